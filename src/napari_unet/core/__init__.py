@@ -1,0 +1,1 @@
+"""The science: numpy, scipy, scikit-image and torch; neither Qt nor napari."""

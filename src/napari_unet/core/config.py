@@ -1,0 +1,172 @@
+"""Settings of networks and trainings, validated once, free of torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_unet.core.classes import LabelKind
+from napari_unet.errors import InvalidInput
+
+PresetName = Literal["compact", "unet2015"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class UNetConfig(BaseModel):
+    """The shape of a U-Net (Ronneberger et al. 2015, figure 1).
+
+    Attributes
+    ----------
+    in_channels, n_classes
+        Channels of the input and of the output.
+    base_channels
+        Channels of the first level; each level down doubles them.
+    depth
+        Number of 2x2 max poolings.
+    batch_norm
+        Batch normalisation with running statistics after each 3x3 convolution, so that a
+        prediction does not depend on the tile it is made in.
+    dropout
+        Probability of dropout at the end of the contracting path.
+    pad_in_training
+        Whether 3x3 convolutions are zero-padded while training, so that each patch pixel gets an
+        output. Prediction is always unpadded: the same weights, every pixel with its full context.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    in_channels: int = Field(ge=1, le=4096)
+    n_classes: int = Field(ge=2, le=65536)
+    base_channels: int = Field(ge=1, le=1024)
+    depth: int = Field(ge=1, le=7)
+    batch_norm: bool
+    dropout: float = Field(ge=0, lt=1)
+    pad_in_training: bool
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the input that one pixel of the deepest level stands for."""
+        return 2**self.depth
+
+    @property
+    def margin(self) -> int:
+        """Pixels lost at each border by an unpadded pass, for ``depth`` 4: (572 - 388) / 2 = 92."""
+        levels = sum(4 * 2**level for level in range(self.depth))
+        return levels + 2 * self.stride
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A network and the way it is trained."""
+
+    base_channels: int
+    depth: int
+    batch_norm: bool
+    dropout: float
+    pad_in_training: bool
+    patch: int
+    batch: int
+    optimizer: Literal["adamw", "sgd"]
+    learning_rate: float
+
+    def network(self, in_channels: int, n_classes: int) -> UNetConfig:
+        """Return the network's configuration for these numbers of channels and classes."""
+        return UNetConfig(
+            in_channels=in_channels,
+            n_classes=n_classes,
+            base_channels=self.base_channels,
+            depth=self.depth,
+            batch_norm=self.batch_norm,
+            dropout=self.dropout,
+            pad_in_training=self.pad_in_training,
+        )
+
+
+PRESETS: dict[PresetName, Preset] = {
+    "compact": Preset(
+        base_channels=16,
+        depth=4,
+        batch_norm=True,
+        dropout=0.0,
+        pad_in_training=True,
+        patch=160,
+        batch=4,
+        optimizer="adamw",
+        learning_rate=1e-3,
+    ),
+    "unet2015": Preset(
+        base_channels=64,
+        depth=4,
+        batch_norm=False,
+        dropout=0.5,
+        pad_in_training=False,
+        patch=388,
+        batch=1,
+        optimizer="sgd",
+        learning_rate=1e-3,
+    ),
+}
+
+
+class TrainSettings(BaseModel):
+    """How to train.
+
+    Attributes
+    ----------
+    label_kind
+        ``scribbles``: 0 unlabelled, 1 background, 2.. classes; ``classes``: dense, 0 is a class;
+        ``instances``: dense, 0 background, each object its own id.
+    preset
+        Network and training recipe.
+    seconds, steps
+        Budget; exactly one of the two. With ``steps`` a training can be repeated exactly.
+    device
+        Where to compute; ``auto`` takes a GPU where there is one.
+    seed
+        Seed of every random draw.
+    learning_rate
+        ``None`` takes the preset's.
+    elastic
+        Standard deviation in pixels of the displacements of the elastic deformation
+        (Ronneberger et al. 2015, section 3.1: 10); 0 switches it off.
+    w0, sigma
+        Border weights (Ronneberger et al. 2015, equation 2); ``w0=0`` switches them off.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label_kind: LabelKind = "scribbles"
+    preset: PresetName = "compact"
+    seconds: float | None = Field(default=None, gt=0)
+    steps: int | None = Field(default=None, gt=0)
+    device: DeviceName = "auto"
+    seed: int = Field(default=0, ge=0)
+    learning_rate: float | None = Field(default=None, gt=0)
+    elastic: float = Field(default=10.0, ge=0)
+    w0: float = Field(default=10.0, ge=0)
+    sigma: float = Field(default=5.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        if (self.seconds is None) == (self.steps is None):
+            raise ValueError("give a budget either in seconds or in steps")
+        return self
+
+    @classmethod
+    def checked(cls, **values: object) -> TrainSettings:
+        """Build settings from user input.
+
+        Raises
+        ------
+        InvalidInput
+            A value is not allowed; the message names it.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            reason = first["msg"].removeprefix("Value error, ")
+            raise InvalidInput(f"{name}: {reason}." if name else f"{reason}.") from None

@@ -1,0 +1,161 @@
+"""What a model file says of itself: validated data, free of torch."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_unet.core.classes import ClassInfo, LabelKind
+from napari_unet.core.config import PresetName, UNetConfig
+from napari_unet.errors import InvalidModel
+
+FORMAT_VERSION = 1
+METADATA_KEY = "napari_unet"
+_MAX_HEADER_BYTES = 16 * 2**20
+
+
+class ScorePoint(BaseModel):
+    """One point of the score curve of a training."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: int
+    elapsed: float
+    value: float
+    held_out: bool
+
+
+class TrainingRecord(BaseModel):
+    """What a training did, kept in the model it made.
+
+    Attributes
+    ----------
+    finished
+        UTC time, ISO 8601.
+    steps, seconds, loss, score
+        Steps made, time taken, mean loss of the last steps, score of the kept weights.
+    labelled_pixels
+        Number of labelled pixels by class id.
+    settings
+        The training settings.
+    versions
+        Versions of the libraries that computed it.
+    curve
+        The scores along the way.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    finished: str
+    steps: int
+    seconds: float
+    score: float | None
+    labelled_pixels: dict[int, int]
+    settings: dict[str, object]
+    versions: dict[str, str]
+    device: str
+    curve: tuple[ScorePoint, ...] = ()
+
+
+class ModelHeader(BaseModel):
+    """Everything about a model but its weights.
+
+    Attributes
+    ----------
+    format_version
+        Version of the file's layout.
+    network
+        The network the weights belong to.
+    preset
+        The preset it was trained with.
+    label_kind
+        Kind of the labels it was trained on.
+    classes
+        The output channels' classes, in their order.
+    normalisation
+        How an image is normalised before the network sees it.
+    pixel_size, pixel_unit
+        Size of a training pixel as (row, column) and its unit, where known.
+    history
+        The trainings that led to these weights, oldest first.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format_version: int = FORMAT_VERSION
+    network: UNetConfig
+    preset: PresetName
+    label_kind: LabelKind
+    classes: tuple[ClassInfo, ...]
+    normalisation: Literal["percentile"] = "percentile"
+    pixel_size: tuple[float, float] | None = None
+    pixel_unit: str | None = Field(default=None, max_length=100)
+    history: tuple[TrainingRecord, ...] = ()
+
+    @model_validator(mode="after")
+    def _classes_fit_network(self) -> ModelHeader:
+        ids = [entry.id for entry in self.classes]
+        if len(ids) != self.network.n_classes or len(set(ids)) != len(ids):
+            raise ValueError("the classes do not fit the network's output")
+        return self
+
+
+def parse_header(text: str) -> ModelHeader:
+    """Read a model's description from its JSON.
+
+    Raises
+    ------
+    InvalidModel
+        It is not such a description, or it is from a newer version of the program.
+    """
+    try:
+        raw = json.loads(text)
+        version = raw["format_version"]
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise InvalidModel(
+                f"the model was saved by a newer version of napari-unet (file format {version}, "
+                f"this version reads up to {FORMAT_VERSION}); update napari-unet to open it."
+            )
+        return ModelHeader.model_validate(raw)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, InvalidModel):
+            raise
+        detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise InvalidModel(
+            f"the model's description is damaged ({detail}); take another copy of the file."
+        ) from None
+
+
+def header_of(data: bytes | memoryview) -> ModelHeader:
+    """Read the description out of a model file's bytes, without touching the weights.
+
+    Parameters
+    ----------
+    data
+        Content of a safetensors file, or at least its beginning up to the end of its header.
+
+    Raises
+    ------
+    InvalidModel
+        The bytes are not a model of this program.
+    """
+    not_ours = InvalidModel(
+        "this is not a napari-unet model; choose a file that `napari-unet train` or the Save "
+        "button wrote."
+    )
+    if len(data) < 8:
+        raise not_ours
+    (length,) = struct.unpack("<Q", bytes(data[:8]))
+    if not 2 <= length <= min(_MAX_HEADER_BYTES, len(data) - 8):
+        raise not_ours
+    try:
+        metadata = json.loads(bytes(data[8 : 8 + length]))["__metadata__"]
+        text = metadata[METADATA_KEY]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise not_ours from None
+    if not isinstance(text, str):
+        raise not_ours
+    return parse_header(text)

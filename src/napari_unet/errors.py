@@ -1,0 +1,31 @@
+"""Errors that a user can do something about.
+
+Each message is one sentence that says what is wrong and what to do; the shell prints it without a
+traceback and the window shows it as a notification.
+"""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something outside the program must change before the request can be met."""
+
+
+class InvalidInput(UserError, ValueError):
+    """An image, a label array or a setting cannot be used as it is."""
+
+
+class InvalidModel(UserError, ValueError):
+    """A model file cannot be read, or does not fit the image."""
+
+
+class UnreadableFile(UserError, OSError):
+    """A file cannot be read as an image."""
+
+
+class UnwritableOutput(UserError, OSError):
+    """A result cannot be written where it should go."""
+
+
+class DeviceUnavailable(UserError, RuntimeError):
+    """The device that was asked for is not there, or has no memory left."""

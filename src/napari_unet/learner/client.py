@@ -1,0 +1,280 @@
+"""The window's side of the learner: starts its process, talks to it, and outlives it."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from napari_unet.errors import UserError
+from napari_unet.learner import pipe
+from napari_unet.learner.messages import (
+    Failed,
+    Improved,
+    Notice,
+    Predicted,
+    PredictRequest,
+    Ready,
+    Reply,
+    Request,
+    StopRequest,
+    Trained,
+    TrainRequest,
+)
+
+COMMAND = (sys.executable, "-m", "napari_unet.learner")
+STOP_SECONDS = 0.4
+_STARTS_WITHOUT_SUCCESS = 2
+
+Prepare = Callable[[], TrainRequest | PredictRequest]
+
+
+@dataclass
+class _Job:
+    """A job whose last reply has not come; ``best`` is the last model a training sent."""
+
+    training: bool
+    stopping: bool = False
+    sent: bool = False
+    best: Improved | None = None
+
+
+class Learner:
+    """A process that trains and predicts on request.
+
+    Requests are prepared and sent by a thread of their own and replies are read by another, so no
+    method but :meth:`close` waits for anything. A process that dies is replaced, and each of its
+    jobs still gets a last reply: a training that had found a model keeps it.
+
+    Parameters
+    ----------
+    command
+        Program and arguments of the process.
+    """
+
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        self._command = tuple(command)
+        self._outbox: queue.SimpleQueue[tuple[int, Prepare] | Request | None] = queue.SimpleQueue()
+        self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
+        self._lock = threading.RLock()
+        self._jobs: dict[int, _Job] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._failed_starts = 0
+        self._closed = False
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close())
+        self._sender = threading.Thread(target=self._send_all, name="learner-send", daemon=True)
+        self._sender.start()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running process, if there is one."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def warm_up(self) -> None:
+        """Start the process now, so that the first request need not wait for it."""
+        with self._lock:
+            if self._process is None and not self._closed:
+                self._start()
+
+    def submit(self, job: int, prepare: Prepare, *, training: bool) -> None:
+        """Queue a job.
+
+        Parameters
+        ----------
+        job
+            A number not used before.
+        training
+            Whether it is a training, which keeps its best weights when it ends early.
+        prepare
+            Makes the request; called in the sending thread, so it may read large layers. What it
+            raises becomes the job's :class:`Failed` reply.
+        """
+        with self._lock:
+            self._jobs[job] = _Job(training)
+        self._outbox.put((job, prepare))
+
+    def stop(self, job: int) -> None:
+        """End a job within half a second: politely first, then by replacing the process."""
+        with self._lock:
+            if job not in self._jobs:
+                return
+            self._jobs[job].stopping = True
+        self._outbox.put(StopRequest(job))
+        timer = threading.Timer(STOP_SECONDS, self._kill_if_running, [job])
+        timer.daemon = True
+        timer.start()
+
+    def replies(self) -> Iterator[Reply]:
+        """Yield replies as they come, until :meth:`close`."""
+        while (reply := self._replies.get()) is not None:
+            yield reply
+
+    def close(self) -> None:
+        """End the process and the threads; waiting jobs get no reply."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._jobs.clear()
+            process = self._process
+        self._outbox.put(None)
+        if process is not None:
+            process.kill()
+            process.wait()
+        self._replies.put(None)
+        self._sender.join(timeout=2)
+        self._log.close()
+
+    def _start(self) -> None:
+        self._log.seek(0)
+        self._log.truncate()
+        options: dict[str, object] = (
+            {"creationflags": subprocess.CREATE_NO_WINDOW}  # type: ignore[attr-defined]
+            if os.name == "nt"
+            else {"start_new_session": True}
+        )
+        process = subprocess.Popen(  # type: ignore[call-overload]
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            **options,
+        )
+        self._process = process
+        threading.Thread(
+            target=self._receive_all, args=[process], name="learner-receive", daemon=True
+        ).start()
+
+    def _send_all(self) -> None:
+        while (item := self._outbox.get()) is not None:
+            if isinstance(item, tuple):
+                self._prepare_and_send(*item)
+            elif isinstance(item, StopRequest) and item.job in self._jobs:
+                self._send(item)
+
+    def _prepare_and_send(self, job: int, prepare: Prepare) -> None:
+        try:
+            request = prepare()
+        except UserError as error:
+            self._fail(job, str(error))
+            return
+        except Exception as error:  # a layer's reader may raise anything
+            self._fail(job, f"the layer could not be read ({type(error).__name__}: {error}).")
+            return
+        with self._lock:
+            if self._closed or job not in self._jobs:
+                return
+            if self._process is None:
+                self._start()
+            self._jobs[job].sent = True
+        self._send(request)
+
+    def _fail(self, job: int, text: str) -> None:
+        with self._lock:
+            if self._jobs.pop(job, None) is not None:
+                self._replies.put(Reply(job, Failed(text)))
+
+    def _send(self, request: Request) -> None:
+        process = self._process
+        if process is None:
+            return
+        try:
+            pipe.send(_stream(process.stdin), request)
+        except (OSError, ValueError):
+            return  # the process is gone: the receiving thread tells the jobs
+
+    def _receive_all(self, process: subprocess.Popen[bytes]) -> None:
+        stream = _stream(process.stdout)
+        while True:
+            try:
+                reply: Reply = pipe.receive(stream)
+            except (EOFError, OSError):
+                break
+            self._note(reply)
+            self._replies.put(reply)
+        process.wait()
+        for pipe_end in (process.stdin, process.stdout):
+            if pipe_end is not None:
+                _close_quietly(pipe_end)
+        self._bury(process)
+
+    def _note(self, reply: Reply) -> None:
+        with self._lock:
+            match reply.content:
+                case Ready():
+                    self._failed_starts = 0
+                case Improved() as improved if reply.job in self._jobs:
+                    self._jobs[reply.job].best = improved
+                case Trained() | Predicted() | Failed():
+                    self._jobs.pop(reply.job, None)
+
+    def _bury(self, process: subprocess.Popen[bytes]) -> None:
+        """Answer for a process that is gone, and start the next unless that seems pointless."""
+        with self._lock:
+            if self._closed or process is not self._process:
+                return
+            jobs = {number: job for number, job in self._jobs.items() if job.sent}
+            for number in jobs:
+                del self._jobs[number]
+            self._process = None
+            killed_by_us = any(job.stopping for job in jobs.values())
+            self._failed_starts += 0 if killed_by_us else 1
+            reason = self._last_words(process.returncode)
+            if self._failed_starts < _STARTS_WITHOUT_SUCCESS:
+                self._start()
+            elif not jobs:
+                self._replies.put(Reply(0, Failed(f"the training process cannot start: {reason}")))
+        for number, job in jobs.items():
+            for content in _last_replies(job, reason):
+                self._replies.put(Reply(number, content))
+
+    def _last_words(self, code: int) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        if code == -9 and not lines:
+            return "the system ended it, most likely because memory ran out; use fewer planes."
+        return f"{lines[-1] if lines else f'exit code {code}'}."
+
+    def _kill_if_running(self, job: int) -> None:
+        with self._lock:
+            if job not in self._jobs or self._closed:
+                return
+            if self._jobs[job].sent and self._process is not None:
+                self._process.kill()
+                return
+            stopped = self._jobs.pop(job)  # its layer is still being read
+        for content in _last_replies(stopped, ""):
+            self._replies.put(Reply(job, content))
+
+
+def _last_replies(job: _Job, reason: str) -> list[Notice | Trained | Predicted | Failed]:
+    lost = f"the training process ended unexpectedly: {reason}"
+    if not job.training:
+        return [Predicted(stopped=True)] if job.stopping else [Failed(lost)]
+    if job.best is None:
+        text = "stopped before there was a first model; nothing was changed."
+        return [Failed(text if job.stopping else lost)]
+    best = job.best
+    trained = Trained(
+        best.step, float("nan"), "stopped" if job.stopping else "lost", best.score, best.model
+    )
+    return [trained] if job.stopping else [Notice(lost), trained]
+
+
+def _stream(stream: object) -> BinaryIO:
+    assert stream is not None  # for the type checker: every process is started with pipes
+    return stream  # type: ignore[return-value]
+
+
+def _close_quietly(stream: object) -> None:
+    try:
+        stream.close()  # type: ignore[attr-defined]
+    except OSError:
+        return

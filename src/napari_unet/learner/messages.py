@@ -1,0 +1,162 @@
+"""What the window's process and the learner's process say to each other, as frozen data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_unet.core.classes import ClassInfo
+from napari_unet.core.config import DeviceName, TrainSettings
+from napari_unet.core.events import Notice, Progress, Reason, Score, Started, Step
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """Train on painted planes.
+
+    Attributes
+    ----------
+    job
+        Number that every reply to this request carries.
+    images
+        One array a painted plane, (C, Y, X), any dtype.
+    labels
+        One array a plane, (Y, X), integer.
+    newest
+        One boolean array a plane, (Y, X): what was painted since the last training; or empty.
+    settings
+        How to train.
+    classes
+        Names and colours of the ids that occur in ``labels``.
+    model
+        Content of a model file to start from, or ``None``.
+    pixel_size, pixel_unit
+        Size of a pixel as (row, column), where known.
+    """
+
+    job: int
+    images: tuple[np.ndarray, ...]
+    labels: tuple[np.ndarray, ...]
+    newest: tuple[np.ndarray, ...]
+    settings: TrainSettings
+    classes: tuple[ClassInfo, ...]
+    model: bytes | None
+    pixel_size: tuple[float, float] | None = None
+    pixel_unit: str | None = None
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """Predict planes.
+
+    Attributes
+    ----------
+    images
+        One array a plane, (C, Y, X), any dtype.
+    model
+        Content of a model file.
+    region
+        Rows and columns to predict as (row start, row stop, column start, column stop); ``None``
+        for all.
+    probabilities
+        Whether to send the probabilities too.
+    """
+
+    job: int
+    images: tuple[np.ndarray, ...]
+    model: bytes
+    device: DeviceName = "auto"
+    region: tuple[int, int, int, int] | None = None
+    probabilities: bool = False
+
+
+@dataclass(frozen=True)
+class StopRequest:
+    """End a job; a training keeps its best weights."""
+
+    job: int
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The learner is warm; ``device`` is what ``auto`` means there."""
+
+    device: str
+
+
+@dataclass(frozen=True)
+class Improved:
+    """A training has better weights: the content of a model file."""
+
+    step: int
+    score: float
+    model: bytes
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training has ended; ``model`` is the content of a model file."""
+
+    step: int
+    elapsed: float
+    reason: Reason
+    score: float
+    model: bytes
+
+
+@dataclass(frozen=True)
+class PlanePredicted:
+    """A plane is ready.
+
+    Attributes
+    ----------
+    plane
+        Its index in the request.
+    classes
+        (Y, X) class ids as painted, of the region.
+    probabilities
+        (K, Y, X) float32, or ``None`` if not asked for.
+    """
+
+    plane: int
+    classes: np.ndarray
+    probabilities: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """All planes of a prediction are ready, or it was stopped."""
+
+    stopped: bool
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A job ended without a result; ``text`` says why and what to do."""
+
+    text: str
+
+
+Request = TrainRequest | PredictRequest | StopRequest
+Content = (
+    Ready
+    | Started
+    | Step
+    | Score
+    | Notice
+    | Progress
+    | Improved
+    | Trained
+    | PlanePredicted
+    | Predicted
+    | Failed
+)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Something the learner says about a job (0: about itself)."""
+
+    job: int
+    content: Content

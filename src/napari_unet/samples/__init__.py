@@ -1,0 +1,1 @@
+"""Sample images with strokes, shipped with the package."""

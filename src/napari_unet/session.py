@@ -1,0 +1,450 @@
+"""What the user is doing now: classes, model, training, prediction. Neither Qt nor napari.
+
+Only one thread, the window's main thread, changes a session: the replies of the learner are
+carried there and given to :meth:`Session.apply`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from psygnal import Signal
+
+from napari_unet.core.classes import ClassInfo, default_color, default_name
+from napari_unet.core.config import DeviceName, TrainSettings
+from napari_unet.core.events import Notice, Progress, Score, Started, Step
+from napari_unet.core.header import ModelHeader, header_of
+from napari_unet.errors import InvalidInput, UnreadableFile, UnwritableOutput
+from napari_unet.learner.messages import (
+    Failed,
+    Improved,
+    PlanePredicted,
+    Predicted,
+    PredictRequest,
+    Ready,
+    Reply,
+    Trained,
+    TrainRequest,
+)
+
+
+class State(Enum):
+    """What a training is doing."""
+
+    IDLE = "idle"
+    TRAINING = "training"
+    STOPPING = "stopping"
+
+
+class Level(Enum):
+    """How loud a message is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LearnerLike(Protocol):
+    """What a session needs of a learner."""
+
+    def submit(
+        self, job: int, prepare: Callable[[], TrainRequest | PredictRequest], *, training: bool
+    ) -> None:
+        """Queue a job."""
+
+    def stop(self, job: int) -> None:
+        """End a job."""
+
+    def close(self) -> None:
+        """End the learner."""
+
+
+@dataclass(frozen=True)
+class PaintedPlanes:
+    """The planes of a layer that have strokes.
+
+    Attributes
+    ----------
+    keys
+        A name for each plane that stays the same between trainings.
+    images
+        One array a plane, (C, Y, X).
+    labels
+        One array a plane, (Y, X), class ids as painted, 0 unlabelled.
+    pixel_size, pixel_unit
+        Size of a pixel as (row, column), where known.
+    """
+
+    keys: tuple[str, ...]
+    images: tuple[np.ndarray, ...]
+    labels: tuple[np.ndarray, ...]
+    pixel_size: tuple[float, float] | None = None
+    pixel_unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A training so far.
+
+    Attributes
+    ----------
+    losses
+        (step, loss) pairs.
+    scores
+        (step, score) pairs.
+    held_out
+        Whether the scores are of strokes kept out of the training.
+    """
+
+    losses: tuple[tuple[int, float], ...] = ()
+    scores: tuple[tuple[int, float], ...] = ()
+    held_out: bool = True
+
+
+@dataclass
+class _Training:
+    job: int
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    scores: list[tuple[int, float]] = field(default_factory=list)
+    held_out: bool = True
+
+
+class Session:
+    """The state that the widgets show and the actions that they offer.
+
+    Parameters
+    ----------
+    learner
+        Trains and predicts; closed with the session.
+
+    Notes
+    -----
+    Signals: ``classes_changed(classes)``, ``state_changed(state)``, ``device_changed(text)``,
+    ``curve_changed()``, ``progress_changed(fraction, remaining_seconds | None)`` of a training,
+    ``improved(model_bytes)`` when a running training has better weights,
+    ``model_changed(header | None)`` when the model in use was replaced,
+    ``trained(reason)`` after that, at the end of a training,
+    ``plane_predicted(job, PlanePredicted)``, ``prediction_progress(job, done, total)``,
+    ``prediction_ended(job, error | None, stopped)``, ``said(level, text)``.
+    """
+
+    classes_changed = Signal(tuple)
+    state_changed = Signal(State)
+    device_changed = Signal(str)
+    curve_changed = Signal()
+    progress_changed = Signal(float, object)
+    improved = Signal(bytes)
+    model_changed = Signal(object)
+    trained = Signal(str)
+    plane_predicted = Signal(int, PlanePredicted)
+    prediction_progress = Signal(int, int, int)
+    prediction_ended = Signal(int, object, bool)
+    said = Signal(Level, str)
+
+    def __init__(self, learner: LearnerLike) -> None:
+        self._learner = learner
+        self._numbers = itertools.count(1)
+        self._training: _Training | None = None
+        self._predictions: set[int] = set()
+        self._seen: dict[str, np.ndarray] = {}  # touched by the learner's sending thread only
+        self._budget: float | None = None
+        self.state = State.IDLE
+        self.device = ""
+        self.model: bytes | None = None
+        self.header: ModelHeader | None = None
+        self.unsaved = False
+        self.classes: tuple[ClassInfo, ...] = tuple(
+            ClassInfo(id=i, name=default_name(i, "scribbles"), color=default_color(i))
+            for i in (1, 2)
+        )
+
+    @property
+    def curve(self) -> Curve:
+        """Losses and scores of the running or last training."""
+        if self._training is None:
+            return Curve()
+        training = self._training
+        return Curve(tuple(training.losses), tuple(training.scores), training.held_out)
+
+    @property
+    def predicting(self) -> bool:
+        """Whether a prediction is queued or running."""
+        return bool(self._predictions)
+
+    def add_class(self, name: str | None = None) -> ClassInfo:
+        """Append a class with the next free id."""
+        class_id = max(entry.id for entry in self.classes) + 1
+        entry = ClassInfo(
+            id=class_id,
+            name=name or default_name(class_id, "scribbles"),
+            color=default_color(class_id),
+        )
+        self._set_classes((*self.classes, entry))
+        return entry
+
+    def rename_class(self, class_id: int, name: str) -> None:
+        """Give a class another name; an empty one is refused."""
+        name = name.strip()
+        if not name:
+            raise InvalidInput(f"class {class_id} needs a name; type one.")
+        self._change_class(class_id, name=name)
+
+    def recolor_class(self, class_id: int, color: str) -> None:
+        """Give a class another colour, ``#RRGGBB``."""
+        self._change_class(class_id, color=color)
+
+    def know_ids(self, ids: Iterable[int]) -> None:
+        """Add every class up to the largest painted id, so that each stroke has a name."""
+        known = {entry.id for entry in self.classes}
+        new = sorted({i for i in ids if i > 0} - known)
+        if new:
+            added = [
+                ClassInfo(id=i, name=default_name(i, "scribbles"), color=default_color(i))
+                for i in new
+            ]
+            self._set_classes(tuple(sorted((*self.classes, *added), key=lambda entry: entry.id)))
+
+    def train(self, read: Callable[[], PaintedPlanes], settings: TrainSettings) -> None:
+        """Fine-tune the model in use, or train a new one, on what is painted.
+
+        Parameters
+        ----------
+        read
+            Gives the painted planes; called in another thread.
+        settings
+            How to train.
+        """
+        if self.state is not State.IDLE:
+            raise InvalidInput("a training is running; stop it first.")
+        job = next(self._numbers)
+        classes, model = self.classes, self.model
+        self._training = _Training(job)
+        self._budget = settings.seconds
+        self._set_state(State.TRAINING)
+        self.curve_changed.emit()
+        self.progress_changed.emit(0.0, settings.seconds)
+
+        def prepare() -> TrainRequest:
+            planes = read()
+            newest = tuple(
+                _newest(labels, self._seen.get(key))
+                for key, labels in zip(planes.keys, planes.labels, strict=True)
+            )
+            self._seen.update(zip(planes.keys, planes.labels, strict=True))
+            return TrainRequest(
+                job=job,
+                images=planes.images,
+                labels=planes.labels,
+                newest=newest,
+                settings=settings,
+                classes=classes,
+                model=model,
+                pixel_size=planes.pixel_size,
+                pixel_unit=planes.pixel_unit,
+            )
+
+        self._learner.submit(job, prepare, training=True)
+
+    def stop_training(self) -> None:
+        """End the training; the best weights so far become the model in use."""
+        if self.state is State.TRAINING and self._training is not None:
+            self._set_state(State.STOPPING)
+            self._learner.stop(self._training.job)
+
+    def predict(
+        self,
+        read: Callable[[], tuple[np.ndarray, ...]],
+        *,
+        model: bytes | None = None,
+        region: tuple[int, int, int, int] | None = None,
+        probabilities: bool = False,
+        device: DeviceName = "auto",
+    ) -> int:
+        """Predict planes; returns the number of the job that the signals carry.
+
+        Parameters
+        ----------
+        read
+            Gives one array a plane, (C, Y, X); called in another thread.
+        model
+            Content of a model file; ``None`` for the model in use.
+        region
+            Rows and columns, (row start, row stop, column start, column stop); ``None`` for all.
+        probabilities
+            Whether to send the probabilities too.
+        device
+            Where to compute.
+        """
+        chosen = model if model is not None else self.model
+        if chosen is None:
+            raise InvalidInput("there is no model yet; train one or open a saved one.")
+        job = next(self._numbers)
+        self._predictions.add(job)
+        self._learner.submit(
+            job,
+            lambda: PredictRequest(
+                job=job,
+                images=read(),
+                model=chosen,
+                device=device,
+                region=region,
+                probabilities=probabilities,
+            ),
+            training=False,
+        )
+        return job
+
+    def stop_predicting(self, job: int) -> None:
+        """End a prediction; planes that are ready stay."""
+        self._learner.stop(job)
+
+    def load_model(self, path: str | os.PathLike[str]) -> ModelHeader:
+        """Take a saved model into use; its classes replace the session's.
+
+        Raises
+        ------
+        UnreadableFile, InvalidModel
+            It cannot be read, or is not a model; the model in use stays.
+        """
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from None
+        header = header_of(data)
+        self._use(data, header)
+        self.unsaved = False
+        if header.label_kind == "scribbles":
+            self._set_classes(header.classes)
+        return header
+
+    def save_model(self, path: str | os.PathLike[str]) -> None:
+        """Write the model in use, beside the target first, so that no half file is left.
+
+        Raises
+        ------
+        InvalidInput, UnwritableOutput
+            There is no model, or it cannot be written there.
+        """
+        if self.model is None:
+            raise InvalidInput("there is no model yet; train one first.")
+        target = Path(path)
+        try:
+            with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as temporary:
+                temporary.write(self.model)
+            os.replace(temporary.name, target)
+        except OSError as error:
+            raise UnwritableOutput(
+                f"{target} cannot be written ({error.strerror}); choose another folder."
+            ) from None
+        self.unsaved = False
+
+    def forget_model(self) -> None:
+        """Start over: the next training begins with fresh weights."""
+        self.model, self.header, self.unsaved = None, None, False
+        self.model_changed.emit(None)
+
+    def close(self) -> None:
+        """End the learner and everything that runs in it."""
+        self._learner.close()
+
+    def apply(self, reply: Reply) -> None:
+        """Take in what the learner says; call it in the main thread only."""
+        content = reply.content
+        if isinstance(content, Ready):
+            self._set_device(content.device)
+        elif self._training is not None and reply.job == self._training.job:
+            self._apply_training(self._training, content)
+        elif reply.job in self._predictions:
+            self._apply_prediction(reply.job, content)
+        elif reply.job == 0 and isinstance(content, Failed):
+            self.said.emit(Level.ERROR, content.text)
+
+    def _apply_training(self, training: _Training, content: object) -> None:
+        match content:
+            case Started():
+                self._set_device(f"{content.device}, {content.precision}")
+                training.held_out = content.held_out
+            case Step():
+                training.losses.append((content.step, content.loss))
+                self.curve_changed.emit()
+                self._emit_progress(content)
+            case Score():
+                training.scores.append((content.step, content.value))
+                training.held_out = content.held_out
+                self.curve_changed.emit()
+            case Improved():
+                self.improved.emit(content.model)
+            case Notice():
+                self.said.emit(Level.WARNING, content.text)
+            case Trained():
+                self._use(content.model, header_of(content.model))
+                self._set_state(State.IDLE)
+                self.trained.emit(content.reason)
+            case Failed():
+                self._set_state(State.IDLE)
+                self.said.emit(Level.ERROR, content.text)
+
+    def _apply_prediction(self, job: int, content: object) -> None:
+        match content:
+            case PlanePredicted():
+                self.plane_predicted.emit(job, content)
+            case Progress():
+                self.prediction_progress.emit(job, content.done, content.total)
+            case Notice():
+                self.said.emit(Level.WARNING, content.text)
+            case Predicted():
+                self._predictions.discard(job)
+                self.prediction_ended.emit(job, None, content.stopped)
+            case Failed():
+                self._predictions.discard(job)
+                self.prediction_ended.emit(job, content.text, False)
+
+    def _emit_progress(self, step: Step) -> None:
+        if step.remaining is None:
+            fraction = 0.0
+        else:
+            fraction = step.elapsed / max(step.elapsed + step.remaining, 1e-9)
+        self.progress_changed.emit(fraction, step.remaining)
+
+    def _use(self, model: bytes, header: ModelHeader) -> None:
+        self.model, self.header, self.unsaved = model, header, True
+        self.model_changed.emit(header)
+
+    def _set_state(self, state: State) -> None:
+        if state is not self.state:
+            self.state = state
+            self.state_changed.emit(state)
+
+    def _set_device(self, device: str) -> None:
+        if device != self.device:
+            self.device = device
+            self.device_changed.emit(device)
+
+    def _set_classes(self, classes: tuple[ClassInfo, ...]) -> None:
+        self.classes = classes
+        self.classes_changed.emit(classes)
+
+    def _change_class(self, class_id: int, **changes: str) -> None:
+        if class_id not in {entry.id for entry in self.classes}:
+            raise InvalidInput(f"there is no class {class_id}; add it first.")
+        self._set_classes(
+            tuple(
+                ClassInfo(**{**entry.model_dump(), **changes}) if entry.id == class_id else entry
+                for entry in self.classes
+            )
+        )
+
+
+def _newest(labels: np.ndarray, before: np.ndarray | None) -> np.ndarray:
+    """Return where strokes were painted or changed since ``before``, (Y, X) bool."""
+    if before is None or before.shape != labels.shape:
+        return np.zeros(labels.shape, dtype=bool)
+    return (labels != before) & (labels != 0)
