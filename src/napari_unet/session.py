@@ -115,6 +115,7 @@ class _Training:
     losses: list[tuple[int, float]] = field(default_factory=list)
     scores: list[tuple[int, float]] = field(default_factory=list)
     held_out: bool = True
+    best: bytes | None = None
 
 
 class Session:
@@ -130,7 +131,7 @@ class Session:
     Signals: ``classes_changed(classes)``, ``state_changed(state)``, ``device_changed(text)``,
     ``curve_changed()``, ``progress_changed(fraction, remaining_seconds | None)`` of a training,
     ``improved(model_bytes)`` when a running training has better weights,
-    ``model_changed(header | None)`` when the model in use was replaced,
+    ``model_changed(header | None)`` when the model in use was replaced or saved,
     ``trained(reason)`` after that, at the end of a training,
     ``plane_predicted(job, PlanePredicted)``, ``prediction_progress(job, done, total)``,
     ``prediction_ended(job, error | None, stopped)``, ``said(level, text)``.
@@ -211,6 +212,11 @@ class Session:
                 for i in new
             ]
             self._set_classes(tuple(sorted((*self.classes, *added), key=lambda entry: entry.id)))
+
+    def use_classes(self, classes: tuple[ClassInfo, ...]) -> None:
+        """Replace the classes, for example by those of another annotation layer."""
+        if classes and classes != self.classes:
+            self._set_classes(classes)
 
     def train(self, read: Callable[[], PaintedPlanes], settings: TrainSettings) -> None:
         """Fine-tune the model in use, or train a new one, on what is painted.
@@ -319,8 +325,7 @@ class Session:
         except OSError as error:
             raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from None
         header = header_of(data)
-        self._use(data, header)
-        self.unsaved = False
+        self._use(data, header, unsaved=False)
         if header.label_kind == "scribbles":
             self._set_classes(header.classes)
         return header
@@ -345,6 +350,7 @@ class Session:
                 f"{target} cannot be written ({error.strerror}); choose another folder."
             ) from None
         self.unsaved = False
+        self.model_changed.emit(self.header)
 
     def forget_model(self) -> None:
         """Start over: the next training begins with fresh weights."""
@@ -352,8 +358,18 @@ class Session:
         self.model_changed.emit(None)
 
     def close(self) -> None:
-        """End the learner and everything that runs in it."""
+        """End the learner and everything that runs in it; classes and the best model stay."""
         self._learner.close()
+        self._predictions.clear()
+        best = self._training.best if self._training is not None else None
+        if self.state is not State.IDLE and best is not None:
+            self._use(best, header_of(best))
+        self._set_state(State.IDLE)
+
+    def reopen(self, learner: LearnerLike) -> None:
+        """Go on after :meth:`close`, with another learner."""
+        self._learner = learner
+        self._set_device("")
 
     def apply(self, reply: Reply) -> None:
         """Take in what the learner says; call it in the main thread only."""
@@ -381,6 +397,7 @@ class Session:
                 training.held_out = content.held_out
                 self.curve_changed.emit()
             case Improved():
+                training.best = content.model
                 self.improved.emit(content.model)
             case Notice():
                 self.said.emit(Level.WARNING, content.text)
@@ -389,8 +406,9 @@ class Session:
                 self._set_state(State.IDLE)
                 self.trained.emit(content.reason)
             case Failed():
+                asked_for = self.state is State.STOPPING
                 self._set_state(State.IDLE)
-                self.said.emit(Level.ERROR, content.text)
+                self.said.emit(Level.INFO if asked_for else Level.ERROR, content.text)
 
     def _apply_prediction(self, job: int, content: object) -> None:
         match content:
@@ -414,8 +432,8 @@ class Session:
             fraction = step.elapsed / max(step.elapsed + step.remaining, 1e-9)
         self.progress_changed.emit(fraction, step.remaining)
 
-    def _use(self, model: bytes, header: ModelHeader) -> None:
-        self.model, self.header, self.unsaved = model, header, True
+    def _use(self, model: bytes, header: ModelHeader, *, unsaved: bool = True) -> None:
+        self.model, self.header, self.unsaved = model, header, unsaved
         self.model_changed.emit(header)
 
     def _set_state(self, state: State) -> None:

@@ -150,14 +150,15 @@ def separate_touching(instances: npt.ArrayLike) -> IntegerArray:
     labels = _checked_labels(instances)
     if not labels.any():
         return labels.copy()
-    ids, dense = np.unique(np.append(0, labels), return_inverse=True)
-    dense = dense[1:].reshape(labels.shape).astype(np.int32)
+    with_background = np.append(labels.ravel(), labels.dtype.type(0))
+    ids, ranks = np.unique(with_background, return_inverse=True)
+    dense: npt.NDArray[np.int32] = np.asarray(ranks[:-1], np.int32).reshape(labels.shape)
     kept = _blank(dense, _touches_another(dense))
     # What touched a vanished object has just been removed, so it only has other vanished ones near.
     vanished = _only_missing(dense, kept)
     kept += _blank(vanished, _touches_another(vanished))
     kept += _one_pixel_each(_only_missing(dense, kept))
-    return ids.astype(labels.dtype)[kept]
+    return np.asarray(ids[kept])
 
 
 def _blank(dense: npt.NDArray[np.int32], where: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -57,7 +57,7 @@ def default_name(class_id: int, kind: LabelKind) -> str:
 
 
 def describe_classes(
-    ids: Iterable[int], kind: LabelKind, names: Mapping[int, str] | None = None
+    ids: Iterable[int], kind: LabelKind, known: Iterable[ClassInfo] = ()
 ) -> tuple[ClassInfo, ...]:
     """Name and colour class ids, in ascending order of id.
 
@@ -67,11 +67,11 @@ def describe_classes(
         Class ids as painted.
     kind
         What the labels are, which decides which id is the background.
-    names
-        Names by id; an id without one gets its default name.
+    known
+        Classes that have a name and a colour already; the others get the default ones.
     """
-    given = names or {}
+    given = {entry.id: entry for entry in known}
     return tuple(
-        ClassInfo(id=i, name=given.get(i) or default_name(i, kind), color=default_color(i))
+        given.get(i) or ClassInfo(id=i, name=default_name(i, kind), color=default_color(i))
         for i in sorted(set(ids))
     )

@@ -1,0 +1,49 @@
+"""Interactive U-Net segmentation of microscopy images: paint a few strokes, train, see.
+
+Everything here is loaded when it is first used, so that ``import napari_unet`` is quick and needs
+neither napari nor Qt.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_unet.core.borders import border_weights as border_weights
+    from napari_unet.core.classes import ClassInfo as ClassInfo
+    from napari_unet.core.model import Model as Model
+    from napari_unet.core.model import load_model as load_model
+    from napari_unet.core.prediction import predict as predict
+    from napari_unet.core.prediction import predict_probabilities as predict_probabilities
+    from napari_unet.core.training import train as train
+    from napari_unet.core.training import train_events as train_events
+    from napari_unet.errors import UserError as UserError
+
+_HOMES = {
+    "ClassInfo": "core.classes",
+    "Model": "core.model",
+    "UserError": "errors",
+    "border_weights": "core.borders",
+    "load_model": "core.model",
+    "predict": "core.prediction",
+    "predict_probabilities": "core.prediction",
+    "train": "core.training",
+    "train_events": "core.training",
+}
+
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("napari-unet")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,160 @@
+"""The command ``napari-unet``: the same engine as the window, without one."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from napari_unet.errors import UserError
+
+_DEVICES = ("auto", "cpu", "cuda", "mps")
+_KINDS = ("scribbles", "classes", "instances")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0, or 2 for what the user can mend.
+
+    Parameters
+    ----------
+    arguments
+        Words after the program's name; ``None`` takes the process's own.
+    """
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except UserError as error:
+        print(f"napari-unet: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("napari-unet: interrupted.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="napari-unet", description="Train a U-Net on labels and segment images with it."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="train on a sample with strokes and segment it")
+    demo.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR")
+    demo.add_argument("--window", action="store_true", help="open the sample in napari instead")
+    demo.add_argument("--seconds", type=float, default=50.0, help="training time (default 50)")
+    demo.add_argument("--seed", type=int, default=0)
+    demo.set_defaults(run=_demo)
+
+    train = commands.add_parser("train", help="train a model on images and labels")
+    train.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    train.add_argument("--labels", nargs="+", type=Path, required=True, metavar="LABELS")
+    train.add_argument("--output", type=Path, required=True, metavar="MODEL")
+    train.add_argument("--label-kind", choices=_KINDS, default="scribbles")
+    train.add_argument("--preset", choices=("compact", "unet2015"), default="compact")
+    budget = train.add_mutually_exclusive_group()
+    budget.add_argument("--seconds", type=float, help="training time (default 60)")
+    budget.add_argument("--steps", type=int, help="number of steps, for an exact repeat")
+    train.add_argument("--model", type=Path, help="model to fine-tune")
+    train.add_argument("--device", choices=_DEVICES, default="auto")
+    train.add_argument("--seed", type=int, default=0)
+    train.set_defaults(run=_train)
+
+    predict = commands.add_parser("predict", help="segment images with a model")
+    predict.add_argument("model", type=Path, metavar="MODEL")
+    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    predict.add_argument("--output", type=Path, required=True, metavar="DIR")
+    predict.add_argument(
+        "--save", nargs="+", choices=("labels", "probabilities"), default=["labels"]
+    )
+    predict.add_argument("--tile", type=int, help="side of a tile's output in pixels")
+    predict.add_argument("--device", choices=_DEVICES, default="auto")
+    predict.set_defaults(run=_predict)
+
+    evaluate = commands.add_parser("evaluate", help="compare predictions with the truth")
+    evaluate.add_argument("predictions", nargs="+", type=Path, metavar="PREDICTION")
+    evaluate.add_argument("--truth", nargs="+", type=Path, required=True, metavar="TRUTH")
+    evaluate.add_argument(
+        "--label-kind", choices=_KINDS, help="what the truth is (default: as the model's labels)"
+    )
+    evaluate.set_defaults(run=_evaluate)
+
+    info = commands.add_parser("info", help="show versions and devices, or what a model is")
+    info.add_argument("model", nargs="?", type=Path, metavar="MODEL")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> int:
+    if options.window:
+        from napari_unet.widgets.demo import open_demo
+
+        open_demo()
+        return 0
+    from napari_unet.commands.demo import run_demo
+
+    run_demo(options.out, seconds=options.seconds, seed=options.seed, stop=_ask_by_interrupt())
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from napari_unet.commands.train import run_train
+
+    run_train(
+        options.images,
+        options.labels,
+        options.output,
+        start_from=options.model,
+        stop=_ask_by_interrupt(),
+        label_kind=options.label_kind,
+        preset=options.preset,
+        seconds=options.seconds,
+        steps=options.steps,
+        device=options.device,
+        seed=options.seed,
+    )
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from napari_unet.commands.predict import run_predict
+
+    run_predict(
+        options.model,
+        options.images,
+        options.output,
+        save=options.save,
+        tile=options.tile,
+        device=options.device,
+    )
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from napari_unet.commands.evaluate import run_evaluate
+
+    run_evaluate(options.predictions, options.truth, kind=options.label_kind)
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    from napari_unet.commands.info import run_info
+
+    run_info(options.model)
+    return 0
+
+
+def _ask_by_interrupt() -> Callable[[], bool]:
+    """Turn the first Ctrl-C into a wish to stop that keeps what is trained; a second one ends."""
+    asked = False
+
+    def on_interrupt(number: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        print("\nstopping; press Ctrl-C again to end at once", file=sys.stderr)
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    return lambda: asked

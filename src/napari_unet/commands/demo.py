@@ -1,0 +1,70 @@
+"""``napari-unet demo``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from napari_unet.commands.predict import predict_with_bar, save_labels, save_probabilities
+from napari_unet.commands.train import save_somewhere, train_with_bar
+from napari_unet.core.classes import BACKGROUND
+from napari_unet.core.files import make_folder
+from napari_unet.core.pictures import overlay, write_curves, write_png
+from napari_unet.samples import tissue
+
+
+def run_demo(out: Path, *, seconds: float, seed: int, stop: Callable[[], bool]) -> None:
+    """Train on the tissue sample, segment it, and write model, results and pictures.
+
+    Parameters
+    ----------
+    out
+        Folder for the results.
+    seconds
+        Training time.
+    seed
+        Seed of every random draw.
+    stop
+        Asked after each step.
+
+    Raises
+    ------
+    UserError
+        The folder cannot be written to.
+    """
+    make_folder(out)
+    sample = tissue()
+    print(
+        f"{sample.name}: {np.count_nonzero(sample.strokes)} of {sample.strokes.size} pixels painted"
+    )
+    trained = train_with_bar(
+        [sample.image],
+        [sample.strokes],
+        classes=sample.classes,
+        stop=stop,
+        seconds=seconds,
+        seed=seed,
+    )
+    model_path = save_somewhere(trained.model, out / "tissue.unet")
+    with tqdm(total=1, desc="segmenting", unit="image") as bar:
+        labels, probabilities = predict_with_bar(
+            trained.model, sample.image, bar, tile=None, device="auto", keep=True
+        )
+    assert probabilities is not None  # asked for
+    labels_path = save_labels(trained.model, labels, out / "tissue_labels.tif")
+    probabilities_path = save_probabilities(
+        trained.model, probabilities, out / "tissue_probabilities.tif"
+    )
+    plane = np.moveaxis(sample.image, -1, 0)
+    write_png(out / "tissue_overlay.png", overlay(plane, labels, sample.classes, BACKGROUND))
+    write_curves(out / "loss.png", trained.steps, trained.scores)
+    for entry in sample.classes:
+        print(f"  {entry.name}: {(labels == entry.id).mean():.1%} of the image")
+    print(f"model          {model_path}")
+    print(f"labels         {labels_path}")
+    print(f"probabilities  {probabilities_path}")
+    print(f"overlay        {out / 'tissue_overlay.png'}")
+    print(f"loss curve     {out / 'loss.png'}")

@@ -1,0 +1,61 @@
+"""``napari-unet info``."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from napari_unet.core.header import ModelHeader
+
+
+def run_info(model: Path | None) -> None:
+    """Print versions and devices, or what a model file says of itself.
+
+    Raises
+    ------
+    UserError
+        The model cannot be read.
+    """
+    if model is None:
+        _print_system()
+    else:
+        from napari_unet.core.model import load_model
+
+        _print_model(load_model(model).header)
+
+
+def _print_system() -> None:
+    import torch
+
+    from napari_unet.core.device import describe, fast_dtype, pick_device
+
+    print(f"python       {platform.python_version()} on {platform.platform()}")
+    for package in ("napari-unet", "torch", "numpy", "scikit-image", "napari"):
+        try:
+            print(f"{package:12} {version(package)}")
+        except PackageNotFoundError:
+            print(f"{package:12} not installed")
+    device = pick_device("auto")
+    precision = str(fast_dtype(device)).removeprefix("torch.")
+    print(f"{'device':12} {describe(device)}, {precision} is fastest")
+    print(f"{'cuda':12} {'available' if torch.cuda.is_available() else 'not available'}")
+
+
+def _print_model(header: ModelHeader) -> None:
+    network = header.network
+    print(f"preset       {header.preset}, {network.base_channels} channels, depth {network.depth}")
+    print(f"input        {network.in_channels} channel{'s' * (network.in_channels > 1)}")
+    print(f"label kind   {header.label_kind}")
+    for entry in header.classes:
+        print(f"class {entry.id:<6} {entry.name} ({entry.color})")
+    if header.pixel_size is not None:
+        rows, columns = header.pixel_size
+        print(f"pixel size   {rows} x {columns} {header.pixel_unit or ''}".rstrip())
+    for record in header.history:
+        score = "no score" if record.score is None else f"score {record.score:.3f}"
+        labelled = sum(record.labelled_pixels.values())
+        print(
+            f"trained      {record.finished}: {record.steps} steps in {record.seconds:.0f} s on "
+            f"{record.device}, {labelled} labelled pixels, {score}"
+        )

@@ -1,0 +1,146 @@
+"""``napari-unet train``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from napari_unet.core.classes import ClassInfo
+from napari_unet.core.events import Best, Done, Notice, Score, Started, Step
+from napari_unet.core.files import check_writable, read_image, read_labels
+from napari_unet.core.model import Model, load_model
+from napari_unet.core.training import train_events
+from napari_unet.errors import InvalidInput, UnwritableOutput
+
+
+@dataclass
+class Trained:
+    """A finished training and its curves."""
+
+    model: Model
+    steps: list[Step] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
+
+
+def run_train(
+    images: Sequence[Path],
+    labels: Sequence[Path],
+    output: Path,
+    *,
+    start_from: Path | None,
+    stop: Callable[[], bool],
+    **settings: Any,
+) -> None:
+    """Train on files and write the model.
+
+    Parameters
+    ----------
+    images, labels
+        As many label files as image files, in the same order.
+    output
+        Model file to write.
+    start_from
+        Model file to fine-tune.
+    stop
+        Asked after each step.
+    **settings
+        Fields of :class:`napari_unet.core.config.TrainSettings`.
+
+    Raises
+    ------
+    UserError
+        With what is wrong and what to do.
+    """
+    if len(images) != len(labels):
+        raise InvalidInput(
+            f"{len(images)} images and {len(labels)} label files were given; give one label file "
+            "for each image, in the same order."
+        )
+    check_writable(output)
+    model = None if start_from is None else load_model(start_from)
+    trained = train_with_bar(
+        [read_image(path) for path in images],
+        [read_labels(path) for path in labels],
+        model=model,
+        stop=stop,
+        **settings,
+    )
+    print(f"model: {save_somewhere(trained.model, output)}")
+
+
+def train_with_bar(
+    images: list[np.ndarray],
+    labels: list[np.ndarray],
+    *,
+    stop: Callable[[], bool],
+    model: Model | None = None,
+    classes: Sequence[ClassInfo] = (),
+    **settings: Any,
+) -> Trained:
+    """Train with a progress bar that shows the loss, the score and the time left."""
+    steps: list[Step] = []
+    scores: list[Score] = []
+    events = train_events(
+        images, labels, model=model, classes=classes, should_stop=stop, **settings
+    )
+    layout = "{desc} |{bar}| {percentage:3.0f}% [{elapsed}<{remaining}{postfix}]"
+    with tqdm(total=1.0, desc="training", bar_format=layout) as bar:
+        for event in events:
+            match event:
+                case Started():
+                    tqdm.write(
+                        f"{event.parameters:,} weights on {event.device} in {event.precision}"
+                    )
+                case Step():
+                    steps.append(event)
+                    done = event.elapsed / (event.elapsed + (event.remaining or 0.0))
+                    bar.update(max(0.0, done - bar.n))
+                    _show(bar, event, scores)
+                case Score():
+                    scores.append(event)
+                case Notice():
+                    tqdm.write(event.text)
+                case Best():
+                    pass
+                case Done():
+                    bar.update(1.0 - bar.n)
+                    last = event
+    _tell(last, scores)
+    return Trained(last.model, steps, scores)
+
+
+def save_somewhere(model: Model, output: Path) -> Path:
+    """Save a model where it should go, or else where it can: a trained model is never lost."""
+    try:
+        model.save(output)
+    except UnwritableOutput as error:
+        fallback = Path(tempfile.mkdtemp(prefix="napari-unet-")) / output.name
+        model.save(fallback)
+        print(f"{error} The model was saved elsewhere so that it is not lost.")
+        return fallback
+    return output
+
+
+def _show(bar: tqdm, step: Step, scores: list[Score]) -> None:
+    score = f", IoU {scores[-1].value:.3f}" if scores else ""
+    bar.set_postfix_str(f"step {step.step}, loss {step.loss:.3f}{score}", refresh=False)
+
+
+def _tell(done: Done, scores: list[Score]) -> None:
+    reasons = {
+        "budget": "the budget is spent",
+        "converged": "the score no longer improves",
+        "stopped": "stopped",
+        "lost": "the process ended",
+    }
+    where = "held-out" if scores[-1].held_out else "training"
+    print(
+        f"{done.step} steps in {done.elapsed:.1f} s, {reasons[done.reason]}; "
+        f"IoU on {where} labels {done.score:.3f}"
+    )

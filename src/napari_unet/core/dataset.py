@@ -1,0 +1,157 @@
+"""The edge of a training: images and labels from outside become checked planes and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_unet.core.classes import ClassInfo, describe_classes
+from napari_unet.core.config import TrainSettings
+from napari_unet.core.image import normalise, planes_like
+from napari_unet.core.labels import (
+    IGNORED,
+    Target,
+    check_labels,
+    class_ids,
+    hold_out,
+    labelled_planes,
+    make_target,
+)
+from napari_unet.core.model import Model
+from napari_unet.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a network is trained on.
+
+    Attributes
+    ----------
+    images
+        Normalised planes, (C, Y, X) float32.
+    targets
+        One a plane.
+    classes
+        In the order of the network's outputs.
+    """
+
+    images: tuple[np.ndarray, ...]
+    targets: tuple[Target, ...]
+    classes: tuple[ClassInfo, ...]
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of every plane."""
+        return int(self.images[0].shape[0])
+
+    @property
+    def held_out(self) -> bool:
+        """Whether anything is held out for the score."""
+        return any(target.held_out.any() for target in self.targets)
+
+    def labelled_pixels(self) -> dict[int, int]:
+        """Count the labelled pixels by class id."""
+        counts = np.zeros(len(self.classes), dtype=np.int64)
+        for target in self.targets:
+            labelled = target.classes[target.classes != IGNORED]
+            counts += np.bincount(labelled, minlength=len(counts))
+        return {entry.id: int(count) for entry, count in zip(self.classes, counts, strict=True)}
+
+
+def make_dataset(
+    images: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+    settings: TrainSettings,
+    *,
+    newest: Sequence[np.ndarray] = (),
+    known: Sequence[ClassInfo] = (),
+    model: Model | None = None,
+) -> Dataset:
+    """Check images and labels and make them into planes and targets.
+
+    Parameters
+    ----------
+    images
+        (..., Y, X), with a channel axis where there are channels.
+    labels
+        One array an image, (..., Y, X), the image's shape without channels.
+    settings
+        Kind of the labels, border weights, seed.
+    newest
+        One boolean array an image of the labels' shape, or empty: what was painted last.
+    known
+        Names and colours of classes.
+    model
+        Model to start from: its classes come first, in its order.
+
+    Raises
+    ------
+    InvalidInput
+        With what is wrong and what to do.
+    """
+    if len(images) == 0 or len(images) != len(labels):
+        raise InvalidInput(
+            f"{len(images)} images and {len(labels)} label arrays were given; give one label "
+            "array for each image."
+        )
+    checked = [check_labels(array) for array in labels]
+    kind = settings.label_kind
+    ids = class_ids(checked, kind)
+    classes = _ordered_classes(ids, settings, known, model)
+    order = [entry.id for entry in classes]
+    planes: list[np.ndarray] = []
+    targets: list[Target] = []
+    for index, (image, array) in enumerate(zip(images, checked, strict=True)):
+        arranged = planes_like(image, array)
+        piled = array.reshape(-1, *array.shape[-2:])
+        fresh = newest[index].reshape(piled.shape) if len(newest) else [None] * len(piled)
+        for number in labelled_planes(arranged, array, kind):
+            planes.append(normalise(arranged.data[number]))
+            target = make_target(
+                piled[number],
+                kind,
+                order,
+                newest=fresh[number],
+                w0=settings.w0,
+                sigma=settings.sigma,
+            )
+            targets.append(target)
+    _check_channels(planes, model)
+    rng = np.random.default_rng(settings.seed)
+    return Dataset(tuple(planes), tuple(hold_out(targets, kind, len(classes), rng)), classes)
+
+
+def _ordered_classes(
+    ids: list[int],
+    settings: TrainSettings,
+    known: Sequence[ClassInfo],
+    model: Model | None,
+) -> tuple[ClassInfo, ...]:
+    described = describe_classes(ids, settings.label_kind, known)
+    if model is None:
+        return described
+    if model.header.label_kind != settings.label_kind:
+        raise InvalidInput(
+            f"the model was trained on labels of kind {model.header.label_kind!r}, these are "
+            f"{settings.label_kind!r}; use the same kind or start a new model."
+        )
+    renamed = {entry.id: entry for entry in known}
+    kept = [renamed.get(entry.id, entry) for entry in model.classes]
+    before = {entry.id for entry in kept}
+    return (*kept, *(entry for entry in described if entry.id not in before))
+
+
+def _check_channels(planes: list[np.ndarray], model: Model | None) -> None:
+    counts = sorted({plane.shape[0] for plane in planes})
+    if len(counts) > 1:
+        raise InvalidInput(
+            f"the images have {' and '.join(map(str, counts))} channels; train on images with the "
+            "same channels."
+        )
+    if model is not None and counts[0] != model.header.network.in_channels:
+        raise InvalidInput(
+            f"the model was trained on {model.header.network.in_channels} channels and these "
+            f"images have {counts[0]}; choose images like those, or start a new model."
+        )

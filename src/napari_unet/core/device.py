@@ -1,0 +1,93 @@
+"""Where to compute, and in which precision."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import torch
+from torch.nn import functional
+
+from napari_unet.core.config import DeviceName
+from napari_unet.errors import DeviceUnavailable
+
+_FASTER = 1.2
+
+
+def pick_device(name: DeviceName) -> torch.device:
+    """Return the device of that name; ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    DeviceUnavailable
+        It is not there.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    if name not in available:
+        raise DeviceUnavailable(f"there is no device {name!r}; use auto, cpu, cuda or mps.")
+    if not available[name]:
+        raise DeviceUnavailable(
+            f"torch {torch.__version__} sees no {name} device here; install a build of torch for "
+            "it, or use the device auto or cpu."
+        )
+    return torch.device(name)
+
+
+def describe(device: torch.device) -> str:
+    """Name a device for people."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return "Apple GPU (mps)"
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def fast_dtype(device: torch.device) -> torch.dtype:
+    """Return bfloat16 where the device computes with it and it is faster, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32
+    if device.type == "cpu" and _bfloat16_is_faster_on_cpu():
+        return torch.bfloat16
+    return torch.float32
+
+
+@contextmanager
+def computing(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """Compute in ``dtype``, repeatably; float32 is then full float32 on CUDA too."""
+    with (
+        torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
+        torch.autocast(device.type, dtype, enabled=dtype is not torch.float32),
+    ):
+        yield
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an exception of torch or numpy means that memory ran out."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+@lru_cache(maxsize=1)
+def _bfloat16_is_faster_on_cpu() -> bool:
+    """Time a convolution forward and backward in both precisions, a few milliseconds each."""
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    x = torch.ones(1, 32, 96, 96).to(memory_format=torch.channels_last)
+    weight = torch.ones(32, 32, 3, 3).to(memory_format=torch.channels_last)
+    times = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
+    for _ in range(5):
+        for dtype in times:
+            a, w = (t.to(dtype).requires_grad_() for t in (x, weight))
+            start = time.perf_counter()
+            functional.conv2d(a, w, padding=1).sum().backward()
+            times[dtype] = min(times[dtype], time.perf_counter() - start)
+    return times[torch.float32] > _FASTER * times[torch.bfloat16]

@@ -1,0 +1,147 @@
+"""Images from files and results to files."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from napari_unet.core.classes import ClassInfo, LabelKind
+from napari_unet.core.model import write_whole
+from napari_unet.errors import UnreadableFile, UnwritableOutput
+
+_TIFF = (".tif", ".tiff", ".lsm")
+
+
+def read_image(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read an image or a label array.
+
+    Parameters
+    ----------
+    path
+        TIFF, OME-TIFF, PNG, JPEG, NumPy's ``.npy``, or what imageio reads.
+
+    Returns
+    -------
+    ndarray
+        As stored, (..., Y, X), with RGB's three channels last.
+
+    Raises
+    ------
+    UnreadableFile
+        The file is not there or is no image.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UnreadableFile(f"there is no file {path}; check the name.")
+    try:
+        if path.suffix.lower() in _TIFF:
+            return np.asarray(tifffile.imread(path))
+        if path.suffix.lower() == ".npy":
+            return np.load(path, allow_pickle=False)
+        from imageio.v3 import imread
+
+        return np.asarray(imread(path))
+    except Exception as error:  # each reader has its own errors for a damaged file
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UnreadableFile(
+            f"{path} cannot be read as an image ({reason}); save it as TIFF or PNG."
+        ) from None
+
+
+def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a label array, in which one number is one class or object.
+
+    Raises
+    ------
+    UnreadableFile
+        The file is not there, is no image, or is a colour picture.
+    """
+    labels = read_image(path)
+    if labels.ndim >= 3 and labels.shape[-1] in (3, 4) and labels.dtype == np.uint8:
+        if (labels[..., :3] == labels[..., :1]).all():
+            return labels[..., 0]
+        raise UnreadableFile(
+            f"{path} is a colour picture; save labels as a single-channel image of class ids."
+        )
+    return labels
+
+
+def read_label_kind(path: str | os.PathLike[str]) -> LabelKind | None:
+    """Return the kind of labels that a prediction written by this program was trained on."""
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            kind = json.loads(tiff.pages[0].description)["label_kind"]
+    except (OSError, ValueError, KeyError, TypeError, tifffile.TiffFileError):
+        return None
+    return kind if kind in ("scribbles", "classes", "instances") else None
+
+
+def write_tiff(
+    path: Path, data: np.ndarray, *, axes: str, kind: LabelKind, classes: Sequence[ClassInfo]
+) -> None:
+    """Write a compressed TIFF that says what its ids mean.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    data
+        Labels or probabilities.
+    axes
+        A letter an axis, for example ``"CYX"``.
+    kind, classes
+        From the model.
+
+    Raises
+    ------
+    UnwritableOutput
+        It cannot be written there.
+    """
+    buffer = io.BytesIO()
+    metadata = {
+        "axes": axes,
+        "label_kind": kind,
+        "classes": [entry.model_dump() for entry in classes],
+    }
+    photometric = {"photometric": "minisblack"}
+    tifffile.imwrite(buffer, data, compression="zlib", metadata=metadata, **photometric)
+    write_whole(path, buffer.getvalue())
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder for results, and make sure that it can be written to.
+
+    Raises
+    ------
+    UnwritableOutput
+        It cannot.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritableOutput(
+            f"the folder {path} cannot be made ({error.strerror}); choose another."
+        ) from None
+    check_writable(path / "probe")
+    return path
+
+
+def check_writable(path: Path) -> None:
+    """Make sure, before long work, that a file can be written.
+
+    Raises
+    ------
+    UnwritableOutput
+        It cannot.
+    """
+    if path.is_dir():
+        raise UnwritableOutput(f"{path} is a folder; give the name of a file in it.")
+    probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
+    write_whole(probe, b"")
+    probe.unlink()

@@ -1,0 +1,273 @@
+"""Labels become targets: class indices, border weights, and strokes or regions to hold out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from napari_unet.core.borders import border_weights, scribble_border_weights, separate_touching
+from napari_unet.core.classes import LabelKind
+from napari_unet.core.image import Planes
+from napari_unet.errors import InvalidInput
+
+IGNORED = -1
+_EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
+_MIN_STROKES = 4
+_HELD_OUT_STROKES = 0.2
+_HELD_OUT_REGIONS = 0.1
+_REGIONS_A_SIDE = 6
+_MIN_PLANES_TO_HOLD_OUT = 6
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the network should say about one plane.
+
+    Attributes
+    ----------
+    classes
+        (Y, X) int16 index of the class, -1 where unlabelled.
+    weights
+        (Y, X) float32, 1 + the border term (Ronneberger et al. 2015, equation 2); the class
+        balance w_c is applied by the loss.
+    strokes
+        (Y, X) int32, number of the stroke (scribbles) or of the region (dense labels) within the
+        plane, 0 where unlabelled.
+    newest
+        (Y, X) bool, what was painted last.
+    held_out
+        (Y, X) bool, labelled pixels that are scored, never trained on.
+    """
+
+    classes: np.ndarray
+    weights: np.ndarray
+    strokes: np.ndarray
+    newest: np.ndarray
+    held_out: np.ndarray
+
+    @property
+    def trained(self) -> np.ndarray:
+        """(Y, X) bool, pixels that are trained on."""
+        return (self.classes != IGNORED) & ~self.held_out
+
+
+def check_labels(labels: np.ndarray) -> np.ndarray:
+    """Refuse labels that are no class ids.
+
+    Parameters
+    ----------
+    labels
+        Integers, booleans, or floats that are whole numbers; negative values are refused.
+
+    Returns
+    -------
+    ndarray
+        The same as an integer array.
+
+    Raises
+    ------
+    InvalidInput
+        With what is wrong and what to do.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype == bool:
+        labels = labels.astype(np.uint8)
+    if labels.dtype.kind == "f":
+        whole = np.isfinite(labels).all() and (labels == np.rint(labels)).all()
+        if not whole:
+            raise InvalidInput("labels must be whole numbers; this array has others.")
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind not in "iu":
+        raise InvalidInput(f"labels of type {labels.dtype} are not class ids; use whole numbers.")
+    if labels.size and int(labels.min()) < 0:
+        raise InvalidInput("labels must not be negative; use 0 for unlabelled pixels.")
+    return labels
+
+
+def class_ids(labels: list[np.ndarray], kind: LabelKind) -> list[int]:
+    """Return the class ids that occur, ascending.
+
+    Raises
+    ------
+    InvalidInput
+        There are not at least two classes to tell apart; the message says what to paint.
+    """
+    present = sorted({int(i) for plane in labels for i in np.unique(plane)})
+    if kind == "instances":
+        present = [0, 1] if present and present[-1] > 0 and present[0] == 0 else present[:1]
+    if kind == "scribbles":
+        present = [i for i in present if i != 0]
+        if not present:
+            raise InvalidInput("nothing is painted yet; paint a stroke of each class.")
+    if present and present[-1] > 65535:
+        raise InvalidInput(
+            f"class id {present[-1]} is too large; if these are objects, use the label kind "
+            "'instances'."
+        )
+    if len(present) < 2:
+        only = f"only class {present[0]} is" if present else "no class is"
+        raise InvalidInput(f"{only} labelled; label at least two classes, one may be background.")
+    return present
+
+
+def make_target(
+    labels: np.ndarray,
+    kind: LabelKind,
+    ids: list[int],
+    *,
+    newest: np.ndarray | None = None,
+    w0: float = 10.0,
+    sigma: float = 5.0,
+) -> Target:
+    """Turn the labels of one plane into a target without anything held out.
+
+    Parameters
+    ----------
+    labels
+        (Y, X) integer.
+    kind
+        What the labels are.
+    ids
+        Class ids in the order of the network's outputs.
+    newest
+        (Y, X) bool, what was painted last; ``None`` for nothing in particular.
+    w0, sigma
+        Border weights, see :func:`napari_unet.core.borders.border_weights`.
+    """
+    weights = np.ones(labels.shape, dtype=np.float32)
+    if kind == "instances":
+        if w0 > 0:
+            weights += border_weights(labels, w0=w0, sigma=sigma)
+        labels = (separate_touching(labels) > 0).astype(np.uint8)
+    elif kind == "scribbles" and w0 > 0:
+        weights += scribble_border_weights(labels, w0=w0, sigma=sigma)
+    lookup = np.full(int(max(labels.max(), max(ids))) + 1, IGNORED, dtype=np.int16)
+    lookup[ids] = np.arange(len(ids))
+    if kind == "scribbles":
+        lookup[0] = IGNORED
+    classes = lookup[labels]
+    strokes = _strokes(classes) if kind == "scribbles" else _regions(classes)
+    return Target(
+        classes=classes,
+        weights=weights,
+        strokes=strokes,
+        newest=np.zeros(labels.shape, dtype=bool) if newest is None else newest,
+        held_out=np.zeros(labels.shape, dtype=bool),
+    )
+
+
+def hold_out(
+    targets: list[Target], kind: LabelKind, n_classes: int, rng: np.random.Generator
+) -> list[Target]:
+    """Hold out a share of the strokes or regions, never single pixels of one, for the score.
+
+    Nothing is held out of a class with fewer than four strokes: there every stroke is needed.
+
+    Parameters
+    ----------
+    targets
+        One a plane.
+    kind
+        Of scribbles a fifth of each class's strokes is held out; of dense labels a tenth of the
+        regions, or of the planes where there are six or more.
+    n_classes
+        Number of classes.
+    rng
+        Draws which.
+    """
+    if kind == "scribbles":
+        chosen = _choose_strokes(targets, n_classes, rng)
+    elif len(targets) >= _MIN_PLANES_TO_HOLD_OUT:
+        count = max(1, round(len(targets) * _HELD_OUT_REGIONS))
+        planes = rng.choice(len(targets), size=count, replace=False)
+        chosen = [(int(p), int(s)) for p in planes for s in _numbers(targets[p].strokes)]
+    else:
+        chosen = _choose_regions(targets, n_classes, rng)
+    out = []
+    for index, target in enumerate(targets):
+        numbers = [stroke for plane, stroke in chosen if plane == index]
+        held = np.isin(target.strokes, numbers) & (target.classes != IGNORED)
+        out.append(Target(target.classes, target.weights, target.strokes, target.newest, held))
+    return out if _each_class_on_both_sides(out, n_classes) else targets
+
+
+def _choose_strokes(
+    targets: list[Target], n_classes: int, rng: np.random.Generator
+) -> list[tuple[int, int]]:
+    chosen = []
+    for index in range(n_classes):
+        strokes = [
+            (plane, int(number))
+            for plane, target in enumerate(targets)
+            for number in _numbers(target.strokes[target.classes == index])
+        ]
+        if strokes and len(strokes) < _MIN_STROKES:
+            return []
+        count = round(len(strokes) * _HELD_OUT_STROKES)
+        chosen += [strokes[i] for i in rng.choice(len(strokes), size=count, replace=False)]
+    return chosen
+
+
+def _choose_regions(
+    targets: list[Target], n_classes: int, rng: np.random.Generator
+) -> list[tuple[int, int]]:
+    """Choose a tenth of the regions, the rarest class's first, so that each class is scored."""
+    counts = np.array(
+        [np.bincount(t.classes[t.classes >= 0], minlength=n_classes) for t in targets]
+    )
+    rarest = int(np.where(counts.sum(axis=0) > 0, counts.sum(axis=0), np.inf).argmin())
+    every = [(p, int(s)) for p, t in enumerate(targets) for s in _numbers(t.strokes)]
+    with_rarest = {
+        (p, int(s)) for p, t in enumerate(targets) for s in _numbers(t.strokes[t.classes == rarest])
+    }
+    order = [every[i] for i in rng.permutation(len(every))]
+    count = round(len(every) * _HELD_OUT_REGIONS)
+    first = [region for region in order if region in with_rarest][: count // 2]
+    rest = [region for region in order if region not in first]
+    return first + rest[: count - len(first)]
+
+
+def _each_class_on_both_sides(targets: list[Target], n_classes: int) -> bool:
+    """Tell whether each labelled class has pixels to train on and pixels to score."""
+    for index in range(n_classes):
+        of_class = [target.classes == index for target in targets]
+        if not any(mask.any() for mask in of_class):
+            continue
+        for share in ("trained", "held_out"):
+            pairs = zip(of_class, targets, strict=True)
+            if not any((mask & getattr(target, share)).any() for mask, target in pairs):
+                return False
+    return True
+
+
+def _numbers(strokes: np.ndarray) -> np.ndarray:
+    numbers = np.unique(strokes)
+    return numbers[numbers > 0]
+
+
+def _strokes(classes: np.ndarray) -> np.ndarray:
+    """Give each connected component of a class a number, (Y, X) int32."""
+    out = np.zeros(classes.shape, dtype=np.int32)
+    count = 0
+    for index in range(int(classes.max()) + 1):
+        components, found = ndimage.label(classes == index, structure=_EIGHT_NEIGHBOURS)
+        out[components > 0] = components[components > 0] + count
+        count += found
+    return out
+
+
+def _regions(classes: np.ndarray) -> np.ndarray:
+    """Give each cell of a 6 x 6 grid over the labelled pixels a number, (Y, X) int32."""
+    rows, columns = (np.arange(size) * _REGIONS_A_SIDE // size for size in classes.shape)
+    cells = (rows[:, None] * _REGIONS_A_SIDE + columns + 1).astype(np.int32)
+    return np.where(classes == IGNORED, 0, cells)
+
+
+def labelled_planes(image: Planes, labels: np.ndarray, kind: LabelKind) -> list[int]:
+    """Return which planes of an image have labels to learn from."""
+    piled = labels.reshape(-1, *labels.shape[-2:])
+    if kind != "scribbles":
+        return list(range(len(image.data)))
+    return [index for index, plane in enumerate(piled) if plane.any()]

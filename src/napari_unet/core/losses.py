@@ -1,0 +1,57 @@
+"""The loss: weighted pixel-wise softmax cross-entropy over labelled pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_LARGEST_CLASS_WEIGHT = 20.0
+
+
+def weighted_cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean of -log p over pixels, weighted by w(x).
+
+    Ronneberger et al. 2015, equation 1 and the softmax before it (the paper's sign is a slip:
+    its E = sum w log p is to be minimised as -E). The mean, rather than the sum, makes the step
+    independent of how much is painted.
+
+    Parameters
+    ----------
+    logits
+        (B, K, Y, X).
+    classes
+        (B, Y, X) int64 class indices; anything where the weight is 0.
+    weights
+        (B, Y, X) float, w(x); 0 where unlabelled.
+
+    Returns
+    -------
+    Tensor
+        A float32 scalar; 0 if all weights are 0.
+    """
+    pixel = functional.cross_entropy(logits.float(), classes, reduction="none")  # (B, Y, X)
+    return (pixel * weights).sum() / weights.sum().clamp_min(1e-6)
+
+
+def class_balance(counts: Tensor, *, exponent: float) -> Tensor:
+    """Return w_c of Ronneberger et al. 2015, equation 2: the weight that balances the classes.
+
+    Parameters
+    ----------
+    counts
+        (K,) labelled pixels of each class.
+    exponent
+        1 balances fully, 0 not at all.
+
+    Returns
+    -------
+    Tensor
+        (K,) float32, proportional to counts ** -exponent, with mean 1 over the labelled pixels,
+        capped at 20 times the smallest; 0 for a class without pixels.
+    """
+    present = counts > 0
+    inverse = torch.where(present, counts.clamp_min(1) ** -exponent, torch.zeros(())).float()
+    lowest = inverse[present].min()
+    inverse = inverse.clamp_max(_LARGEST_CLASS_WEIGHT * lowest)
+    return inverse * counts.sum() / (inverse * counts).sum()

@@ -1,0 +1,102 @@
+"""What every metric does first: check a pair of label images, and count how their ids overlap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from napari_unet.errors import InvalidInput
+
+Labels = npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """The non-zero entries of a contingency table, and its margins.
+
+    Attributes
+    ----------
+    truth_ids, prediction_ids : array of int
+        The ids that occur, ascending: the table's rows and columns.
+    truth_sizes, prediction_sizes : array of int
+        Pixels of each id.
+    rows, columns : array of int
+        Where the non-zero entries stand: indices into `truth_ids` and `prediction_ids`.
+    counts : array of int
+        The entries: pixels that carry both ids.
+    """
+
+    truth_ids: npt.NDArray[Any]
+    prediction_ids: npt.NDArray[Any]
+    truth_sizes: npt.NDArray[np.int64]
+    prediction_sizes: npt.NDArray[np.int64]
+    rows: npt.NDArray[Any]
+    columns: npt.NDArray[Any]
+    counts: npt.NDArray[np.int64]
+
+
+def overlap(prediction: Labels, truth: Labels) -> Overlap:
+    """Count for every pair of ids the pixels that carry both, as a sparse table.
+
+    Parameters
+    ----------
+    prediction, truth : array of int or bool, same shape
+        Label images. Ids may have gaps.
+    """
+    truth_ids, rows = np.unique(truth.ravel(), return_inverse=True)
+    prediction_ids, columns = np.unique(prediction.ravel(), return_inverse=True)
+    shape = (len(truth_ids), len(prediction_ids))
+    ones = np.ones(truth.size, np.int64)
+    table = sparse.coo_array((ones, (rows, columns)), shape=shape)
+    table.sum_duplicates()
+    return Overlap(
+        truth_ids,
+        prediction_ids,
+        np.bincount(rows, minlength=shape[0]),
+        np.bincount(columns, minlength=shape[1]),
+        table.row,
+        table.col,
+        table.data,
+    )
+
+
+def checked_labels(
+    prediction: npt.ArrayLike, truth: npt.ArrayLike
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Prediction and truth as label images of one shape.
+
+    Raises
+    ------
+    InvalidInput
+        If the shapes differ, or one of them does not hold whole, non-negative numbers.
+    """
+    pair = np.asarray(prediction), np.asarray(truth)
+    for name, labels in zip(("prediction", "truth"), pair, strict=True):
+        if labels.dtype.kind not in "biu":
+            raise InvalidInput(
+                f"The {name} must hold whole numbers, not {labels.dtype}; pass labels, not "
+                "probabilities."
+            )
+        if labels.size and labels.min() < 0:
+            raise InvalidInput(f"The {name} holds negative ids; use 0 for background.")
+    check_same_shape(*pair)
+    return pair
+
+
+def check_same_shape(prediction: npt.NDArray[Any], truth: npt.NDArray[Any]) -> None:
+    """Refuse a prediction and a truth of different shapes.
+
+    Raises
+    ------
+    InvalidInput
+        If the shapes differ.
+    """
+    if prediction.shape != truth.shape:
+        raise InvalidInput(
+            f"The prediction has shape {prediction.shape} and the truth {truth.shape}; pass two "
+            "label images of one shape."
+        )

@@ -1,0 +1,153 @@
+"""A trained model: weights and what they mean, saved as one safetensors file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from napari_unet.core.classes import ClassInfo
+from napari_unet.core.header import METADATA_KEY, ModelHeader, header_of
+from napari_unet.core.unet import UNet, fused
+from napari_unet.errors import InvalidModel, UnreadableFile, UnwritableOutput
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model.
+
+    Attributes
+    ----------
+    header
+        Network, classes, normalisation, pixel size and history.
+    weights
+        The network's state, float32 on the CPU.
+    """
+
+    header: ModelHeader
+    weights: Mapping[str, Tensor]
+    _networks: dict[torch.device, UNet] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        """The classes, in the order of the output channels."""
+        return self.header.classes
+
+    @property
+    def class_ids(self) -> np.ndarray:
+        """Ids as painted, (K,) uint16, or uint8 where they fit, in the order of the outputs."""
+        ids = np.array([entry.id for entry in self.header.classes])
+        return ids.astype(np.uint8 if ids.max() < 256 else np.uint16)
+
+    def network(self) -> UNet:
+        """Return a new network with these weights, to be trained further."""
+        network = UNet(self.header.network)
+        network.load_state_dict(dict(self.weights))
+        return network
+
+    def prediction_network(self, device: torch.device) -> UNet:
+        """Return the network made ready for prediction on a device, the same at each call."""
+        if device not in self._networks:
+            ready = fused(self.network()).to(device)
+            self._networks[device] = ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return self._networks[device]
+
+    def to_bytes(self) -> bytes:
+        """Return the content of a model file."""
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self.weights.items()}
+        return save_tensors(tensors, metadata={METADATA_KEY: self.header.model_dump_json()})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a model file, beside the target first, so that no half file is left.
+
+        Raises
+        ------
+        UnwritableOutput
+            It cannot be written there.
+        """
+        write_whole(Path(path), self.to_bytes())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Model:
+        """Read the content of a model file.
+
+        Raises
+        ------
+        InvalidModel
+            It is no model of this program, is damaged, or is from a newer version.
+        """
+        header = header_of(data)
+        with torch.device("meta"):
+            expected = _float_shapes(UNet(header.network))
+        try:
+            weights = load_tensors(data)
+        except SafetensorError as error:
+            raise InvalidModel(
+                f"the model file is damaged ({error}); take another copy of it."
+            ) from None
+        if {name: value.shape for name, value in weights.items()} != expected:
+            raise InvalidModel(
+                "the weights in the model file do not fit its own description; take another copy."
+            )
+        if not all(torch.isfinite(value).all() for value in weights.values()):
+            raise InvalidModel("the model file holds NaN or infinite weights; train it again.")
+        return cls(header, weights)
+
+
+def _float_shapes(network: UNet) -> dict[str, torch.Size]:
+    """Shapes of the tensors that a file holds: all but the counters of batch normalisation."""
+    state = network.state_dict().items()
+    return {name: value.shape for name, value in state if value.is_floating_point()}
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Open a model file.
+
+    Raises
+    ------
+    UnreadableFile
+        There is no such file, or it cannot be read.
+    InvalidModel
+        It is no model of this program, is damaged, or is from a newer version.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from None
+    try:
+        return Model.from_bytes(data)
+    except InvalidModel as error:
+        raise InvalidModel(f"{path}: {error}") from None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file completely or not at all.
+
+    Raises
+    ------
+    UnwritableOutput
+        It cannot be written there.
+    """
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            temporary = file.name
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise UnwritableOutput(
+            f"{path} cannot be written ({error.strerror}); choose another folder."
+        ) from None

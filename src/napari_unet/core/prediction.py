@@ -1,0 +1,207 @@
+"""Overlap-tile prediction (Ronneberger et al. 2015, section 2 and figure 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_unet.core.config import DeviceName
+from napari_unet.core.device import computing, fast_dtype, is_out_of_memory, pick_device
+from napari_unet.core.events import Notice
+from napari_unet.core.image import normalise, planes_for
+from napari_unet.core.model import Model
+from napari_unet.core.tiling import Tile, context, halves, plan
+from napari_unet.core.unet import UNet
+from napari_unet.errors import DeviceUnavailable, InvalidInput
+
+# Sides of a tile's output in pixels. On a CPU larger tiles fall out of the caches and smaller
+# ones compute more context than output, see benchmarks/README.md.
+_CPU_TILE = 512
+_GPU_TILE = 1024
+
+
+@dataclass(frozen=True)
+class TileProbabilities:
+    """Class probabilities of one tile.
+
+    Attributes
+    ----------
+    tile
+        Where it belongs.
+    probabilities
+        (K, Y, X) float32 of the tile's size.
+    fraction
+        Share of the region's pixels that is ready, this tile included.
+    """
+
+    tile: Tile
+    probabilities: np.ndarray
+    fraction: float
+
+
+def predict(
+    model: Model, image: np.ndarray, tile: int | None = None, *, device: DeviceName = "auto"
+) -> np.ndarray:
+    """Segment an image.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    image
+        (..., Y, X) for a model of one channel; (..., Y, X, C) or (..., C, Y, X) for several. Axes
+        before are planes, segmented one by one. Any real dtype.
+    tile
+        Side of a tile's output in pixels, rounded down to a multiple of 2 ** depth; ``None`` takes
+        the fastest known.
+    device
+        Where to compute.
+
+    Returns
+    -------
+    ndarray
+        (..., Y, X) class ids as painted, uint8 or uint16.
+
+    Raises
+    ------
+    InvalidInput
+        The image is not one, or has other channels than the model.
+    """
+    planes = planes_for(image, model.header.network.in_channels)
+    ids = model.class_ids
+    out = np.empty((len(planes.data), *planes.data.shape[-2:]), dtype=ids.dtype)
+    for plane, result in zip(planes.data, out, strict=True):
+        for part in predict_tiles(model, plane, tile=tile, device=pick_device(device)):
+            if isinstance(part, TileProbabilities):
+                result[part.tile.slices] = ids[part.probabilities.argmax(axis=0)]
+    return planes.restore(out)
+
+
+def predict_probabilities(
+    model: Model, image: np.ndarray, tile: int | None = None, *, device: DeviceName = "auto"
+) -> np.ndarray:
+    """Return each class's probability at each pixel.
+
+    Parameters
+    ----------
+    model, image, tile, device
+        As for :func:`predict`.
+
+    Returns
+    -------
+    ndarray
+        (K, ..., Y, X) float32, sums to 1 over the K classes, which are in the order of
+        ``model.classes``.
+
+    Raises
+    ------
+    InvalidInput
+        The image is not one, or has other channels than the model.
+    """
+    planes = planes_for(image, model.header.network.in_channels)
+    count = len(model.classes)
+    out = np.empty((len(planes.data), count, *planes.data.shape[-2:]), dtype=np.float32)
+    for plane, result in zip(planes.data, out, strict=True):
+        for part in predict_tiles(model, plane, tile=tile, device=pick_device(device)):
+            if isinstance(part, TileProbabilities):
+                result[:, *part.tile.slices] = part.probabilities
+    return planes.restore(out)
+
+
+def predict_tiles(
+    model: Model,
+    plane: np.ndarray,
+    *,
+    device: torch.device,
+    tile: int | None = None,
+    region: Tile | None = None,
+    fast: bool = False,
+) -> Iterator[TileProbabilities | Notice]:
+    """Predict a plane tile by tile; memory is bounded by the tile.
+
+    Each output pixel is computed once, from its full context, mirrored at the image's borders.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    plane
+        (C, Y, X), any real dtype.
+    device
+        Where to compute.
+    tile
+        Side of a tile's output in pixels; ``None`` takes the fastest known.
+    region
+        What to predict; ``None`` for the whole plane.
+    fast
+        Whether to compute in the device's fastest precision instead of float32, in which tiles
+        agree to 1e-5.
+
+    Yields
+    ------
+    TileProbabilities
+        The tiles of the region, row by row.
+    Notice
+        Memory ran out and the tile was halved.
+
+    Raises
+    ------
+    DeviceUnavailable
+        Memory does not even suffice for the smallest tile.
+    """
+    config = model.header.network
+    if tile is not None and tile < 1:
+        raise InvalidInput(f"a tile of {tile} px is too small; use at least {config.stride}.")
+    network = model.prediction_network(device)
+    shape = (plane.shape[-2], plane.shape[-1])
+    region = region or Tile((0, shape[0]), (0, shape[1]))
+    image = normalise(plane)
+    waiting = list(plan(config, region, tile or best_tile(device)))[::-1]
+    dtype = fast_dtype(device) if fast else torch.float32
+    ready = 0
+    while waiting:
+        current = waiting.pop()
+        rows, columns = context(config, current, shape)
+        try:
+            with computing(device, dtype), torch.inference_mode():
+                logits = _forward(network, image[:, rows[:, None], columns], device)
+                probabilities = _probabilities(logits, current, config.stride)
+        except (RuntimeError, MemoryError) as error:
+            smaller = halves(config, current) if is_out_of_memory(error) else None
+            if not is_out_of_memory(error):
+                raise
+            if smaller is None:
+                raise DeviceUnavailable(
+                    "memory does not suffice for the smallest tile; close other programs or use "
+                    "another device."
+                ) from None
+            waiting = [part for whole in waiting for part in (halves(config, whole) or (whole,))]
+            waiting += smaller[::-1]
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+            yield Notice("memory ran out while predicting; going on with tiles half as large.")
+            continue
+        ready += current.pixels
+        yield TileProbabilities(current, probabilities, ready / region.pixels)
+
+
+def best_tile(device: torch.device) -> int:
+    """Return the side of a tile's output that is fastest on a device, in pixels."""
+    return _CPU_TILE if device.type == "cpu" else _GPU_TILE
+
+
+def _forward(network: UNet, patch: np.ndarray, device: torch.device) -> Tensor:
+    x = torch.from_numpy(np.ascontiguousarray(patch))[None].to(device)  # (1, C, Y, X)
+    return network(x.contiguous(memory_format=torch.channels_last))
+
+
+def _probabilities(logits: Tensor, tile: Tile, stride: int) -> np.ndarray:
+    """Softmax over the channels (Ronneberger et al. 2015, section 3), cut to the tile."""
+    top, left = tile.rows[0] % stride, tile.columns[0] % stride
+    bottom = top + tile.rows[1] - tile.rows[0]
+    right = left + tile.columns[1] - tile.columns[0]
+    return logits[0, :, top:bottom, left:right].float().softmax(dim=0).cpu().numpy()

@@ -1,0 +1,145 @@
+"""The score of a network while it is trained: intersection over union on held-out pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_unet.core.config import UNetConfig
+from napari_unet.core.dataset import Dataset
+from napari_unet.core.labels import IGNORED
+from napari_unet.core.tiling import Tile, context, plan
+from napari_unet.core.unet import UNet
+
+_SIDE = 256
+_MOST_TILES = 6
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A tile to predict and what is true there."""
+
+    patch: Tensor  # (1, C, Y, X)
+    truth: Tensor  # (Y', X') int64, -1 where not scored
+    offset: tuple[int, int]
+
+
+class Scorer:
+    """Scores a network on the held-out pixels of a dataset, or on all labelled ones if none are.
+
+    Parameters
+    ----------
+    dataset
+        Planes and targets.
+    config
+        The network.
+    balanced
+        Whether each class counts as if it had the same number of pixels, which makes strokes of
+        different lengths comparable.
+    device
+        Where the network computes.
+    """
+
+    def __init__(
+        self, dataset: Dataset, config: UNetConfig, *, balanced: bool, device: torch.device
+    ) -> None:
+        self.held_out = dataset.held_out
+        self._count = len(dataset.classes)
+        self._balanced = balanced
+        self._tiles = [
+            _cut(dataset, config, plane, tile, self.held_out, device)
+            for plane, tile in _choose_tiles(dataset, config, self.held_out)
+        ]
+
+    def score(self, network: UNet) -> tuple[float, ...]:
+        """Return the intersection over union of each class; NaN where it has no scored pixel."""
+        confusion = np.zeros((self._count, self._count))
+        with torch.inference_mode():
+            for tile in self._tiles:
+                found = network(tile.patch)[0].argmax(dim=0)
+                rows, columns = tile.truth.shape
+                top, left = tile.offset
+                found = found[top : top + rows, left : left + columns]
+                scored = tile.truth != IGNORED
+                pairs = tile.truth[scored] * self._count + found[scored]
+                counts = torch.bincount(pairs, minlength=self._count**2).cpu().numpy()
+                confusion += counts.reshape(self._count, self._count)
+        return intersection_over_union(confusion, balanced=self._balanced)
+
+
+def intersection_over_union(confusion: np.ndarray, *, balanced: bool) -> tuple[float, ...]:
+    """Return each class's intersection over union.
+
+    Parameters
+    ----------
+    confusion
+        (K, K) numbers of pixels, true class by predicted class.
+    balanced
+        Whether each true class counts the same, however many pixels it has.
+
+    Returns
+    -------
+    tuple of float
+        One a class; NaN for a class without true pixels.
+    """
+    true = confusion.sum(axis=1)
+    if balanced:
+        confusion = confusion / np.maximum(true, 1)[:, None]
+    hits = np.diag(confusion)
+    union = confusion.sum(axis=1) + confusion.sum(axis=0) - hits
+    scores = np.where(true > 0, hits / np.maximum(union, 1e-12), np.nan)
+    return tuple(float(value) for value in scores)
+
+
+def _scored(dataset: Dataset, plane: int, held_out: bool) -> np.ndarray:
+    target = dataset.targets[plane]
+    mask = target.held_out if held_out else target.classes != IGNORED
+    return np.where(mask, target.classes, IGNORED)
+
+
+def _choose_tiles(dataset: Dataset, config: UNetConfig, held_out: bool) -> list[tuple[int, Tile]]:
+    """Choose at most six tiles that show as much as possible of each class."""
+    found: list[tuple[int, Tile]] = []
+    counts: list[np.ndarray] = []
+    for plane, image in enumerate(dataset.images):
+        scored = _scored(dataset, plane, held_out)
+        for tile in plan(config, Tile((0, image.shape[1]), (0, image.shape[2])), _SIDE):
+            classes = scored[tile.slices]
+            counts.append(np.bincount(classes[classes >= 0], minlength=len(dataset.classes)))
+            found.append((plane, tile))
+    table = np.array(counts, dtype=np.float64)
+    shares = table / np.maximum(table.sum(axis=0), 1)  # (tiles, K)
+    missing = np.ones(shares.shape[1])
+    chosen: list[int] = []
+    for _ in range(min(_MOST_TILES, len(found))):
+        gains = np.minimum(shares, missing).sum(axis=1)
+        gains[chosen] = 0
+        best = int(gains.argmax())
+        if gains[best] == 0:
+            break
+        chosen.append(best)
+        # A class that is already seen is worth a hundredth, so that all classes come first.
+        missing = np.where(shares[chosen].sum(axis=0) > 0, 0.01, 1.0)
+    return [found[index] for index in chosen]
+
+
+def _cut(
+    dataset: Dataset,
+    config: UNetConfig,
+    plane: int,
+    tile: Tile,
+    held_out: bool,
+    device: torch.device,
+) -> _Scored:
+    image = dataset.images[plane]
+    rows, columns = context(config, tile, (image.shape[1], image.shape[2]))
+    patch = torch.from_numpy(image[:, rows[:, None], columns])[None].to(device)
+    truth = _scored(dataset, plane, held_out)[tile.slices].astype(np.int64)
+    return _Scored(
+        patch=patch.contiguous(memory_format=torch.channels_last),
+        truth=torch.from_numpy(truth).to(device),
+        offset=(tile.rows[0] % config.stride, tile.columns[0] % config.stride),
+    )

@@ -1,0 +1,219 @@
+"""The learner's process: one thread computes, one reads requests; it ends with its parent."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import numpy as np
+
+from napari_unet.core.device import describe, fast_dtype, pick_device
+from napari_unet.core.events import Best, Done, Progress, Step
+from napari_unet.core.image import check_array
+from napari_unet.core.model import Model
+from napari_unet.core.prediction import TileProbabilities, predict_tiles
+from napari_unet.core.tiling import Tile
+from napari_unet.core.training import train_events
+from napari_unet.errors import InvalidInput, UserError
+from napari_unet.learner import pipe
+from napari_unet.learner.messages import (
+    Content,
+    Failed,
+    Improved,
+    PlanePredicted,
+    Predicted,
+    PredictRequest,
+    Ready,
+    Reply,
+    Request,
+    StopRequest,
+    Trained,
+    TrainRequest,
+)
+
+_NICENESS = 10  # the window's process comes first
+_SECONDS_BETWEEN_STEP_REPLIES = 0.1
+
+
+@dataclass
+class _Work:
+    """A job under way."""
+
+    job: int
+    contents: Iterator[Content | None]
+    stopping: threading.Event
+
+
+@dataclass
+class Loop:
+    """Does one tile or one step at a time, predictions first, and listens in between.
+
+    Attributes
+    ----------
+    inbox
+        Requests as they come.
+    stream
+        Where replies go.
+    """
+
+    inbox: queue.SimpleQueue[Request]
+    stream: BinaryIO
+    _models: dict[bytes, Model] = field(default_factory=dict)
+    _predictions: deque[_Work] = field(default_factory=deque)
+    _trainings: deque[_Work] = field(default_factory=deque)
+
+    def run(self) -> None:
+        """Work for ever; the reading thread ends the process."""
+        while True:
+            self._take_requests(wait=not (self._predictions or self._trainings))
+            for waiting in (self._predictions, self._trainings):
+                if waiting:
+                    self._advance(waiting)
+                    break
+
+    def _take_requests(self, *, wait: bool) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._take(self.inbox.get(block=wait))
+                wait = False
+
+    def _take(self, request: Request) -> None:
+        stopping = threading.Event()
+        match request:
+            case TrainRequest():
+                contents = self._train(request, stopping)
+                self._trainings.append(_Work(request.job, contents, stopping))
+            case PredictRequest():
+                planes = self._predict(request, stopping)
+                self._predictions.append(_Work(request.job, planes, stopping))
+            case StopRequest():
+                for work in (*self._predictions, *self._trainings):
+                    if work.job == request.job:
+                        work.stopping.set()
+
+    def _advance(self, waiting: deque[_Work]) -> None:
+        work = waiting[0]
+        try:
+            content = next(work.contents)
+        except UserError as error:
+            content = Failed(str(error))
+        except Exception as error:
+            traceback.print_exc()
+            content = Failed(
+                f"something went wrong inside napari-unet ({type(error).__name__}: {error}); "
+                "please report it."
+            )
+        if content is not None:
+            pipe.send(self.stream, Reply(work.job, content))
+        if isinstance(content, Failed | Trained | Predicted):
+            waiting.popleft()
+
+    def _train(self, request: TrainRequest, stopping: threading.Event) -> Iterator[Content | None]:
+        model = None if request.model is None else Model.from_bytes(request.model)
+        last_sent = -np.inf
+        for event in train_events(
+            request.images,
+            request.labels,
+            newest=request.newest,
+            classes=request.classes,
+            model=model,
+            pixel_size=request.pixel_size,
+            pixel_unit=request.pixel_unit,
+            should_stop=stopping.is_set,
+            **dict(request.settings),
+        ):
+            match event:
+                case Step() as step:
+                    now = time.monotonic()
+                    if now - last_sent >= _SECONDS_BETWEEN_STEP_REPLIES:
+                        last_sent = now
+                        yield step
+                    else:
+                        yield None
+                case Best():
+                    yield Improved(event.step, event.score, self._remember(event.model))
+                case Done():
+                    data = self._remember(event.model)
+                    yield Trained(event.step, event.elapsed, event.reason, event.score, data)
+                case _:
+                    yield event
+
+    def _predict(self, request: PredictRequest, stopping: threading.Event) -> Iterator[Content]:
+        model = self._recall(request.model)
+        ids = model.class_ids
+        device = pick_device(request.device)
+        channels = model.header.network.in_channels
+        for number, plane in enumerate(request.images):
+            if plane.shape[0] != channels:
+                raise InvalidInput(
+                    f"the model was trained on {channels} channels and this image has "
+                    f"{plane.shape[0]}; choose an image like those it was trained on."
+                )
+            plane = check_array(plane, may_be_constant=len(request.images) > 1)
+            area = request.region or (0, plane.shape[1], 0, plane.shape[2])
+            region = Tile((area[0], area[1]), (area[2], area[3]))
+            shape = (area[1] - area[0], area[3] - area[2])
+            classes = np.empty(shape, dtype=ids.dtype)
+            kept = np.empty((len(ids), *shape), np.float32) if request.probabilities else None
+            for part in predict_tiles(model, plane, device=device, region=region, fast=True):
+                if not isinstance(part, TileProbabilities):
+                    yield part
+                    continue
+                where = (
+                    slice(part.tile.rows[0] - area[0], part.tile.rows[1] - area[0]),
+                    slice(part.tile.columns[0] - area[2], part.tile.columns[1] - area[2]),
+                )
+                classes[where] = ids[part.probabilities.argmax(axis=0)]
+                if kept is not None:
+                    kept[:, *where] = part.probabilities
+                done = int(1000 * (number + part.fraction))
+                yield Progress(done, 1000 * len(request.images))
+                if stopping.is_set():
+                    yield Predicted(stopped=True)
+                    return
+            yield PlanePredicted(number, classes, kept)
+        yield Predicted(stopped=False)
+
+    def _remember(self, model: Model) -> bytes:
+        data = model.to_bytes()
+        self._models = {data: model}
+        return data
+
+    def _recall(self, data: bytes) -> Model:
+        """Return the model of a file's content; the last one used is kept ready."""
+        if data not in self._models:
+            self._models = {data: Model.from_bytes(data)}
+        return self._models[data]
+
+
+def main() -> None:
+    """Serve the parent process over standard input and output until it closes them."""
+    requests = os.fdopen(os.dup(0), "rb", buffering=0)
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not get between the replies
+    sys.stdout = sys.stderr
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    inbox: queue.SimpleQueue[Request] = queue.SimpleQueue()
+
+    def read() -> None:
+        with suppress(EOFError, OSError):
+            while True:
+                inbox.put(pipe.receive(requests))
+        os._exit(0)  # the parent is gone: nobody would hear the end of a running step
+
+    threading.Thread(target=read, daemon=True).start()
+    device = pick_device("auto")
+    fast_dtype(device)  # measured once, now, rather than in the first training
+    pipe.send(replies, Reply(0, Ready(describe(device))))
+    with suppress(BrokenPipeError):
+        Loop(inbox, replies).run()

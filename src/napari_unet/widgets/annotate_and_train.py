@@ -1,0 +1,62 @@
+"""The dock widget of the whole loop: choose, paint, train, segment."""
+
+from __future__ import annotations
+
+from napari.components import ViewerModel
+
+from napari_unet.widgets.advanced import AdvancedPanel
+from napari_unet.widgets.choice import Choice
+from napari_unet.widgets.class_panel import ClassPanel
+from napari_unet.widgets.class_sync import ClassSync
+from napari_unet.widgets.docked import Docked
+from napari_unet.widgets.layer_panel import LayerPanel
+from napari_unet.widgets.live import LivePrediction
+from napari_unet.widgets.model_row import ModelRow
+from napari_unet.widgets.paint_watch import PaintWatch
+from napari_unet.widgets.plot_panel import PlotPanel
+from napari_unet.widgets.sections import section, stack
+from napari_unet.widgets.segment_panel import SegmentPanel
+from napari_unet.widgets.shared import shared_by
+from napari_unet.widgets.train_panel import TrainPanel
+from napari_unet.widgets.training import Training
+
+
+class AnnotateAndTrain(Docked):
+    """Paint strokes on an image, train a U-Net on them in the background, see its prediction.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers are worked on.
+    """
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        super().__init__()
+        shared = shared_by(napari_viewer, self)
+        viewer, session, predictions = shared.viewer, shared.session, shared.predictions
+        self.setObjectName("annotate_and_train")
+        choice = Choice(self)
+        watch = PaintWatch(viewer, choice, self)
+        training = Training(viewer, session, choice, watch, self)
+        advanced = AdvancedPanel()
+        ClassSync(viewer, session, choice, watch, self)
+        LivePrediction(viewer, session, predictions, choice, advanced.device, self)
+        stack(
+            self,
+            section(
+                "Paint",
+                LayerPanel(viewer, session, choice),
+                ClassPanel(viewer, session, choice, watch),
+            ),
+            section(
+                "Train",
+                TrainPanel(session, choice, watch, training, advanced.settings),
+                PlotPanel(viewer, session),
+            ),
+            section(
+                "Segment",
+                SegmentPanel(viewer, session, predictions, choice, advanced.device),
+            ),
+            section("Model", ModelRow(session)),
+            advanced,
+        )

@@ -1,0 +1,75 @@
+"""Predictions that nobody has to ask for: what is in view, while and after a training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from napari.components import ViewerModel
+from qtpy.QtCore import QObject
+
+from napari_unet.core.config import DeviceName
+from napari_unet.core.header import ModelHeader, header_of
+from napari_unet.session import Level, Session
+from napari_unet.widgets.choice import Choice
+from napari_unet.widgets.connections import Connections
+from napari_unet.widgets.layers import current_index, in_view, is_empty
+from napari_unet.widgets.predictions import Predictions
+from napari_unet.widgets.readiness import why_not_segment
+
+
+class LivePrediction(QObject):
+    """Shows a training getting better, then its result.
+
+    Better weights predict what is in view, unless such a prediction still runs; the model that a
+    training ends with predicts the whole current plane.
+
+    Parameters
+    ----------
+    viewer, session, predictions, choice
+        What is predicted, with what.
+    device
+        Gives where to compute.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        predictions: Predictions,
+        choice: Choice,
+        device: Callable[[], DeviceName],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._session = session
+        self._predictions = predictions
+        self._choice = choice
+        self._device = device
+        self._task: int | None = None
+        links = Connections(self)
+        links.add(session.improved, self._on_improved)
+        links.add(session.trained, self._on_trained)
+        predictions.ended.connect(self._on_ended)
+
+    def _on_improved(self, model: bytes) -> None:
+        image = self._choice.image
+        if self._predictions.is_running(self._task) or image is None:
+            return
+        if why_not_segment(image, header_of(model)) is None:
+            indices, region = in_view(image, self._viewer.dims)
+            if not is_empty(region):
+                self._task = self._predictions.start(
+                    image, indices[:1], region=region, model=model, device=self._device()
+                )
+
+    def _on_trained(self, _reason: str) -> None:
+        image = self._choice.image
+        model: ModelHeader | None = self._session.header
+        if image is not None and why_not_segment(image, model) is None:
+            index = current_index(image, self._viewer.dims.point)
+            self._task = self._predictions.start(image, [index], device=self._device())
+
+    def _on_ended(self, task: int, error: str, _stopped: bool) -> None:
+        if task == self._task and error and self._choice.image is not None:
+            self._session.said.emit(Level.WARNING, f"the preview failed: {error}")

@@ -1,0 +1,36 @@
+"""What the plugin writes into a layer's metadata, so that it knows its own layers again."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from napari.layers import Layer
+
+KEY = "napari_unet"
+
+
+class Role(Enum):
+    """What a layer is to the plugin."""
+
+    STROKES = "strokes"
+    SEGMENTATION = "segmentation"
+    PROBABILITY = "probability"
+
+
+def entry(role: Role, **details: object) -> dict[str, dict[str, object]]:
+    """Return the metadata of a layer with that role."""
+    return {KEY: {"role": role.value, **details}}
+
+
+def role_of(layer: Layer) -> Role | None:
+    """Return what a layer is to the plugin; ``None`` for a layer that is not its own."""
+    try:
+        return Role(detail(layer, "role"))
+    except ValueError:
+        return None
+
+
+def detail(layer: Layer, name: str) -> object:
+    """Return one detail of a layer's metadata; ``None`` where there is none."""
+    own = layer.metadata.get(KEY)
+    return own.get(name) if isinstance(own, dict) else None

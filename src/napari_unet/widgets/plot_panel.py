@@ -1,0 +1,120 @@
+"""Loss and score of the training, drawn while it runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from napari.components import ViewerModel
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from napari_unet.session import Curve, Session
+from napari_unet.widgets.connections import Connections
+from napari_unet.widgets.sections import wrapped_label
+
+REPAINT_MS = 200
+_HEIGHT = 150
+_COLORS = {"dark": ("#E69F00", "#56B4E9"), "light": ("#B8570A", "#0072B2")}
+HELD_OUT = "IoU on held-out strokes"
+NOT_HELD_OUT = "IoU on training strokes (paint more strokes of each class to hold some out)"
+
+
+class PlotPanel(QWidget):
+    """A plot with the loss on the left axis and the score, 0 to 1, on the right.
+
+    It is drawn again at most five times a second, however fast the training goes.
+    """
+
+    def __init__(
+        self, viewer: ViewerModel, session: Session, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._session = session
+        self.plot = self._make_plot()
+        self.caption = wrapped_label("plot_caption")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.plot)
+        layout.addWidget(self.caption)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(REPAINT_MS)
+        self._timer.timeout.connect(self._draw)
+        links = Connections(self)
+        links.add(session.curve_changed, self._on_curve_changed)
+        links.add(viewer.events.theme, self._on_theme_changed)
+        self._on_theme_changed()
+
+    def _make_plot(self) -> pg.PlotWidget:
+        plot = pg.PlotWidget()
+        plot.setObjectName("curve_plot")
+        plot.setFixedHeight(_HEIGHT)
+        plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        plot.setToolTip("The loss should fall, the score (intersection over union) should rise")
+        item = plot.getPlotItem()
+        item.setContentsMargins(0, 8, 0, 0)
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        item.setMouseEnabled(x=False, y=False)
+        item.showAxis("right")
+        self._losses = item.plot()
+        self._scores = pg.PlotDataItem(symbol="o", symbolSize=5)
+        self._score_view = pg.ViewBox(enableMouse=False, enableMenu=False)
+        self._score_view.setYRange(0, 1, padding=0.02)
+        self._score_view.setXLink(item)
+        self._score_view.addItem(self._scores)
+        item.scene().addItem(self._score_view)
+        item.getAxis("right").linkToView(self._score_view)
+        item.vb.sigResized.connect(self._on_resized)
+        return plot
+
+    def _on_resized(self) -> None:
+        self._score_view.setGeometry(self.plot.getPlotItem().vb.sceneBoundingRect())
+
+    def _on_curve_changed(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _on_theme_changed(self) -> None:
+        theme = get_theme(self._viewer.theme)
+        loss, score = self._colors = _COLORS[theme.type]
+        self.plot.setBackground(theme.background.as_hex())
+        item = self.plot.getPlotItem()
+        for name, color in (("left", loss), ("right", score), ("bottom", theme.text.as_hex())):
+            item.getAxis(name).setPen(color)
+            item.getAxis(name).setTextPen(color)
+        item.setLabel("left", "loss", color=loss)
+        item.setLabel("right", "IoU", color=score)
+        self._losses.setPen(loss)
+        self._scores.setPen(score, width=2)
+        self._scores.setSymbolBrush(score)
+        self._scores.setSymbolPen(None)
+        self._draw()
+
+    def _draw(self) -> None:
+        curve = self._session.curve
+        self._losses.setData(*_columns(curve.losses))
+        self._scores.setData(*_columns(curve.scores))
+        self.caption.setText(_caption(curve, *self._colors))
+
+
+def _columns(points: tuple[tuple[int, float], ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return (step, value) pairs as two columns."""
+    table = np.array(points, dtype=float).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def _caption(curve: Curve, loss_color: str, score_color: str) -> str:
+    """Return the newest loss and score in words, in the colours of their curves."""
+    parts = []
+    if curve.losses:
+        step, loss = curve.losses[-1]
+        parts.append(f"step {step} · <span style='color:{loss_color}'>loss {loss:.3f}</span>")
+    if curve.scores:
+        name = HELD_OUT if curve.held_out else NOT_HELD_OUT
+        value = curve.scores[-1][1]
+        parts.append(f"<span style='color:{score_color}'>{name} {value:.2f}</span>")
+    return " · ".join(parts)

@@ -1,0 +1,221 @@
+"""Predictions of layers that are under way, and where their planes go."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet.core.config import DeviceName
+from napari_unet.core.header import ModelHeader, header_of
+from napari_unet.errors import InvalidInput
+from napari_unet.learner.messages import PlanePredicted
+from napari_unet.session import Session
+from napari_unet.widgets.connections import Connections
+from napari_unet.widgets.layers import (
+    Index,
+    Region,
+    channel_count,
+    full_data,
+    reader,
+    spatial_shape,
+)
+from napari_unet.widgets.results import legend_of, write_classes, write_probabilities
+
+_BYTES_AT_ONCE = 64 * 2**20
+
+
+@dataclass
+class _Task:
+    """One layer to predict, a few planes at a time, so that a stack need not fit into memory."""
+
+    image: Image
+    model: bytes
+    header: ModelHeader
+    waiting: list[Index]
+    region: Region | None
+    probabilities: bool
+    device: DeviceName
+    total: int
+    job: int = -1
+    stopping: bool = False
+    current: list[Index] = field(default_factory=list)
+
+
+class Predictions(QObject):
+    """Sends layers to the session, and what comes back to layers.
+
+    Parameters
+    ----------
+    viewer
+        Where results are shown.
+    session
+        Predicts.
+
+    Notes
+    -----
+    Signals: ``progressed(task, fraction)`` and, last, ``ended(task, error, stopped)``, where
+    ``error`` is a sentence or empty.
+    """
+
+    progressed = Signal(int, float)
+    ended = Signal(int, str, bool)
+
+    def __init__(self, viewer: ViewerModel, session: Session) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._session = session
+        self._numbers = itertools.count(1)
+        self._tasks: dict[int, _Task] = {}
+        links = Connections(self)
+        links.add(session.plane_predicted, self._on_plane_predicted)
+        links.add(session.prediction_progress, self._on_prediction_progressed)
+        links.add(session.prediction_ended, self._on_prediction_ended)
+        links.add(viewer.layers.events.removed, self._on_layer_removed)
+
+    def start(
+        self,
+        image: Image,
+        indices: Sequence[Index],
+        *,
+        model: bytes | None = None,
+        region: Region | None = None,
+        probabilities: bool = False,
+        device: DeviceName = "auto",
+    ) -> int:
+        """Predict planes of a layer; returns the number of the task that the signals carry.
+
+        Parameters
+        ----------
+        image
+            Layer to predict; what becomes ready shows at once.
+        indices
+            Which planes.
+        model
+            Content of a model file; ``None`` for the model in use. A task stays with its model.
+        region
+            Rows and columns, (row start, row stop, column start, column stop); ``None`` for all.
+        probabilities
+            Whether to make layers of the probabilities too.
+        device
+            Where to compute.
+
+        Raises
+        ------
+        InvalidInput
+            There is no model.
+        """
+        model = model if model is not None else self._session.model
+        if model is None:
+            raise InvalidInput("there is no model yet; train one or open a saved one.")
+        number = next(self._numbers)
+        task = _Task(
+            image=image,
+            model=model,
+            header=header_of(model),
+            waiting=list(indices),
+            region=region,
+            probabilities=probabilities,
+            device=device,
+            total=len(indices),
+        )
+        self._tasks[number] = task
+        self._send_next(task)
+        return number
+
+    def stop(self, number: int) -> None:
+        """End a task; planes that are ready stay."""
+        task = self._tasks.get(number)
+        if task is not None:
+            task.stopping = True
+            self._session.stop_predicting(task.job)
+
+    def is_running(self, number: int | None) -> bool:
+        """Return whether a task has not ended."""
+        return number in self._tasks
+
+    def forget_all(self) -> None:
+        """Drop every task without a word: nobody is left to listen."""
+        self._tasks.clear()
+
+    def _send_next(self, task: _Task) -> None:
+        count = _planes_at_once(task.image)
+        task.current, task.waiting = task.waiting[:count], task.waiting[count:]
+        task.job = self._session.predict(
+            reader(task.image, task.current),
+            model=task.model,
+            region=task.region,
+            probabilities=task.probabilities,
+            device=task.device,
+        )
+
+    def _of_job(self, job: int) -> tuple[int, _Task] | None:
+        return next((item for item in self._tasks.items() if item[1].job == job), None)
+
+    def _on_plane_predicted(self, job: int, plane: PlanePredicted) -> None:
+        found = self._of_job(job)
+        if found is None:
+            return
+        _, task = found
+        index = task.current[plane.plane]
+        if not _fits(plane.classes, task.image, index, task.region):
+            return  # the layer got other data meanwhile
+        legend = legend_of(task.header, self._session.classes)
+        target = (self._viewer, task.image, index, task.region)
+        if plane.probabilities is not None:
+            write_probabilities(*target, plane.probabilities, legend)
+        write_classes(*target, plane.classes, legend)
+
+    def _on_prediction_progressed(self, job: int, done: int, total: int) -> None:
+        found = self._of_job(job)
+        if found is None:
+            return
+        number, task = found
+        planes_before = task.total - len(task.waiting) - len(task.current)
+        planes = planes_before + len(task.current) * done / max(total, 1)
+        self.progressed.emit(number, planes / max(task.total, 1))
+
+    def _on_prediction_ended(self, job: int, error: str | None, stopped: bool) -> None:
+        found = self._of_job(job)
+        if found is None:
+            return
+        number, task = found
+        stopped = stopped or task.stopping
+        if error is None and not stopped and task.waiting:
+            self._send_next(task)
+            return
+        del self._tasks[number]
+        self.ended.emit(number, error or "", stopped)
+
+    def _on_layer_removed(self, event: object) -> None:
+        removed = event.value  # type: ignore[attr-defined]
+        for number, task in list(self._tasks.items()):
+            if task.image is removed:
+                del self._tasks[number]
+                self._session.stop_predicting(task.job)
+                self.ended.emit(number, "the layer was removed.", False)
+
+
+def _fits(ids: np.ndarray, image: Image, index: Index, region: Region | None) -> bool:
+    """Return whether predicted ids, (Y, X), still are of this part of the image."""
+    *planes, rows, columns = spatial_shape(image)
+    top, bottom, left, right = region or (0, rows, 0, columns)
+    return (
+        ids.shape == (bottom - top, right - left)
+        and bottom <= rows
+        and right <= columns
+        and len(index) == len(planes)
+        and all(i < n for i, n in zip(index, planes, strict=True))
+    )
+
+
+def _planes_at_once(image: Image) -> int:
+    """Return how many planes of an image one request may carry."""
+    rows, columns = spatial_shape(image)[-2:]
+    itemsize = np.dtype(full_data(image).dtype).itemsize
+    return max(1, _BYTES_AT_ONCE // max(rows * columns * channel_count(image) * itemsize, 1))

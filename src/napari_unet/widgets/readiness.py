@@ -1,0 +1,77 @@
+"""Why something cannot be done yet, in one sentence that says what to do; pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from napari.layers import Image, Labels
+
+from napari_unet.core.classes import ClassInfo
+from napari_unet.core.header import ModelHeader
+from napari_unet.widgets.annotation import too_many
+from napari_unet.widgets.layers import channel_count, spatial_shape
+
+NO_IMAGE = "Open an image and choose it above."
+NO_MODEL = "Train a model first, or open a saved one."
+
+
+def why_not_train(
+    image: Image | None,
+    annotation: Labels | None,
+    painted: Mapping[int, int],
+    classes: tuple[ClassInfo, ...],
+) -> str | None:
+    """Say why a training cannot start; ``None`` if it can.
+
+    Parameters
+    ----------
+    image, annotation
+        The chosen layers.
+    painted
+        Number of painted pixels by id.
+    classes
+        Classes with their names.
+    """
+    if image is None:
+        return NO_IMAGE
+    if annotation is None:
+        return "Press New to make a layer to paint on."
+    here, there = spatial_shape(annotation), spatial_shape(image)
+    if here != there:
+        return (
+            f"The strokes are {size_text(here)} pixels, the image {size_text(there)}; press New to "
+            "make a layer that fits."
+        )
+    if too_many(painted):
+        return (
+            f"{annotation.name} has {len(painted)} different ids, which look like single objects; "
+            "press New to make a layer for strokes."
+        )
+    if not painted:
+        return "Paint at least one stroke of background and one of another class."
+    if len(painted) == 1:
+        (only,) = painted
+        names = {entry.id: entry.name for entry in classes}
+        return f"Only “{names.get(only, only)}” is painted; paint a stroke of another class too."
+    return None
+
+
+def why_not_segment(image: Image | None, model: ModelHeader | None) -> str | None:
+    """Say why an image cannot be segmented with a model; ``None`` if it can."""
+    if model is None:
+        return NO_MODEL
+    if image is None:
+        return NO_IMAGE
+    needed, has = model.network.in_channels, channel_count(image)
+    if needed != has:
+        return f"The model needs {_channels(needed)}, the image has {has}; train one for it."
+    return None
+
+
+def size_text(shape: tuple[int, ...]) -> str:
+    """Return a shape as people write it, for example ``512 x 512``."""
+    return " x ".join(map(str, shape))
+
+
+def _channels(count: int) -> str:
+    return "1 channel" if count == 1 else f"{count} channels"

@@ -1,0 +1,174 @@
+"""The layers that predictions are written to: one segmentation an image, updated in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+
+from napari_unet.core.classes import ClassInfo, background_id
+from napari_unet.core.header import ModelHeader
+from napari_unet.widgets.annotation import find_annotation
+from napari_unet.widgets.colormaps import label_colormap, probability_colormap
+from napari_unet.widgets.layers import (
+    Index,
+    Region,
+    current_index,
+    same_place,
+    spatial_shape,
+    transform_of,
+)
+from napari_unet.widgets.metadata import Role, detail, entry, role_of
+
+SEGMENTATION_OPACITY = 0.5
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the ids of a prediction mean.
+
+    Attributes
+    ----------
+    classes
+        The model's classes, in the order of its probabilities.
+    background
+        Id of the class that is not shown.
+    strokes
+        Whether they are the classes that are painted now, and change colour with them.
+    """
+
+    classes: tuple[ClassInfo, ...]
+    background: int
+    strokes: bool
+
+
+def legend_of(model: ModelHeader, painted: Sequence[ClassInfo]) -> Legend:
+    """Return a model's legend; a model of strokes shows the painted classes' newest look."""
+    strokes = model.label_kind == "scribbles"
+    newest = {entry.id: entry for entry in painted} if strokes else {}
+    classes = tuple(newest.get(entry.id, entry) for entry in model.classes)
+    return Legend(classes, background_id(model.label_kind), strokes)
+
+
+def write_classes(
+    viewer: ViewerModel,
+    image: Image,
+    index: Index,
+    region: Region | None,
+    ids: np.ndarray,
+    legend: Legend,
+) -> None:
+    """Write predicted ids, (Y, X) of the region, to the image's segmentation layer.
+
+    The layer is made the first time and keeps what the user set later, the region's surroundings,
+    and the choice of the active layer.
+    """
+    shape = spatial_shape(image)
+    dtype = np.min_scalar_type(max(entry.id for entry in legend.classes))
+    layer = segmentation_of(viewer, image)
+    if layer is None:
+        layer = Labels(
+            np.zeros(shape, dtype=dtype),
+            name=f"{image.name} segmentation",
+            colormap=label_colormap(legend.classes, transparent=(legend.background,)),
+            metadata=entry(Role.SEGMENTATION, image=str(image.unique_id), strokes=legend.strokes),
+            opacity=SEGMENTATION_OPACITY,
+            **transform_of(image),
+        )
+        insert_quietly(viewer, layer, image)
+    if layer.data.shape != shape:
+        layer.data = np.zeros(shape, dtype=dtype)
+    elif layer.data.dtype.itemsize < dtype.itemsize:
+        layer.data = layer.data.astype(dtype)
+    _write(layer.data, index, region, ids)
+    _show(viewer, layer, image, index)
+
+
+def write_probabilities(
+    viewer: ViewerModel,
+    image: Image,
+    index: Index,
+    region: Region | None,
+    probabilities: np.ndarray,
+    legend: Legend,
+) -> None:
+    """Write probabilities, (K, Y, X) of the region, to one image layer a class.
+
+    One layer a class, rather than one with an axis of classes, lets each be shown in its colour,
+    and leaves the viewer's sliders as they were.
+    """
+    shape = spatial_shape(image)
+    for info, probability in zip(legend.classes, probabilities, strict=True):
+        layer = _probability_of(viewer, image, info.id)
+        if layer is None:
+            layer = Image(
+                np.zeros(shape, dtype=np.float32),
+                rgb=False,
+                name=f"{image.name} probability of {info.name}",
+                colormap=probability_colormap(info),
+                contrast_limits=(0, 1),
+                blending="additive",
+                visible=info.id != legend.background,
+                metadata=entry(Role.PROBABILITY, image=str(image.unique_id), id=info.id),
+                **transform_of(image),
+            )
+            insert_quietly(viewer, layer, image)
+        if layer.data.shape != shape:
+            layer.data = np.zeros(shape, dtype=np.float32)
+        _write(layer.data, index, region, probability)
+        _show(viewer, layer, image, index)
+
+
+def segmentation_of(viewer: ViewerModel, image: Image) -> Labels | None:
+    """Return the segmentation layer of an image, if there is one."""
+    return next(iter(_own(viewer, Role.SEGMENTATION, image)), None)
+
+
+def recolor(viewer: ViewerModel, classes: Sequence[ClassInfo]) -> None:
+    """Give the segmentations of models of strokes the classes' newest colours."""
+    hidden = (background_id("scribbles"),)
+    for layer in viewer.layers:
+        if role_of(layer) is Role.SEGMENTATION and detail(layer, "strokes"):
+            layer.colormap = label_colormap(classes, transparent=hidden)
+
+
+def insert_quietly(viewer: ViewerModel, layer: Layer, image: Image) -> None:
+    """Add a layer below the image's strokes, or else above the image; keep the selection."""
+    layers = viewer.layers
+    strokes = find_annotation(layers, image)
+    position = layers.index(strokes) if strokes is not None else layers.index(image) + 1
+    selected, active = set(layers.selection), layers.selection.active
+    layers.insert(position, layer)
+    layers.selection = selected
+    layers.selection.active = active
+
+
+def _own(viewer: ViewerModel, role: Role, image: Image) -> list[Any]:
+    own = str(image.unique_id)
+    return [
+        layer for layer in viewer.layers if role_of(layer) is role and detail(layer, "image") == own
+    ]
+
+
+def _probability_of(viewer: ViewerModel, image: Image, class_id: int) -> Image | None:
+    found = _own(viewer, Role.PROBABILITY, image)
+    return next((layer for layer in found if detail(layer, "id") == class_id), None)
+
+
+def _write(data: np.ndarray, index: Index, region: Region | None, values: np.ndarray) -> None:
+    plane = data[index]
+    if region is not None:
+        plane = plane[region[0] : region[1], region[2] : region[3]]
+    plane[...] = values
+
+
+def _show(viewer: ViewerModel, layer: Layer, image: Image, index: Index) -> None:
+    if not same_place(layer, image):
+        for name, value in transform_of(image).items():
+            setattr(layer, name, value)
+    if current_index(image, viewer.dims.point) == index or viewer.dims.ndisplay == 3:
+        layer.refresh(extent=False)

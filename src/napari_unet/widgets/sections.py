@@ -1,0 +1,59 @@
+"""How a dock widget puts its panels one below the other."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QGroupBox, QLabel, QScrollArea, QStyle, QVBoxLayout, QWidget
+
+
+def wrapped_label(name: str) -> QLabel:
+    """Return a label that keeps room for two lines, so that nothing moves when it needs them."""
+    label = QLabel()
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+    label.setMinimumHeight(2 * label.fontMetrics().lineSpacing())
+    return label
+
+
+def section(title: str, *panels: QWidget) -> QGroupBox:
+    """Return panels under a title."""
+    box = QGroupBox(title)
+    layout = QVBoxLayout(box)
+    layout.setContentsMargins(8, 4, 8, 6)
+    layout.setSpacing(4)
+    for panel in panels:
+        layout.addWidget(panel)
+    return box
+
+
+def stack(dock: QWidget, *parts: QWidget, stretch: QWidget | None = None) -> None:
+    """Put parts one below the other in a dock widget; a low window scrolls.
+
+    Parameters
+    ----------
+    dock
+        The widget that gets the layout.
+    parts
+        From top to bottom.
+    stretch
+        The part that takes what height is left; none leaves it empty.
+    """
+    body = QWidget()
+    inner = QVBoxLayout(body)
+    inner.setContentsMargins(4, 4, 4, 4)
+    inner.setSpacing(4)
+    for part in parts:
+        inner.addWidget(part, 1 if part is stretch else 0)
+    if stretch is None:
+        inner.addStretch(1)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(body)
+    bar = area.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+    area.setMinimumWidth(body.minimumSizeHint().width() + bar)
+    outer = QVBoxLayout(dock)
+    outer.setContentsMargins(0, 0, 0, 0)
+    outer.addWidget(area)

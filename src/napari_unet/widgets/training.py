@@ -1,0 +1,76 @@
+"""Starts a training on the chosen layers, and ends it when they go."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from napari.components import ViewerModel
+from napari.layers import Layer
+from qtpy.QtCore import QObject
+
+from napari_unet.core.config import TrainSettings
+from napari_unet.errors import InvalidInput
+from napari_unet.session import Level, Session, State
+from napari_unet.widgets.choice import Choice
+from napari_unet.widgets.connections import Connections
+from napari_unet.widgets.layers import painted_reader
+from napari_unet.widgets.paint_watch import PaintWatch
+from napari_unet.widgets.readiness import why_not_train
+
+
+class Training(QObject):
+    """The training of the chosen image with the strokes of the chosen annotation layer."""
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        choice: Choice,
+        watch: PaintWatch,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._choice = choice
+        self._watch = watch
+        self._layers: tuple[Layer, ...] = ()
+        Connections(self).add(viewer.layers.events.removed, self._on_layer_removed)
+        self.destroyed.connect(partial(_stop, session))
+
+    def why_not(self) -> str | None:
+        """Say why a training cannot start; ``None`` if it can."""
+        choice = self._choice
+        return why_not_train(
+            choice.image, choice.annotation, self._watch.counts, self._session.classes
+        )
+
+    def start(self, settings: TrainSettings) -> None:
+        """Train on the strokes as they are now; those painted later wait for the next training.
+
+        Raises
+        ------
+        InvalidInput
+            A training runs, or something is missing.
+        """
+        planes = self._watch.painted_planes()
+        reason = self.why_not()
+        image, annotation = self._choice.image, self._choice.annotation
+        if reason is not None or image is None or annotation is None:
+            raise InvalidInput(reason or "")
+        self._session.train(painted_reader(image, annotation, planes), settings)
+        self._layers = (image, annotation)
+
+    def stop(self) -> None:
+        """End the training; the best weights so far are kept."""
+        self._session.stop_training()
+
+    def _on_layer_removed(self, event: object) -> None:
+        removed = event.value  # type: ignore[attr-defined]
+        if self._session.state is State.TRAINING and removed in self._layers:
+            self.stop()
+            text = f"{removed.name} was removed, so the training ends; the model so far is kept."
+            self._session.said.emit(Level.INFO, text)
+
+
+def _stop(session: Session, *_: object) -> None:
+    session.stop_training()
