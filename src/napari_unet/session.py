@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -22,7 +21,8 @@ from napari_unet.core.classes import ClassInfo, default_color, default_name
 from napari_unet.core.config import DeviceName, TrainSettings
 from napari_unet.core.events import Notice, Progress, Score, Started, Step
 from napari_unet.core.header import ModelHeader, header_of
-from napari_unet.errors import InvalidInput, UnreadableFile, UnwritableOutput
+from napari_unet.core.writing import write_whole
+from napari_unet.errors import InvalidInput, UnreadableFile
 from napari_unet.learner.messages import (
     Failed,
     Improved,
@@ -340,15 +340,7 @@ class Session:
         """
         if self.model is None:
             raise InvalidInput("there is no model yet; train one first.")
-        target = Path(path)
-        try:
-            with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as temporary:
-                temporary.write(self.model)
-            os.replace(temporary.name, target)
-        except OSError as error:
-            raise UnwritableOutput(
-                f"{target} cannot be written ({error.strerror}); choose another folder."
-            ) from None
+        write_whole(Path(path), self.model)
         self.unsaved = False
         self.model_changed.emit(self.header)
 

@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 
 from napari_unet.core.classes import ClassInfo, LabelKind
-from napari_unet.core.model import write_whole
+from napari_unet.core.writing import write_whole
 from napari_unet.errors import UnreadableFile, UnwritableOutput
 
 _TIFF = (".tif", ".tiff", ".lsm")

@@ -167,7 +167,13 @@ def normalise(plane: np.ndarray) -> np.ndarray:
         if low == high:
             low, high = float(sample.min()), float(sample.max())
         scale = 1.0 / (high - low) if high > low else 0.0
-        np.clip((channel.astype(np.float64) - low) * scale, *_CLIP, out=result)
+        # Small integers are exact in float32; a large offset is taken away in float64.
+        exact = np.can_cast(channel.dtype, np.float32)
+        np.subtract(
+            channel, low, out=result, dtype=np.float32 if exact else np.float64, casting="same_kind"
+        )
+        np.multiply(result, np.float32(scale), out=result)
+        np.clip(result, *_CLIP, out=result)
     return out
 
 

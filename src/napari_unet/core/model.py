@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,8 @@ from torch import Tensor
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.header import METADATA_KEY, ModelHeader, header_of
 from napari_unet.core.unet import UNet, fused
-from napari_unet.errors import InvalidModel, UnreadableFile, UnwritableOutput
+from napari_unet.core.writing import write_whole
+from napari_unet.errors import InvalidModel, UnreadableFile
 
 
 @dataclass(frozen=True)
@@ -129,25 +129,3 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         return Model.from_bytes(data)
     except InvalidModel as error:
         raise InvalidModel(f"{path}: {error}") from None
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file completely or not at all.
-
-    Raises
-    ------
-    UnwritableOutput
-        It cannot be written there.
-    """
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            temporary = file.name
-            file.write(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
-        raise UnwritableOutput(
-            f"{path} cannot be written ({error.strerror}); choose another folder."
-        ) from None

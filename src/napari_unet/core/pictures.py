@@ -11,7 +11,7 @@ import numpy as np
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.events import Score, Step
 from napari_unet.core.image import normalise
-from napari_unet.core.model import write_whole
+from napari_unet.core.writing import write_whole
 
 _OPACITY = 0.45
 
