@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from napari_unet.errors import UserError
@@ -94,26 +95,28 @@ def _demo(options: argparse.Namespace) -> int:
         return 0
     from napari_unet.commands.demo import run_demo
 
-    run_demo(options.out, seconds=options.seconds, seed=options.seed, stop=_ask_by_interrupt())
+    with _stop_by_interrupt() as stop:
+        run_demo(options.out, seconds=options.seconds, seed=options.seed, stop=stop)
     return 0
 
 
 def _train(options: argparse.Namespace) -> int:
     from napari_unet.commands.train import run_train
 
-    run_train(
-        options.images,
-        options.labels,
-        options.output,
-        start_from=options.model,
-        stop=_ask_by_interrupt(),
-        label_kind=options.label_kind,
-        preset=options.preset,
-        seconds=options.seconds,
-        steps=options.steps,
-        device=options.device,
-        seed=options.seed,
-    )
+    with _stop_by_interrupt() as stop:
+        run_train(
+            options.images,
+            options.labels,
+            options.output,
+            start_from=options.model,
+            stop=stop,
+            label_kind=options.label_kind,
+            preset=options.preset,
+            seconds=options.seconds,
+            steps=options.steps,
+            device=options.device,
+            seed=options.seed,
+        )
     return 0
 
 
@@ -145,7 +148,8 @@ def _info(options: argparse.Namespace) -> int:
     return 0
 
 
-def _ask_by_interrupt() -> Callable[[], bool]:
+@contextmanager
+def _stop_by_interrupt() -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C into a wish to stop that keeps what is trained; a second one ends."""
     asked = False
 
@@ -156,5 +160,8 @@ def _ask_by_interrupt() -> Callable[[], bool]:
         asked = True
         print("\nstopping; press Ctrl-C again to end at once", file=sys.stderr)
 
-    signal.signal(signal.SIGINT, on_interrupt)
-    return lambda: asked
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 from psygnal import Signal
+from pydantic import ValidationError
 
 from napari_unet.core.classes import ClassInfo, default_color, default_name
 from napari_unet.core.config import DeviceName, TrainSettings
@@ -399,6 +400,8 @@ class Session:
                 self.trained.emit(content.reason)
             case Failed():
                 asked_for = self.state is State.STOPPING
+                if training.best is not None:
+                    self._use(training.best, header_of(training.best))
                 self._set_state(State.IDLE)
                 self.said.emit(Level.INFO if asked_for else Level.ERROR, content.text)
 
@@ -445,16 +448,19 @@ class Session:
     def _change_class(self, class_id: int, **changes: str) -> None:
         if class_id not in {entry.id for entry in self.classes}:
             raise InvalidInput(f"there is no class {class_id}; add it first.")
-        self._set_classes(
-            tuple(
+        try:
+            changed = tuple(
                 ClassInfo(**{**entry.model_dump(), **changes}) if entry.id == class_id else entry
                 for entry in self.classes
             )
-        )
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise InvalidInput(f"class {class_id} cannot be changed: {reason}.") from None
+        self._set_classes(changed)
 
 
 def _newest(labels: np.ndarray, before: np.ndarray | None) -> np.ndarray:
     """Return where strokes were painted or changed since ``before``, (Y, X) bool."""
     if before is None or before.shape != labels.shape:
-        return np.zeros(labels.shape, dtype=bool)
+        return labels != 0
     return (labels != before) & (labels != 0)

@@ -12,11 +12,11 @@ from tqdm import tqdm
 from napari_unet.core.config import DeviceName
 from napari_unet.core.device import pick_device
 from napari_unet.core.events import Notice
-from napari_unet.core.files import make_folder, read_image, write_tiff
+from napari_unet.core.files import make_folder, read_image, read_label_kind, write_tiff
 from napari_unet.core.image import planes_for
 from napari_unet.core.model import Model, load_model
 from napari_unet.core.prediction import TileProbabilities, predict_tiles
-from napari_unet.errors import InvalidInput
+from napari_unet.errors import InvalidInput, UnwritableOutput
 
 
 def run_predict(
@@ -54,6 +54,9 @@ def run_predict(
         )
     model = load_model(model_path)
     make_folder(output)
+    for path in images:
+        for what in save:
+            _check_ours(output / f"{path.stem}_{what}.tif")
     with tqdm(total=len(images), desc="segmenting", unit="image") as bar:
         for path in images:
             try:
@@ -69,6 +72,15 @@ def run_predict(
             if probabilities is not None:
                 name = output / f"{path.stem}_probabilities.tif"
                 tqdm.write(str(save_probabilities(model, probabilities, name)))
+
+
+def _check_ours(path: Path) -> None:
+    """Refuse to overwrite what may be somebody's labels; a prediction may be made anew."""
+    if path.exists() and read_label_kind(path) is None:
+        raise UnwritableOutput(
+            f"{path} is there already and is no prediction of napari-unet; move it away or choose "
+            "another folder."
+        )
 
 
 def predict_with_bar(

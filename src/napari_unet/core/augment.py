@@ -96,14 +96,21 @@ def sample(image: Tensor, target: Tensor, positions: Tensor) -> tuple[Tensor, Te
     tuple of Tensor
         (C, side, side) and (T, side, side).
     """
-    rows, columns = image.shape[-2:]
-    span = torch.tensor([max(columns - 1, 1), max(rows - 1, 1)], device=positions.device)
-    grid = (positions.flip(-1) * (2.0 / span) - 1.0)[None]  # grid_sample wants (column, row)
+    size = torch.tensor(image.shape[:-3:-1], device=positions.device)  # (columns, rows)
+    points = positions.flip(-1)[None]  # grid_sample wants (column, row)
     patch = functional.grid_sample(
-        image[None], grid, mode="bilinear", padding_mode="reflection", align_corners=True
+        image[None],
+        points * (2.0 / (size - 1).clamp_min(1)) - 1.0,  # ends at the outer pixels' centres
+        mode="bilinear",
+        padding_mode="reflection",
+        align_corners=True,
     )
     labels = functional.grid_sample(
-        target[None], grid, mode="nearest", padding_mode="zeros", align_corners=True
+        target[None],
+        (2.0 * points + 1.0) / size - 1.0,  # ends at the outer pixels' outer edges
+        mode="nearest",
+        padding_mode="zeros",
+        align_corners=False,
     )
     return patch[0], labels[0]
 

@@ -142,7 +142,7 @@ class TrainSettings(BaseModel):
     seconds: float | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, gt=0)
     device: DeviceName = "auto"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     learning_rate: float | None = Field(default=None, gt=0)
     elastic: float = Field(default=10.0, ge=0)
     w0: float = Field(default=10.0, ge=0)

@@ -14,6 +14,8 @@ from napari_unet.core.config import DeviceName
 from napari_unet.errors import DeviceUnavailable
 
 _FASTER = 1.2
+# What the allocators of torch say: the CPU's on Linux and macOS and on Windows, MPS, cuDNN, cuBLAS.
+_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
 
 def pick_device(name: DeviceName) -> torch.device:
@@ -60,34 +62,67 @@ def fast_dtype(device: torch.device) -> torch.dtype:
 
 
 @contextmanager
-def computing(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
-    """Compute in ``dtype``, repeatably; float32 is then full float32 on CUDA too."""
-    with (
-        torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
-        torch.autocast(device.type, dtype, enabled=dtype is not torch.float32),
-    ):
+def repeatably(device: torch.device) -> Iterator[None]:
+    """Compute the same each time, float32 as full float32, on CUDA too; also a backward pass."""
+    if device.type != "cuda":  # the flags are the process's own, and CPU threads must not race
         yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        yield
+
+
+@contextmanager
+def computing(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """Compute a forward pass in ``dtype``, repeatably."""
+    enabled = dtype is not torch.float32
+    with repeatably(device), torch.autocast(device.type, dtype, enabled=enabled):
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute in this thread alone.
+
+    Small operations gain nothing from several threads, and those of torch stay awake for a while
+    after each operation and keep the cores from others.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def free_memory(device: torch.device) -> None:
+    """Give memory back that torch only keeps at hand."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an exception of torch or numpy means that memory ran out."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
 
 
 @lru_cache(maxsize=1)
 def _bfloat16_is_faster_on_cpu() -> bool:
-    """Time a convolution forward and backward in both precisions, a few milliseconds each."""
+    """Time a convolution forward and backward in both precisions, a few milliseconds each.
+
+    One thread is timed: two would wait for each other whenever another program is busy.
+    """
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
     x = torch.ones(1, 32, 96, 96).to(memory_format=torch.channels_last)
     weight = torch.ones(32, 32, 3, 3).to(memory_format=torch.channels_last)
     times = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
-    for _ in range(5):
-        for dtype in times:
-            a, w = (t.to(dtype).requires_grad_() for t in (x, weight))
-            start = time.perf_counter()
-            functional.conv2d(a, w, padding=1).sum().backward()
-            times[dtype] = min(times[dtype], time.perf_counter() - start)
+    with one_thread():
+        for _ in range(5):
+            for dtype in times:
+                a, w = (t.to(dtype).requires_grad_() for t in (x, weight))
+                start = time.perf_counter()
+                functional.conv2d(a, w, padding=1).sum().backward()
+                times[dtype] = min(times[dtype], time.perf_counter() - start)
     return times[torch.float32] > _FASTER * times[torch.bfloat16]

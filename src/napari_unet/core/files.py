@@ -77,7 +77,7 @@ def read_label_kind(path: str | os.PathLike[str]) -> LabelKind | None:
     try:
         with tifffile.TiffFile(path) as tiff:
             kind = json.loads(tiff.pages[0].description)["label_kind"]
-    except (OSError, ValueError, KeyError, TypeError, tifffile.TiffFileError):
+    except (OSError, ValueError, LookupError, TypeError, tifffile.TiffFileError):
         return None
     return kind if kind in ("scribbles", "classes", "instances") else None
 
@@ -109,8 +109,7 @@ def write_tiff(
         "label_kind": kind,
         "classes": [entry.model_dump() for entry in classes],
     }
-    photometric = {"photometric": "minisblack"}
-    tifffile.imwrite(buffer, data, compression="zlib", metadata=metadata, **photometric)
+    tifffile.imwrite(buffer, data, compression="zlib", photometric="minisblack", metadata=metadata)
     write_whole(path, buffer.getvalue())
 
 
@@ -128,7 +127,7 @@ def make_folder(path: Path) -> Path:
         raise UnwritableOutput(
             f"the folder {path} cannot be made ({error.strerror}); choose another."
         ) from None
-    check_writable(path / "probe")
+    _try_writing(path, what=f"the folder {path}")
     return path
 
 
@@ -142,6 +141,15 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise UnwritableOutput(f"{path} is a folder; give the name of a file in it.")
-    probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
-    write_whole(probe, b"")
-    probe.unlink()
+    _try_writing(path.parent, what=str(path))
+
+
+def _try_writing(folder: Path, *, what: str) -> None:
+    probe = folder / f".napari-unet.{os.getpid()}.probe"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UnwritableOutput(
+            f"{what} cannot be written ({error.strerror}); choose another folder."
+        ) from None

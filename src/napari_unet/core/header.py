@@ -35,12 +35,12 @@ class TrainingRecord(BaseModel):
     ----------
     finished
         UTC time, ISO 8601.
-    steps, seconds, loss, score
-        Steps made, time taken, mean loss of the last steps, score of the kept weights.
+    steps, seconds, score
+        Steps made, time taken, score of the kept weights.
     labelled_pixels
         Number of labelled pixels by class id.
-    settings
-        The training settings.
+    settings, device
+        The training settings, and what it was computed on.
     versions
         Versions of the libraries that computed it.
     curve
@@ -85,7 +85,7 @@ class ModelHeader(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format_version: int = FORMAT_VERSION
+    format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
     network: UNetConfig
     preset: PresetName
     label_kind: LabelKind
@@ -135,12 +135,12 @@ def header_of(data: bytes | memoryview) -> ModelHeader:
     Parameters
     ----------
     data
-        Content of a safetensors file, or at least its beginning up to the end of its header.
+        Content of a safetensors file.
 
     Raises
     ------
     InvalidModel
-        The bytes are not a model of this program.
+        The bytes are not a model of this program, are cut off, or are from a newer version.
     """
     not_ours = InvalidModel(
         "this is not a napari-unet model; choose a file that `napari-unet train` or the Save "
@@ -152,10 +152,15 @@ def header_of(data: bytes | memoryview) -> ModelHeader:
     if not 2 <= length <= min(_MAX_HEADER_BYTES, len(data) - 8):
         raise not_ours
     try:
-        metadata = json.loads(bytes(data[8 : 8 + length]))["__metadata__"]
-        text = metadata[METADATA_KEY]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        entries = json.loads(bytes(data[8 : 8 + length]))
+        text = entries.pop("__metadata__")[METADATA_KEY]
+        end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
+        cut_off = len(data) < 8 + length + end
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         raise not_ours from None
     if not isinstance(text, str):
         raise not_ours
-    return parse_header(text)
+    header = parse_header(text)
+    if cut_off:
+        raise InvalidModel("the model file is not complete; take another copy of it.")
+    return header

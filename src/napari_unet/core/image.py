@@ -11,6 +11,8 @@ from napari_unet.errors import InvalidInput
 PERCENTILES = (1.0, 99.8)
 _SAMPLED_PIXELS = 2**20
 _CLIP = (-4.0, 8.0)
+_LARGEST = float(np.finfo(np.float32).max)
+_SMALLEST_RANGE = 1e-37  # the inverse of less is infinite in float32
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def planes_like(image: np.ndarray, labels: np.ndarray) -> Planes:
     if image.ndim == labels.ndim + 1:
         if image.shape[:-1] == labels.shape:
             return _pile(np.moveaxis(_without_alpha(image), -1, -3))
-        for axis in range(labels.ndim - 1):
+        for axis in reversed(range(labels.ndim - 1)):
             if image.shape[:axis] + image.shape[axis + 1 :] == labels.shape:
                 return _pile(np.moveaxis(image, axis, -3))
     raise InvalidInput(
@@ -80,7 +82,8 @@ def planes_for(image: np.ndarray, channels: int) -> Planes:
     Parameters
     ----------
     image
-        (..., Y, X) for one channel; (..., Y, X, C) or (..., C, Y, X) for several.
+        (..., Y, X) for one channel; for several with an axis of that length at the end, or else
+        before the rows, the one nearest to them.
     channels
         Channels that the model was trained on.
 
@@ -91,15 +94,15 @@ def planes_for(image: np.ndarray, channels: int) -> Planes:
     """
     image = check_array(image)
     looks_rgb = image.ndim >= 3 and image.shape[-1] in (3, 4) and image.dtype == np.uint8
+    if looks_rgb and channels == 3:
+        image = _without_alpha(image)
+    if image.ndim >= 3 and image.shape[-1] == channels:
+        return _pile(np.moveaxis(image, -1, -3))
     if channels == 1 and not looks_rgb:
         return _pile(np.expand_dims(image, -3))
-    if image.ndim >= 3 and channels > 1:
-        if looks_rgb and channels == 3:
-            return _pile(np.moveaxis(_without_alpha(image), -1, -3))
-        if image.shape[-1] == channels:
-            return _pile(np.moveaxis(image, -1, -3))
-        if image.shape[-3] == channels:
-            return _pile(image)
+    for axis in reversed(range(image.ndim - 2)):
+        if image.shape[axis] == channels and channels > 1:
+            return _pile(np.moveaxis(image, axis, -3))
     found = "3 channels (RGB)" if looks_rgb else f"the shape {image.shape}"
     raise InvalidInput(
         f"the model was trained on {channels} channel{'s' * (channels > 1)} and this image has "
@@ -132,9 +135,10 @@ def check_array(image: np.ndarray, *, may_be_constant: bool = False) -> np.ndarr
     if image.dtype == np.float16:
         image = image.astype(np.float32)
     low, high = image.min(), image.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
+    if not -_LARGEST <= low <= high <= _LARGEST:
         raise InvalidInput(
-            "the image has NaN or infinite pixels; replace them, for example with numpy.nan_to_num."
+            "the image has NaN or infinite pixels, or some beyond what float32 can hold; replace "
+            "them, for example with numpy.nan_to_num."
         )
     if low == high and not may_be_constant:
         raise InvalidInput(
@@ -144,10 +148,57 @@ def check_array(image: np.ndarray, *, may_be_constant: bool = False) -> np.ndarr
     return image
 
 
+def grey_range(plane: np.ndarray) -> np.ndarray:
+    """Return each channel's 1st and 99.8th percentile.
+
+    Of the plane, never of a tile, so that tiles agree.
+
+    Parameters
+    ----------
+    plane
+        (C, Y, X), any real dtype.
+
+    Returns
+    -------
+    ndarray
+        (C, 2) float64; the smallest and the largest value where the percentiles are equal.
+    """
+    stride = max(1, int(np.sqrt(plane.shape[-2] * plane.shape[-1] / _SAMPLED_PIXELS)))
+    ranges = np.percentile(plane[:, ::stride, ::stride], PERCENTILES, axis=(1, 2)).T
+    extremes = np.stack([plane.min(axis=(1, 2)), plane.max(axis=(1, 2))], axis=-1)
+    flat = ranges[:, :1] == ranges[:, 1:]
+    return np.where(flat, extremes, ranges).astype(np.float64)
+
+
+def rescale(pixels: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+    """Map each channel's range to 0 and 1.
+
+    Parameters
+    ----------
+    pixels
+        (C, Y, X), a plane or a tile of it, any real dtype.
+    ranges
+        (C, 2), see :func:`grey_range`.
+
+    Returns
+    -------
+    ndarray
+        (C, Y, X) float32, clipped to [-4, 8]; 0 where the range is empty.
+    """
+    out = np.empty(pixels.shape, dtype=np.float32)
+    # Small integers are exact in float32; a large offset is taken away in float64.
+    exact = np.can_cast(pixels.dtype, np.float32)
+    precision = np.float32 if exact else np.float64
+    for channel, (low, high), result in zip(pixels, ranges, out, strict=True):
+        scale = 1.0 / max(high - low, _SMALLEST_RANGE) if high > low else 0.0
+        np.subtract(channel, low, out=result, dtype=precision, casting="same_kind")
+        np.multiply(result, np.float32(scale), out=result)
+        np.clip(result, *_CLIP, out=result)
+    return out
+
+
 def normalise(plane: np.ndarray) -> np.ndarray:
     """Map each channel's 1st and 99.8th percentile to 0 and 1.
-
-    The percentiles are the plane's, never a tile's, so that tiles agree.
 
     Parameters
     ----------
@@ -159,22 +210,7 @@ def normalise(plane: np.ndarray) -> np.ndarray:
     ndarray
         (C, Y, X) float32, clipped to [-4, 8].
     """
-    out = np.empty(plane.shape, dtype=np.float32)
-    stride = max(1, int(np.sqrt(plane.shape[-2] * plane.shape[-1] / _SAMPLED_PIXELS)))
-    for channel, result in zip(plane, out, strict=True):
-        sample = channel[::stride, ::stride]
-        low, high = np.percentile(sample, PERCENTILES).astype(np.float64)
-        if low == high:
-            low, high = float(sample.min()), float(sample.max())
-        scale = 1.0 / (high - low) if high > low else 0.0
-        # Small integers are exact in float32; a large offset is taken away in float64.
-        exact = np.can_cast(channel.dtype, np.float32)
-        np.subtract(
-            channel, low, out=result, dtype=np.float32 if exact else np.float64, casting="same_kind"
-        )
-        np.multiply(result, np.float32(scale), out=result)
-        np.clip(result, *_CLIP, out=result)
-    return out
+    return rescale(plane, grey_range(plane))
 
 
 def _without_alpha(image: np.ndarray) -> np.ndarray:

@@ -96,7 +96,8 @@ def class_ids(labels: list[np.ndarray], kind: LabelKind) -> list[int]:
     """
     present = sorted({int(i) for plane in labels for i in np.unique(plane)})
     if kind == "instances":
-        present = [0, 1] if present and present[-1] > 0 and present[0] == 0 else present[:1]
+        # Objects that fill the image touch, and what parts them becomes background.
+        present = [0, 1] if len(present) > 1 else present
     if kind == "scribbles":
         present = [i for i in present if i != 0]
         if not present:
@@ -163,7 +164,8 @@ def hold_out(
 ) -> list[Target]:
     """Hold out a share of the strokes or regions, never single pixels of one, for the score.
 
-    Nothing is held out of a class with fewer than four strokes: there every stroke is needed.
+    Nothing is held out while a class has fewer than four strokes: there every stroke is needed,
+    and a score that leaves a class out would mislead.
 
     Parameters
     ----------

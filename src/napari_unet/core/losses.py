@@ -9,7 +9,9 @@ from torch.nn import functional
 _LARGEST_CLASS_WEIGHT = 20.0
 
 
-def weighted_cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor) -> Tensor:
+def weighted_cross_entropy(
+    logits: Tensor, classes: Tensor, weights: Tensor, total: Tensor | None = None
+) -> Tensor:
     """Return the mean of -log p over pixels, weighted by w(x).
 
     Ronneberger et al. 2015, equation 1 and the softmax before it (the paper's sign is a slip:
@@ -24,6 +26,8 @@ def weighted_cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor) -> 
         (B, Y, X) int64 class indices; anything where the weight is 0.
     weights
         (B, Y, X) float, w(x); 0 where unlabelled.
+    total
+        Sum of the weights of the whole batch, where these are a part of it.
 
     Returns
     -------
@@ -31,7 +35,8 @@ def weighted_cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor) -> 
         A float32 scalar; 0 if all weights are 0.
     """
     pixel = functional.cross_entropy(logits.float(), classes, reduction="none")  # (B, Y, X)
-    return (pixel * weights).sum() / weights.sum().clamp_min(1e-6)
+    total = weights.sum() if total is None else total
+    return (pixel * weights).sum() / total.clamp_min(1e-6)
 
 
 def class_balance(counts: Tensor, *, exponent: float) -> Tensor:

@@ -21,7 +21,7 @@ from napari_unet.core.writing import write_whole
 from napari_unet.errors import InvalidModel, UnreadableFile
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """A trained model.
 
@@ -35,9 +35,7 @@ class Model:
 
     header: ModelHeader
     weights: Mapping[str, Tensor]
-    _networks: dict[torch.device, UNet] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _networks: dict[torch.device, UNet] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -50,10 +48,23 @@ class Model:
         ids = np.array([entry.id for entry in self.header.classes])
         return ids.astype(np.uint8 if ids.max() < 256 else np.uint16)
 
-    def network(self) -> UNet:
-        """Return a new network with these weights, to be trained further."""
-        network = UNet(self.header.network)
-        network.load_state_dict(dict(self.weights))
+    def network(self, n_classes: int | None = None) -> UNet:
+        """Return a new network with these weights, to be trained further.
+
+        Parameters
+        ----------
+        n_classes
+            Outputs of the network, at least the model's, which come first; the last layer's
+            weights of the others are drawn at random. ``None`` for the model's outputs alone.
+        """
+        config = self.header.network
+        if n_classes is not None:
+            config = config.model_copy(update={"n_classes": n_classes})
+        network = UNet(config)
+        state = network.state_dict()
+        for name, value in self.weights.items():
+            state[name][: len(value)] = value
+        network.load_state_dict(state)
         return network
 
     def prediction_network(self, device: torch.device) -> UNet:
@@ -89,14 +100,14 @@ class Model:
         """
         header = header_of(data)
         with torch.device("meta"):
-            expected = _float_shapes(UNet(header.network))
+            expected = _float_tensors(UNet(header.network))
         try:
             weights = load_tensors(data)
         except SafetensorError as error:
             raise InvalidModel(
                 f"the model file is damaged ({error}); take another copy of it."
             ) from None
-        if {name: value.shape for name, value in weights.items()} != expected:
+        if {name: (value.shape, value.dtype) for name, value in weights.items()} != expected:
             raise InvalidModel(
                 "the weights in the model file do not fit its own description; take another copy."
             )
@@ -105,10 +116,10 @@ class Model:
         return cls(header, weights)
 
 
-def _float_shapes(network: UNet) -> dict[str, torch.Size]:
-    """Shapes of the tensors that a file holds: all but the counters of batch normalisation."""
+def _float_tensors(network: UNet) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    """Describe the tensors that a file holds: all but the counters of batch normalisation."""
     state = network.state_dict().items()
-    return {name: value.shape for name, value in state if value.is_floating_point()}
+    return {name: (value.shape, value.dtype) for name, value in state if value.is_floating_point()}
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:

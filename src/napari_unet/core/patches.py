@@ -99,7 +99,8 @@ class PatchSource:
         Parameters
         ----------
         count
-            Number of patches; half of them around the newest strokes, where there are any.
+            Number of patches; each is drawn around the newest strokes, where there are any, with
+            a probability of a half.
         generator
             On the CPU; draws everything.
         """
@@ -108,8 +109,7 @@ class PatchSource:
         ).to(self._device)
         images, targets = [], []
         for index in range(count):
-            newest = self._newest if self._newest and index < count * _NEWEST_SHARE else None
-            plane, centre = self._draw_centre(newest or self._centres, generator)
+            plane, centre = self._draw_centre(generator)
             image, target = sample(*self._planes[plane], positions[index] + centre)
             images.append(image)
             targets.append(target)
@@ -121,9 +121,9 @@ class PatchSource:
             weights=target[:, 1],
         )
 
-    def _draw_centre(
-        self, centres: list[np.ndarray], generator: torch.Generator
-    ) -> tuple[int, Tensor]:
+    def _draw_centre(self, generator: torch.Generator) -> tuple[int, Tensor]:
+        newest = float(torch.rand((), generator=generator)) < _NEWEST_SHARE
+        centres = self._newest if newest and self._newest else self._centres
         pixels = centres[int(torch.randint(len(centres), (1,), generator=generator))]
         plane, row, column = pixels[int(torch.randint(len(pixels), (1,), generator=generator))]
         shift = self.side * _LARGEST_SHIFT * (2 * torch.rand(2, generator=generator) - 1)

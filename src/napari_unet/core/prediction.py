@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,15 @@ import torch
 from torch import Tensor
 
 from napari_unet.core.config import DeviceName
-from napari_unet.core.device import computing, fast_dtype, is_out_of_memory, pick_device
+from napari_unet.core.device import (
+    computing,
+    fast_dtype,
+    free_memory,
+    is_out_of_memory,
+    pick_device,
+)
 from napari_unet.core.events import Notice
-from napari_unet.core.image import normalise, planes_for
+from napari_unet.core.image import grey_range, planes_for, rescale
 from napari_unet.core.model import Model
 from napari_unet.core.tiling import Tile, context, halves, plan
 from napari_unet.core.unet import UNet
@@ -75,9 +82,8 @@ def predict(
     ids = model.class_ids
     out = np.empty((len(planes.data), *planes.data.shape[-2:]), dtype=ids.dtype)
     for plane, result in zip(planes.data, out, strict=True):
-        for part in predict_tiles(model, plane, tile=tile, device=pick_device(device)):
-            if isinstance(part, TileProbabilities):
-                result[part.tile.slices] = ids[part.probabilities.argmax(axis=0)]
+        for part in _warned(predict_tiles(model, plane, tile=tile, device=pick_device(device))):
+            result[part.tile.slices] = ids[part.probabilities.argmax(axis=0)]
     return planes.restore(out)
 
 
@@ -106,9 +112,8 @@ def predict_probabilities(
     count = len(model.classes)
     out = np.empty((len(planes.data), count, *planes.data.shape[-2:]), dtype=np.float32)
     for plane, result in zip(planes.data, out, strict=True):
-        for part in predict_tiles(model, plane, tile=tile, device=pick_device(device)):
-            if isinstance(part, TileProbabilities):
-                result[:, *part.tile.slices] = part.probabilities
+        for part in _warned(predict_tiles(model, plane, tile=tile, device=pick_device(device))):
+            result[:, *part.tile.slices] = part.probabilities
     return planes.restore(out)
 
 
@@ -159,7 +164,7 @@ def predict_tiles(
     network = model.prediction_network(device)
     shape = (plane.shape[-2], plane.shape[-1])
     region = region or Tile((0, shape[0]), (0, shape[1]))
-    image = normalise(plane)
+    ranges = grey_range(plane)
     waiting = list(plan(config, region, tile or best_tile(device)))[::-1]
     dtype = fast_dtype(device) if fast else torch.float32
     ready = 0
@@ -168,25 +173,36 @@ def predict_tiles(
         rows, columns = context(config, current, shape)
         try:
             with computing(device, dtype), torch.inference_mode():
-                logits = _forward(network, image[:, rows[:, None], columns], device)
+                logits = _forward(
+                    network, rescale(plane[:, rows[:, None], columns], ranges), device
+                )
                 probabilities = _probabilities(logits, current, config.stride)
         except (RuntimeError, MemoryError) as error:
-            smaller = halves(config, current) if is_out_of_memory(error) else None
             if not is_out_of_memory(error):
                 raise
-            if smaller is None:
+            if halves(config, current) is None:
                 raise DeviceUnavailable(
                     "memory does not suffice for the smallest tile; close other programs or use "
                     "another device."
                 ) from None
-            waiting = [part for whole in waiting for part in (halves(config, whole) or (whole,))]
-            waiting += smaller[::-1]
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
+            waiting.append(current)
+            waiting = [
+                part for whole in waiting for part in (halves(config, whole) or (whole,))[::-1]
+            ]
+            free_memory(device)
             yield Notice("memory ran out while predicting; going on with tiles half as large.")
             continue
         ready += current.pixels
         yield TileProbabilities(current, probabilities, ready / region.pixels)
+
+
+def _warned(parts: Iterable[TileProbabilities | Notice]) -> Iterator[TileProbabilities]:
+    """Turn notices into warnings, for who asks for nothing but the result."""
+    for part in parts:
+        if isinstance(part, TileProbabilities):
+            yield part
+        else:
+            warnings.warn(part.text, stacklevel=3)
 
 
 def best_tile(device: torch.device) -> int:

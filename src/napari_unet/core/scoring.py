@@ -11,7 +11,7 @@ from torch import Tensor
 from napari_unet.core.config import UNetConfig
 from napari_unet.core.dataset import Dataset
 from napari_unet.core.labels import IGNORED
-from napari_unet.core.tiling import Tile, context, plan
+from napari_unet.core.tiling import Tile, context, halves, plan
 from napari_unet.core.unet import UNet
 
 _SIDE = 256
@@ -47,16 +47,34 @@ class Scorer:
         self, dataset: Dataset, config: UNetConfig, *, balanced: bool, device: torch.device
     ) -> None:
         self.held_out = dataset.held_out
-        self._count = len(dataset.classes)
+        self._dataset = dataset
+        self._config = config
         self._balanced = balanced
-        self._tiles = [
-            _cut(dataset, config, plane, tile, self.held_out, device)
-            for plane, tile in _choose_tiles(dataset, config, self.held_out)
+        self._device = device
+        self._chosen = _choose_tiles(dataset, config, self.held_out)
+        self._tiles = self._cut_tiles()
+
+    def halve_tiles(self) -> bool:
+        """Score the same pixels in smaller tiles; false if they cannot be any smaller."""
+        before = len(self._chosen)
+        self._chosen = [
+            (plane, part)
+            for plane, tile in self._chosen
+            for part in halves(self._config, tile) or (tile,)
+        ]
+        self._tiles = self._cut_tiles()
+        return len(self._chosen) > before
+
+    def _cut_tiles(self) -> list[_Scored]:
+        return [
+            _cut(self._dataset, self._config, plane, tile, self.held_out, self._device)
+            for plane, tile in self._chosen
         ]
 
     def score(self, network: UNet) -> tuple[float, ...]:
         """Return the intersection over union of each class; NaN where it has no scored pixel."""
-        confusion = np.zeros((self._count, self._count))
+        count = len(self._dataset.classes)
+        confusion = np.zeros((count, count))
         with torch.inference_mode():
             for tile in self._tiles:
                 found = network(tile.patch)[0].argmax(dim=0)
@@ -64,9 +82,9 @@ class Scorer:
                 top, left = tile.offset
                 found = found[top : top + rows, left : left + columns]
                 scored = tile.truth != IGNORED
-                pairs = tile.truth[scored] * self._count + found[scored]
-                counts = torch.bincount(pairs, minlength=self._count**2).cpu().numpy()
-                confusion += counts.reshape(self._count, self._count)
+                pairs = tile.truth[scored] * count + found[scored]
+                counts = torch.bincount(pairs, minlength=count**2).cpu().numpy()
+                confusion += counts.reshape(count, count)
         return intersection_over_union(confusion, balanced=self._balanced)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -63,7 +65,6 @@ class UNet(nn.Module):
             DoubleConvolution(i, o, batch_norm=config.batch_norm)
             for i, o in zip(inputs, channels, strict=True)
         )
-        self.dropout = nn.Dropout(config.dropout)
         self.up_convolutions = nn.ModuleList(
             nn.ConvTranspose2d(2 * c, c, kernel_size=2, stride=2) for c in channels[:-1]
         )
@@ -73,11 +74,15 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(channels[0], config.n_classes, kernel_size=1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                # Strides that equal the kernel leave one tap of an up-convolution to each output.
+                taps = math.prod(module.kernel_size) // math.prod(module.stride)
+                nn.init.normal_(module.weight, std=math.sqrt(2 / (module.in_channels * taps)))
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def forward(self, x: Tensor, *, padded: bool = False) -> Tensor:
+    def forward(
+        self, x: Tensor, *, padded: bool = False, generator: torch.Generator | None = None
+    ) -> Tensor:
         """Return logits.
 
         Parameters
@@ -88,6 +93,9 @@ class UNet(nn.Module):
         padded
             Whether 3x3 convolutions are zero-padded, which keeps the size; else ``margin`` pixels
             are lost at each border.
+        generator
+            On the network's device; draws what dropout drops while training. ``None`` for torch's
+            own.
 
         Returns
         -------
@@ -99,8 +107,8 @@ class UNet(nn.Module):
         skips: list[Tensor] = []
         for level, block in enumerate(self.contracting):
             x = block(x, padding)
-            if level >= depth - 1:
-                x = self.dropout(x)
+            if self.training and level >= depth - 1:
+                x = drop_out(x, self.config.dropout, generator)
             if level < depth:
                 skips.append(x)
                 x = functional.max_pool2d(x, kernel_size=2)
@@ -109,6 +117,17 @@ class UNet(nn.Module):
             x = torch.cat([crop(skips.pop(), x.shape[-2], x.shape[-1]), x], dim=1)
             x = self.expanding[level](x, padding)
         return self.head(x)
+
+
+def drop_out(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
+    """Set values to 0 with that probability and scale the others up, so that the mean stays.
+
+    Other than torch's own dropout it draws from a generator, so that a training can be repeated.
+    """
+    if probability == 0:
+        return x
+    kept = torch.empty_like(x).bernoulli_(1 - probability, generator=generator)
+    return x * kept / (1 - probability)
 
 
 def crop(x: Tensor, rows: int, columns: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import subprocess
 import sys
@@ -10,7 +9,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from napari_unet.errors import UserError
 from napari_unet.learner import pipe
@@ -27,6 +25,7 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
 )
+from napari_unet.learner.spawn import close_streams, replies_of, requests_of, spawn
 
 COMMAND = (sys.executable, "-m", "napari_unet.learner")
 STOP_SECONDS = 0.4
@@ -40,6 +39,7 @@ class _Job:
     """A job whose last reply has not come; ``best`` is the last model a training sent."""
 
     training: bool
+    prepare: Prepare
     stopping: bool = False
     sent: bool = False
     best: Improved | None = None
@@ -49,8 +49,9 @@ class Learner:
     """A process that trains and predicts on request.
 
     Requests are prepared and sent by a thread of their own and replies are read by another, so no
-    method but :meth:`close` waits for anything. A process that dies is replaced, and each of its
-    jobs still gets a last reply: a training that had found a model keeps it.
+    method but :meth:`close` waits for anything. Each job gets exactly one last reply, ``Trained``,
+    ``Predicted`` or ``Failed``, also when its process dies: then the process is replaced, and a
+    training that had found a model keeps it.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ class Learner:
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
         self._command = tuple(command)
-        self._outbox: queue.SimpleQueue[tuple[int, Prepare] | Request | None] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[int | StopRequest | None] = queue.SimpleQueue()
         self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
         self._lock = threading.RLock()
         self._jobs: dict[int, _Job] = {}
@@ -81,7 +82,7 @@ class Learner:
         """Start the process now, so that the first request need not wait for it."""
         with self._lock:
             if self._process is None and not self._closed:
-                self._start()
+                self._start_or_tell()
 
     def submit(self, job: int, prepare: Prepare, *, training: bool) -> None:
         """Queue a job.
@@ -97,11 +98,15 @@ class Learner:
             raises becomes the job's :class:`Failed` reply.
         """
         with self._lock:
-            self._jobs[job] = _Job(training)
-        self._outbox.put((job, prepare))
+            self._jobs[job] = _Job(training, prepare)
+        self._outbox.put(job)
 
     def stop(self, job: int) -> None:
-        """End a job within half a second: politely first, then by replacing the process."""
+        """End a job within half a second: politely first, then by replacing the process.
+
+        A prediction does not take a training with it: rather than replace the process, the rest of
+        it is ignored.
+        """
         with self._lock:
             if job not in self._jobs:
                 return
@@ -132,34 +137,37 @@ class Learner:
         self._sender.join(timeout=2)
         self._log.close()
 
-    def _start(self) -> None:
+    def _start_or_tell(self) -> None:
+        reason = self._start()
+        if reason is not None:
+            self._replies.put(Reply(0, Failed(reason)))
+
+    def _start(self) -> str | None:
+        """Start a process; return what is in the way, if anything."""
         self._log.seek(0)
         self._log.truncate()
-        options: dict[str, object] = (
-            {"creationflags": subprocess.CREATE_NO_WINDOW}  # type: ignore[attr-defined]
-            if os.name == "nt"
-            else {"start_new_session": True}
-        )
-        process = subprocess.Popen(  # type: ignore[call-overload]
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            **options,
-        )
+        try:
+            process = spawn(self._command, self._log)
+        except OSError as error:
+            return f"the training process cannot start ({error})."
         self._process = process
         threading.Thread(
             target=self._receive_all, args=[process], name="learner-receive", daemon=True
         ).start()
+        return None
 
     def _send_all(self) -> None:
         while (item := self._outbox.get()) is not None:
-            if isinstance(item, tuple):
-                self._prepare_and_send(*item)
-            elif isinstance(item, StopRequest) and item.job in self._jobs:
+            if isinstance(item, int):
+                self._prepare_and_send(item)
+            elif item.job in self._jobs:
                 self._send(item)
 
-    def _prepare_and_send(self, job: int, prepare: Prepare) -> None:
+    def _prepare_and_send(self, job: int) -> None:
+        with self._lock:
+            if job not in self._jobs:
+                return
+            prepare = self._jobs[job].prepare
         try:
             request = prepare()
         except UserError as error:
@@ -171,8 +179,9 @@ class Learner:
         with self._lock:
             if self._closed or job not in self._jobs:
                 return
-            if self._process is None:
-                self._start()
+            if self._process is None and (reason := self._start()) is not None:
+                self._fail(job, reason)
+                return
             self._jobs[job].sent = True
         self._send(request)
 
@@ -186,32 +195,37 @@ class Learner:
         if process is None:
             return
         try:
-            pipe.send(_stream(process.stdin), request)
+            pipe.send(requests_of(process), request)
         except (OSError, ValueError):
             return  # the process is gone: the receiving thread tells the jobs
+        except MemoryError:  # before anything was written
+            self._fail(request.job, "memory does not suffice to copy the image; use fewer planes.")
 
     def _receive_all(self, process: subprocess.Popen[bytes]) -> None:
-        stream = _stream(process.stdout)
+        stream = replies_of(process)
         while True:
             try:
                 reply: Reply = pipe.receive(stream)
             except (EOFError, OSError):
                 break
-            self._note(reply)
-            self._replies.put(reply)
+            except Exception:  # no message of ours, as when something else prints there
+                process.kill()
+                break
+            self._pass_on(reply)
         process.wait()
-        for pipe_end in (process.stdin, process.stdout):
-            if pipe_end is not None:
-                _close_quietly(pipe_end)
+        close_streams(process)
         self._bury(process)
 
-    def _note(self, reply: Reply) -> None:
+    def _pass_on(self, reply: Reply) -> None:
         with self._lock:
+            if reply.job != 0 and reply.job not in self._jobs:
+                return  # its last reply has been given
+            self._replies.put(reply)
             match reply.content:
                 case Ready():
                     self._failed_starts = 0
-                case Improved() as improved if reply.job in self._jobs:
-                    self._jobs[reply.job].best = improved
+                case Improved():
+                    self._jobs[reply.job].best = reply.content
                 case Trained() | Predicted() | Failed():
                     self._jobs.pop(reply.job, None)
 
@@ -220,20 +234,26 @@ class Learner:
         with self._lock:
             if self._closed or process is not self._process:
                 return
-            jobs = {number: job for number, job in self._jobs.items() if job.sent}
-            for number in jobs:
-                del self._jobs[number]
             self._process = None
-            killed_by_us = any(job.stopping for job in jobs.values())
+            lost = {number: job for number, job in self._jobs.items() if job.sent}
+            killed_by_us = any(job.stopping for job in lost.values())
             self._failed_starts += 0 if killed_by_us else 1
             reason = self._last_words(process.returncode)
+            for number, job in lost.items():
+                if killed_by_us and not job.stopping and not job.training:
+                    job.sent = False  # it was not meant: the next process does it again
+                    self._outbox.put(number)
+                else:
+                    self._end(number, reason)
             if self._failed_starts < _STARTS_WITHOUT_SUCCESS:
-                self._start()
-            elif not jobs:
+                self._start_or_tell()
+            elif not lost:
                 self._replies.put(Reply(0, Failed(f"the training process cannot start: {reason}")))
-        for number, job in jobs.items():
-            for content in _last_replies(job, reason):
-                self._replies.put(Reply(number, content))
+
+    def _end(self, number: int, reason: str) -> None:
+        """Give a job the last replies that its process cannot give."""
+        for content in _last_replies(self._jobs.pop(number), reason):
+            self._replies.put(Reply(number, content))
 
     def _last_words(self, code: int) -> str:
         self._log.seek(0)
@@ -242,16 +262,19 @@ class Learner:
             return "the system ended it, most likely because memory ran out; use fewer planes."
         return f"{lines[-1] if lines else f'exit code {code}'}."
 
-    def _kill_if_running(self, job: int) -> None:
+    def _kill_if_running(self, number: int) -> None:
         with self._lock:
-            if job not in self._jobs or self._closed:
+            job = self._jobs.get(number)
+            if job is None or self._closed:
                 return
-            if self._jobs[job].sent and self._process is not None:
+            spared = not job.training and any(
+                other.training and other.sent and not other.stopping
+                for other in self._jobs.values()
+            )
+            if job.sent and not spared and self._process is not None:
                 self._process.kill()
-                return
-            stopped = self._jobs.pop(job)  # its layer is still being read
-        for content in _last_replies(stopped, ""):
-            self._replies.put(Reply(job, content))
+            else:  # its layer is still being read, or a training goes on beside it
+                self._end(number, "")
 
 
 def _last_replies(job: _Job, reason: str) -> list[Notice | Trained | Predicted | Failed]:
@@ -266,15 +289,3 @@ def _last_replies(job: _Job, reason: str) -> list[Notice | Trained | Predicted |
         best.step, float("nan"), "stopped" if job.stopping else "lost", best.score, best.model
     )
     return [trained] if job.stopping else [Notice(lost), trained]
-
-
-def _stream(stream: object) -> BinaryIO:
-    assert stream is not None  # for the type checker: every process is started with pipes
-    return stream  # type: ignore[return-value]
-
-
-def _close_quietly(stream: object) -> None:
-    try:
-        stream.close()  # type: ignore[attr-defined]
-    except OSError:
-        return

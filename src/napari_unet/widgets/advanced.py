@@ -72,6 +72,8 @@ class AdvancedPanel(QWidget):
             widget = create_widget(value=value, annotation=kind, name=name, options=options)
             widget.tooltip = tooltip
             widget.native.setObjectName(f"{name}_setting")
+            if name in ("elastic", "sigma"):
+                widget.native.setSuffix(" px")
             self._widgets[name] = widget
             form.addRow(label, widget.native)
         self._widgets["preset"].changed.connect(self._on_preset_changed)
@@ -102,4 +104,4 @@ class AdvancedPanel(QWidget):
 
     def _on_preset_changed(self, preset: str) -> None:
         rate = PRESETS[cast(PresetName, preset)].learning_rate
-        self._widgets["learning_rate"].native.setSpecialValueText(f"{rate:g} (the network's)")
+        self._widgets["learning_rate"].native.setSpecialValueText(f"auto: {rate:g}")

@@ -93,7 +93,7 @@ class BatchSegment(Docked):
         self.table.freeze(False)
         self.run_button.setText("&Run")
         self.probabilities.setEnabled(True)
-        self.progress.setValue(0)
+        self.progress.reset()
         self._update()
         self.summary.setText(f"{done} of {_layers(total)} segmented.")
 

@@ -39,8 +39,9 @@ class BatchTable(QTableWidget):
         self._reports: dict[str, str] = {}
         self._frozen = False
         self.setObjectName("batch_table")
-        self.setHorizontalHeaderLabels(["image", "size", "what will happen"])
+        self.setHorizontalHeaderLabels(["image", "size", "status"])
         self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.setShowGrid(False)
         self.setWordWrap(True)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -117,7 +118,6 @@ class BatchTable(QTableWidget):
         with QSignalBlocker(self):
             self.item(row, _FATE).setText(text)
             self.item(row, _FATE).setToolTip(text)
-        self.resizeRowToContents(row)
 
     def _on_renamed(self) -> None:
         with QSignalBlocker(self):

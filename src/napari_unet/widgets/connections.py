@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 from weakref import WeakMethod
 
@@ -24,7 +23,7 @@ class Connections:
 
     def __init__(self, owner: QObject) -> None:
         self._pairs: list[tuple[Any, WeakMethod[Callable[..., Any]]]] = []
-        owner.destroyed.connect(partial(_disconnect, self._pairs))
+        when_destroyed(owner, self._disconnect)
 
     def add(self, signal: Any, slot: Callable[..., Any]) -> None:
         """Connect a bound method of the owner."""
@@ -36,10 +35,44 @@ class Connections:
         signal.disconnect(slot)
         self._pairs.remove((signal, WeakMethod(slot)))
 
+    def _disconnect(self) -> None:
+        for signal, weak_slot in self._pairs:
+            slot = weak_slot()
+            if slot is not None:
+                signal.disconnect(slot)
+        self._pairs.clear()
 
-def _disconnect(pairs: list[tuple[Any, WeakMethod[Callable[..., Any]]]], *_: object) -> None:
-    for signal, weak_slot in pairs:
-        slot = weak_slot()
-        if slot is not None:
-            signal.disconnect(slot)
-    pairs.clear()
+
+def when_destroyed(owner: QObject, call: Callable[[], None]) -> None:
+    """Call back once, when a Qt object has been destroyed.
+
+    Parameters
+    ----------
+    owner
+        The object.
+    call
+        What to call; it must not refer to the owner, which would then live for ever.
+    """
+    farewell = _Farewell(call)
+    _farewells.add(farewell)
+    owner.destroyed.connect(farewell.say)
+
+
+class _Farewell:
+    """A last call.
+
+    It is kept from outside the owner, because the garbage collector may clear what only the
+    owner's Python side refers to before its Qt side is destroyed, and Qt would then call into
+    nothing.
+    """
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+
+    def say(self, *_: object) -> None:
+        if self in _farewells:
+            _farewells.remove(self)
+            self._call()
+
+
+_farewells: set[_Farewell] = set()

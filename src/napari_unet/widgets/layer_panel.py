@@ -74,13 +74,13 @@ class LayerPanel(QWidget):
             self.images.choose(active if active in offered else offered[-1])
         image = self._choice.image
         if self.annotations.layer is None and image is not None:
-            self.annotations.choose(find_annotation(self._viewer.layers, image))
+            self.annotations.choose(find_annotation(self.annotations.offered, image))
 
     def _on_image_chosen(self, image: Image | None) -> None:
         self._choice.image = image
         self._update_new_button()
         if image is not None:
-            self.annotations.choose(find_annotation(self._viewer.layers, image))
+            self.annotations.choose(find_annotation(self.annotations.offered, image))
 
     def _on_annotation_chosen(self, annotation: Layer | None) -> None:
         self._choice.annotation = annotation

@@ -151,4 +151,4 @@ class SegmentPanel(QWidget):
         self.stop_button.setVisible(running)
         self.stop_button.setEnabled(running)
         if not running:
-            self.progress.setValue(0)
+            self.progress.reset()

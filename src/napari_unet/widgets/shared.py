@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from weakref import WeakKeyDictionary
 
 from napari.components import ViewerModel
@@ -11,6 +10,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_unet.learner import Learner
 from napari_unet.session import Session
+from napari_unet.widgets.connections import when_destroyed
 from napari_unet.widgets.notify import notify
 from napari_unet.widgets.predictions import Predictions
 from napari_unet.widgets.supervisor import Supervisor
@@ -49,7 +49,7 @@ class Shared:
     def hold(self, widget: QWidget) -> None:
         """Stay until this widget is destroyed, and the others that hold it."""
         self._holders += 1
-        widget.destroyed.connect(partial(_release, self))
+        when_destroyed(widget, self._release)
 
     def end(self) -> None:
         """End the learner's process and the thread; does nothing the second time."""
@@ -60,6 +60,11 @@ class Shared:
         self.session.close()
         self.supervisor.end()
         self.predictions.forget_all()
+
+    def _release(self) -> None:
+        self._holders -= 1
+        if self._holders == 0:
+            self.end()
 
 
 def shared_by(viewer: ViewerModel, widget: QWidget) -> Shared:
@@ -78,9 +83,3 @@ def shared_by(viewer: ViewerModel, widget: QWidget) -> Shared:
         shared = _shared[viewer] = Shared(viewer)
     shared.hold(widget)
     return shared
-
-
-def _release(shared: Shared, *_: object) -> None:
-    shared._holders -= 1
-    if shared._holders == 0:
-        shared.end()

@@ -35,6 +35,7 @@ class Supervisor(QObject):
         super().__init__()
         self._replies = replies
         self._apply = apply
+        self._ended = False
         self.replied.connect(self._on_replied)
         self._thread = threading.Thread(target=self._work, name="learner-supervise", daemon=True)
 
@@ -44,7 +45,7 @@ class Supervisor(QObject):
 
     def end(self) -> None:
         """Wait for the thread; the learner has to be closed before. Late replies are dropped."""
-        self.replied.disconnect(self._on_replied)
+        self._ended = True
         self._thread.join(_JOIN_SECONDS)
 
     @property
@@ -57,4 +58,5 @@ class Supervisor(QObject):
             self.replied.emit(reply)
 
     def _on_replied(self, reply: Reply) -> None:
-        self._apply(reply)
+        if not self._ended:
+            self._apply(reply)

@@ -124,7 +124,7 @@ class TrainPanel(QWidget):
             self.status.setText("Stopping; the best model so far is kept.")
         else:
             self.button.setText("&Train")
-            self.progress.setValue(0)
+            self.progress.reset()
             self.progress.setFormat("")
             self._hinting = True
         self._update_readiness()

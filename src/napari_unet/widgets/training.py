@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QObject
@@ -12,7 +10,7 @@ from napari_unet.core.config import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.session import Level, Session, State
 from napari_unet.widgets.choice import Choice
-from napari_unet.widgets.connections import Connections
+from napari_unet.widgets.connections import Connections, when_destroyed
 from napari_unet.widgets.layers import painted_reader
 from napari_unet.widgets.paint_watch import PaintWatch
 from napari_unet.widgets.readiness import why_not_train
@@ -35,7 +33,7 @@ class Training(QObject):
         self._watch = watch
         self._layers: tuple[Layer, ...] = ()
         Connections(self).add(viewer.layers.events.removed, self._on_layer_removed)
-        self.destroyed.connect(partial(_stop, session))
+        when_destroyed(self, session.stop_training)
 
     def why_not(self) -> str | None:
         """Say why a training cannot start; ``None`` if it can."""
@@ -70,7 +68,3 @@ class Training(QObject):
             self.stop()
             text = f"{removed.name} was removed, so the training ends; the model so far is kept."
             self._session.said.emit(Level.INFO, text)
-
-
-def _stop(session: Session, *_: object) -> None:
-    session.stop_training()

@@ -1,0 +1,300 @@
+"""Draw every picture of README and docs with the program itself: ``make pictures``.
+
+Needs a display for the two pictures of the window (a virtual one will do), and about three minutes.
+The images are a sample that scikit-image ships and objects that are drawn here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+from scipy import ndimage
+
+from napari_unet.commands.train import Trained, train_with_bar
+from napari_unet.core.augment import displacements, plain_positions, sample, sampling_positions
+from napari_unet.core.borders import border_weights, scribble_border_weights, separate_touching
+from napari_unet.core.classes import BACKGROUND, PALETTE
+from napari_unet.core.config import PRESETS
+from napari_unet.core.pictures import class_colors, overlay, write_curves
+from napari_unet.core.prediction import predict
+from napari_unet.core.tiling import Tile, mirrored, plan
+from napari_unet.samples import Sample, tissue
+
+IMAGES = Path(__file__).parent / "images"
+SECONDS = 50
+BLUE, YELLOW = PALETTE[5], PALETTE[4]
+
+
+def main() -> None:
+    """Draw the pictures, all of them or those that are named."""
+    drawers: dict[str, Callable[[], None]] = {
+        "border-weights": draw_border_weights,
+        "elastic": draw_elastic,
+        "overlap-tile": draw_overlap_tile,
+        "overlay": draw_overlay,
+        "window": draw_window,
+    }
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=drawers, default=list(drawers))
+    IMAGES.mkdir(exist_ok=True)
+    for name in parser.parse_args().only:
+        drawers[name]()
+
+
+def draw_overlay() -> None:
+    """Draw strokes beside what a minute of training makes of them, and the training's curves."""
+    demo = tissue()
+    trained = _train(demo)
+    labels = predict(trained.model, demo.image)
+    figure, axes = _panels(3, width=9.6)
+    plane = np.moveaxis(demo.image, -1, 0)
+    _show(axes[0], demo.image, "image")
+    _show(axes[1], _painted(demo), "strokes")
+    _show(axes[2], overlay(plane, labels, demo.classes, BACKGROUND), "segmentation")
+    _save_figure(figure, "overlay.png")
+    write_curves(IMAGES / "loss.png", trained.steps, trained.scores)
+
+
+def draw_border_weights() -> None:
+    """Draw the border weights of touching objects, and those of strokes."""
+    objects = _cells(np.random.default_rng(3), side=160, count=9)
+    colors = ListedColormap(["#FFFFFF", *[PALETTE[i % 5] for i in range(objects.max())]])
+    strokes = _strokes_on(objects)
+    figure, axes = _panels(4, width=11)
+    axes[0].imshow(objects, cmap=colors, interpolation="nearest")
+    axes[0].set_title("objects")
+    heat = {"cmap": "magma", "vmin": 0, "vmax": 10}
+    axes[1].imshow(border_weights(objects), **heat)
+    axes[1].set_title("their border weights")
+    axes[2].imshow(strokes, cmap=ListedColormap(["#FFFFFF", *PALETTE[:2]]), interpolation="nearest")
+    axes[2].contour(separate_touching(objects) > 0, levels=[0.5], colors="#999999", linewidths=0.8)
+    axes[2].set_title("strokes")
+    shown = axes[3].imshow(scribble_border_weights(strokes), **heat)
+    axes[3].set_title("their border weights")
+    figure.colorbar(shown, ax=axes, shrink=0.8, pad=0.01, label="added to the weight")
+    _save_figure(figure, "border-weights.png")
+
+
+def draw_elastic() -> None:
+    """Draw a patch as it is, elastically deformed, and as a training sees it."""
+    side = 160
+    objects = _cells(np.random.default_rng(3), side=side, count=9)
+    image = torch.from_numpy(_textured(objects))[None]
+    target = torch.from_numpy((separate_touching(objects) > 0) + 1.0)[None].float()
+    generator = torch.Generator().manual_seed(5)
+    plain = plain_positions(side)
+    field = displacements(generator, 1, side, elastic=10.0)[0].permute(1, 2, 0)
+    full = sampling_positions(generator, 1, side, elastic=10.0)[0]
+    figure, axes = _panels(3, width=9)
+    titles = ("patch", "elastic deformation, 10 px", "with rotation, scale and flip")
+    centre = (side - 1) / 2
+    for ax, positions, title in zip(axes, (plain, plain + field, full), titles, strict=True):
+        patch, labels = sample(image, target, positions + centre)
+        ax.imshow(patch[0], cmap="gray", vmin=0, vmax=1)
+        ax.contour(labels[0], levels=[1.5], colors=PALETTE[1], linewidths=1)
+        if (labels == 0).any():
+            ax.contourf(labels[0], levels=[-0.5, 0.5], colors="none", hatches=["///"])
+        ax.set_title(title)
+    rows, columns = np.mgrid[10:side:20, 10:side:20]
+    moved = -field[rows, columns]  # a pixel is read from where the field points, so it moves back
+    axes[1].quiver(
+        columns, rows, moved[..., 1], moved[..., 0], color=YELLOW, angles="xy", width=0.006
+    )
+    _save_figure(figure, "elastic.png")
+
+
+def draw_overlap_tile() -> None:
+    """Draw a tile's output and the input it needs, mirrored at the image's border."""
+    config = PRESETS["compact"].network(3, 3)
+    image, margin = tissue().image, config.margin
+    size = image.shape[0]
+    around = mirrored(-margin, size + margin, size)
+    canvas = image[around[:, None], around].astype(float) / 255
+    outside = np.ones(canvas.shape[:2], dtype=bool)
+    outside[margin:-margin, margin:-margin] = False
+    canvas[outside] = 0.45 * canvas[outside] + 0.55
+    figure, (ax,) = _panels(1, width=4.4)
+    ax.imshow(canvas, extent=(-margin, size + margin, size + margin, -margin))
+    tiles = list(plan(config, Tile((0, size), (0, size)), 256))
+    for tile in tiles:
+        ax.add_patch(_frame(tile, 0, color="black", linewidth=1))
+    ax.add_patch(_frame(tiles[0], margin, color=BLUE, linewidth=2.5, label="read"))
+    ax.add_patch(_frame(tiles[0], 0, color=YELLOW, linewidth=2.5, label="computed"))
+    ax.legend(loc="lower right", framealpha=1)
+    _save_figure(figure, "overlap-tile.png")
+
+
+def draw_window() -> None:
+    """Train in the real window, then segment several layers in it, and photograph both."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        import napari
+
+        viewer = napari.Viewer(title="napari-unet")
+        viewer.window.resize(1360, 880)
+        viewer.open_sample("napari-unet", "tissue")
+        _train_in_window(viewer)
+        _photograph(viewer, "window.png")
+        _segment_layers(viewer)
+        _photograph(viewer, "batch.png")
+        viewer.close()
+
+
+def _train_in_window(viewer: Any) -> None:
+    from qtpy.QtWidgets import QPushButton, QSpinBox
+
+    from napari_unet.session import State
+    from napari_unet.widgets.shared import shared_by
+
+    _, dock = viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
+    session = shared_by(viewer, dock).session
+    button = dock.findChild(QPushButton, "train_button")
+    dock.findChild(QSpinBox, "seconds_spin").setValue(SECONDS)
+    _wait(lambda: button.isEnabled() and bool(session.device))
+    viewer.reset_view(margin=0.01)
+    button.click()
+    _wait(lambda: session.state is State.IDLE and not session.predicting, SECONDS + 60)
+
+
+def _segment_layers(viewer: Any) -> None:
+    from qtpy.QtWidgets import QPushButton
+
+    image = viewer.layers["stained tissue"].data
+    viewer.layers.clear()
+    viewer.add_image(image[:300, :256], name="section 1")
+    viewer.add_image(image[:300, 256:], name="section 2", translate=(0, 270))
+    viewer.add_image(image[300:, :, 0], name="one channel", visible=False)
+    viewer.reset_view(margin=0.05)
+    _, dock = viewer.window.add_plugin_dock_widget(
+        "napari-unet", "Batch segment open layers", tabify=True
+    )
+    button = dock.findChild(QPushButton, "batch_run_button")
+    button.click()
+    _wait(lambda: button.text() == "&Run")
+
+
+def _train(demo: Sample) -> Trained:
+    return train_with_bar(
+        [demo.image],
+        [demo.strokes],
+        classes=demo.classes,
+        stop=lambda: False,
+        seconds=SECONDS,
+        seed=0,
+    )
+
+
+def _painted(demo: Sample) -> np.ndarray:
+    """Lay the strokes solid over the faded image, (Y, X, 3) uint8."""
+    picture = 0.6 * demo.image.astype(float) / 255 + 0.4
+    for class_id, color in class_colors(demo.classes).items():
+        picture[demo.strokes == class_id] = color
+    return (255 * picture).round().astype(np.uint8)
+
+
+def _cells(rng: np.random.Generator, *, side: int, count: int) -> np.ndarray:
+    """Draw touching cells with wavy borders, (side, side) int32, 0 background."""
+    waves = ndimage.gaussian_filter(rng.normal(size=(2, side, side)), (0, 12, 12))
+    rows, columns = np.mgrid[:side, :side] + 2.5 * waves / waves.std()
+    grid = np.linspace(0, side, int(np.ceil(np.sqrt(count))) + 1)[:-1] + side / 6
+    centres = np.array([(r, c) for r in grid for c in grid])[:count]
+    centres = centres + rng.uniform(-side / 14, side / 14, centres.shape)
+    distance = np.hypot(rows[..., None] - centres[:, 0], columns[..., None] - centres[:, 1])
+    radius = rng.uniform(0.14, 0.19, len(centres)) * side
+    nearest = (distance / radius).argmin(axis=-1)
+    inside = (distance / radius).min(axis=-1) < 1
+    return np.where(inside, nearest + 1, 0).astype(np.int32)
+
+
+def _textured(objects: np.ndarray) -> np.ndarray:
+    """Return a picture of bright cells on a dark ground, (Y, X) float32."""
+    depth = ndimage.distance_transform_edt(separate_touching(objects) > 0)
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=objects.shape), 1)
+    return (0.25 + 0.5 * np.tanh(depth / 5) + 0.15 * noise).astype(np.float32)
+
+
+def _strokes_on(objects: np.ndarray) -> np.ndarray:
+    """Paint class 2 across the objects, here and there, and class 1 in some gaps between them."""
+    separated = separate_touching(objects)
+    rows = np.arange(objects.shape[0])[:, None]
+    across = (rows + np.arange(objects.shape[1]) // 2) % 40 < 16
+    inside = ndimage.distance_transform_edt(separated > 0) > 1.5
+    gap = (separated == 0) & (border_weights(objects) > 1.5)
+    strokes = np.zeros(objects.shape, dtype=np.uint8)
+    strokes[inside & across] = 2
+    strokes[gap & (rows > 30)] = 1
+    return strokes
+
+
+def _panels(count: int, *, width: float) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(width, width / count + 0.25), dpi=110, layout="constrained")
+    axes = list(np.atleast_1d(figure.subplots(1, count)))
+    for ax in axes:
+        ax.set_axis_off()
+    return figure, axes
+
+
+def _show(ax: Axes, picture: np.ndarray, title: str) -> None:
+    ax.imshow(picture)
+    ax.set_title(title)
+
+
+def _frame(tile: Tile, margin: int, **style: object) -> Rectangle:
+    """Return a tile's outline, widened by a margin."""
+    (top, bottom), (left, right) = tile.rows, tile.columns
+    corner = (left - margin, top - margin)
+    height, width = bottom - top + 2 * margin, right - left + 2 * margin
+    return Rectangle(corner, width, height, fill=False, **style)
+
+
+def _save_figure(figure: Figure, name: str) -> None:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    buffer.seek(0)
+    _save(np.asarray(Image.open(buffer).convert("RGB")), name)
+
+
+def _save(picture: np.ndarray, name: str) -> None:
+    """Write a (Y, X, 3) uint8 picture with a palette of 256 colours, a third of the bytes."""
+    few_colors = Image.fromarray(picture).quantize(256, kmeans=1, dither=Image.Dither.NONE)
+    few_colors.save(IMAGES / name, optimize=True)
+    print(f"{name}: {(IMAGES / name).stat().st_size / 1000:.0f} kB")
+
+
+def _photograph(viewer: Any, name: str) -> None:
+    _wait_ms(1500)
+    _save(viewer.screenshot(canvas_only=False, flash=False)[..., :3], name)
+
+
+def _wait(ready: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Let the window live until something is so, and for half a second more."""
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            raise TimeoutError("the window did not get ready")
+        _wait_ms(100)
+    _wait_ms(500)
+
+
+def _wait_ms(milliseconds: int) -> None:
+    from qtpy.QtTest import QTest
+
+    QTest.qWait(milliseconds)
+
+
+if __name__ == "__main__":
+    main()

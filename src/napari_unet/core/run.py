@@ -1,0 +1,300 @@
+"""One training: its state, its steps, and what it does when a step fails."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Callable, Generator, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import numpy as np
+import torch
+
+from napari_unet.core.averaging import AveragedWeights
+from napari_unet.core.classes import LabelKind
+from napari_unet.core.config import PRESETS, Preset, TrainSettings
+from napari_unet.core.dataset import Dataset
+from napari_unet.core.device import (
+    computing,
+    describe,
+    fast_dtype,
+    free_memory,
+    is_out_of_memory,
+    one_thread,
+    pick_device,
+)
+from napari_unet.core.events import Best, Done, Notice, Reason, Score, Started, Step, TrainEvent
+from napari_unet.core.header import ModelHeader, ScorePoint, TrainingRecord
+from napari_unet.core.model import Model
+from napari_unet.core.optimising import new_optimizer, rate_factor
+from napari_unet.core.patches import PatchSource
+from napari_unet.core.replicas import Replicas
+from napari_unet.core.scoring import Scorer
+from napari_unet.core.unet import UNet
+from napari_unet.errors import DeviceUnavailable, InvalidInput, UserError
+
+STEPS_BETWEEN_SCORES = 25
+_PATIENCE = 40  # scores without improvement
+_TOLERANCE = 0.005  # a later model may score this much less: later weights are better annealed
+_GRADIENT_NORM = 1.0
+_MOST_BAD_STEPS = 5
+# How often a class is painted says nothing of how frequent it is; how often it occurs in dense
+# labels does, and half a balance gave the best intersection over union there.
+_BALANCE: dict[LabelKind, float] = {"scribbles": 1.0, "classes": 0.5, "instances": 0.5}
+
+
+class Run:
+    """The state of a training, step by step.
+
+    Parameters
+    ----------
+    dataset
+        What to train on.
+    settings
+        How to train.
+    model
+        Model to start from, or ``None``.
+    start
+        When the training began, by ``time.monotonic``.
+    pixel_size, pixel_unit
+        Size of a pixel as (row, column), where known; kept in the model.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        settings: TrainSettings,
+        model: Model | None,
+        *,
+        start: float,
+        pixel_size: tuple[float, float] | None = None,
+        pixel_unit: str | None = None,
+    ) -> None:
+        self.dataset = dataset
+        self.start = start
+        self.preset_name = settings.preset if model is None else model.header.preset
+        self.settings = settings.model_copy(update={"preset": self.preset_name})
+        self.pixel_size, self.pixel_unit = pixel_size, pixel_unit
+        self.preset: Preset = PRESETS[self.preset_name]
+        self.history = () if model is None else model.header.history
+        self.device = pick_device(settings.device)
+        self.dtype = fast_dtype(self.device)
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.network = _starting_network(dataset, self.preset, model, settings.seed)
+        self.network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        config = self.network.config
+        self.source = PatchSource(
+            dataset,
+            config,
+            side=self.preset.patch,
+            elastic=settings.elastic,
+            balance_exponent=_BALANCE[settings.label_kind],
+            device=self.device,
+        )
+        balanced = settings.label_kind == "scribbles"
+        self.scorer = Scorer(dataset, config, balanced=balanced, device=self.device)
+        self.learning_rate = settings.learning_rate or self.preset.learning_rate
+        self.optimizer = new_optimizer(self.network, self.preset)
+        self.average = AveragedWeights(self.network)
+        self.batch = self.preset.batch
+        self.replicas = Replicas(
+            self.network,
+            batch=self.batch,
+            device=self.device,
+            dtype=self.dtype,
+            seed=settings.seed,
+        )
+        self.steps = 0
+        self.bad_steps = 0
+        self.curve: list[ScorePoint] = []
+        self.highest = -math.inf
+        self.best: tuple[float, Model] | None = None
+        self.scores_since_best = 0
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.start
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is spent, 0 to 1."""
+        if self.settings.steps is not None:
+            return min(1.0, self.steps / self.settings.steps)
+        assert self.settings.seconds is not None  # one of the two is given: TrainSettings
+        return min(1.0, self.elapsed / self.settings.seconds)
+
+    def events(self, should_stop: Callable[[], bool]) -> Iterator[TrainEvent]:
+        """Train to the end, see :func:`napari_unet.core.training.train_events`."""
+        yield Started(
+            device=describe(self.device),
+            precision=str(self.dtype).removeprefix("torch."),
+            parameters=sum(parameter.numel() for parameter in self.network.parameters()),
+            held_out=self.dataset.held_out,
+        )
+        try:
+            reason = yield from self.steps_until(should_stop)
+        except UserError as error:
+            if self.best is None:
+                raise
+            reason = "stopped"
+            yield Notice(f"{error} The training has ended with its best weights so far.")
+        finally:
+            self.replicas.close()
+        assert self.best is not None  # a score always keeps a first model
+        score, model = self.best
+        history = (*self.history, self._record(score))
+        finished = Model(model.header.model_copy(update={"history": history}), model.weights)
+        yield Done(self.steps, self.elapsed, reason, score, finished)
+
+    def steps_until(self, should_stop: Callable[[], bool]) -> Generator[TrainEvent, None, Reason]:
+        """Train until there is a reason to end, one step at least."""
+        reason: Reason = "budget"
+        while self.steps == 0 or self.progress < 1:
+            before = self.steps
+            yield from self.step()
+            if self.steps > before and self.steps % STEPS_BETWEEN_SCORES == 0:
+                yield from self.score()
+            if should_stop():
+                reason = "stopped"
+                break
+            if self.scores_since_best >= _PATIENCE:
+                reason = "converged"
+                break
+        if self.best is None or self.steps % STEPS_BETWEEN_SCORES:
+            yield from self.score()
+        return reason
+
+    def step(self) -> Iterator[TrainEvent]:
+        """Make one step of the optimiser, or mend what keeps it from one."""
+        rate = self.learning_rate * rate_factor(self.progress, self.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        try:
+            with one_thread():
+                loss = self._update()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            yield self._shrink()
+            return
+        if not math.isfinite(loss):
+            yield self._go_back()
+            return
+        self.bad_steps = 0
+        self.steps += 1
+        elapsed = self.elapsed
+        done = self.progress
+        remaining = elapsed * (1 - done) / done if done > 0 else None
+        yield Step(self.steps, loss, elapsed, remaining)
+
+    def score(self) -> Iterator[TrainEvent]:
+        """Score the averaged weights and keep them if they are the best."""
+        while True:
+            try:
+                with computing(self.device, self.dtype):
+                    per_class = self.scorer.score(self.average.network)
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                yield self._score_smaller_tiles()
+        value = float(np.nanmean(per_class))
+        point = ScorePoint(
+            step=self.steps, elapsed=self.elapsed, value=value, held_out=self.scorer.held_out
+        )
+        self.curve.append(point)
+        yield Score(self.steps, point.elapsed, value, per_class, self.scorer.held_out)
+        self.scores_since_best = 0 if value > self.highest else self.scores_since_best + 1
+        self.highest = max(self.highest, value)
+        # Without held-out strokes the score only says how well they are memorised: later is better.
+        if not self.scorer.held_out or value >= self.highest - _TOLERANCE:
+            model = self._snapshot(value)
+            self.best = (value, model)
+            yield Best(self.steps, value, model)
+
+    def _update(self) -> float:
+        loss = self.replicas.backward(self.source.draw(self.batch, self.generator))
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), _GRADIENT_NORM)
+        value, length = torch.stack([loss, norm]).tolist()  # waits for the device once
+        if not math.isfinite(length):
+            return math.nan  # such gradients would spoil the weights, whatever the loss
+        self.optimizer.step()
+        self.average.update(self.network)
+        return float(value)
+
+    def _shrink(self) -> Notice:
+        """Halve the batch, or else the patch."""
+        self.optimizer.zero_grad(set_to_none=True)
+        free_memory(self.device)
+        if self.batch > 1:
+            self.batch //= 2
+            return Notice(f"memory ran out; training goes on with batches of {self.batch}.")
+        before = self.source.side
+        self.source.resize(before // 2)
+        if self.source.side >= before:
+            raise DeviceUnavailable(
+                "memory does not suffice for the smallest patch; close other programs or use "
+                "another device."
+            )
+        return Notice(f"memory ran out; training goes on with patches of {self.source.side} px.")
+
+    def _score_smaller_tiles(self) -> Notice:
+        free_memory(self.device)
+        if not self.scorer.halve_tiles():
+            raise DeviceUnavailable(
+                "memory does not suffice to score the smallest tile; close other programs or use "
+                "another device."
+            )
+        return Notice("memory ran out while scoring; going on with tiles half as large.")
+
+    def _go_back(self) -> Notice:
+        """Return to the averaged weights and halve the learning rate after a loss that is none."""
+        self.bad_steps += 1
+        if self.bad_steps > _MOST_BAD_STEPS:
+            raise InvalidInput(
+                "the loss stays infinite or NaN; use a smaller learning rate or a new model."
+            )
+        self.average.copy_to(self.network)
+        self.optimizer = new_optimizer(self.network, self.preset)
+        self.learning_rate /= 2
+        return Notice("the loss was not finite; going on from before with half the learning rate.")
+
+    def _snapshot(self, score: float) -> Model:
+        header = ModelHeader(
+            network=self.network.config,
+            preset=self.preset_name,
+            label_kind=self.settings.label_kind,
+            classes=self.dataset.classes,
+            pixel_size=self.pixel_size,
+            pixel_unit=self.pixel_unit,
+            history=(*self.history, self._record(score)),
+        )
+        return Model(header, self.average.state())
+
+    def _record(self, score: float) -> TrainingRecord:
+        packages = ("napari-unet", "torch", "numpy")
+        return TrainingRecord(
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            steps=self.steps,
+            seconds=round(self.elapsed, 3),
+            score=score,
+            labelled_pixels=self.dataset.labelled_pixels(),
+            settings=self.settings.model_dump(mode="json"),
+            versions={"python": platform.python_version()}
+            | {package: version(package) for package in packages},
+            device=describe(self.device),
+            curve=tuple(self.curve),
+        )
+
+
+def _starting_network(dataset: Dataset, preset: Preset, model: Model | None, seed: int) -> UNet:
+    """Draw a new network, or take a model's and grow its last layer by the new classes."""
+    count = len(dataset.classes)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if model is None:
+            return UNet(preset.network(dataset.channels, count))
+        return model.network(count)

@@ -1,0 +1,53 @@
+"""A process of our own and the pipes to it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import IO, BinaryIO, cast
+
+
+def spawn(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a process that listens on its standard input and answers on its standard output.
+
+    It has no window of its own, and a Ctrl-C in the shell does not reach it.
+
+    Parameters
+    ----------
+    command
+        Program and arguments.
+    log
+        Where its standard error goes.
+
+    Raises
+    ------
+    OSError
+        It cannot be started.
+    """
+    options: dict[str, object] = (
+        {"creationflags": subprocess.CREATE_NO_WINDOW}  # type: ignore[attr-defined]
+        if os.name == "nt"
+        else {"start_new_session": True}
+    )
+    return subprocess.Popen(  # type: ignore[call-overload]
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, **options
+    )
+
+
+def requests_of(process: subprocess.Popen[bytes]) -> BinaryIO:
+    """Return the stream that a process of :func:`spawn` listens to."""
+    return cast(BinaryIO, process.stdin)
+
+
+def replies_of(process: subprocess.Popen[bytes]) -> BinaryIO:
+    """Return the stream that a process of :func:`spawn` answers on."""
+    return cast(BinaryIO, process.stdout)
+
+
+def close_streams(process: subprocess.Popen[bytes]) -> None:
+    """Close both streams; what is still on its way to a process that is gone is dropped."""
+    for stream in (requests_of(process), replies_of(process)):
+        with suppress(OSError):
+            stream.close()

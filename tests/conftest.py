@@ -1,0 +1,45 @@
+"""What every test shares: repeatable arithmetic, small scenes, and one trained model."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pytest
+import scenes
+import torch
+
+from napari_unet.core.events import Done
+from napari_unet.core.training import train_events
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def discs() -> scenes.Scene:
+    """Four striped discs on noise, 64 x 64, with three strokes of each class."""
+    return scenes.discs(seed=0)
+
+
+@pytest.fixture(scope="session")
+def training(discs) -> scenes.Training:
+    """A training of 80 steps on the discs: its events and its model.
+
+    It takes some seconds, so whatever only needs a model that has learnt something shares it.
+    """
+    events = tuple(train_events(discs.image, discs.strokes, steps=80, device="cpu"))
+    assert isinstance(events[-1], Done)
+    return scenes.Training(events, events[-1].model)
+
+
+@pytest.fixture(scope="session")
+def trained(training):
+    """The model of that training: one channel, classes 1 and 2."""
+    return training.model
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)

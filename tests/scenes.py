@@ -1,0 +1,111 @@
+"""Small synthetic images whose truth is known, and small networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from napari_unet.core.classes import describe_classes
+from napari_unet.core.config import PRESETS, UNetConfig
+from napari_unet.core.events import TrainEvent
+from napari_unet.core.header import ModelHeader
+from napari_unet.core.model import Model
+from napari_unet.core.unet import UNet
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An image, what is true in it, and strokes on it (1 background, 2 discs)."""
+
+    image: np.ndarray
+    truth: np.ndarray
+    strokes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Training:
+    """The events of a training and the model it ended with."""
+
+    events: tuple[TrainEvent, ...]
+    model: Model
+
+    def of_type(self, kind: type) -> list:
+        """Return the events of one type, in their order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def discs(seed: int, channels: int = 1) -> Scene:
+    """Draw four striped discs on noise.
+
+    64 x 64 pixels, discs of radius 9 around (16, 16), (16, 48), (48, 16) and (48, 48). The noise
+    of the background is as strong as the stripes, so that no threshold tells the two apart. Three
+    strokes a class: background along the top, the middle and the bottom, discs through three of
+    the centres; the disc at the bottom right has none.
+
+    With three channels, (64, 64, 3): the discs, noise, and their negative.
+    """
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:64, :64]
+    centres = [(16, 16), (16, 48), (48, 16), (48, 48)]
+    inside = np.any([np.hypot(rows - y, columns - x) < 9 for y, x in centres], axis=0)
+    noise = rng.normal(size=(64, 64))
+    plane = np.where(inside, 0.4 * noise + 1.5 * np.sin(1.2 * rows) + 1.0, noise)
+    if channels == 3:
+        plane = np.stack([plane, rng.normal(size=(64, 64)), -plane], axis=-1)
+    strokes = np.zeros((64, 64), np.uint8)
+    for row in (2, 31, 60):
+        strokes[row : row + 2, 4:60] = 1
+    strokes[16, 10:23] = 2
+    strokes[10:23, 48] = 2
+    strokes[48, 10:23] = 2
+    return Scene(plane.astype(np.float32), np.where(inside, 2, 1).astype(np.uint8), strokes)
+
+
+def iou(found: np.ndarray, truth: np.ndarray, class_id: int) -> float:
+    """Return the intersection over union of one class."""
+    a, b = found == class_id, truth == class_id
+    return float((a & b).sum() / (a | b).sum())
+
+
+def small_network(
+    *, in_channels: int = 1, n_classes: int = 2, batch_norm: bool = True, depth: int = 2
+) -> UNetConfig:
+    """Return a network of four channels at its first level, in all else like ``compact``."""
+    return UNetConfig(
+        in_channels=in_channels,
+        n_classes=n_classes,
+        base_channels=4,
+        depth=depth,
+        batch_norm=batch_norm,
+        dropout=0.0,
+        pad_in_training=True,
+    )
+
+
+def random_model(config: UNetConfig, *, ids: tuple[int, ...] = (), seed: int = 0) -> Model:
+    """Return a model with random weights, and random running statistics where it has any."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = UNet(config)
+    for name, value in network.state_dict().items():
+        if name.endswith(("running_mean", "norms.0.bias", "norms.1.bias")):
+            value.copy_(0.1 * torch.randn(value.shape, generator=generator))
+        elif name.endswith(("running_var", "norms.0.weight", "norms.1.weight")):
+            value.copy_(0.5 + torch.rand(value.shape, generator=generator))
+    header = ModelHeader(
+        network=config,
+        preset="compact",
+        label_kind="scribbles",
+        classes=describe_classes(ids or range(1, config.n_classes + 1), "scribbles"),
+    )
+    state = network.state_dict()
+    weights = {name: value for name, value in state.items() if value.is_floating_point()}
+    return Model(header, weights)
+
+
+def preset_model(preset: str) -> Model:
+    """Return a random model of a preset's network, for one channel and two classes."""
+    return random_model(PRESETS[preset].network(1, 2))
