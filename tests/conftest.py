@@ -8,9 +8,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
-import scenes
 import torch
 
+import scenes
 from napari_unet.core.events import Done
 from napari_unet.core.training import train_events
 

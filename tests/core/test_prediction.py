@@ -6,7 +6,6 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from scenes import iou, preset_model, random_model, small_network
 
 import napari_unet as nu
 from napari_unet.core import prediction
@@ -14,8 +13,10 @@ from napari_unet.core.events import Notice
 from napari_unet.core.prediction import TileProbabilities, predict_tiles
 from napari_unet.core.tiling import Tile
 from napari_unet.errors import DeviceUnavailable, InvalidInput
+from scenes import iou, preset_model, random_model, small_network
 
 CPU = torch.device("cpu")
+NO_MEMORY = RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes")
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ class TestOutOfMemory:
         """Let inputs above some number of pixels fail as the CPU's allocator does."""
         forward = prediction._forward
 
-        def allow(pixels, error=RuntimeError("DefaultCPUAllocator: can't allocate memory: 1 byte")):
+        def allow(pixels, error=NO_MEMORY):
             def limited(network, patch, device):
                 if patch.shape[-2] * patch.shape[-1] > pixels:
                     raise error
@@ -148,7 +149,7 @@ class TestOutOfMemory:
     @pytest.mark.parametrize(
         "error",
         [
-            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+            NO_MEMORY,
             torch.OutOfMemoryError("CUDA out of memory."),
             MemoryError(),
         ],

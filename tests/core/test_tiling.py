@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenes import small_network
 
 from napari_unet.core.config import PRESETS
 from napari_unet.core.tiling import (
@@ -19,6 +18,7 @@ from napari_unet.core.tiling import (
     tile_side,
 )
 from napari_unet.core.unet import UNet
+from scenes import small_network
 
 networks = st.integers(1, 4).map(lambda depth: small_network(depth=depth))
 spans = st.tuples(st.integers(0, 150), st.integers(1, 150)).map(lambda pair: (pair[0], sum(pair)))

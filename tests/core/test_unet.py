@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
-from scenes import random_model, small_network
 from torch import nn
 
 from napari_unet.core.config import PRESETS, UNetConfig
 from napari_unet.core.tiling import input_side, output_side
 from napari_unet.core.unet import UNet, crop, drop_out, fused
+from scenes import random_model, small_network
 
 
 def paper_network(in_channels=1, n_classes=2) -> UNet:

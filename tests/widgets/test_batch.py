@@ -66,7 +66,7 @@ def test_the_plan_is_shown_before_anything_runs(dock, grey):
     }
     assert [dock.table.item(row, 1).text() for row in range(3)] == [
         "6 x 8",
-        "6 x 8 RGB",
+        "6 x 8",
         "3 x 6 x 8",
     ]
     assert dock.summary.text() == "2 of 3 layers will be segmented."

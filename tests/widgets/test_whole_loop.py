@@ -65,11 +65,11 @@ def test_paint_train_see_train_again_stop(qtbot, viewer, dock, truth):
     dock.findChild(QSpinBox, "seconds_spin").setValue(8)
     press(qtbot, dock, "train_button")
     assert button.text() == "&Stop"
-    qtbot.waitUntil(lambda: button.text() == "&Train", timeout=90_000)
+    qtbot.waitUntil(lambda: button.text() == "&Train", timeout=150_000)
     assert session.model is not None, dock.findChild(QLabel, "train_status").text()
 
     image = viewer.layers["discs"]
-    qtbot.waitUntil(lambda: not session.predicting, timeout=30_000)
+    qtbot.waitUntil(lambda: not session.predicting, timeout=60_000)
     result = segmentation_of(viewer, image)
     found, there = result.data == 2, truth == 2
     assert (found & there).sum() > 0.7 * (found | there).sum()
@@ -82,6 +82,6 @@ def test_paint_train_see_train_again_stop(qtbot, viewer, dock, truth):
     press(qtbot, dock, "train_button")
     qtbot.waitUntil(lambda: len(session.curve.losses) > 3, timeout=60_000)
     press(qtbot, dock, "train_button")
-    qtbot.waitUntil(lambda: button.text() == "&Train", timeout=10_000)
+    qtbot.waitUntil(lambda: button.text() == "&Train", timeout=60_000)
     assert session.model is not None
     assert session.header.history[0] == header_of(first_model).history[0]

@@ -215,7 +215,7 @@ def _choose_strokes(
 def _choose_regions(
     targets: list[Target], n_classes: int, rng: np.random.Generator
 ) -> list[tuple[int, int]]:
-    """Choose a tenth of the regions, the rarest class's first, so that each class is scored."""
+    """Choose a tenth of the regions with the rarest class, one at least, and of the others."""
     counts = np.array(
         [np.bincount(t.classes[t.classes >= 0], minlength=n_classes) for t in targets]
     )
@@ -225,10 +225,12 @@ def _choose_regions(
         (p, int(s)) for p, t in enumerate(targets) for s in _numbers(t.strokes[t.classes == rarest])
     }
     order = [every[i] for i in rng.permutation(len(every))]
-    count = round(len(every) * _HELD_OUT_REGIONS)
-    first = [region for region in order if region in with_rarest][: count // 2]
-    rest = [region for region in order if region not in first]
-    return first + rest[: count - len(first)]
+    rare = [region for region in order if region in with_rarest]
+    others = [region for region in order if region not in with_rarest]
+    return (
+        rare[: max(1, round(len(rare) * _HELD_OUT_REGIONS))]
+        + others[: round(len(others) * _HELD_OUT_REGIONS)]
+    )
 
 
 def _each_class_on_both_sides(targets: list[Target], n_classes: int) -> bool:

@@ -76,6 +76,7 @@ class Replicas:
         start = time.perf_counter()
         total = batch.weights.sum()
         parts = _split(batch, len(self._networks))
+        self._share_statistics()
         if self._pace.workers == 1:
             jobs = [self._pool.submit(self._work, dict(enumerate(parts)), total)]
         else:
@@ -104,6 +105,14 @@ class Replicas:
         return torch.stack(losses).sum()
 
     @torch.no_grad()
+    def _share_statistics(self) -> None:
+        """Let each copy go on from the network's running statistics, which may have been reset."""
+        first, *others = map(_statistics, self._networks)
+        for other in others:
+            for own, shared in zip(other, first, strict=True):
+                own.copy_(shared)
+
+    @torch.no_grad()
     def _gather(self, count: int) -> None:
         """Add up the gradients and average the running statistics of the first ``count``."""
         first, *others = self._networks[:count]
@@ -111,12 +120,8 @@ class Replicas:
             gradients = [p.grad for p in first.parameters() if p.grad is not None]
             added = [p.grad for p in other.parameters() if p.grad is not None]
             torch._foreach_add_(gradients, added)
-        if not others:
-            return
-        for buffers in zip(*map(_statistics, (first, *others)), strict=True):
-            mean = torch.stack(buffers).mean(dim=0)
-            for buffer in buffers:
-                buffer.copy_(mean)
+        for buffer, *copies in zip(*map(_statistics, (first, *others)), strict=True):
+            buffer.copy_(torch.stack([buffer, *copies]).mean(dim=0))
 
 
 def _sharing(network: UNet) -> UNet:

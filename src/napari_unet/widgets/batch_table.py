@@ -42,7 +42,9 @@ class BatchTable(QTableWidget):
         self.setHorizontalHeaderLabels(["image", "size", "status"])
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().sectionResized.connect(self.resizeRowsToContents)
         self.setShowGrid(False)
+        self.setStyleSheet("QTableWidget::item { padding: 3px; }")
         self.setWordWrap(True)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -101,7 +103,7 @@ class BatchTable(QTableWidget):
         name.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
         checked = str(image.unique_id) not in self._unchecked
         name.setCheckState(Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked)
-        size = QTableWidgetItem(size_text(spatial_shape(image)) + (" RGB" if image.rgb else ""))
+        size = QTableWidgetItem(size_text(spatial_shape(image)))
         for column, item in ((_NAME, name), (_SIZE, size), (_FATE, QTableWidgetItem())):
             self.setItem(row, column, item)
         report = self._reports.get(str(image.unique_id))

@@ -13,7 +13,7 @@ from napari_unet.session import Curve, Session
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.sections import wrapped_label
 
-REPAINT_MS = 200
+REPAINT_MS = 1000
 _HEIGHT = 150
 _COLORS = {"dark": ("#E69F00", "#56B4E9"), "light": ("#B8570A", "#0072B2")}
 HELD_OUT = "IoU on held-out strokes"

@@ -145,11 +145,16 @@ class TrainPanel(QWidget):
             self._hinting = True
 
     def _on_progressed(self, fraction: float, remaining: float | None) -> None:
-        self.progress.setValue(round(1000 * min(fraction, 1.0)))
         if fraction == 0:
-            self.progress.setFormat("preparing")
-        elif remaining is not None:
-            self.progress.setFormat(f"{round(remaining)} s left")
+            text = "preparing"
+        else:
+            text = "" if remaining is None else f"{round(remaining)} s left"
+        if text == self.progress.format():
+            return  # each repaint of the window costs a software-drawn canvas 50 ms
+        self.progress.setUpdatesEnabled(False)  # else the value is painted at once, by itself
+        self.progress.setFormat(text)
+        self.progress.setValue(round(1000 * min(fraction, 1.0)))
+        self.progress.setUpdatesEnabled(True)
 
     def _on_device_changed(self, device: str) -> None:
         self.device.setText(f"Computes on: {device or 'starting…'}")
