@@ -115,9 +115,9 @@ class TestScribbles:
         labels[4, 5:9] = 1
         target = make_target(labels, "scribbles", [1, 2])
         expected = 10 * np.exp(-(10**2) / (2 * 5**2))
-        np.testing.assert_allclose(target.weights[4, 5:9], 1 + expected, rtol=1e-5)
-        assert (target.weights[labels != 1] == 1).all()
-        assert (make_target(labels, "scribbles", [1, 2], w0=0).weights == 1).all()
+        np.testing.assert_allclose(target.border[4, 5:9], expected, rtol=1e-5)
+        assert (target.border[labels != 1] == 0).all()
+        assert (make_target(labels, "scribbles", [1, 2], w0=0).border == 0).all()
 
     @given(
         hnp.arrays(np.uint8, (9, 11), elements=st.integers(0, 3)),
@@ -146,7 +146,7 @@ class TestDense:
         target = make_target(drawn("05 50"), "classes", [0, 5])
         assert target.classes.tolist() == [[0, 1], [1, 0]]
         assert target.trained.all()
-        assert (target.weights == 1).all()
+        assert (target.border == 0).all()
 
     def test_instances_are_trained_as_background_and_object(self):
         labels = np.zeros((20, 20), np.int32)
@@ -160,8 +160,8 @@ class TestDense:
         labels = np.zeros((20, 20), np.int32)
         labels[3:9, 3:9], labels[12:18, 3:9] = 1, 2
         target = make_target(labels, "instances", [0, 1], w0=7.0, sigma=3.0)
-        np.testing.assert_allclose(target.weights, 1 + border_weights(labels, 7.0, 3.0))
-        assert (make_target(labels, "instances", [0, 1], w0=0).weights == 1).all()
+        np.testing.assert_allclose(target.border, border_weights(labels, 7.0, 3.0))
+        assert (make_target(labels, "instances", [0, 1], w0=0).border == 0).all()
 
     def test_touching_instances_are_parted_by_background(self):
         """Section 3: "the separation border" between touching cells is background."""

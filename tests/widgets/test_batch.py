@@ -8,7 +8,6 @@ from qtpy.QtCore import Qt
 from widget_fakes import layer_names, model_file
 
 from napari_unet.learner.messages import Failed, Predicted, Progress
-from napari_unet.widgets import shared
 from napari_unet.widgets.batch import BatchSegment
 from napari_unet.widgets.results import segmentation_of
 
@@ -30,7 +29,7 @@ def grey(model, dock, tmp_path):
     """Take a model for grey images into use, with two grey images and a colour image open."""
     path = tmp_path / "model.unet"
     path.write_bytes(model_file())
-    shared._shared[model].session.load_model(path)
+    dock.session.load_model(path)
     one = model.add_image(np.zeros((6, 8)), name="one")
     model.add_image(np.zeros((6, 8, 3), np.uint8), rgb=True, name="colour")
     two = model.add_image(np.zeros((3, 6, 8)), name="two")

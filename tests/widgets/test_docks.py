@@ -10,7 +10,6 @@ from widget_fakes import model_file, paint_two_classes
 
 from napari_unet.learner.messages import Improved, Trained
 from napari_unet.session import State
-from napari_unet.widgets import shared
 from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
 from napari_unet.widgets.batch import BatchSegment
 
@@ -86,19 +85,19 @@ def test_a_model_is_still_there_when_the_dock_is_opened_again(qtbot, viewer, lea
     start_training(qtbot, widget)
     data = model_file()
     learners[0].say(learners[0].trainings[0].number, Trained(1, 1.0, "budget", 0.5, data))
-    session = shared._shared[viewer].session
+    session = widget.session
     qtbot.waitUntil(lambda: session.model == data)
     close_dock(viewer, widget)
-    open_dock(viewer)
-    assert shared._shared[viewer].session.model == data
-    assert shared._shared[viewer].session.unsaved
+    again = open_dock(viewer)
+    assert again.session.model == data
+    assert again.session.unsaved
     assert len(learners) == 2
 
 
 def test_a_dock_that_is_closed_while_training_keeps_the_best_model_so_far(qtbot, viewer, learners):
     widget = open_dock(viewer)
     start_training(qtbot, widget)
-    session = shared._shared[viewer].session
+    session = widget.session
     improved = []
     session.improved.connect(lambda model: improved.append(model))
     learners[0].say(learners[0].trainings[0].number, Improved(5, 0.5, model_file()))

@@ -8,7 +8,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QSpinBox
 
 from napari_unet.core.header import header_of
-from napari_unet.widgets import shared
 from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
 from napari_unet.widgets.results import segmentation_of
 
@@ -55,7 +54,7 @@ def paint(layer):
 
 def test_paint_train_see_train_again_stop(qtbot, viewer, dock, truth):
     button = dock.findChild(QPushButton, "train_button")
-    session = shared._shared[viewer].session
+    session = dock.session
 
     press(qtbot, dock, "new_annotation_button")
     strokes = viewer.layers["strokes on discs"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -90,7 +91,8 @@ def train_with_bar(
         images, labels, model=model, classes=classes, should_stop=stop, **settings
     )
     layout = "{desc} |{bar}| {percentage:3.0f}% [{elapsed}<{remaining}{postfix}]"
-    with tqdm(total=1.0, desc="training", bar_format=layout) as bar:
+    interval = 0.2 if sys.stderr.isatty() else 10.0  # seconds; a log wants few lines
+    with tqdm(total=1.0, desc="training", bar_format=layout, mininterval=interval) as bar:
         for event in events:
             match event:
                 case Started():

@@ -29,9 +29,9 @@ class Target:
     ----------
     classes
         (Y, X) int16 index of the class, -1 where unlabelled.
-    weights
-        (Y, X) float32, 1 + the border term (Ronneberger et al. 2015, equation 2); the class
-        balance w_c is applied by the loss.
+    border
+        (Y, X) float32, the border term of w(x) (Ronneberger et al. 2015, equation 2); the class
+        balance w_c is added where patches are made.
     strokes
         (Y, X) int32, number of the stroke (scribbles) or of the region (dense labels) within the
         plane, 0 where unlabelled.
@@ -42,7 +42,7 @@ class Target:
     """
 
     classes: np.ndarray
-    weights: np.ndarray
+    border: np.ndarray
     strokes: np.ndarray
     newest: np.ndarray
     held_out: np.ndarray
@@ -137,13 +137,13 @@ def make_target(
     w0, sigma
         Border weights, see :func:`napari_unet.core.borders.border_weights`.
     """
-    weights = np.ones(labels.shape, dtype=np.float32)
+    border = np.zeros(labels.shape, dtype=np.float32)
     if kind == "instances":
         if w0 > 0:
-            weights += border_weights(labels, w0=w0, sigma=sigma)
+            border = border_weights(labels, w0=w0, sigma=sigma)
         labels = (separate_touching(labels) > 0).astype(np.uint8)
     elif kind == "scribbles" and w0 > 0:
-        weights += scribble_border_weights(labels, w0=w0, sigma=sigma)
+        border = scribble_border_weights(labels, w0=w0, sigma=sigma)
     lookup = np.full(int(max(labels.max(), max(ids))) + 1, IGNORED, dtype=np.int16)
     lookup[ids] = np.arange(len(ids))
     if kind == "scribbles":
@@ -152,7 +152,7 @@ def make_target(
     strokes = _strokes(classes) if kind == "scribbles" else _regions(classes)
     return Target(
         classes=classes,
-        weights=weights,
+        border=border,
         strokes=strokes,
         newest=np.zeros(labels.shape, dtype=bool) if newest is None else newest,
         held_out=np.zeros(labels.shape, dtype=bool),
@@ -191,7 +191,7 @@ def hold_out(
     for index, target in enumerate(targets):
         numbers = [stroke for plane, stroke in chosen if plane == index]
         held = np.isin(target.strokes, numbers) & (target.classes != IGNORED)
-        out.append(Target(target.classes, target.weights, target.strokes, target.newest, held))
+        out.append(Target(target.classes, target.border, target.strokes, target.newest, held))
     return out if _each_class_on_both_sides(out, n_classes) else targets
 
 

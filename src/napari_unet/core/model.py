@@ -70,7 +70,10 @@ class Model:
     def prediction_network(self, device: torch.device) -> UNet:
         """Return the network made ready for prediction on a device, the same at each call."""
         if device not in self._networks:
-            ready = fused(self.network()).to(device)
+            with torch.device("meta"):  # its weights are replaced at once
+                network = UNet(self.header.network)
+            network.load_state_dict(dict(self.weights), assign=True)
+            ready = fused(network).to(device)
             self._networks[device] = ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self._networks[device]
 

@@ -134,7 +134,7 @@ class PatchSource:
 def _target_tensor(target: Target, balance: Tensor) -> Tensor:
     """Return (2, Y, X): class index + 1 (0 unlabelled), and the weight w(x)."""
     classes = torch.from_numpy(target.classes.astype(np.int64))
-    weights = torch.from_numpy(target.weights) * balance[classes.clamp_min(0)]
+    weights = balance[classes.clamp_min(0)] + torch.from_numpy(target.border)  # equation 2
     weights = torch.where(torch.from_numpy(target.trained), weights, torch.zeros(()))
     return torch.stack([(classes + 1).float(), weights.float()])
 

@@ -28,12 +28,18 @@ class AnnotateAndTrain(Docked):
     ----------
     napari_viewer
         The viewer whose layers are worked on.
+
+    Attributes
+    ----------
+    session
+        What it shows and does.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
         shared = shared_by(napari_viewer, self)
         viewer, session, predictions = shared.viewer, shared.session, shared.predictions
+        self.session = session
         self.setObjectName("annotate_and_train")
         choice = Choice(self)
         watch = PaintWatch(viewer, choice, self)

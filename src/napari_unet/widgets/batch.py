@@ -23,13 +23,18 @@ class BatchSegment(Docked):
     ----------
     napari_viewer
         The viewer whose image layers are segmented.
+
+    Attributes
+    ----------
+    session
+        What it shows and does.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
         shared = shared_by(napari_viewer, self)
         self.setObjectName("batch_segment")
-        self._session = shared.session
+        self.session = shared.session
         self._run = BatchRun(shared.viewer, shared.predictions, self)
         self.table = BatchTable(shared.viewer, shared.session)
         self._make_widgets()
@@ -74,13 +79,13 @@ class BatchSegment(Docked):
             self._run.stop()
             return
         plan = self.table.plan()
-        if plan and self._session.model is not None:
+        if plan and self.session.model is not None:
             self.table.freeze(True)
             self.run_button.setText("&Stop")
             self.run_button.setToolTip("End the run; what is ready stays")
             self.probabilities.setEnabled(False)
             self.summary.setText(f"Segmenting {_layers(len(plan))}…")
-            settings = BatchSettings(self._session.model, self.probabilities.isChecked())
+            settings = BatchSettings(self.session.model, self.probabilities.isChecked())
             self._run.start(plan, settings)
 
     def _on_reported(self, image: Image, text: str) -> None:
@@ -101,7 +106,7 @@ class BatchSegment(Docked):
         if self._run.is_running:
             return
         plan, offered = len(self.table.plan()), self.table.rowCount()
-        if self._session.header is None:
+        if self.session.header is None:
             text = NO_MODEL
         elif offered == 0:
             text = "Open images first."

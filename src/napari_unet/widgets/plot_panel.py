@@ -7,15 +7,16 @@ import pyqtgraph as pg
 from napari.components import ViewerModel
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_unet.session import Curve, Session
+from napari_unet.session import Session
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.sections import wrapped_label
 
 REPAINT_MS = 1000
 _HEIGHT = 150
-_COLORS = {"dark": ("#E69F00", "#56B4E9"), "light": ("#B8570A", "#0072B2")}
+_ON_DARK, _ON_LIGHT = ("#E69F00", "#56B4E9"), ("#B8570A", "#0072B2")  # of loss and score
 HELD_OUT = "IoU on held-out strokes"
 NOT_HELD_OUT = "IoU on training strokes (paint more strokes of each class to hold some out)"
 
@@ -23,7 +24,8 @@ NOT_HELD_OUT = "IoU on training strokes (paint more strokes of each class to hol
 class PlotPanel(QWidget):
     """A plot with the loss on the left axis and the score, 0 to 1, on the right.
 
-    It is drawn again at most five times a second, however fast the training goes.
+    It is drawn again at most once a second, however fast the training goes: each drawing costs
+    the window some milliseconds in which nobody can paint.
     """
 
     def __init__(
@@ -33,12 +35,15 @@ class PlotPanel(QWidget):
         self._viewer = viewer
         self._session = session
         self.plot = self._make_plot()
-        self.caption = wrapped_label("plot_caption")
+        self.loss_label = QLabel()
+        self.loss_label.setObjectName("loss_label")
+        self.score_label = wrapped_label("score_label")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addWidget(self.plot)
-        layout.addWidget(self.caption)
+        layout.addWidget(self.loss_label)
+        layout.addWidget(self.score_label)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REPAINT_MS)
@@ -80,8 +85,9 @@ class PlotPanel(QWidget):
 
     def _on_theme_changed(self) -> None:
         theme = get_theme(self._viewer.theme)
-        loss, score = self._colors = _COLORS[theme.type]
-        self.plot.setBackground(theme.background.as_hex())
+        background = QColor(theme.background.as_hex())
+        loss, score = _ON_DARK if background.lightness() < 128 else _ON_LIGHT
+        self.plot.setBackground(background)
         item = self.plot.getPlotItem()
         for name, color in (("left", loss), ("right", score), ("bottom", theme.text.as_hex())):
             item.getAxis(name).setPen(color)
@@ -92,29 +98,27 @@ class PlotPanel(QWidget):
         self._scores.setPen(score, width=2)
         self._scores.setSymbolBrush(score)
         self._scores.setSymbolPen(None)
+        self.loss_label.setStyleSheet(f"color: {loss}")
+        self.score_label.setStyleSheet(f"color: {score}")
         self._draw()
 
     def _draw(self) -> None:
         curve = self._session.curve
         self._losses.setData(*_columns(curve.losses))
         self._scores.setData(*_columns(curve.scores))
-        self.caption.setText(_caption(curve, *self._colors))
+        if curve.losses:
+            step, loss = curve.losses[-1]
+            self.loss_label.setText(f"step {step}, loss {loss:.3f}")
+        else:
+            self.loss_label.clear()
+        if curve.scores:
+            name = HELD_OUT if curve.held_out else NOT_HELD_OUT
+            self.score_label.setText(f"{name}: {curve.scores[-1][1]:.2f}")
+        else:
+            self.score_label.clear()
 
 
 def _columns(points: tuple[tuple[int, float], ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return (step, value) pairs as two columns."""
     table = np.array(points, dtype=float).reshape(-1, 2)
     return table[:, 0], table[:, 1]
-
-
-def _caption(curve: Curve, loss_color: str, score_color: str) -> str:
-    """Return the newest loss and score in words, in the colours of their curves."""
-    parts = []
-    if curve.losses:
-        step, loss = curve.losses[-1]
-        parts.append(f"step {step} · <span style='color:{loss_color}'>loss {loss:.3f}</span>")
-    if curve.scores:
-        name = HELD_OUT if curve.held_out else NOT_HELD_OUT
-        value = curve.scores[-1][1]
-        parts.append(f"<span style='color:{score_color}'>{name} {value:.2f}</span>")
-    return " · ".join(parts)

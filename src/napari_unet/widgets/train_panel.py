@@ -88,7 +88,7 @@ class TrainPanel(QWidget):
         self.seconds.setToolTip("How long a training may take; it ends earlier where it can")
         self.progress = QProgressBar()
         self.progress.setObjectName("train_progress")
-        self.progress.setRange(0, 1000)
+        self.progress.setRange(0, 100)
         self.progress.setToolTip("How much of the training is done")
         self.device = QLabel()
         self.device.setObjectName("device_label")
@@ -153,7 +153,7 @@ class TrainPanel(QWidget):
             return  # each repaint of the window costs a software-drawn canvas 50 ms
         self.progress.setUpdatesEnabled(False)  # else the value is painted at once, by itself
         self.progress.setFormat(text)
-        self.progress.setValue(round(1000 * min(fraction, 1.0)))
+        self.progress.setValue(round(100 * min(fraction, 1.0)))
         self.progress.setUpdatesEnabled(True)
 
     def _on_device_changed(self, device: str) -> None:
