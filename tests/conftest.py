@@ -9,12 +9,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 import scenes
 from napari_unet.core.events import Done
 from napari_unet.core.training import train_events
 
 torch.set_num_threads(1)
+
+# The same examples in each run; `pytest --hypothesis-profile=default` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

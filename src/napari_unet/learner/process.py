@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -44,18 +43,21 @@ _NICENESS = 10  # the window's process comes first
 _SECONDS_BETWEEN_STEP_REPLIES = 0.1
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class _Work:
     """A job under way."""
 
     job: int
+    training: bool
     contents: Iterator[Content | None]
     stopping: threading.Event
 
 
 @dataclass
 class Loop:
-    """Does one tile or one step at a time, predictions first, and listens in between.
+    """Does one tile or one step at a time and listens in between.
+
+    What shall stop comes first, then predictions, then trainings.
 
     Attributes
     ----------
@@ -68,17 +70,13 @@ class Loop:
     inbox: queue.SimpleQueue[Request]
     stream: BinaryIO
     _models: dict[bytes, Model] = field(default_factory=dict)
-    _predictions: deque[_Work] = field(default_factory=deque)
-    _trainings: deque[_Work] = field(default_factory=deque)
+    _works: list[_Work] = field(default_factory=list)
 
     def run(self) -> None:
         """Work for ever; the reading thread ends the process."""
         while True:
-            self._take_requests(wait=not (self._predictions or self._trainings))
-            for waiting in (self._predictions, self._trainings):
-                if waiting:
-                    self._advance(waiting)
-                    break
+            self._take_requests(wait=not self._works)
+            self._advance(min(self._works, key=_turn))
 
     def _take_requests(self, *, wait: bool) -> None:
         with suppress(queue.Empty):
@@ -90,18 +88,17 @@ class Loop:
         stopping = threading.Event()
         match request:
             case TrainRequest():
-                contents = self._train(request, stopping)
-                self._trainings.append(_Work(request.job, contents, stopping))
+                events = self._train(request, stopping)
+                self._works.append(_Work(request.job, True, events, stopping))
             case PredictRequest():
                 planes = self._predict(request, stopping)
-                self._predictions.append(_Work(request.job, planes, stopping))
+                self._works.append(_Work(request.job, False, planes, stopping))
             case StopRequest():
-                for work in (*self._predictions, *self._trainings):
+                for work in self._works:
                     if work.job == request.job:
                         work.stopping.set()
 
-    def _advance(self, waiting: deque[_Work]) -> None:
-        work = waiting[0]
+    def _advance(self, work: _Work) -> None:
         try:
             content = next(work.contents)
         except UserError as error:
@@ -115,7 +112,7 @@ class Loop:
         if content is not None:
             pipe.send(self.stream, Reply(work.job, content))
         if isinstance(content, Failed | Trained | Predicted):
-            waiting.popleft()
+            self._works.remove(work)
 
     def _train(self, request: TrainRequest, stopping: threading.Event) -> Iterator[Content | None]:
         model = None if request.model is None else Model.from_bytes(request.model)
@@ -153,6 +150,8 @@ class Loop:
         device = pick_device(request.device)
         channels = model.header.network.in_channels
         for number, plane in enumerate(request.images):
+            if stopping.is_set():
+                break
             if plane.shape[0] != channels:
                 raise InvalidInput(
                     f"the model was trained on {channels} channels and this image has "
@@ -181,7 +180,7 @@ class Loop:
                     yield Predicted(stopped=True)
                     return
             yield PlanePredicted(number, classes, kept)
-        yield Predicted(stopped=False)
+        yield Predicted(stopped=stopping.is_set())
 
     def _remember(self, model: Model) -> bytes:
         data = model.to_bytes()
@@ -195,6 +194,11 @@ class Loop:
         return self._models[data]
 
 
+def _turn(work: _Work) -> tuple[bool, bool]:
+    """Sort key of what comes first; equal ones come in the order of their requests."""
+    return not work.stopping.is_set(), work.training
+
+
 def main() -> None:
     """Serve the parent process over standard input and output until it closes them."""
     requests = os.fdopen(os.dup(0), "rb", buffering=0)
@@ -206,10 +210,14 @@ def main() -> None:
     inbox: queue.SimpleQueue[Request] = queue.SimpleQueue()
 
     def read() -> None:
-        with suppress(EOFError, OSError):
+        try:
             while True:
                 inbox.put(pipe.receive(requests))
-        os._exit(0)  # the parent is gone: nobody would hear the end of a running step
+        except (EOFError, OSError):
+            os._exit(0)  # the parent is gone: nobody would hear the end of a running step
+        except BaseException:  # a process that hears nothing more must not live on
+            traceback.print_exc()
+            os._exit(1)
 
     threading.Thread(target=read, daemon=True).start()
     device = pick_device("auto")

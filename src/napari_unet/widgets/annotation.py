@@ -18,6 +18,8 @@ BRUSH_SIZE = 5
 FIRST_CLASS = 2
 MAX_CLASSES = 64
 STROKES_OPACITY = 0.9
+_FEW_IDS = 16
+_LARGEST_ID = 65535
 
 
 def can_be_painted(layer: Layer) -> bool:
@@ -90,13 +92,15 @@ def find_annotation(layers: Iterable[Layer], image: Image) -> Labels | None:
 
 def count_ids(plane: np.ndarray) -> dict[int, int]:
     """Count the pixels of each id above 0 in a plane, (Y, X)."""
-    values = plane[plane > 0]
-    if values.size == 0:
-        return {}
-    counts = np.bincount(np.minimum(values.astype(np.intp), 65536))
-    return {int(i): int(counts[i]) for i in np.flatnonzero(counts)}
+    largest = int(plane.max(initial=0))
+    if largest <= _FEW_IDS:  # some milliseconds for a large plane, while somebody paints on it
+        counts = [int(np.count_nonzero(plane == i)) for i in range(largest + 1)]
+    else:
+        values = np.minimum(plane[plane > 0].astype(np.intp), _LARGEST_ID + 1)
+        counts = np.bincount(values).tolist()
+    return {i: count for i, count in enumerate(counts) if i > 0 and count > 0}
 
 
 def too_many(ids: Collection[int] | Mapping[int, int]) -> bool:
     """Return whether these ids are objects of their own rather than classes of strokes."""
-    return len(ids) > MAX_CLASSES or max(ids, default=0) > 65535
+    return len(ids) > MAX_CLASSES or max(ids, default=0) > _LARGEST_ID

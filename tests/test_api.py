@@ -1,0 +1,116 @@
+"""The names that other programs rely on."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+
+import napari_unet as nu
+
+WINDOW = {
+    "napari",
+    "qtpy",
+    "superqt",
+    "magicgui",
+    "pyqtgraph",
+    "vispy",
+    "PyQt5",
+    "PyQt6",
+    "PySide6",
+}
+
+
+def run(program: str) -> list[str]:
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+def test_every_name_is_there():
+    for name in nu.__all__:
+        assert getattr(nu, name) is not None
+        assert name in dir(nu)
+    assert nu.__version__ == version("napari-unet")
+
+
+def test_other_names_are_not():
+    with pytest.raises(AttributeError, match="no attribute 'segment'"):
+        _ = nu.segment
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("train", ["images", "labels"]),
+        ("train_events", ["images", "labels"]),
+        ("predict", ["model", "image", "tile", "device"]),
+        ("predict_probabilities", ["model", "image", "tile", "device"]),
+        ("load_model", ["path"]),
+        ("border_weights", ["instances", "w0", "sigma"]),
+    ],
+)
+def test_parameters_have_their_names(name, parameters):
+    assert list(inspect.signature(getattr(nu, name)).parameters)[: len(parameters)] == parameters
+
+
+def test_five_lines_do_everything(tmp_path, discs):
+    model = nu.train(
+        discs.image, discs.strokes, label_kind="scribbles", steps=2, device="auto", seed=0
+    )
+    model.save(tmp_path / "a.unet")
+    model = nu.load_model(tmp_path / "a.unet")
+    classes = nu.predict(model, discs.image, tile=None)
+    probabilities = nu.predict_probabilities(model, discs.image, tile=32)
+    assert classes.shape == discs.image.shape
+    assert probabilities.shape == (2, *discs.image.shape)
+    assert np.array_equal(model.class_ids[probabilities.argmax(axis=0)], classes)
+
+
+def test_border_weights_are_the_exponential_term_alone():
+    """Ronneberger et al. 2015, equation 2, without w_c: 10 exp(-(2 + 3)^2 / 50) between two."""
+    instances = np.zeros((1, 8), np.uint8)
+    instances[0, 1], instances[0, 6] = 1, 2
+    found = nu.border_weights(instances, w0=10.0, sigma=5.0)
+    assert found[0, 3] == pytest.approx(10 * np.exp(-(5**2) / 50), rel=1e-6)
+
+
+def test_errors_are_of_one_family():
+    from napari_unet import errors
+
+    found = [value for value in vars(errors).values() if inspect.isclass(value)]
+    assert len(found) == 6
+    assert all(issubclass(kind, nu.UserError) for kind in found)
+
+
+def test_importing_is_quick_and_loads_nothing_heavy():
+    """Best of three, because the computer may be busy."""
+    program = (
+        "import sys, time; start = time.perf_counter(); import napari_unet;"
+        "print(time.perf_counter() - start, *{name.split('.')[0] for name in sys.modules})"
+    )
+    seconds = []
+    for _ in range(3):
+        first, *loaded = run(program)
+        seconds.append(float(first))
+        assert not set(loaded) & (WINDOW | {"torch", "numpy", "scipy", "skimage", "matplotlib"})
+    assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("napari_unet.core.training", WINDOW | {"matplotlib"}),
+        ("napari_unet.commands.train", WINDOW | {"matplotlib"}),
+        ("napari_unet.session", WINDOW | {"torch"}),
+        ("napari_unet.learner", WINDOW | {"torch"}),
+        ("napari_unet.learner.process", WINDOW),
+        ("napari_unet.samples", WINDOW | {"torch"}),
+    ],
+)
+def test_without_a_window_nothing_of_it_is_loaded(module, unwanted):
+    loaded = run(f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})")
+    assert not set(loaded) & unwanted
