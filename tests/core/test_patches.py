@@ -10,6 +10,7 @@ from napari_unet.core.classes import describe_classes
 from napari_unet.core.config import PRESETS, TrainSettings
 from napari_unet.core.dataset import Dataset, make_dataset
 from napari_unet.core.labels import make_target
+from napari_unet.core.losses import class_balance
 from napari_unet.core.patches import PatchSource
 from scenes import small_network
 
@@ -136,6 +137,32 @@ class TestBatch:
         first, second = (batch.weights[(batch.weights > 0) & (batch.classes == k)] for k in (0, 1))
         assert len(first.unique()) == len(second.unique()) == 1
         assert (second[0] / first[0]).item() == pytest.approx(20)
+
+    def test_weights_are_the_balance_and_the_border_term(self):
+        """Ronneberger et al. 2015, equation 2: w = w_c + w0 exp(...), on the pixels themselves."""
+        labels = np.zeros((40, 40), np.uint8)
+        labels[10:30, 8:18], labels[10:30, 22:32] = 1, 2
+        target = make_target(labels, "instances", [0, 1])
+        dataset = Dataset(
+            (np.zeros((1, 40, 40), np.float32),),
+            (target,),
+            describe_classes((0, 1), "instances"),
+        )
+        source = PatchSource(
+            dataset, small_network(), side=40, elastic=0.0, balance_exponent=0.5, device=CPU
+        )
+        batch = source.draw(8, torch.Generator().manual_seed(0))
+        counts = torch.tensor([1200.0, 400.0], dtype=torch.float64)
+        balance = class_balance(counts, exponent=0.5)
+        background = batch.weights[(batch.classes == 0) & (batch.weights > 0)]
+        objects = batch.weights[batch.classes == 1]
+        assert background.min().item() == pytest.approx(balance[0].item(), rel=1e-4)
+        assert background.max().item() == pytest.approx(
+            balance[0].item() + target.border[labels == 0].max(), rel=1e-4
+        )
+        assert objects.min().item() == pytest.approx(
+            balance[1].item() + target.border[labels > 0].min(), rel=1e-4
+        )
 
     def test_the_generator_decides(self):
         source = source_of(*far_apart(), elastic=10.0)

@@ -1,71 +1,15 @@
-"""Learners that are closed after the test, and what they say."""
+"""Learners that are closed after the test."""
 
 from __future__ import annotations
 
-import queue
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from talk import Talk
 
-from napari_unet.learner import Learner
 from napari_unet.learner.client import COMMAND
-from napari_unet.learner.messages import Reply
-
-PATIENCE = 60  # seconds, for a computer that is busy with other things
-
-
-class Talk:
-    """A learner, and its replies as they come."""
-
-    def __init__(self, command) -> None:
-        self.learner = Learner(command)
-        self.replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-
-    def _listen(self) -> None:
-        for reply in self.learner.replies():
-            self.replies.put(reply)
-        self.replies.put(None)
-
-    def until(self, job: int, *kinds: type) -> list:
-        """Return what is said about a job, up to the first content of one of these kinds."""
-        said = []
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            try:
-                reply = self.replies.get(timeout=0.5)
-            except queue.Empty:
-                continue
-            assert reply is not None, "the learner was closed"
-            if reply.job == job:
-                said.append(reply.content)
-                if isinstance(reply.content, kinds):
-                    return said
-        raise AssertionError(f"none of {kinds} came, but {said}")
-
-    def rest(self, seconds: float = 0.5) -> list[Reply]:
-        """Return what else is said within some time."""
-        said = []
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                reply = self.replies.get(timeout=0.1)
-            except queue.Empty:
-                continue
-            if reply is None:
-                break
-            said.append(reply)
-        return said
-
-    def close(self) -> None:
-        self.learner.close()
-        self._listener.join(PATIENCE)
-        assert not self._listener.is_alive()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 import queue
-import subprocess
+import tempfile
 
 import numpy as np
 import pytest
@@ -26,6 +26,7 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
 )
+from napari_unet.learner.spawn import close_streams, spawn
 from scenes import discs, random_model, small_network
 
 SCENE = discs(0)
@@ -257,12 +258,12 @@ def test_an_error_of_ours_fails_the_job_alone(monkeypatch, capsys):
 class TestRealProcess:
     @pytest.fixture
     def child(self):
-        child = subprocess.Popen(
-            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        yield child
-        child.kill()
-        child.communicate()
+        with tempfile.TemporaryFile() as log:
+            child = spawn(COMMAND, log)
+            yield child
+            child.kill()
+            child.wait()
+            close_streams(child)
 
     def test_ends_with_its_parent_in_the_middle_of_a_training(self, child):
         """And says nothing but messages before that, whatever the libraries print."""

@@ -68,6 +68,19 @@ def test_from_an_image_to_a_segmentation(qtbot, viewer, image, dock, learner, tr
     assert viewer.layers.selection.active.mode == "paint"
 
 
+def test_the_segmentation_layer_is_there_from_the_start_of_a_training(viewer, image, training):
+    assert not segmentation_of(viewer, image).data.any()
+    assert viewer.layers.selection.active.name == "strokes on cells"
+
+
+def test_a_training_that_shows_nothing_leaves_no_empty_layer(
+    qtbot, viewer, image, learner, training
+):
+    learner.say(training.number, Failed("there is nothing to learn."))
+    qtbot.waitUntil(lambda: segmentation_of(viewer, image) is None)
+    assert layer_names(viewer) == ["cells", "strokes on cells"]
+
+
 def test_better_weights_show_in_the_view_one_preview_at_a_time(
     qtbot, viewer, image, dock, learner, training
 ):

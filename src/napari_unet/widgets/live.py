@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari.components import ViewerModel
+from napari.layers import Labels
 from qtpy.QtCore import QObject
 
+from napari_unet.core.classes import background_id
 from napari_unet.core.config import DeviceName
 from napari_unet.core.header import ModelHeader, header_of
-from napari_unet.session import Level, Session
+from napari_unet.session import Level, Session, State
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.layers import current_index, in_view, is_empty
 from napari_unet.widgets.predictions import Predictions
 from napari_unet.widgets.readiness import why_not_segment
+from napari_unet.widgets.results import Legend, add_segmentation, segmentation_of
 
 
 class LivePrediction(QObject):
@@ -47,10 +50,27 @@ class LivePrediction(QObject):
         self._choice = choice
         self._device = device
         self._task: int | None = None
+        self._empty: Labels | None = None
         links = Connections(self)
+        links.add(session.state_changed, self._on_state_changed)
         links.add(session.improved, self._on_improved)
         links.add(session.trained, self._on_trained)
         predictions.ended.connect(self._on_ended)
+
+    def _on_state_changed(self, state: State) -> None:
+        """Add the segmentation's layer at the press of Train, as that stalls a painted window.
+
+        Should the training end without anything to show, it goes again.
+        """
+        image = self._choice.image
+        if state is State.TRAINING and image is not None:
+            if segmentation_of(self._viewer, image) is None:
+                legend = Legend(self._session.classes, background_id("scribbles"), strokes=True)
+                self._empty = add_segmentation(self._viewer, image, legend)
+        elif state is State.IDLE and self._empty is not None:
+            layer, self._empty = self._empty, None
+            if layer in self._viewer.layers and not layer.data.any():
+                self._viewer.layers.remove(layer)
 
     def _on_improved(self, model: bytes) -> None:
         image = self._choice.image

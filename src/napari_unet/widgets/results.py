@@ -68,24 +68,28 @@ def write_classes(
     and the choice of the active layer.
     """
     shape = spatial_shape(image)
-    dtype = np.min_scalar_type(max(entry.id for entry in legend.classes))
-    layer = segmentation_of(viewer, image)
-    if layer is None:
-        layer = Labels(
-            np.zeros(shape, dtype=dtype),
-            name=f"{image.name} segmentation",
-            colormap=label_colormap(legend.classes, transparent=(legend.background,)),
-            metadata=entry(Role.SEGMENTATION, image=str(image.unique_id), strokes=legend.strokes),
-            opacity=SEGMENTATION_OPACITY,
-            **transform_of(image),
-        )
-        insert_quietly(viewer, layer, image)
+    dtype = _dtype_for(legend)
+    layer = segmentation_of(viewer, image) or add_segmentation(viewer, image, legend)
     if layer.data.shape != shape:
         layer.data = np.zeros(shape, dtype=dtype)
     elif layer.data.dtype.itemsize < dtype.itemsize:
         layer.data = layer.data.astype(dtype)
     _write(layer.data, index, region, ids)
     _show(viewer, layer, image, index)
+
+
+def add_segmentation(viewer: ViewerModel, image: Image, legend: Legend) -> Labels:
+    """Add an empty segmentation layer for an image that has none."""
+    layer = Labels(
+        np.zeros(spatial_shape(image), dtype=_dtype_for(legend)),
+        name=f"{image.name} segmentation",
+        colormap=label_colormap(legend.classes, transparent=(legend.background,)),
+        metadata=entry(Role.SEGMENTATION, image=str(image.unique_id), strokes=legend.strokes),
+        opacity=SEGMENTATION_OPACITY,
+        **transform_of(image),
+    )
+    insert_quietly(viewer, layer, image)
+    return layer
 
 
 def write_probabilities(
@@ -145,6 +149,10 @@ def insert_quietly(viewer: ViewerModel, layer: Layer, image: Image) -> None:
     layers.insert(position, layer)
     layers.selection = selected
     layers.selection.active = active
+
+
+def _dtype_for(legend: Legend) -> np.dtype[Any]:
+    return np.min_scalar_type(max(info.id for info in legend.classes))
 
 
 def _own(viewer: ViewerModel, role: Role, image: Image) -> list[Any]:
