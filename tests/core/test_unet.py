@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from napari_unet.core import unet
 from napari_unet.core.config import PRESETS, UNetConfig
 from napari_unet.core.tiling import input_side, output_side
 from napari_unet.core.unet import UNet, crop, drop_out, fused
@@ -109,6 +110,21 @@ class TestPaper:
 
 
 class TestDropout:
+    def test_is_at_the_two_deepest_levels(self, monkeypatch):
+        """As in the network that the authors released; the paper does not give the levels."""
+        channels = []
+
+        def seen(x, probability, generator):
+            channels.append(x.shape[1])
+            return x
+
+        monkeypatch.setattr(unet, "drop_out", seen)
+        network = UNet(small_network(depth=3))
+        network.train()(torch.zeros(2, 1, 16, 16), padded=True)
+        assert channels == [16, 32]
+        network.eval()(torch.zeros(2, 1, 16, 16), padded=True)
+        assert len(channels) == 2
+
     def test_a_share_is_set_to_zero_and_the_mean_stays(self):
         dropped = drop_out(torch.ones(200, 200), 0.3, torch.Generator().manual_seed(0))
         assert dropped.unique().tolist() == [0.0, pytest.approx(1 / 0.7)]

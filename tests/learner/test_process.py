@@ -10,7 +10,7 @@ import pytest
 import napari_unet as nu
 from napari_unet.core.classes import describe_classes
 from napari_unet.core.config import TrainSettings
-from napari_unet.core.events import Progress, Score, Started, Step
+from napari_unet.core.events import Notice, Progress, Score, Started, Step
 from napari_unet.core.model import Model
 from napari_unet.learner import pipe, process
 from napari_unet.learner.client import COMMAND
@@ -182,6 +182,18 @@ class TestPrediction:
     def test_of_an_empty_plane_among_others_does_not_fail(self):
         replies = run([prediction(images=(SCENE.image[None], np.zeros((1, 20, 20))))])
         assert isinstance(replies[-1].content, Predicted)
+
+    def test_a_halved_tile_is_told(self, monkeypatch):
+        plain = process.predict_tiles
+
+        def told(*args, **options):
+            yield Notice("memory ran out.")
+            yield from plain(*args, **options)
+
+        monkeypatch.setattr(process, "predict_tiles", told)
+        replies = run([prediction()])
+        assert replies[0].content == Notice("memory ran out.")
+        assert replies[-1].content == Predicted(stopped=False)
 
     def test_opens_the_same_model_once(self, monkeypatch):
         opened = []

@@ -11,8 +11,8 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QWidget
-from widget_fakes import FakeLearner, Job
 
+from fakes import FakeLearner, Job
 from napari_unet.learner.messages import Content, Reply
 from napari_unet.session import Session
 from napari_unet.widgets import shared

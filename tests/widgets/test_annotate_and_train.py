@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from layer_helpers import layer_names, paint_two_classes
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QTableWidget, QWidget
-from widget_fakes import layer_names, model_file, paint_two_classes
 
+from fakes import model_file
 from napari_unet.core.events import Notice, Step
 from napari_unet.learner.messages import Failed, Improved, Trained
 from napari_unet.widgets.annotate_and_train import AnnotateAndTrain

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from layer_helpers import layer_names
 from qtpy.QtCore import Qt
-from widget_fakes import layer_names, model_file
 
+from fakes import model_file
 from napari_unet.learner.messages import Failed, Predicted, Progress
 from napari_unet.widgets.batch import BatchSegment
 from napari_unet.widgets.results import segmentation_of

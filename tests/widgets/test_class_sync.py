@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from widget_fakes import paint_two_classes
+from layer_helpers import paint_two_classes
 
 from napari_unet.core.classes import ClassInfo
 from napari_unet.widgets.annotation import classes_of, is_dressed, new_annotation

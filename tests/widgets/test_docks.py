@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from layer_helpers import paint_two_classes
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QPushButton
-from widget_fakes import model_file, paint_two_classes
 
+from fakes import model_file
 from napari_unet.learner.messages import Improved, Trained
 from napari_unet.session import State
 from napari_unet.widgets.annotate_and_train import AnnotateAndTrain

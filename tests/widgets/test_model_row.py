@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
-from widget_fakes import model_file
 
+from fakes import model_file
 from napari_unet.core.config import TrainSettings
 from napari_unet.learner.messages import Trained
 from napari_unet.session import PaintedPlanes

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 import pytest
-from widget_fakes import model_file
 
+from fakes import model_file
 from napari_unet.core.config import TrainSettings
 from napari_unet.core.events import Score, Started, Step
 from napari_unet.session import PaintedPlanes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from widget_fakes import model_file
 
+from fakes import model_file
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import Failed, Predicted, Progress
 from napari_unet.widgets import predictions as predictions_module

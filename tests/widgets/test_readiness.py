@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from napari.layers import Image, Labels
-from widget_fakes import model_file
 
+from fakes import model_file
 from napari_unet.core.classes import describe_classes
 from napari_unet.core.header import header_of
 from napari_unet.widgets.readiness import why_not_segment, why_not_train

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from widget_fakes import layer_names, model_file
+from layer_helpers import layer_names
 
+from fakes import model_file
 from napari_unet.core.classes import describe_classes
 from napari_unet.core.header import header_of
 from napari_unet.widgets.annotation import new_annotation, paint_with

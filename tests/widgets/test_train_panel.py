@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from layer_helpers import paint_two_classes
 from qtpy.QtCore import Qt
-from widget_fakes import model_file, paint_two_classes
 
+from fakes import model_file
 from napari_unet.core.config import TrainSettings
 from napari_unet.core.events import Started, Step
 from napari_unet.learner.messages import Failed, Ready, Trained
