@@ -79,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--label-kind", choices=_KINDS, help="what the truth is (default: as the model's labels)"
     )
+    evaluate.add_argument(
+        "--membrane", type=int, metavar="ID", help="also score the regions that this class encloses"
+    )
     evaluate.set_defaults(run=_evaluate)
 
     info = commands.add_parser("info", help="show versions and devices, or what a model is")
@@ -137,7 +140,12 @@ def _predict(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from napari_unet.commands.evaluate import run_evaluate
 
-    run_evaluate(options.predictions, options.truth, kind=options.label_kind)
+    run_evaluate(
+        options.predictions,
+        options.truth,
+        kind=options.label_kind,
+        membrane=options.membrane,
+    )
     return 0
 
 

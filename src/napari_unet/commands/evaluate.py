@@ -6,26 +6,41 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from skimage.measure import label
 
 from napari_unet.core.classes import LabelKind
 from napari_unet.core.files import read_label_kind, read_labels
 from napari_unet.core.labels import check_labels
-from napari_unet.core.metrics import iou, pixel_error
+from napari_unet.core.metrics import (
+    average_precision,
+    boundary_scores,
+    iou,
+    pixel_error,
+    seg,
+    warping_error,
+)
 from napari_unet.errors import InvalidInput
 
 
 def run_evaluate(
-    predictions: Sequence[Path], truths: Sequence[Path], *, kind: LabelKind | None
+    predictions: Sequence[Path],
+    truths: Sequence[Path],
+    *,
+    kind: LabelKind | None,
+    membrane: int | None = None,
 ) -> None:
-    """Print each prediction's intersection over union a class and its pixel error.
+    """Print a table of scores, a prediction a row.
 
     Parameters
     ----------
     predictions, truths
         As many files of each, in the same order.
     kind
-        What the truth is: ``scribbles`` scores only where it is not 0, ``instances`` takes every
-        object as class 1; ``None`` takes the kind that the prediction's model was trained on.
+        What the truth is: ``scribbles`` scores only where it is not 0; ``instances`` takes every
+        object as class 1, and compares the connected components of the prediction with the
+        objects; ``None`` takes the kind that the prediction's model was trained on.
+    membrane
+        Id of a class that encloses regions, which are then compared as ISBI 2012 did.
 
     Raises
     ------
@@ -37,7 +52,7 @@ def run_evaluate(
             f"{len(predictions)} predictions and {len(truths)} truths were given; give one truth "
             "for each prediction, in the same order."
         )
-    rows = []
+    rows = {}
     for prediction_path, truth_path in zip(predictions, truths, strict=True):
         prediction = check_labels(read_labels(prediction_path))
         truth = check_labels(read_labels(truth_path))
@@ -47,44 +62,65 @@ def run_evaluate(
                 f"{truth.shape}; compare a prediction with the truth of the same image."
             )
         this_kind = kind or read_label_kind(prediction_path) or "classes"
-        if this_kind == "instances":
-            prediction, truth = (prediction > 0).astype(np.uint8), (truth > 0).astype(np.uint8)
-        mask = truth > 0 if this_kind == "scribbles" else None
-        if mask is not None and not mask.any():
+        if this_kind == "scribbles" and not truth.any():
             raise InvalidInput(f"{truth_path} labels nothing; choose a truth with labels.")
-        rows.append(
-            (
-                prediction_path.name,
-                iou(prediction, truth, mask=mask),
-                pixel_error(prediction, truth, mask=mask),
-            )
-        )
+        scores = _pixel_scores(prediction, truth, this_kind)
+        if this_kind == "instances":
+            scores |= _object_scores(prediction, truth)
+        if membrane is not None:
+            scores |= _membrane_scores(prediction == membrane, truth == membrane)
+        rows[str(prediction_path)] = scores
     _print_table(rows)
 
 
-def _print_table(rows: list[tuple[str, dict[int, float], float]]) -> None:
-    ids = sorted({class_id for _, scores, _ in rows for class_id in scores})
-    width = max(len("mean"), *(len(name) for name, _, _ in rows))
-    columns = [f"IoU class {class_id}" for class_id in ids]
-    print("  ".join([" " * width, *columns, "mean IoU", "pixel error"]))
-    table = np.array([[scores.get(i, np.nan) for i in ids] for _, scores, _ in rows])
-    errors = np.array([error for _, _, error in rows])
-    lines = [
-        (name, *pair)
-        for (name, _, _), pair in zip(rows, zip(table, errors, strict=True), strict=True)
-    ]
+def _pixel_scores(prediction: np.ndarray, truth: np.ndarray, kind: LabelKind) -> dict[str, float]:
+    if kind == "instances":
+        prediction, truth = (prediction > 0).astype(np.uint8), (truth > 0).astype(np.uint8)
+    mask = truth > 0 if kind == "scribbles" else None
+    classes = iou(prediction, truth, mask=mask)
+    known = [value for value in classes.values() if not np.isnan(value)]
+    return {
+        **{f"IoU class {class_id}": value for class_id, value in sorted(classes.items())},
+        "mean IoU": float(np.mean(known)) if known else np.nan,
+        "pixel error": pixel_error(prediction, truth, mask=mask),
+    }
+
+
+def _object_scores(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    objects = label(prediction > 0, connectivity=1)
+    (at_half,) = average_precision(objects, truth, thresholds=(0.5,))
+    return {"SEG": seg(objects, truth), "AP 0.5": at_half.average_precision, "F1 0.5": at_half.f1}
+
+
+def _membrane_scores(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Score planes of a membrane map; pixels above 0.5 of a boolean are membrane."""
+    regions = boundary_scores(prediction, truth, 0.5)
+    planes = zip(
+        prediction.reshape(-1, *truth.shape[-2:]),
+        truth.reshape(-1, *truth.shape[-2:]),
+        strict=True,
+    )
+    return {
+        "V_rand": regions.v_rand,
+        "V_info": regions.v_info,
+        "Rand error": regions.rand_error,
+        "warping error": float(np.mean([warping_error(~found, ~true) for found, true in planes])),
+    }
+
+
+def _print_table(rows: dict[str, dict[str, float]]) -> None:
+    columns = list(dict.fromkeys(name for scores in rows.values() for name in scores))
+    values = {row: [scores.get(c, np.nan) for c in columns] for row, scores in rows.items()}
+    table = np.array(list(values.values()))
     if len(rows) > 1:
-        lines.append(("mean", _mean(table), errors.mean()))
-    for name, scores, error in lines:
-        cells = [f"{s:{len(c)}.4f}" for s, c in zip(scores, columns, strict=True)]
-        mean = _mean(scores[:, None])[0]
-        print("  ".join([f"{name:{width}}", *cells, f"{mean:8.4f}", f"{error:11.4f}"]))
+        count = (~np.isnan(table)).sum(axis=0)
+        mean = np.where(count > 0, np.nansum(table, axis=0) / np.maximum(count, 1), np.nan)
+        values["mean"] = mean.tolist()
+    names = {row: Path(row).name for row in values}
+    width = max(map(len, names.values()))
+    print("  ".join([" " * width, *columns]))
+    for row, scores in values.items():
+        cells = [f"{s:{max(len(c), 6)}.4f}" for s, c in zip(scores, columns, strict=True)]
+        print("  ".join([f"{names[row]:{width}}", *cells]))
     if np.isnan(table).any():
-        print("nan: the class is neither in that prediction nor in that truth")
-
-
-def _mean(table: np.ndarray) -> np.ndarray:
-    """Average over the rows, (N, K) -> (K,), leaving NaN out; NaN where nothing is left."""
-    count = (~np.isnan(table)).sum(axis=0)
-    total = np.nansum(table, axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        print("nan: there is nothing to score, such as a class in neither prediction nor truth")
