@@ -52,7 +52,7 @@ def run_evaluate(
             f"{len(predictions)} predictions and {len(truths)} truths were given; give one truth "
             "for each prediction, in the same order."
         )
-    rows = {}
+    rows = []
     for prediction_path, truth_path in zip(predictions, truths, strict=True):
         prediction = check_labels(read_labels(prediction_path))
         truth = check_labels(read_labels(truth_path))
@@ -69,7 +69,7 @@ def run_evaluate(
             scores |= _object_scores(prediction, truth)
         if membrane is not None:
             scores |= _membrane_scores(prediction == membrane, truth == membrane)
-        rows[str(prediction_path)] = scores
+        rows.append((prediction_path.name, scores))
     _print_table(rows)
 
 
@@ -108,19 +108,19 @@ def _membrane_scores(prediction: np.ndarray, truth: np.ndarray) -> dict[str, flo
     }
 
 
-def _print_table(rows: dict[str, dict[str, float]]) -> None:
-    columns = list(dict.fromkeys(name for scores in rows.values() for name in scores))
-    values = {row: [scores.get(c, np.nan) for c in columns] for row, scores in rows.items()}
-    table = np.array(list(values.values()))
+def _print_table(rows: list[tuple[str, dict[str, float]]]) -> None:
+    columns = list(dict.fromkeys(name for _, scores in rows for name in scores))
+    names = [name for name, _ in rows]
+    table = np.array([[scores.get(column, np.nan) for column in columns] for _, scores in rows])
+    empty = bool(np.isnan(table).any())
     if len(rows) > 1:
         count = (~np.isnan(table)).sum(axis=0)
         mean = np.where(count > 0, np.nansum(table, axis=0) / np.maximum(count, 1), np.nan)
-        values["mean"] = mean.tolist()
-    names = {row: Path(row).name for row in values}
-    width = max(map(len, names.values()))
+        names, table = [*names, "mean"], np.vstack([table, mean])
+    width = max(map(len, names))
     print("  ".join([" " * width, *columns]))
-    for row, scores in values.items():
+    for name, scores in zip(names, table, strict=True):
         cells = [f"{s:{max(len(c), 6)}.4f}" for s, c in zip(scores, columns, strict=True)]
-        print("  ".join([f"{names[row]:{width}}", *cells]))
-    if np.isnan(table).any():
+        print("  ".join([f"{name:{width}}", *cells]))
+    if empty:
         print("nan: there is nothing to score, such as a class in neither prediction nor truth")
