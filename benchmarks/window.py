@@ -18,7 +18,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_unet.samples import tissue
-from napari_unet.session import Session, State
+from napari_unet.session import Session
+from napari_unet.session_data import State
 from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
 from napari_unet.widgets.sample import tissue_layers
 from napari_unet.widgets.shared import shared_by

@@ -157,7 +157,7 @@ def draw_window() -> None:
 def _train_in_window(viewer: Any) -> None:
     from qtpy.QtWidgets import QPushButton, QSpinBox
 
-    from napari_unet.session import State
+    from napari_unet.session_data import State
     from napari_unet.widgets.shared import shared_by
 
     _, dock = viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")

@@ -23,7 +23,8 @@ from napari_unet.learner.messages import (
     Reply,
     Trained,
 )
-from napari_unet.session import Curve, Level, PaintedPlanes, Session, State
+from napari_unet.session import Session
+from napari_unet.session_data import Curve, Level, PaintedPlanes, State
 
 SETTINGS = TrainSettings(seconds=10)
 OLD, NEW = model_file(score=0.5), model_file(score=0.9)

@@ -10,15 +10,13 @@ import itertools
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from psygnal import Signal
-from pydantic import ValidationError
 
-from napari_unet.core.classes import ClassInfo, default_color, default_name
+from napari_unet.core import class_table
+from napari_unet.core.classes import ClassInfo
 from napari_unet.core.config import DeviceName, TrainSettings
 from napari_unet.core.events import Notice, Progress, Score, Started, Step
 from napari_unet.core.header import ModelHeader, header_of
@@ -35,79 +33,14 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
 )
-
-
-class State(Enum):
-    """What a training is doing."""
-
-    IDLE = "idle"
-    TRAINING = "training"
-    STOPPING = "stopping"
-
-
-class Level(Enum):
-    """How loud a message is."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class LearnerLike(Protocol):
-    """What a session needs of a learner."""
-
-    def submit(
-        self, job: int, prepare: Callable[[], TrainRequest | PredictRequest], *, training: bool
-    ) -> None:
-        """Queue a job."""
-
-    def stop(self, job: int) -> None:
-        """End a job."""
-
-    def close(self) -> None:
-        """End the learner."""
-
-
-@dataclass(frozen=True)
-class PaintedPlanes:
-    """The planes of a layer that have strokes.
-
-    Attributes
-    ----------
-    keys
-        A name for each plane that stays the same between trainings.
-    images
-        One array a plane, (C, Y, X).
-    labels
-        One array a plane, (Y, X), class ids as painted, 0 unlabelled.
-    pixel_size, pixel_unit
-        Size of a pixel as (row, column), where known.
-    """
-
-    keys: tuple[str, ...]
-    images: tuple[np.ndarray, ...]
-    labels: tuple[np.ndarray, ...]
-    pixel_size: tuple[float, float] | None = None
-    pixel_unit: str | None = None
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A training so far.
-
-    Attributes
-    ----------
-    losses
-        (step, loss) pairs.
-    scores
-        (step, score) pairs.
-    held_out
-        Whether the scores are of strokes kept out of the training.
-    """
-
-    losses: tuple[tuple[int, float], ...] = ()
-    scores: tuple[tuple[int, float], ...] = ()
-    held_out: bool = True
+from napari_unet.session_data import (
+    Curve,
+    LearnerLike,
+    Level,
+    PaintedPlanes,
+    State,
+    newest_strokes,
+)
 
 
 @dataclass
@@ -163,10 +96,7 @@ class Session:
         self.model: bytes | None = None
         self.header: ModelHeader | None = None
         self.unsaved = False
-        self.classes: tuple[ClassInfo, ...] = tuple(
-            ClassInfo(id=i, name=default_name(i, "scribbles"), color=default_color(i))
-            for i in (1, 2)
-        )
+        self.classes = class_table.with_ids((), (1, 2))
 
     @property
     def curve(self) -> Curve:
@@ -183,36 +113,22 @@ class Session:
 
     def add_class(self, name: str | None = None) -> ClassInfo:
         """Append a class with the next free id."""
-        class_id = max(entry.id for entry in self.classes) + 1
-        entry = ClassInfo(
-            id=class_id,
-            name=name or default_name(class_id, "scribbles"),
-            color=default_color(class_id),
-        )
-        self._set_classes((*self.classes, entry))
-        return entry
+        self._set_classes(class_table.with_another(self.classes, name))
+        return self.classes[-1]
 
     def rename_class(self, class_id: int, name: str) -> None:
         """Give a class another name; an empty one is refused."""
-        name = name.strip()
-        if not name:
-            raise InvalidInput(f"class {class_id} needs a name; type one.")
-        self._change_class(class_id, name=name)
+        self._set_classes(class_table.with_name(self.classes, class_id, name))
 
     def recolor_class(self, class_id: int, color: str) -> None:
         """Give a class another colour, ``#RRGGBB``."""
-        self._change_class(class_id, color=color)
+        self._set_classes(class_table.with_color(self.classes, class_id, color))
 
     def know_ids(self, ids: Iterable[int]) -> None:
-        """Add every class up to the largest painted id, so that each stroke has a name."""
-        known = {entry.id for entry in self.classes}
-        new = sorted({i for i in ids if i > 0} - known)
-        if new:
-            added = [
-                ClassInfo(id=i, name=default_name(i, "scribbles"), color=default_color(i))
-                for i in new
-            ]
-            self._set_classes(tuple(sorted((*self.classes, *added), key=lambda entry: entry.id)))
+        """Add a class for each painted id that has none, so that each stroke has a name."""
+        classes = class_table.with_ids(self.classes, ids)
+        if classes != self.classes:
+            self._set_classes(classes)
 
     def use_classes(self, classes: tuple[ClassInfo, ...]) -> None:
         """Replace the classes, for example by those of another annotation layer."""
@@ -242,7 +158,7 @@ class Session:
         def prepare() -> TrainRequest:
             planes = read()
             newest = tuple(
-                _newest(labels, self._seen.get(key))
+                newest_strokes(labels, self._seen.get(key))
                 for key, labels in zip(planes.keys, planes.labels, strict=True)
             )
             self._seen.update(zip(planes.keys, planes.labels, strict=True))
@@ -444,23 +360,3 @@ class Session:
     def _set_classes(self, classes: tuple[ClassInfo, ...]) -> None:
         self.classes = classes
         self.classes_changed.emit(classes)
-
-    def _change_class(self, class_id: int, **changes: str) -> None:
-        if class_id not in {entry.id for entry in self.classes}:
-            raise InvalidInput(f"there is no class {class_id}; add it first.")
-        try:
-            changed = tuple(
-                ClassInfo(**{**entry.model_dump(), **changes}) if entry.id == class_id else entry
-                for entry in self.classes
-            )
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            raise InvalidInput(f"class {class_id} cannot be changed: {reason}.") from None
-        self._set_classes(changed)
-
-
-def _newest(labels: np.ndarray, before: np.ndarray | None) -> np.ndarray:
-    """Return where strokes were painted or changed since ``before``, (Y, X) bool."""
-    if before is None or before.shape != labels.shape:
-        return labels != 0
-    return (labels != before) & (labels != 0)

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from fakes import model_file
 from napari_unet.core.config import TrainSettings
 from napari_unet.learner.messages import Trained
-from napari_unet.session import PaintedPlanes
+from napari_unet.session_data import PaintedPlanes
 from napari_unet.widgets.model_row import ModelRow
 
 

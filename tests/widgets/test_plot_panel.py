@@ -10,7 +10,7 @@ import pytest
 from fakes import model_file
 from napari_unet.core.config import TrainSettings
 from napari_unet.core.events import Score, Started, Step
-from napari_unet.session import PaintedPlanes
+from napari_unet.session_data import PaintedPlanes
 from napari_unet.widgets import plot_panel
 from napari_unet.widgets.plot_panel import PlotPanel
 

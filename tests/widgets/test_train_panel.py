@@ -11,7 +11,7 @@ from fakes import model_file
 from napari_unet.core.config import TrainSettings
 from napari_unet.core.events import Started, Step
 from napari_unet.learner.messages import Failed, Ready, Trained
-from napari_unet.session import State
+from napari_unet.session_data import State
 from napari_unet.widgets.annotation import new_annotation
 from napari_unet.widgets.train_panel import TrainPanel
 from napari_unet.widgets.training import Training

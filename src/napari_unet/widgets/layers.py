@@ -13,7 +13,7 @@ import numpy as np
 from napari.components import Dims
 from napari.layers import Image, Labels, Layer
 
-from napari_unet.session import PaintedPlanes
+from napari_unet.session_data import PaintedPlanes
 
 Index = tuple[int, ...]
 Region = tuple[int, int, int, int]

@@ -11,7 +11,8 @@ from qtpy.QtCore import QObject
 from napari_unet.core.classes import background_id
 from napari_unet.core.config import DeviceName
 from napari_unet.core.header import ModelHeader, header_of
-from napari_unet.session import Level, Session, State
+from napari_unet.session import Session
+from napari_unet.session_data import Level, State
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.layers import current_index, in_view, is_empty

@@ -15,7 +15,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.core.header import ModelHeader
-from napari_unet.session import Session, State
+from napari_unet.session import Session
+from napari_unet.session_data import State
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.notify import errors_shown
 

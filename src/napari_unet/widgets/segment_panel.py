@@ -8,7 +8,8 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QProgressBar, QPushButton, QWidget
 
 from napari_unet.core.config import DeviceName
-from napari_unet.session import Level, Session
+from napari_unet.session import Session
+from napari_unet.session_data import Level
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.layers import (

@@ -16,7 +16,8 @@ from qtpy.QtWidgets import (
 
 from napari_unet.core.config import TrainSettings
 from napari_unet.core.events import Reason
-from napari_unet.session import Level, Session, State
+from napari_unet.session import Session
+from napari_unet.session_data import Level, State
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.notify import errors_shown

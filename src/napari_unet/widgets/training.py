@@ -8,7 +8,8 @@ from qtpy.QtCore import QObject
 
 from napari_unet.core.config import TrainSettings
 from napari_unet.errors import InvalidInput
-from napari_unet.session import Level, Session, State
+from napari_unet.session import Session
+from napari_unet.session_data import Level, State
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections, when_destroyed
 from napari_unet.widgets.layers import painted_reader

@@ -1,0 +1,105 @@
+"""What a session shows and what it is given, as plain data. Neither Qt nor napari nor torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+
+from napari_unet.learner.messages import PredictRequest, TrainRequest
+
+
+class State(Enum):
+    """What a training is doing."""
+
+    IDLE = "idle"
+    TRAINING = "training"
+    STOPPING = "stopping"
+
+
+class Level(Enum):
+    """How loud a message is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LearnerLike(Protocol):
+    """What a session needs of a learner."""
+
+    def submit(
+        self, job: int, prepare: Callable[[], TrainRequest | PredictRequest], *, training: bool
+    ) -> None:
+        """Queue a job."""
+
+    def stop(self, job: int) -> None:
+        """End a job."""
+
+    def close(self) -> None:
+        """End the learner."""
+
+
+@dataclass(frozen=True)
+class PaintedPlanes:
+    """The planes of a layer that have strokes.
+
+    Attributes
+    ----------
+    keys
+        A name for each plane that stays the same between trainings.
+    images
+        One array a plane, (C, Y, X).
+    labels
+        One array a plane, (Y, X), class ids as painted, 0 unlabelled.
+    pixel_size, pixel_unit
+        Size of a pixel as (row, column), where known.
+    """
+
+    keys: tuple[str, ...]
+    images: tuple[np.ndarray, ...]
+    labels: tuple[np.ndarray, ...]
+    pixel_size: tuple[float, float] | None = None
+    pixel_unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A training so far.
+
+    Attributes
+    ----------
+    losses
+        (step, loss) pairs.
+    scores
+        (step, score) pairs.
+    held_out
+        Whether the scores are of strokes kept out of the training.
+    """
+
+    losses: tuple[tuple[int, float], ...] = ()
+    scores: tuple[tuple[int, float], ...] = ()
+    held_out: bool = True
+
+
+def newest_strokes(labels: np.ndarray, before: np.ndarray | None) -> np.ndarray:
+    """Return where strokes were painted or changed.
+
+    Parameters
+    ----------
+    labels
+        (Y, X) class ids as painted, 0 unlabelled.
+    before
+        The same plane earlier, or ``None`` if it had no strokes.
+
+    Returns
+    -------
+    ndarray
+        (Y, X) bool.
+    """
+    if before is None or before.shape != labels.shape:
+        return labels != 0
+    return (labels != before) & (labels != 0)
