@@ -5,22 +5,31 @@ from __future__ import annotations
 import json
 import queue
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from napari_unet.core.classes import describe_classes
 from napari_unet.core.config import PRESETS
+from napari_unet.core.events import Corrective, LiveScore, Settled, Shown
 from napari_unet.core.header import METADATA_KEY, ModelHeader, TrainingRecord
+from napari_unet.core.image import check_array
+from napari_unet.core.model import Model
+from napari_unet.core.prediction import TileProbabilities
+from napari_unet.core.tiling import Tile
 from napari_unet.learner.messages import (
     Content,
+    LiveMessage,
+    LiveRequest,
     PlanePredicted,
     Predicted,
     PredictRequest,
     Reply,
     TrainRequest,
 )
+from scenes import random_model, small_network
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class Job:
     """A job that a session submitted."""
 
     number: int
-    prepare: Callable[[], TrainRequest | PredictRequest]
+    prepare: Callable[[], TrainRequest | PredictRequest | LiveRequest]
     training: bool
 
 
@@ -38,6 +47,7 @@ class FakeLearner:
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self.stopped: list[int] = []
+        self.added: list[tuple[int, Callable[[], Sequence[LiveMessage]]]] = []
         self.warm = False
         self.closed = False
         self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
@@ -52,6 +62,16 @@ class FakeLearner:
 
     def submit(self, job, prepare, *, training) -> None:
         self.jobs.append(Job(job, prepare, training))
+
+    def add(self, job, prepare) -> None:
+        assert job in [known.number for known in self.jobs], "a learner would drop these"
+        self.added.append((job, prepare))
+
+    def told(self, job: int) -> list[LiveMessage]:
+        """Prepare and return the live messages that were queued for a job since the last look."""
+        mine = [prepare for number, prepare in self.added if number == job]
+        self.added = [item for item in self.added if item[0] != job]
+        return [message for prepare in mine for message in prepare()]
 
     def stop(self, job: int) -> None:
         self.stopped.append(job)
@@ -107,3 +127,105 @@ def model_file(ids=(1, 2), *, channels: int = 1, kind: str = "scribbles", score:
     )
     text = json.dumps({"__metadata__": {METADATA_KEY: header.model_dump_json()}}).encode()
     return struct.pack("<Q", len(text)) + text
+
+
+class GreyTrainer:
+    """A live trainer that takes each pixel for the class whose strokes are as bright on average.
+
+    It learns new strokes with its first piece of work, is scored with each of the next
+    ``steps``, each of which it shows as a newer version, and then is settled.
+    """
+
+    steps = 2
+
+    def __init__(self, images=(), device="auto", seed=0, *, classes=(), clock=None) -> None:
+        self.images: list[np.ndarray] = []
+        self.labels: list[np.ndarray] = []
+        self.classes = classes
+        self.version = 0
+        self.closed = False
+        self.device = torch.device("cpu")
+        self._means: dict[int, float] = {}
+        self._new: list[tuple[int, np.ndarray]] = []
+        self._left = self._step = self._strokes = 0
+
+    def add_image(self, image: np.ndarray) -> int:
+        check_array(image)
+        self.images.append(image)
+        self.labels.append(np.zeros(image.shape[-2:], np.uint8))
+        return len(self.images) - 1
+
+    def set_labels(self, index: int, labels: np.ndarray) -> None:
+        self._new.append((index, (labels != self.labels[index]) & (labels > 0)))
+        self.labels[index] = labels.copy()
+        self._left = self.steps
+
+    def set_classes(self, classes) -> None:
+        self.classes = classes
+
+    @property
+    def class_ids(self) -> np.ndarray:
+        return np.array(sorted(self._means), np.uint8)
+
+    def close(self) -> None:
+        self.closed = True
+
+    @property
+    def problem(self) -> str | None:
+        painted = {int(i) for labels in self.labels for i in np.unique(labels)} - {0}
+        return None if len(painted) > 1 else "paint a second class."
+
+    @property
+    def settled(self) -> bool:
+        return not self._new and not self._left
+
+    def advance(self) -> list:
+        if self._new:
+            return self._learn()
+        self._step += 1
+        self._left -= 1
+        self.version += 1
+        score = LiveScore(self._step, float(self._step), 0.8)
+        last = [] if self._left else [Settled("Good enough.")]
+        return [score, Shown(self.version, 1.0), *last]
+
+    def _learn(self) -> list:
+        events: list = []
+        for index, mask in self._new:
+            if self.version and mask.any():
+                labels, found = self.labels[index], self._ids(self.images[index][0])
+                self._strokes += 1
+                right = float((found == labels)[mask].mean())
+                events.append(Corrective(self._strokes, int(labels[mask][0]), right, 0.0))
+        self._new.clear()
+        grey: dict[int, list[np.ndarray]] = {}
+        for image, labels in zip(self.images, self.labels, strict=True):
+            for i in np.unique(labels[labels > 0]):
+                grey.setdefault(int(i), []).append(image[0][labels == i])
+        self._means = {i: float(np.concatenate(values).mean()) for i, values in grey.items()}
+        self.version += 1
+        return [*events, Shown(self.version, 0.0)]
+
+    def _ids(self, plane: np.ndarray) -> np.ndarray:
+        means = np.array(list(dict(sorted(self._means.items())).values()))
+        return self.class_ids[np.abs(plane - means[:, None, None]).argmin(axis=0)]
+
+    def predict_tiles(self, index: int, region: Tile | None = None):
+        plane = self.images[index]
+        region = region or Tile((0, plane.shape[1]), (0, plane.shape[2]))
+        found = self._ids(plane[0][region.slices])
+        yield TileProbabilities(region, np.float32(self.class_ids[:, None, None] == found), 1.0)
+
+    def model(self) -> Model:
+        model = random_model(small_network(n_classes=len(self._means)), ids=tuple(self._means))
+        record = TrainingRecord(
+            finished="2024-05-06T07:08:09+00:00",
+            steps=self._step,
+            seconds=1.0,
+            score=0.8,
+            labelled_pixels={},
+            settings={},
+            versions={},
+            device="cpu",
+        )
+        return Model(model.header.model_copy(update={"history": (record,)}), model.weights)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_unet.core.borders import border_weights as border_weights
     from napari_unet.core.classes import ClassInfo as ClassInfo
+    from napari_unet.core.live import LiveTrainer as LiveTrainer
     from napari_unet.core.model import Model as Model
     from napari_unet.core.model import load_model as load_model
     from napari_unet.core.prediction import predict as predict
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ClassInfo": "core.classes",
+    "LiveTrainer": "core.live",
     "Model": "core.model",
     "UserError": "errors",
     "border_weights": "core.borders",

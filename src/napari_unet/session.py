@@ -18,13 +18,22 @@ from psygnal import Signal
 from napari_unet.core import class_table
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.config import DeviceName, TrainSettings
-from napari_unet.core.events import Notice, Progress, Score, Started, Step
+from napari_unet.core.events import (
+    Corrective,
+    LiveScore,
+    Notice,
+    Progress,
+    Score,
+    Started,
+    Step,
+)
 from napari_unet.core.header import ModelHeader, header_of
 from napari_unet.core.writing import write_whole
 from napari_unet.errors import InvalidInput, UnreadableFile
 from napari_unet.learner.messages import (
     Failed,
     Improved,
+    LiveRequest,
     PlanePredicted,
     Predicted,
     PredictRequest,
@@ -41,15 +50,15 @@ from napari_unet.session_data import (
     State,
     newest_strokes,
 )
+from napari_unet.session_live import Live
 
 
 @dataclass
 class _Training:
     job: int
     losses: list[tuple[int, float]] = field(default_factory=list)
-    scores: list[tuple[int, float]] = field(default_factory=list)
+    scores: list[tuple[float, float]] = field(default_factory=list)
     held_out: bool = True
-    best: bytes | None = None
 
 
 class Session:
@@ -68,7 +77,8 @@ class Session:
     ``model_changed(header | None)`` when the model in use was replaced or saved,
     ``trained(reason)`` after that, at the end of a training,
     ``plane_predicted(job, PlanePredicted)``, ``prediction_progress(job, done, total)``,
-    ``prediction_ended(job, error | None, stopped)``, ``said(level, text)``.
+    ``prediction_ended(job, error | None, stopped)``, ``said(level, text)``. The live loop's own
+    are those of ``live``.
     """
 
     classes_changed = Signal(tuple)
@@ -91,6 +101,9 @@ class Session:
         self._predictions: set[int] = set()
         self._seen: dict[str, np.ndarray] = {}  # touched by the learner's sending thread only
         self._budget: float | None = None
+        self._best: bytes | None = None  # of the running training or live loop
+        self._model_job: int | None = None  # which job the model in use came from
+        self.live = Live()
         self.state = State.IDLE
         self.device = ""
         self.model: bytes | None = None
@@ -100,9 +113,9 @@ class Session:
 
     @property
     def curve(self) -> Curve:
-        """Losses and scores of the running or last training."""
+        """Losses and scores of the running or last training or live loop."""
         if self._training is None:
-            return Curve()
+            return self.live.curve or Curve()
         training = self._training
         return Curve(tuple(training.losses), tuple(training.scores), training.held_out)
 
@@ -145,11 +158,11 @@ class Session:
         settings
             How to train.
         """
-        if self.state is not State.IDLE:
-            raise InvalidInput("a training is running; stop it first.")
+        self._check_idle()
         job = next(self._numbers)
         classes, model = self.classes, self.model
-        self._training = _Training(job)
+        self.live.forget()
+        self._training, self._best = _Training(job), None
         self._budget = settings.seconds
         self._set_state(State.TRAINING)
         self.curve_changed.emit()
@@ -181,6 +194,31 @@ class Session:
         if self.state is State.TRAINING and self._training is not None:
             self._set_state(State.STOPPING)
             self._learner.stop(self._training.job)
+
+    def start_live(self, device: DeviceName = "auto", seed: int = 0) -> None:
+        """Learn from strokes as they come, until :meth:`stop_live`; ``live`` is told of them.
+
+        Its model is in use from the first; in place of another that is not saved, only at the end.
+        """
+        self._check_idle()
+        job = next(self._numbers)
+        classes = self.classes
+        self._training, self._best = None, None
+        # Submitted first: the state's listeners at once tell the job what is painted.
+        self._learner.submit(job, lambda: LiveRequest(job, classes, device, seed), training=True)
+        self.live.begin(job, self._learner)
+        self._set_state(State.LIVE)
+        self.curve_changed.emit()
+        if self.model is not None:
+            lost = " Save that one first to keep it." if self.unsaved else ""
+            text = f"Live learns from the strokes alone; it replaces the model in use.{lost}"
+            self.said.emit(Level.INFO, text)
+
+    def stop_live(self) -> None:
+        """End the live loop; what it shows becomes the model in use."""
+        if self.state is State.LIVE and self.live.job is not None:
+            self._set_state(State.STOPPING)
+            self._learner.stop(self.live.job)
 
     def predict(
         self,
@@ -270,9 +308,8 @@ class Session:
         """End the learner and everything that runs in it; classes and the best model stay."""
         self._learner.close()
         self._predictions.clear()
-        best = self._training.best if self._training is not None else None
-        if self.state is not State.IDLE and best is not None:
-            self._use(best, header_of(best))
+        if self.state is not State.IDLE:
+            self._use_best()
         self._set_state(State.IDLE)
 
     def reopen(self, learner: LearnerLike) -> None:
@@ -287,6 +324,8 @@ class Session:
             self._set_device(content.device)
         elif self._training is not None and reply.job == self._training.job:
             self._apply_training(self._training, content)
+        elif self.state is not State.IDLE and reply.job == self.live.job:
+            self._apply_live(reply.job, content)
         elif reply.job in self._predictions:
             self._apply_prediction(reply.job, content)
         elif reply.job == 0 and isinstance(content, Failed):
@@ -306,8 +345,33 @@ class Session:
                 training.held_out = content.held_out
                 self.curve_changed.emit()
             case Improved():
-                training.best = content.model
+                self._best = content.model
                 self.improved.emit(content.model)
+            case Failed() if self.state is State.STOPPING:
+                self._end()
+                self.said.emit(Level.INFO, content.text)
+            case _:
+                self._apply_end(content)
+
+    def _apply_live(self, job: int, content: object) -> None:
+        match content:
+            case Improved():
+                self._best = content.model
+                if self.model is None or not self.unsaved or self._model_job == job:
+                    self._use(content.model, header_of(content.model), job=job)
+            case Started():
+                self._set_device(f"{content.device}, {content.precision}")
+            case Failed() if self.state is State.STOPPING:
+                self._end()  # nothing was painted yet, which needs no word
+            case Notice() | Trained() | Failed():
+                self._apply_end(content)
+            case _:
+                self.live.apply(content)
+                if isinstance(content, LiveScore | Corrective):
+                    self.curve_changed.emit()
+
+    def _apply_end(self, content: object) -> None:
+        match content:
             case Notice():
                 self.said.emit(Level.WARNING, content.text)
             case Trained():
@@ -315,11 +379,17 @@ class Session:
                 self._set_state(State.IDLE)
                 self.trained.emit(content.reason)
             case Failed():
-                asked_for = self.state is State.STOPPING
-                if training.best is not None:
-                    self._use(training.best, header_of(training.best))
-                self._set_state(State.IDLE)
-                self.said.emit(Level.INFO if asked_for else Level.ERROR, content.text)
+                self._end()
+                self.said.emit(Level.ERROR, content.text)
+
+    def _end(self) -> None:
+        """Go idle with the best model that was told of, if any."""
+        self._use_best()
+        self._set_state(State.IDLE)
+
+    def _use_best(self) -> None:
+        if self._best is not None:
+            self._use(self._best, header_of(self._best))
 
     def _apply_prediction(self, job: int, content: object) -> None:
         match content:
@@ -343,9 +413,17 @@ class Session:
             fraction = step.elapsed / max(step.elapsed + step.remaining, 1e-9)
         self.progress_changed.emit(fraction, step.remaining)
 
-    def _use(self, model: bytes, header: ModelHeader, *, unsaved: bool = True) -> None:
-        self.model, self.header, self.unsaved = model, header, unsaved
+    def _use(
+        self, model: bytes, header: ModelHeader, *, unsaved: bool = True, job: int | None = None
+    ) -> None:
+        self.model, self.header, self.unsaved, self._model_job = model, header, unsaved, job
         self.model_changed.emit(header)
+
+    def _check_idle(self) -> None:
+        if self.state is State.LIVE:
+            raise InvalidInput("Live is training already; switch it off first.")
+        if self.state is not State.IDLE:
+            raise InvalidInput("a training is running; stop it first.")
 
     def _set_state(self, state: State) -> None:
         if state is not self.state:
@@ -359,4 +437,6 @@ class Session:
 
     def _set_classes(self, classes: tuple[ClassInfo, ...]) -> None:
         self.classes = classes
+        if self.state is State.LIVE:
+            self.live.tell_classes(classes)
         self.classes_changed.emit(classes)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 import numpy as np
 
-from napari_unet.learner.messages import PredictRequest, TrainRequest
+from napari_unet.learner.messages import (
+    LiveMessage,
+    LiveRequest,
+    PredictRequest,
+    TrainRequest,
+)
 
 
 class State(Enum):
-    """What a training is doing."""
+    """What a training, or the live loop, is doing."""
 
     IDLE = "idle"
     TRAINING = "training"
+    LIVE = "live"
     STOPPING = "stopping"
 
 
@@ -32,9 +38,16 @@ class LearnerLike(Protocol):
     """What a session needs of a learner."""
 
     def submit(
-        self, job: int, prepare: Callable[[], TrainRequest | PredictRequest], *, training: bool
+        self,
+        job: int,
+        prepare: Callable[[], TrainRequest | PredictRequest | LiveRequest],
+        *,
+        training: bool,
     ) -> None:
         """Queue a job."""
+
+    def add(self, job: int, prepare: Callable[[], Sequence[LiveMessage]]) -> None:
+        """Queue messages for a live job."""
 
     def stop(self, job: int) -> None:
         """End a job."""
@@ -75,14 +88,21 @@ class Curve:
     losses
         (step, loss) pairs.
     scores
-        (step, score) pairs.
+        (step, score) pairs, or (second, score) pairs of the live loop.
     held_out
         Whether the scores are of strokes kept out of the training.
+    corrective
+        (second, share) pairs of the live loop: how much of each new stroke had been predicted
+        right before it was learnt.
+    live
+        Whether it is of the live loop.
     """
 
     losses: tuple[tuple[int, float], ...] = ()
-    scores: tuple[tuple[int, float], ...] = ()
+    scores: tuple[tuple[float, float], ...] = ()
     held_out: bool = True
+    corrective: tuple[tuple[float, float], ...] = ()
+    live: bool = False
 
 
 def newest_strokes(labels: np.ndarray, before: np.ndarray | None) -> np.ndarray:

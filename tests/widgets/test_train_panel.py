@@ -13,6 +13,7 @@ from napari_unet.core.events import Started, Step
 from napari_unet.learner.messages import Failed, Ready, Trained
 from napari_unet.session_data import State
 from napari_unet.widgets.annotation import new_annotation
+from napari_unet.widgets.live_loop import LiveLoop
 from napari_unet.widgets.train_panel import TrainPanel
 from napari_unet.widgets.training import Training
 
@@ -21,10 +22,15 @@ def settings(seconds):
     return TrainSettings.checked(seconds=seconds)
 
 
+def make(desk):
+    return TrainPanel(desk.session, desk.choice, desk.watch, desk.training, desk.live, settings)
+
+
 @pytest.fixture
 def panel(qtbot, desk):
     desk.training = Training(desk.viewer, desk.session, desk.choice, desk.watch, desk.owner)
-    widget = TrainPanel(desk.session, desk.choice, desk.watch, desk.training, settings)
+    desk.live = LiveLoop(desk.viewer, desk.session, desk.choice, desk.watch, settings, desk.owner)
+    widget = make(desk)
     qtbot.addWidget(widget)
     return widget
 
@@ -134,7 +140,7 @@ def test_strokes_painted_meanwhile_wait_for_the_next_training(qtbot, panel, stro
 
 
 def test_a_panel_that_is_gone_leaves_the_session_alone(qtbot, desk, panel, strokes, fake, answer):
-    other = TrainPanel(desk.session, desk.choice, desk.watch, desk.training, settings)
+    other = make(desk)
     other.deleteLater()
     qtbot.waitSignal(other.destroyed)
     qtbot.wait(20)

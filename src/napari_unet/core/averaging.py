@@ -15,22 +15,26 @@ _DECAY = 0.98
 class AveragedWeights:
     """An exponential moving average of a network's weights and running statistics.
 
-    The decay grows from 0.1 to 0.98 during the first steps, so that the random start is forgotten.
+    The decay grows from 0.1 to its final value during the first steps, so that a random start is
+    forgotten.
 
     Parameters
     ----------
     network
         The network that is trained.
+    decay
+        Final share of the average that a step keeps.
     """
 
-    def __init__(self, network: UNet) -> None:
+    def __init__(self, network: UNet, *, decay: float = _DECAY) -> None:
+        self._decay = decay
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._updates = 0
 
     def update(self, network: UNet) -> None:
         """Take in the weights after a step."""
         self._updates += 1
-        decay = min(_DECAY, self._updates / (self._updates + 9))
+        decay = min(self._decay, self._updates / (self._updates + 9))
         averaged, current = _floats(self.network), _floats(network)
         with torch.no_grad():
             torch._foreach_lerp_(averaged, current, 1 - decay)

@@ -33,6 +33,9 @@ class UNetConfig(BaseModel):
     pad_in_training
         Whether 3x3 convolutions are zero-padded while training, so that each patch pixel gets an
         output. Prediction is always unpadded: the same weights, every pixel with its full context.
+    guided
+        Whether a forest's answer is an input too. Such a network looks for one class at a time,
+        given the image and that class's log-odds, so that its weights fit any classes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +47,14 @@ class UNetConfig(BaseModel):
     batch_norm: bool
     dropout: float = Field(ge=0, lt=1)
     pad_in_training: bool
+    guided: bool = False
+
+    @property
+    def guides(self) -> int:
+        """Input channels after the image's: log-odds of each class, of two classes the second's."""
+        if not self.guided:
+            return 0
+        return 1 if self.n_classes == 2 else self.n_classes
 
     @property
     def stride(self) -> int:
@@ -71,7 +82,7 @@ class Preset:
     optimizer: Literal["adamw", "sgd"]
     learning_rate: float
 
-    def network(self, in_channels: int, n_classes: int) -> UNetConfig:
+    def network(self, in_channels: int, n_classes: int, *, guided: bool = False) -> UNetConfig:
         """Return the network's configuration for these numbers of channels and classes."""
         return UNetConfig(
             in_channels=in_channels,
@@ -81,6 +92,7 @@ class Preset:
             batch_norm=self.batch_norm,
             dropout=self.dropout,
             pad_in_training=self.pad_in_training,
+            guided=guided,
         )
 
 

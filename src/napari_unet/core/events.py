@@ -101,6 +101,66 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Corrective:
+    """A new stroke was scored before anything was learned from it.
+
+    Attributes
+    ----------
+    stroke
+        Number of the stroke, from 1.
+    class_id
+        As painted.
+    score
+        Share of its new pixels that were predicted right, 0 to 1.
+    elapsed
+        Seconds since the start.
+    """
+
+    stroke: int
+    class_id: int
+    score: float
+    elapsed: float
+
+
+@dataclass(frozen=True)
+class LiveScore:
+    """What is shown was scored on the held-out strokes.
+
+    Attributes
+    ----------
+    value
+        Mean over the classes of the intersection over union.
+    """
+
+    step: int
+    elapsed: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown has changed: predict again what is looked at.
+
+    Attributes
+    ----------
+    version
+        Grows with each change.
+    network_share
+        How much the network counts in the answer; the rest is the forest's.
+    """
+
+    version: int
+    network_share: float
+
+
+@dataclass(frozen=True)
+class Settled:
+    """There is nothing left to learn from these strokes, said in words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Progress:
     """``done`` of ``total`` tiles of a prediction are ready."""
 
@@ -108,4 +168,5 @@ class Progress:
     total: int
 
 
+LiveEvent = Started | Step | Corrective | LiveScore | Shown | Settled | Notice
 TrainEvent = Started | Step | Score | Best | Notice | Done

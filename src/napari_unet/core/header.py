@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import platform
 import struct
+from functools import lru_cache
+from importlib.metadata import version
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -73,6 +76,8 @@ class ModelHeader(BaseModel):
         The preset it was trained with.
     label_kind
         Kind of the labels it was trained on.
+    network_share
+        How much the network counts in the answer; the rest is its forest's.
     classes
         The output channels' classes, in their order.
     normalisation
@@ -89,6 +94,7 @@ class ModelHeader(BaseModel):
     network: UNetConfig
     preset: PresetName
     label_kind: LabelKind
+    network_share: float = Field(default=1.0, ge=0, le=1)
     classes: tuple[ClassInfo, ...]
     normalisation: Literal["percentile"] = "percentile"
     pixel_size: tuple[float, float] | None = None
@@ -103,6 +109,13 @@ class ModelHeader(BaseModel):
         return self
 
 
+@lru_cache(maxsize=1)
+def installed_versions() -> dict[str, str]:
+    """Return the versions of what computes, by name."""
+    packages = ("napari-unet", "torch", "numpy", "scikit-learn")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
 def parse_header(text: str) -> ModelHeader:
     """Read a model's description from its JSON.
 
@@ -113,10 +126,10 @@ def parse_header(text: str) -> ModelHeader:
     """
     try:
         raw = json.loads(text)
-        version = raw["format_version"]
-        if isinstance(version, int) and version > FORMAT_VERSION:
+        found = raw["format_version"]
+        if isinstance(found, int) and found > FORMAT_VERSION:
             raise InvalidModel(
-                f"the model was saved by a newer version of napari-unet (file format {version}, "
+                f"the model was saved by a newer version of napari-unet (file format {found}, "
                 f"this version reads up to {FORMAT_VERSION}); update napari-unet to open it."
             )
         return ModelHeader.model_validate(raw)

@@ -110,6 +110,26 @@ def planes_for(image: np.ndarray, channels: int) -> Planes:
     )
 
 
+def as_plane(image: np.ndarray) -> np.ndarray:
+    """Return one plane, (C, Y, X), of a (Y, X), (C, Y, X) or (Y, X, 3) image.
+
+    Raises
+    ------
+    InvalidInput
+        It is not such an image.
+    """
+    image = check_array(image)
+    if image.ndim == 2:
+        return image[None]
+    if image.ndim != 3:
+        raise InvalidInput(
+            f"an image of shape {image.shape} is no plane; give (Y, X), (C, Y, X) or (Y, X, 3)."
+        )
+    if image.shape[-1] in (3, 4) and image.shape[0] > 4:
+        return np.moveaxis(_without_alpha(image), -1, 0)
+    return image
+
+
 def check_array(image: np.ndarray, *, may_be_constant: bool = False) -> np.ndarray:
     """Refuse what cannot be an image: empty, not numeric, not finite, constant.
 

@@ -159,6 +159,12 @@ def make_target(
     )
 
 
+def with_held_out(target: Target, held_out: np.ndarray) -> Target:
+    """Return the target with these of its labelled pixels, (Y, X) bool, held out."""
+    held_out = held_out & (target.classes != IGNORED)
+    return Target(target.classes, target.border, target.strokes, target.newest, held_out)
+
+
 def hold_out(
     targets: list[Target], kind: LabelKind, n_classes: int, rng: np.random.Generator
 ) -> list[Target]:
@@ -190,8 +196,8 @@ def hold_out(
     out = []
     for index, target in enumerate(targets):
         numbers = [stroke for plane, stroke in chosen if plane == index]
-        held = np.isin(target.strokes, numbers) & (target.classes != IGNORED)
-        out.append(Target(target.classes, target.border, target.strokes, target.newest, held))
+        held = np.isin(target.strokes, numbers)
+        out.append(with_held_out(target, held))
     return out if _each_class_on_both_sides(out, n_classes) else targets
 
 

@@ -19,6 +19,7 @@ from napari_unet.core.device import (
     pick_device,
 )
 from napari_unet.core.events import Notice
+from napari_unet.core.guide import FilterBlocks, Guide
 from napari_unet.core.image import grey_range, planes_for, rescale
 from napari_unet.core.model import Model
 from napari_unet.core.tiling import Tile, context, halves, plan
@@ -125,6 +126,7 @@ def predict_tiles(
     tile: int | None = None,
     region: Tile | None = None,
     fast: bool = False,
+    guide: Guide | None = None,
 ) -> Iterator[TileProbabilities | Notice]:
     """Predict a plane tile by tile; memory is bounded by the tile.
 
@@ -145,6 +147,8 @@ def predict_tiles(
     fast
         Whether to compute in the device's fastest precision instead of float32, in which tiles
         agree to 1e-5.
+    guide
+        Of a guided model, where the caller keeps it for later; else it is made anew.
 
     Yields
     ------
@@ -165,6 +169,9 @@ def predict_tiles(
     shape = (plane.shape[-2], plane.shape[-1])
     region = region or Tile((0, shape[0]), (0, shape[1]))
     ranges = grey_range(plane)
+    if guide is None and model.forest is not None:
+        guide = Guide(FilterBlocks(plane), model.forest)
+    share = model.header.network_share
     waiting = list(plan(config, region, tile or best_tile(device)))[::-1]
     dtype = fast_dtype(device) if fast else torch.float32
     ready = 0
@@ -173,10 +180,16 @@ def predict_tiles(
         rows, columns = context(config, current, shape)
         try:
             with computing(device, dtype), torch.inference_mode():
-                logits = _forward(
-                    network, rescale(plane[:, rows[:, None], columns], ranges), device
-                )
+                patch = rescale(plane[:, rows[:, None], columns], ranges)
+                if guide is not None:
+                    patch = np.concatenate([patch, guide.read(rows, columns)])
+                logits = _forward(network, patch, device)
                 probabilities = _probabilities(logits, current, config.stride)
+                if guide is not None and share < 1:
+                    by_forest = guide.probabilities(
+                        np.arange(*current.rows), np.arange(*current.columns)
+                    )
+                    probabilities = share * probabilities + (1 - share) * by_forest
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import platform
-import time
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 import numpy as np
 import torch
@@ -26,7 +23,7 @@ from napari_unet.core.device import (
     pick_device,
 )
 from napari_unet.core.events import Best, Done, Notice, Reason, Score, Started, Step, TrainEvent
-from napari_unet.core.header import ModelHeader, ScorePoint, TrainingRecord
+from napari_unet.core.header import ModelHeader, ScorePoint, TrainingRecord, installed_versions
 from napari_unet.core.model import Model
 from napari_unet.core.optimising import new_optimizer, rate_factor
 from napari_unet.core.patches import PatchSource
@@ -56,8 +53,8 @@ class Run:
         How to train.
     model
         Model to start from, or ``None``.
-    start
-        When the training began, by ``time.monotonic``.
+    start, clock
+        When the training began, by the clock that counts its seconds.
     pixel_size, pixel_unit
         Size of a pixel as (row, column), where known; kept in the model.
     """
@@ -69,11 +66,12 @@ class Run:
         model: Model | None,
         *,
         start: float,
+        clock: Callable[[], float],
         pixel_size: tuple[float, float] | None = None,
         pixel_unit: str | None = None,
     ) -> None:
         self.dataset = dataset
-        self.start = start
+        self.start, self._clock = start, clock
         self.preset_name = settings.preset if model is None else model.header.preset
         self.settings = settings.model_copy(update={"preset": self.preset_name})
         self.pixel_size, self.pixel_unit = pixel_size, pixel_unit
@@ -116,7 +114,7 @@ class Run:
     @property
     def elapsed(self) -> float:
         """Seconds since the start."""
-        return time.monotonic() - self.start
+        return self._clock() - self.start
 
     @property
     def progress(self) -> float:
@@ -275,7 +273,6 @@ class Run:
         return Model(header, self.average.state())
 
     def _record(self, score: float) -> TrainingRecord:
-        packages = ("napari-unet", "torch", "numpy")
         return TrainingRecord(
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             steps=self.steps,
@@ -283,8 +280,7 @@ class Run:
             score=score,
             labelled_pixels=self.dataset.labelled_pixels(),
             settings=self.settings.model_dump(mode="json"),
-            versions={"python": platform.python_version()}
-            | {package: version(package) for package in packages},
+            versions=installed_versions(),
             device=describe(self.device),
             curve=tuple(self.curve),
         )

@@ -29,6 +29,7 @@ def train_events(
     pixel_size: tuple[float, float] | None = None,
     pixel_unit: str | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = time.monotonic,
     **settings: Any,
 ) -> Iterator[TrainEvent]:
     """Train step by step.
@@ -51,6 +52,8 @@ def train_events(
         Size of a pixel as (row, column), where known; kept in the model.
     should_stop
         Asked after each step; true ends the training, which keeps its best weights.
+    clock
+        Gives the seconds that the budget counts.
     **settings
         Fields of :class:`napari_unet.core.config.TrainSettings`.
 
@@ -67,7 +70,7 @@ def train_events(
     DeviceUnavailable
         The device is not there, or its memory does not suffice for one patch.
     """
-    start = time.monotonic()
+    start = clock()
     image_list = [images] if isinstance(images, np.ndarray) else list(images)
     label_list = [labels] if isinstance(labels, np.ndarray) else list(labels)
     if settings.get("seconds") is None and settings.get("steps") is None:
@@ -76,7 +79,15 @@ def train_events(
     dataset = make_dataset(
         image_list, label_list, checked, newest=newest, known=classes, model=model
     )
-    run = Run(dataset, checked, model, start=start, pixel_size=pixel_size, pixel_unit=pixel_unit)
+    run = Run(
+        dataset,
+        checked,
+        model,
+        start=start,
+        clock=clock,
+        pixel_size=pixel_size,
+        pixel_unit=pixel_unit,
+    )
     return run.events(should_stop)
 
 

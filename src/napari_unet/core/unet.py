@@ -60,7 +60,7 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         channels = [config.base_channels * 2**level for level in range(config.depth + 1)]
-        inputs = [config.in_channels, *channels[:-1]]
+        inputs = [config.in_channels + (1 if config.guided else 0), *channels[:-1]]
         self.contracting = nn.ModuleList(
             DoubleConvolution(i, o, batch_norm=config.batch_norm)
             for i, o in zip(inputs, channels, strict=True)
@@ -71,7 +71,8 @@ class UNet(nn.Module):
         self.expanding = nn.ModuleList(
             DoubleConvolution(2 * c, c, batch_norm=config.batch_norm) for c in channels[:-1]
         )
-        self.head = nn.Conv2d(channels[0], config.n_classes, kernel_size=1)
+        outputs = 2 if config.guided else config.n_classes
+        self.head = nn.Conv2d(channels[0], outputs, kernel_size=1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 # Strides that equal the kernel leave one tap of an up-convolution to each output.
@@ -88,8 +89,9 @@ class UNet(nn.Module):
         Parameters
         ----------
         x
-            (B, C, Y, X). Padded: sides are multiples of ``stride``; unpadded: sides for which
-            each pooled map is even, see :func:`napari_unet.core.tiling.input_side`.
+            (B, C, Y, X), of a guided network with its ``guides`` after the image's channels.
+            Padded: sides are multiples of ``stride``; unpadded: sides for which each pooled map
+            is even, see :func:`napari_unet.core.tiling.input_side`.
         padded
             Whether 3x3 convolutions are zero-padded, which keeps the size; else ``margin`` pixels
             are lost at each border.
@@ -102,6 +104,16 @@ class UNet(nn.Module):
         Tensor
             (B, n_classes, Y', X').
         """
+        if self.config.guides < 2:
+            return self._pass(x, padded=padded, generator=generator)
+        image, guides = x.split([self.config.in_channels, self.config.guides], dim=1)
+        of_classes = [
+            self._pass(torch.cat([image, guide], dim=1), padded=padded, generator=generator)
+            for guide in guides.split(1, dim=1)
+        ]
+        return torch.cat([this - other for other, this in map(_two, of_classes)], dim=1)
+
+    def _pass(self, x: Tensor, *, padded: bool, generator: torch.Generator | None) -> Tensor:
         padding = 1 if padded else 0
         depth = self.config.depth
         skips: list[Tensor] = []
@@ -117,6 +129,12 @@ class UNet(nn.Module):
             x = torch.cat([crop(skips.pop(), x.shape[-2], x.shape[-1]), x], dim=1)
             x = self.expanding[level](x, padding)
         return self.head(x)
+
+
+def _two(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Split (B, 2, Y, X) into its channels, other classes and this one."""
+    other, this = logits.split(1, dim=1)
+    return other, this
 
 
 def drop_out(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:

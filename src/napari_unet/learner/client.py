@@ -7,42 +7,28 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-from napari_unet.errors import UserError
 from napari_unet.learner import pipe
+from napari_unet.learner.jobs import Addition, Job, Prepare, PrepareMessages, last_replies, sentence
 from napari_unet.learner.messages import (
     Failed,
     Improved,
+    LiveMessage,
     Notice,
     Predicted,
-    PredictRequest,
     Ready,
     Reply,
     Request,
     StopRequest,
     Trained,
-    TrainRequest,
 )
 from napari_unet.learner.spawn import close_streams, replies_of, requests_of, spawn
 
 COMMAND = (sys.executable, "-m", "napari_unet.learner")
 STOP_SECONDS = 0.4
 _STARTS_WITHOUT_SUCCESS = 2
-
-Prepare = Callable[[], TrainRequest | PredictRequest]
-
-
-@dataclass
-class _Job:
-    """A job whose last reply has not come; ``best`` is the last model a training sent."""
-
-    training: bool
-    prepare: Prepare
-    stopping: bool = False
-    sent: bool = False
-    best: Improved | None = None
+_NO_MEMORY = "memory does not suffice to copy the image; use fewer planes."
 
 
 class Learner:
@@ -61,10 +47,10 @@ class Learner:
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
         self._command = tuple(command)
-        self._outbox: queue.SimpleQueue[int | StopRequest | None] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[int | Addition | StopRequest | None] = queue.SimpleQueue()
         self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
         self._lock = threading.RLock()
-        self._jobs: dict[int, _Job] = {}
+        self._jobs: dict[int, Job] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._failed_starts = 0
         self._closed = False
@@ -98,8 +84,21 @@ class Learner:
             raises becomes the job's :class:`Failed` reply.
         """
         with self._lock:
-            self._jobs[job] = _Job(training, prepare)
+            self._jobs[job] = Job(training, prepare)
         self._outbox.put(job)
+
+    def add(self, job: int, prepare: PrepareMessages) -> None:
+        """Queue messages for a live job, in order; none are sent once it has ended.
+
+        Parameters
+        ----------
+        job
+            Its number.
+        prepare
+            Makes the messages; called in the sending thread, so it may read large layers. What it
+            raises becomes a :class:`Notice`; the job goes on.
+        """
+        self._outbox.put(Addition(job, prepare))
 
     def stop(self, job: int) -> None:
         """End a job within half a second: politely first, then by replacing the process.
@@ -160,6 +159,8 @@ class Learner:
         while (item := self._outbox.get()) is not None:
             if isinstance(item, int):
                 self._prepare_and_send(item)
+            elif isinstance(item, Addition):
+                self._add(item)
             elif item.job in self._jobs:
                 self._send(item)
 
@@ -170,11 +171,8 @@ class Learner:
             prepare = self._jobs[job].prepare
         try:
             request = prepare()
-        except UserError as error:
-            self._fail(job, str(error))
-            return
         except Exception as error:  # a layer's reader may raise anything
-            self._fail(job, f"the layer could not be read ({type(error).__name__}: {error}).")
+            self._fail(job, sentence(error))
             return
         with self._lock:
             if self._closed or job not in self._jobs:
@@ -184,6 +182,18 @@ class Learner:
                 return
             self._jobs[job].sent = True
         self._send(request)
+
+    def _add(self, addition: Addition) -> None:
+        with self._lock:
+            if addition.job not in self._jobs or not self._jobs[addition.job].sent:
+                return
+        try:
+            messages = addition.prepare()
+        except Exception as error:  # a layer's reader may raise anything
+            self._replies.put(Reply(addition.job, Notice(sentence(error))))
+            return
+        for message in messages:
+            self._send(message)
 
     def _fail(self, job: int, text: str) -> None:
         with self._lock:
@@ -199,7 +209,10 @@ class Learner:
         except (OSError, ValueError):
             return  # the process is gone: the receiving thread tells the jobs
         except MemoryError:  # before anything was written
-            self._fail(request.job, "memory does not suffice to copy the image; use fewer planes.")
+            if isinstance(request, LiveMessage):
+                self._replies.put(Reply(request.job, Notice(_NO_MEMORY)))
+            else:
+                self._fail(request.job, _NO_MEMORY)
 
     def _receive_all(self, process: subprocess.Popen[bytes]) -> None:
         stream = replies_of(process)
@@ -252,7 +265,7 @@ class Learner:
 
     def _end(self, number: int, reason: str) -> None:
         """Give a job the last replies that its process cannot give."""
-        for content in _last_replies(self._jobs.pop(number), reason):
+        for content in last_replies(self._jobs.pop(number), reason):
             self._replies.put(Reply(number, content))
 
     def _last_words(self, code: int) -> str:
@@ -275,17 +288,3 @@ class Learner:
                 self._process.kill()
             else:  # its layer is still being read, or a training goes on beside it
                 self._end(number, "")
-
-
-def _last_replies(job: _Job, reason: str) -> list[Notice | Trained | Predicted | Failed]:
-    lost = f"the training process ended unexpectedly: {reason}"
-    if not job.training:
-        return [Predicted(stopped=True)] if job.stopping else [Failed(lost)]
-    if job.best is None:
-        text = "stopped before there was a first model; nothing was changed."
-        return [Failed(text if job.stopping else lost)]
-    best = job.best
-    trained = Trained(
-        best.step, float("nan"), "stopped" if job.stopping else "lost", best.score, best.model
-    )
-    return [trained] if job.stopping else [Notice(lost), trained]

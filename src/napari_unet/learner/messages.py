@@ -8,7 +8,20 @@ import numpy as np
 
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.config import DeviceName, TrainSettings
-from napari_unet.core.events import Notice, Progress, Reason, Score, Started, Step
+from napari_unet.core.events import (
+    Corrective,
+    LiveScore,
+    Notice,
+    Progress,
+    Reason,
+    Score,
+    Settled,
+    Shown,
+    Started,
+    Step,
+)
+
+Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -67,8 +80,90 @@ class PredictRequest:
     images: tuple[np.ndarray, ...]
     model: bytes
     device: DeviceName = "auto"
-    region: tuple[int, int, int, int] | None = None
+    region: Box | None = None
     probabilities: bool = False
+
+
+@dataclass(frozen=True)
+class LiveRequest:
+    """Learn from strokes as they come, and predict what is looked at, until it is stopped.
+
+    Planes, strokes, classes and views of the job follow in messages of their own; each plane has
+    a key that the window chose.
+
+    Attributes
+    ----------
+    classes
+        Names and colours of the classes so far.
+    """
+
+    job: int
+    classes: tuple[ClassInfo, ...]
+    device: DeviceName = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class LivePlane:
+    """A plane that strokes will follow for.
+
+    Attributes
+    ----------
+    image
+        (C, Y, X), any dtype.
+    """
+
+    job: int
+    key: str
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class LiveStrokes:
+    """What the strokes on a plane are now, inside a box that holds all that changed.
+
+    Attributes
+    ----------
+    box
+        (row start, row stop, column start, column stop).
+    labels
+        (Y, X) of the box, class ids as painted, 0 unlabelled.
+    """
+
+    job: int
+    key: str
+    box: Box
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class LiveClasses:
+    """The classes have other names or colours, or there are more of them."""
+
+    job: int
+    classes: tuple[ClassInfo, ...]
+
+
+@dataclass(frozen=True)
+class LiveView:
+    """What is looked at now, to be predicted before anything else.
+
+    Attributes
+    ----------
+    generation
+        Grows when all that was predicted of the plane before is forgotten, as when another plane
+        is looked at; every tile carries it.
+    region
+        Rows and columns in view as a box; ``None`` for the whole plane.
+    image
+        (C, Y, X), where the learner has not been sent the plane yet.
+    """
+
+    job: int
+    generation: int
+    key: str
+    region: Box | None
+    image: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -125,6 +220,36 @@ class PlanePredicted:
 
 
 @dataclass(frozen=True)
+class LiveTile:
+    """A part of the plane that is looked at is predicted.
+
+    Attributes
+    ----------
+    generation, key
+        Of the view.
+    version
+        Of what predicted it; grows.
+    box
+        (row start, row stop, column start, column stop).
+    classes
+        (Y, X) of the box, class ids as painted.
+    """
+
+    generation: int
+    version: int
+    key: str
+    box: Box
+    classes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A live job cannot learn for now; ``text`` says why and what to do, or is empty again."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Predicted:
     """All planes of a prediction are ready, or it was stopped."""
 
@@ -138,7 +263,8 @@ class Failed:
     text: str
 
 
-Request = TrainRequest | PredictRequest | StopRequest
+LiveMessage = LivePlane | LiveStrokes | LiveClasses | LiveView
+Request = TrainRequest | PredictRequest | LiveRequest | LiveMessage | StopRequest
 Content = (
     Ready
     | Started
@@ -150,6 +276,12 @@ Content = (
     | Trained
     | PlanePredicted
     | Predicted
+    | Corrective
+    | LiveScore
+    | Shown
+    | Settled
+    | Waiting
+    | LiveTile
     | Failed
 )
 

@@ -24,10 +24,16 @@ from napari_unet.core.tiling import Tile
 from napari_unet.core.training import train_events
 from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner import pipe
+from napari_unet.learner.live import LiveJob
 from napari_unet.learner.messages import (
     Content,
     Failed,
     Improved,
+    LiveClasses,
+    LivePlane,
+    LiveRequest,
+    LiveStrokes,
+    LiveView,
     PlanePredicted,
     Predicted,
     PredictRequest,
@@ -45,19 +51,24 @@ _SECONDS_BETWEEN_STEP_REPLIES = 0.1
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """A job under way."""
+    """A job under way; ``live`` is what messages of a live one go to."""
 
     job: int
     training: bool
     contents: Iterator[Content | None]
     stopping: threading.Event
+    live: LiveJob | None = None
+
+    @property
+    def idle(self) -> bool:
+        return self.live is not None and self.live.idle
 
 
 @dataclass
 class Loop:
     """Does one tile or one step at a time and listens in between.
 
-    What shall stop comes first, then predictions, then trainings.
+    What shall stop comes first, then what is looked at live, then predictions, then trainings.
 
     Attributes
     ----------
@@ -75,8 +86,9 @@ class Loop:
     def run(self) -> None:
         """Work for ever; the reading thread ends the process."""
         while True:
-            self._take_requests(wait=not self._works)
-            self._advance(min(self._works, key=_turn))
+            self._take_requests(wait=all(work.idle for work in self._works))
+            if self._works:
+                self._advance(min(self._works, key=_turn))
 
     def _take_requests(self, *, wait: bool) -> None:
         with suppress(queue.Empty):
@@ -93,22 +105,30 @@ class Loop:
             case PredictRequest():
                 planes = self._predict(request, stopping)
                 self._works.append(_Work(request.job, False, planes, stopping))
+            case LiveRequest():
+                self._start_live(request, stopping)
+            case LivePlane() | LiveStrokes() | LiveClasses() | LiveView():
+                for work in self._works:
+                    if work.live is not None and work.job == request.job:
+                        work.live.take(request)
             case StopRequest():
                 for work in self._works:
                     if work.job == request.job:
                         work.stopping.set()
 
+    def _start_live(self, request: LiveRequest, stopping: threading.Event) -> None:
+        try:
+            live = LiveJob(request, stopping)
+        except Exception as error:
+            pipe.send(self.stream, Reply(request.job, _failure(error)))
+            return
+        self._works.append(_Work(request.job, True, live.contents(), stopping, live))
+
     def _advance(self, work: _Work) -> None:
         try:
             content = next(work.contents)
-        except UserError as error:
-            content = Failed(str(error))
         except Exception as error:
-            traceback.print_exc()
-            content = Failed(
-                f"something went wrong inside napari-unet ({type(error).__name__}: {error}); "
-                "please report it."
-            )
+            content = _failure(error)
         if content is not None:
             pipe.send(self.stream, Reply(work.job, content))
         if isinstance(content, Failed | Trained | Predicted):
@@ -194,9 +214,21 @@ class Loop:
         return self._models[data]
 
 
-def _turn(work: _Work) -> tuple[bool, bool]:
+def _turn(work: _Work) -> tuple[bool, bool, bool, bool]:
     """Sort key of what comes first; equal ones come in the order of their requests."""
-    return not work.stopping.is_set(), work.training
+    urgent = work.live is not None and work.live.urgent
+    return work.idle, not work.stopping.is_set(), not urgent, work.training
+
+
+def _failure(error: Exception) -> Failed:
+    """Return what ends the job that an error came from."""
+    if isinstance(error, UserError):
+        return Failed(str(error))
+    traceback.print_exception(error)
+    return Failed(
+        f"something went wrong inside napari-unet ({type(error).__name__}: {error}); "
+        "please report it."
+    )
 
 
 def main() -> None:

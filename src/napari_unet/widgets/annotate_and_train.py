@@ -11,6 +11,7 @@ from napari_unet.widgets.class_sync import ClassSync
 from napari_unet.widgets.docked import Docked
 from napari_unet.widgets.layer_panel import LayerPanel
 from napari_unet.widgets.live import LivePrediction
+from napari_unet.widgets.live_loop import LiveLoop
 from napari_unet.widgets.model_row import ModelRow
 from napari_unet.widgets.paint_watch import PaintWatch
 from napari_unet.widgets.plot_panel import PlotPanel
@@ -46,6 +47,7 @@ class AnnotateAndTrain(Docked):
         training = Training(viewer, session, choice, watch, self)
         advanced = AdvancedPanel()
         ClassSync(viewer, session, choice, watch, self)
+        live = LiveLoop(viewer, session, choice, watch, advanced.settings, self)
         LivePrediction(viewer, session, predictions, choice, advanced.device, self)
         stack(
             self,
@@ -56,7 +58,7 @@ class AnnotateAndTrain(Docked):
             ),
             section(
                 "Train",
-                TrainPanel(session, choice, watch, training, advanced.settings),
+                TrainPanel(session, choice, watch, training, live, advanced.settings),
                 PlotPanel(viewer, session),
             ),
             section(

@@ -40,6 +40,12 @@ def plane_indices(shape: Sequence[int]) -> list[Index]:
     return list(np.ndindex(*shape[:-2]))
 
 
+def has_plane(shape: Sequence[int], index: Index) -> bool:
+    """Return whether an array of shape (..., Y, X) has a plane."""
+    planes = shape[:-2]
+    return len(index) == len(planes) and all(i < n for i, n in zip(index, planes, strict=True))
+
+
 def read_plane(data: Any, index: Index, *, rgb: bool) -> np.ndarray:
     """Read one plane of an image.
 
@@ -66,6 +72,18 @@ def reader(image: Image, indices: Iterable[Index]) -> Callable[[], tuple[np.ndar
     """Return what reads these planes of an image later, in any thread, layer removed or not."""
     data, rgb, wanted = full_data(image), bool(image.rgb), tuple(indices)
     return lambda: tuple(read_plane(data, index, rgb=rgb) for index in wanted)
+
+
+def plane_reader(image: Image, index: Index) -> Callable[[], np.ndarray]:
+    """Return what reads one plane of an image, (C, Y, X), later, in any thread."""
+    read = reader(image, [index])
+    return lambda: read()[0]
+
+
+def strokes_reader(annotation: Labels, index: Index) -> Callable[[], np.ndarray]:
+    """Return what reads the strokes on a plane, (Y, X), as they are then, in any thread."""
+    data = annotation.data
+    return lambda: np.asarray(data[index])
 
 
 def painted_reader(

@@ -59,12 +59,12 @@ class LivePrediction(QObject):
         predictions.ended.connect(self._on_ended)
 
     def _on_state_changed(self, state: State) -> None:
-        """Add the segmentation's layer at the press of Train, as that stalls a painted window.
+        """Add the segmentation's layer at the press of Train or Live, as that stalls the window.
 
         Should the training end without anything to show, it goes again.
         """
         image = self._choice.image
-        if state is State.TRAINING and image is not None:
+        if state in (State.TRAINING, State.LIVE) and image is not None:
             if segmentation_of(self._viewer, image) is None:
                 legend = Legend(self._session.classes, background_id("scribbles"), strokes=True)
                 self._empty = add_segmentation(self._viewer, image, legend)

@@ -36,10 +36,12 @@ class PaintWatch(QObject):
 
     Notes
     -----
-    Signal: ``changed()``, when ``counts`` has been brought up to date.
+    Signals: ``changed()``, when ``counts`` has been brought up to date, and ``stroked(indices)``
+    at once when strokes of these planes may have changed, but not in the middle of one.
     """
 
     changed = Signal()
+    stroked = Signal(object)
 
     def __init__(self, viewer: ViewerModel, choice: Choice, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -62,6 +64,11 @@ class PaintWatch(QObject):
             total.update(counts)
         return dict(sorted(total.items()))
 
+    @property
+    def counts_by_plane(self) -> dict[Index, dict[int, int]]:
+        """What ``counts`` is the sum of: of each plane that was ever painted on."""
+        return dict(self._planes)
+
     def painted_planes(self) -> list[Index]:
         """Return the planes with strokes, as they are now."""
         while self._dirty:
@@ -83,7 +90,7 @@ class PaintWatch(QObject):
     def _events(self, layer: Labels) -> list[tuple[Any, Callable[[], None]]]:
         events = layer.events
         return [
-            (events.paint, self._on_painted),
+            (events.paint, self._on_stroke_ended),
             (events.labels_update, self._on_painted),
             (events.set_data, self._on_refreshed),  # undo and redo say no more than this
             (events.data, self._start_over),
@@ -97,17 +104,25 @@ class PaintWatch(QObject):
         self._timer.start(0)
 
     def _on_painted(self) -> None:
-        layer = self._layer
-        if layer is None:
-            return
-        if self._viewer.dims.ndisplay == 3 or layer.n_edit_dimensions > 2:
-            self._mark(plane_indices(layer.data.shape))
-        else:
-            self._mark([current_index(layer, self._viewer.dims.point)])
+        if self._layer is not None:
+            self._mark(self._painted_on(self._layer))
+
+    def _on_stroke_ended(self) -> None:
+        if self._layer is not None:
+            indices = self._painted_on(self._layer)
+            self._mark(indices)
+            self.stroked.emit(indices)
 
     def _on_refreshed(self) -> None:
         if self._layer is not None:
-            self._mark([*self._planes, current_index(self._layer, self._viewer.dims.point)])
+            current = current_index(self._layer, self._viewer.dims.point)
+            self._mark([*self._planes, current])
+            self.stroked.emit([current])
+
+    def _painted_on(self, layer: Labels) -> list[Index]:
+        if self._viewer.dims.ndisplay == 3 or layer.n_edit_dimensions > 2:
+            return plane_indices(layer.data.shape)
+        return [current_index(layer, self._viewer.dims.point)]
 
     def _mark(self, indices: list[Index]) -> None:
         self._dirty.update(dict.fromkeys(indices))

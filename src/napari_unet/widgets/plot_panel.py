@@ -1,6 +1,8 @@
-"""Loss and score of the training, drawn while it runs."""
+"""Loss and score of the training, or both scores of the live loop, drawn while it runs."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,18 +13,24 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_unet.session import Session
+from napari_unet.session_data import Curve
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.sections import wrapped_label
 
 REPAINT_MS = 1000
+LATEST = 5  # strokes that the share below the plot is the mean of
 _HEIGHT = 150
 _ON_DARK, _ON_LIGHT = ("#E69F00", "#56B4E9"), ("#B8570A", "#0072B2")  # of loss and score
 HELD_OUT = "IoU on held-out strokes"
+CORRECTIVE = "new strokes that were right already"
 NOT_HELD_OUT = "IoU on training strokes (paint more strokes of each class to hold some out)"
 
 
 class PlotPanel(QWidget):
     """A plot with the loss on the left axis and the score, 0 to 1, on the right.
+
+    Of the live loop it shows, instead of a loss, the share of each new stroke that had been
+    predicted right before it was learnt, on the right axis too, against seconds.
 
     It is drawn again at most once a second, however fast the training goes: each drawing costs
     the window some milliseconds in which nobody can paint.
@@ -71,6 +79,8 @@ class PlotPanel(QWidget):
         self._score_view.setYRange(0, 1, padding=0.02)
         self._score_view.setXLink(item)
         self._score_view.addItem(self._scores)
+        self._corrective = pg.PlotDataItem(symbol="d", symbolSize=7)
+        self._score_view.addItem(self._corrective)
         item.scene().addItem(self._score_view)
         item.getAxis("right").linkToView(self._score_view)
         item.vb.sigResized.connect(self._on_resized)
@@ -92,12 +102,15 @@ class PlotPanel(QWidget):
         for name, color in (("left", loss), ("right", score), ("bottom", theme.text.as_hex())):
             item.getAxis(name).setPen(color)
             item.getAxis(name).setTextPen(color)
-        item.setLabel("left", "loss", color=loss)
         item.setLabel("right", "IoU", color=score)
+        self._loss_color = loss
         self._losses.setPen(loss)
         self._scores.setPen(score, width=2)
         self._scores.setSymbolBrush(score)
         self._scores.setSymbolPen(None)
+        self._corrective.setPen(None)
+        self._corrective.setSymbolBrush(loss)
+        self._corrective.setSymbolPen(None)
         self.loss_label.setStyleSheet(f"color: {loss}")
         self.score_label.setStyleSheet(f"color: {score}")
         self._draw()
@@ -106,19 +119,34 @@ class PlotPanel(QWidget):
         curve = self._session.curve
         self._losses.setData(*_columns(curve.losses))
         self._scores.setData(*_columns(curve.scores))
-        if curve.losses:
-            step, loss = curve.losses[-1]
-            self.loss_label.setText(f"step {step}, loss {loss:.3f}")
-        else:
-            self.loss_label.clear()
-        if curve.scores:
-            name = HELD_OUT if curve.held_out else NOT_HELD_OUT
-            self.score_label.setText(f"{name}: {curve.scores[-1][1]:.2f}")
-        else:
-            self.score_label.clear()
+        self._corrective.setData(*_columns(curve.corrective))
+        self.plot.getPlotItem().setLabel(
+            "left", "" if curve.live else "loss", color=self._loss_color
+        )
+        self.loss_label.setText(_left_text(curve))
+        self.score_label.setText(_score_text(curve))
 
 
-def _columns(points: tuple[tuple[int, float], ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return (step, value) pairs as two columns."""
+def _left_text(curve: Curve) -> str:
+    """Return what stands below the plot in the colour of its left curve."""
+    if curve.losses:
+        step, loss = curve.losses[-1]
+        return f"step {step}, loss {loss:.3f}"
+    if curve.corrective:
+        latest = [share for _, share in curve.corrective[-LATEST:]]
+        return f"{CORRECTIVE}: {np.mean(latest):.0%} (last {len(latest)})"
+    return ""
+
+
+def _score_text(curve: Curve) -> str:
+    """Return what stands below the plot in the colour of the score."""
+    if not curve.scores:
+        return ""
+    name = HELD_OUT if curve.held_out else NOT_HELD_OUT
+    return f"{name}: {curve.scores[-1][1]:.2f}"
+
+
+def _columns(points: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return (step or second, value) pairs as two columns."""
     table = np.array(points, dtype=float).reshape(-1, 2)
     return table[:, 0], table[:, 1]

@@ -15,13 +15,10 @@ NO_IMAGE = "Open an image and choose it above."
 NO_MODEL = "Train a model first, or open a saved one."
 
 
-def why_not_train(
-    image: Image | None,
-    annotation: Labels | None,
-    painted: Mapping[int, int],
-    classes: tuple[ClassInfo, ...],
+def why_not_paint(
+    image: Image | None, annotation: Labels | None, painted: Mapping[int, int]
 ) -> str | None:
-    """Say why a training cannot start; ``None`` if it can.
+    """Say why strokes on a layer cannot teach anything about an image; ``None`` if they can.
 
     Parameters
     ----------
@@ -29,8 +26,6 @@ def why_not_train(
         The chosen layers.
     painted
         Number of painted pixels by id.
-    classes
-        Classes with their names.
     """
     if image is None:
         return NO_IMAGE
@@ -47,6 +42,27 @@ def why_not_train(
             f"{annotation.name} has {len(painted)} different ids, which look like single objects; "
             "press New to make a layer for strokes."
         )
+    return None
+
+
+def why_not_train(
+    image: Image | None,
+    annotation: Labels | None,
+    painted: Mapping[int, int],
+    classes: tuple[ClassInfo, ...],
+) -> str | None:
+    """Say why a training cannot start; ``None`` if it can.
+
+    Parameters
+    ----------
+    image, annotation, painted
+        As for :func:`why_not_paint`.
+    classes
+        Classes with their names.
+    """
+    reason = why_not_paint(image, annotation, painted)
+    if reason is not None:
+        return reason
     if not painted:
         return "Paint at least one stroke of background and one of another class."
     if len(painted) == 1:
@@ -64,7 +80,7 @@ def why_not_segment(image: Image | None, model: ModelHeader | None) -> str | Non
         return NO_IMAGE
     needed, has = model.network.in_channels, channel_count(image)
     if needed != has:
-        return f"The model needs {_channels(needed)}, the image has {has}; train one for it."
+        return f"The model needs {channels_text(needed)}, the image has {has}; train one for it."
     return None
 
 
@@ -73,5 +89,6 @@ def size_text(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _channels(count: int) -> str:
+def channels_text(count: int) -> str:
+    """Return a number of channels as people write it."""
     return "1 channel" if count == 1 else f"{count} channels"

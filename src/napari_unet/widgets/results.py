@@ -67,15 +67,52 @@ def write_classes(
     The layer is made the first time and keeps what the user set later, the region's surroundings,
     and the choice of the active layer.
     """
+    layer = put_classes(viewer, image, index, region, ids, legend)
+    _show(viewer, layer, image, index)
+
+
+def put_classes(
+    viewer: ViewerModel,
+    image: Image,
+    index: Index,
+    region: Region | None,
+    ids: np.ndarray,
+    legend: Legend,
+) -> Labels:
+    """Do what :func:`write_classes` does, except for showing it, which ``show_part`` may do."""
     shape = spatial_shape(image)
-    dtype = _dtype_for(legend)
+    dtype = max(_dtype_for(legend), ids.dtype, key=lambda kind: kind.itemsize)
     layer = segmentation_of(viewer, image) or add_segmentation(viewer, image, legend)
     if layer.data.shape != shape:
         layer.data = np.zeros(shape, dtype=dtype)
     elif layer.data.dtype.itemsize < dtype.itemsize:
         layer.data = layer.data.astype(dtype)
     _write(layer.data, index, region, ids)
-    _show(viewer, layer, image, index)
+    return layer
+
+
+def show_part(
+    viewer: ViewerModel, layer: Labels, image: Image, index: Index, region: Region
+) -> None:
+    """Show what was put into a part of a plane, without a look at the rest of the layer.
+
+    A refresh of the whole layer slices it again, makes its thumbnail, and sends all of it to the
+    graphics memory.
+    """
+    if _is_plain(viewer, layer) and same_place(layer, image):
+        if layer.visible and current_index(image, viewer.dims.point) == index:
+            top, bottom, left, right = region
+            part = layer.data[index][top:bottom, left:right]
+            layer.events.labels_update(data=part, offset=[top, left])
+    else:
+        _show(viewer, layer, image, index)
+
+
+def _is_plain(viewer: ViewerModel, layer: Labels) -> bool:
+    """Return whether what is drawn of a layer is its data: as they are, rows down, no outlines."""
+    small = isinstance(layer.data, np.ndarray) and layer.data.dtype in (np.uint8, np.uint16)
+    shown = tuple(viewer.dims.displayed)
+    return small and layer.contour == 0 and shown == (viewer.dims.ndim - 2, viewer.dims.ndim - 1)
 
 
 def add_segmentation(viewer: ViewerModel, image: Image, legend: Legend) -> Labels:

@@ -1,10 +1,12 @@
-"""One button that trains, with the time it may take, how far it is, and where it computes."""
+"""One button that trains, and one switch that trains all the time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
+    QCheckBox,
     QGridLayout,
     QLabel,
     QProgressBar,
@@ -20,6 +22,7 @@ from napari_unet.session import Session
 from napari_unet.session_data import Level, State
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
+from napari_unet.widgets.live_loop import LiveLoop
 from napari_unet.widgets.notify import errors_shown
 from napari_unet.widgets.paint_watch import PaintWatch
 from napari_unet.widgets.sections import wrapped_label
@@ -34,8 +37,15 @@ _ENDINGS: dict[Reason, str] = {
 }
 
 
+_LIVE_ENDED = "Live is off; its model is kept."
+_LIVE_TIP = (
+    "Learn from each stroke as soon as it is painted, and show what comes of it, until it is "
+    "switched off"
+)
+
+
 class TrainPanel(QWidget):
-    """Train, Stop, Stopping….
+    """Train, Stop, Stopping…, and Live.
 
     Parameters
     ----------
@@ -43,6 +53,8 @@ class TrainPanel(QWidget):
         What decides whether a training can start.
     training
         Starts and stops it.
+    live
+        Is switched on and off.
     settings
         Gives the training settings for a budget in seconds.
     """
@@ -53,12 +65,14 @@ class TrainPanel(QWidget):
         choice: Choice,
         watch: PaintWatch,
         training: Training,
+        live: LiveLoop,
         settings: Callable[[float], TrainSettings],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._session = session
         self._training = training
+        self._live = live
         self._settings = settings
         self._hinting = True  # whether the status line is free for what to do next
         self._make_widgets()
@@ -72,6 +86,7 @@ class TrainPanel(QWidget):
         choice.image_changed.connect(self._update_readiness)
         choice.annotation_changed.connect(self._update_readiness)
         watch.changed.connect(self._update_readiness)
+        live.status_changed.connect(self._on_live_status_changed)
         self._on_device_changed(session.device)
         self._on_state_changed(session.state)
 
@@ -87,6 +102,9 @@ class TrainPanel(QWidget):
         self.seconds.setValue(DEFAULT_SECONDS)
         self.seconds.setSuffix(" s")
         self.seconds.setToolTip("How long a training may take; it ends earlier where it can")
+        self.live_switch = QCheckBox("&Live")
+        self.live_switch.setObjectName("live_switch")
+        self.live_switch.clicked.connect(self._on_live_clicked)
         self.progress = QProgressBar()
         self.progress.setObjectName("train_progress")
         self.progress.setRange(0, 100)
@@ -104,9 +122,10 @@ class TrainPanel(QWidget):
         layout.setColumnStretch(0, 1)
         layout.addWidget(self.button, 0, 0)
         layout.addWidget(self.seconds, 0, 1)
-        layout.addWidget(self.progress, 1, 0, 1, 2)
-        layout.addWidget(self.device, 2, 0, 1, 2)
-        layout.addWidget(self.status, 3, 0, 1, 2)
+        layout.addWidget(self.live_switch, 0, 2)
+        layout.addWidget(self.progress, 1, 0, 1, 3)
+        layout.addWidget(self.device, 2, 0, 1, 3)
+        layout.addWidget(self.status, 3, 0, 1, 3)
 
     def _on_clicked(self) -> None:
         if self._session.state is State.IDLE:
@@ -115,11 +134,33 @@ class TrainPanel(QWidget):
         else:
             self._training.stop()
 
+    def _on_live_clicked(self, on: bool) -> None:
+        with errors_shown():
+            self._live.switch(on)
+        self._update_switch()
+
+    def _on_live_status_changed(self) -> None:
+        if self._session.state is State.LIVE and self.status.text() != self._live.status():
+            self.status.setText(self._live.status())
+
+    def _update_switch(self) -> None:
+        state = self._session.state
+        with QSignalBlocker(self.live_switch):
+            self.live_switch.setChecked(state is State.LIVE)
+        self.live_switch.setEnabled(state in (State.IDLE, State.LIVE))
+        busy = state is State.TRAINING
+        self.live_switch.setToolTip(
+            "Wait for the training to end, or stop it." if busy else _LIVE_TIP
+        )
+
     def _on_state_changed(self, state: State) -> None:
         self.seconds.setEnabled(state is State.IDLE)
+        self._update_switch()
         if state is State.TRAINING:
             self.button.setText("&Stop")
             self.status.setText("Training; you can go on working.")
+        elif state is State.LIVE:
+            self._on_live_status_changed()
         elif state is State.STOPPING:
             self.button.setText("Stopping…")
             self.status.setText("Stopping; the best model so far is kept.")
@@ -132,6 +173,12 @@ class TrainPanel(QWidget):
 
     def _update_readiness(self) -> None:
         state = self._session.state
+        if state is State.LIVE:
+            self.button.setEnabled(False)
+            self.button.setToolTip(
+                "Live trains all the time; switch it off to train for a set time."
+            )
+            return
         if state is not State.IDLE:
             self.button.setEnabled(state is State.TRAINING)
             self.button.setToolTip("End the training and keep the best model so far")
@@ -164,10 +211,12 @@ class TrainPanel(QWidget):
         header = self._session.header
         score = header.history[-1].score if header is not None and header.history else None
         kept = f" It scores IoU {score:.2f}." if score is not None else ""
-        self._say(_ENDINGS[reason] + kept)
+        live = self._session.curve.live and reason == "stopped"
+        self._say((_LIVE_ENDED if live else _ENDINGS[reason]) + kept)
 
     def _on_said(self, level: Level, text: str) -> None:
-        if level is Level.ERROR or self._session.state is not State.TRAINING:
+        learning = self._session.state in (State.TRAINING, State.LIVE)
+        if level is Level.ERROR or not learning:
             self._say(text[:1].upper() + text[1:])
 
     def _say(self, text: str) -> None:

@@ -1,0 +1,1 @@
+"""A simulated annotator: methods, data, rounds and report of ``python -m benchmarks.annotator``."""

@@ -1,0 +1,188 @@
+"""The methods that are compared, each behind the same four calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+
+import napari_unet
+from napari_unet.core.events import Done
+from napari_unet.core.model import Model
+
+Clock = Callable[[], float]
+
+
+def cpu_clock() -> float:
+    """Return the seconds that two cores would have taken for this process's work.
+
+    Half of the processor time of all its threads, so that what else the machine does is not
+    counted: 8 s are 16 s of processor time.
+    """
+    return time.process_time() / 2
+
+
+CLOCKS: dict[str, Clock] = {"wall": time.monotonic, "cpu": cpu_clock}
+
+
+class Method(Protocol):
+    """Something that learns from strokes on a few images.
+
+    Attributes
+    ----------
+    answers_at_once
+        Whether it predicts after ``run(0)``, before any training.
+    """
+
+    answers_at_once: bool
+
+    def set_labels(self, index: int, labels: np.ndarray) -> None:
+        """Take the whole scribble array, (Y, X) uint8, of one of the images."""
+
+    def run(self, seconds: float) -> float:
+        """Learn for that long by the method's clock; return the score that it believes, or NaN."""
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        """Return (Y, X) class ids as painted."""
+
+
+def own(labels: np.ndarray) -> np.ndarray:
+    """Return a copy, as the annotator goes on painting in its array."""
+    return np.array(labels, np.uint8)
+
+
+class Forest:
+    """A random forest on filters of several scales, as in ilastik and Labkit.
+
+    Its training is as long as it is; ``run`` takes no heed of the seconds.
+    """
+
+    answers_at_once = True
+
+    def __init__(self, images: Sequence[np.ndarray], seed: int, clock: Clock) -> None:
+        from sklearn.ensemble import RandomForestClassifier
+
+        self._images = list(images)
+        self._labels: dict[int, np.ndarray] = {}
+        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._forest = RandomForestClassifier(
+            n_estimators=100, n_jobs=torch.get_num_threads(), random_state=seed
+        )
+
+    def set_labels(self, index: int, labels: np.ndarray) -> None:
+        """Take the scribbles of an image."""
+        self._labels[index] = own(labels)
+
+    def run(self, seconds: float) -> float:
+        """Fit the forest to the painted pixels."""
+        features, classes = [], []
+        for index, labels in self._labels.items():
+            painted = labels > 0
+            features.append(self._features(self._images[index])[painted])
+            classes.append(labels[painted])
+        self._forest.fit(np.concatenate(features), np.concatenate(classes))
+        return float("nan")
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        """Return class ids as painted."""
+        features = self._features(image)
+        return self._forest.predict(features.reshape(-1, features.shape[-1])).reshape(
+            features.shape[:-1]
+        )
+
+    def _features(self, image: np.ndarray) -> np.ndarray:
+        """Return (Y, X, F) float32; an image's features are computed once."""
+        from skimage.feature import multiscale_basic_features
+
+        if id(image) not in self._cache:
+            axis = None
+            if image.ndim == 3:
+                axis = -1 if image.shape[-1] == 3 else 0
+            found = multiscale_basic_features(
+                image.astype(np.float32), sigma_min=0.5, sigma_max=16, channel_axis=axis
+            )
+            self._cache[id(image)] = (image, found)
+        return self._cache[id(image)][1]
+
+
+class Scratch:
+    """Our U-Net from random weights, trained on round by round as the window's Train does."""
+
+    answers_at_once = False
+
+    def __init__(self, images: Sequence[np.ndarray], seed: int, clock: Clock) -> None:
+        self._images, self._seed, self._clock = list(images), seed, clock
+        self._labels: dict[int, np.ndarray] = {}
+        self._newest: dict[int, np.ndarray] = {}
+        self._model: Model | None = None
+
+    def set_labels(self, index: int, labels: np.ndarray) -> None:
+        """Take the scribbles of an image, and remember what is new in them."""
+        before = self._labels.get(index, np.zeros_like(labels))
+        fresh = (labels != before) & (labels > 0)
+        self._newest[index] = fresh | self._newest.get(index, np.zeros(labels.shape, bool))
+        self._labels[index] = own(labels)
+
+    def run(self, seconds: float) -> float:
+        """Train on from the model of the last round."""
+        painted = [index for index, labels in self._labels.items() if labels.any()]
+        events = napari_unet.train_events(
+            [self._images[index] for index in painted],
+            [self._labels[index] for index in painted],
+            model=self._model,
+            newest=[self._newest.pop(index, self._labels[index] < 0) for index in painted],
+            seconds=seconds,
+            seed=self._seed,
+            clock=self._clock,
+        )
+        score = float("nan")
+        for event in events:
+            if isinstance(event, Done):
+                self._model, score = event.model, event.score
+        return score
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        """Return class ids as painted."""
+        if self._model is None:
+            raise RuntimeError("train before predicting")
+        return napari_unet.predict(self._model, image)
+
+
+class Live:
+    """The live loop; without training, what its starter alone makes of the strokes."""
+
+    answers_at_once = True
+
+    def __init__(
+        self, images: Sequence[np.ndarray], seed: int, clock: Clock, *, trained: bool = True
+    ) -> None:
+        self._trained = trained
+        self._live = napari_unet.LiveTrainer(list(images), seed=seed, clock=clock)
+
+    def set_labels(self, index: int, labels: np.ndarray) -> None:
+        """Take the scribbles of an image."""
+        self._live.set_labels(index, own(labels))
+
+    def run(self, seconds: float) -> float:
+        """Fit, and train unless this is the starter."""
+        return float(self._live.run(seconds=seconds if self._trained else 0))
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        """Return class ids as painted."""
+        return self._live.predict(image)
+
+
+def build(name: str, images: Sequence[np.ndarray], seed: int, clock: Clock) -> Method:
+    """Return a new method of that name."""
+    if name == "forest":
+        return Forest(images, seed, clock)
+    if name == "rootpainter":
+        from benchmarks.strokes.rootpainter import RootPainter
+
+        return RootPainter(images, seed, clock)
+    if name == "scratch":
+        return Scratch(images, seed, clock)
+    return Live(images, seed, clock, trained=name != "starter")

@@ -1,0 +1,131 @@
+"""Training that goes on and on while strokes come and go."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from napari_unet.core.averaging import AveragedWeights
+from napari_unet.core.config import PRESETS
+from napari_unet.core.dataset import Dataset
+from napari_unet.core.device import fast_dtype, free_memory, is_out_of_memory, one_thread
+from napari_unet.core.optimising import new_optimizer
+from napari_unet.core.patches import PatchSource
+from napari_unet.core.replicas import Replicas
+from napari_unet.core.unet import UNet
+from napari_unet.errors import DeviceUnavailable
+
+_GRADIENT_NORM = 1.0
+_WARM_UP_STEPS = 20
+_ELASTIC = 10.0
+
+
+class FineTuning:
+    """A network that is trained step by step on strokes that may be exchanged in between.
+
+    Parameters
+    ----------
+    network
+        Where to start.
+    device
+        Where to compute.
+    seed
+        Seed of every draw.
+    learning_rate
+        After a short warm-up, for as long as the training goes on.
+    """
+
+    def __init__(
+        self, network: UNet, device: torch.device, *, seed: int, learning_rate: float
+    ) -> None:
+        self.device, self.dtype = device, fast_dtype(device)
+        self.steps = 0
+        self.learning_rate = learning_rate
+        self._seed = seed
+        self._preset = PRESETS["compact"]
+        self._batch = self._preset.batch
+        self._generator = torch.Generator().manual_seed(seed)
+        self._source: PatchSource | None = None
+        self._take(network)
+
+    def _take(self, network: UNet) -> None:
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = AveragedWeights(self.network)
+        self._optimizer = new_optimizer(self.network, self._preset)
+        self._since_start = 0
+        self._replicas = Replicas(
+            self.network,
+            batch=self._batch,
+            device=self.device,
+            dtype=self.dtype,
+            seed=self._seed,
+        )
+
+    def close(self) -> None:
+        """End the threads."""
+        self._replicas.close()
+
+    def restart(self, network: UNet) -> None:
+        """Go on from another network."""
+        self.close()
+        self._take(network)
+
+    def set_data(self, dataset: Dataset) -> None:
+        """Train on this from the next step on."""
+        self._source = PatchSource(
+            dataset,
+            self.network.config,
+            side=self._preset.patch,
+            elastic=_ELASTIC,
+            balance_exponent=1.0,
+            device=self.device,
+        )
+
+    def step(self) -> float:
+        """Make one step of the optimiser; return its loss, NaN if it was none.
+
+        Raises
+        ------
+        DeviceUnavailable
+            Memory does not suffice for the smallest patch.
+        """
+        assert self._source is not None  # set_data comes first
+        rate = self.learning_rate * min(1.0, (self._since_start + 1) / _WARM_UP_STEPS)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        try:
+            with one_thread():
+                loss = self._replicas.backward(self._source.draw(self._batch, self._generator))
+                norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), _GRADIENT_NORM)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._shrink()
+            return math.nan
+        value, length = torch.stack([loss, norm]).tolist()
+        if not (math.isfinite(value) and math.isfinite(length)):
+            self.average.copy_to(self.network)
+            self._optimizer = new_optimizer(self.network, self._preset)
+            return math.nan
+        self._optimizer.step()
+        self.average.update(self.network)
+        self._since_start += 1
+        self.steps += 1
+        return float(value)
+
+    def _shrink(self) -> None:
+        """Halve the batch, or else the patch, after memory ran out."""
+        assert self._source is not None
+        self._optimizer.zero_grad(set_to_none=True)
+        free_memory(self.device)
+        if self._batch > 1:
+            self._batch //= 2
+            return
+        before = self._source.side
+        self._source.resize(before // 2)
+        if self._source.side >= before:
+            raise DeviceUnavailable(
+                "memory does not suffice for the smallest patch; close other programs or use "
+                "another device."
+            )

@@ -1,0 +1,63 @@
+"""What a learner's client knows of its jobs, and the last words for those that were lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from napari_unet.errors import UserError
+from napari_unet.learner.messages import (
+    Failed,
+    Improved,
+    LiveMessage,
+    LiveRequest,
+    Notice,
+    Predicted,
+    PredictRequest,
+    Trained,
+    TrainRequest,
+)
+
+Prepare = Callable[[], TrainRequest | PredictRequest | LiveRequest]
+PrepareMessages = Callable[[], Sequence[LiveMessage]]
+
+
+@dataclass(frozen=True)
+class Addition:
+    """Messages that a live job shall get."""
+
+    job: int
+    prepare: PrepareMessages
+
+
+@dataclass
+class Job:
+    """A job whose last reply has not come; ``best`` is the last model a training sent."""
+
+    training: bool
+    prepare: Prepare
+    stopping: bool = False
+    sent: bool = False
+    best: Improved | None = None
+
+
+def sentence(error: Exception) -> str:
+    """Return what to say of an error while a layer is read."""
+    if isinstance(error, UserError):
+        return str(error)
+    return f"the layer could not be read ({type(error).__name__}: {error})."
+
+
+def last_replies(job: Job, reason: str) -> list[Notice | Trained | Predicted | Failed]:
+    """Return what a job is answered whose process is gone."""
+    lost = f"the training process ended unexpectedly: {reason}"
+    if not job.training:
+        return [Predicted(stopped=True)] if job.stopping else [Failed(lost)]
+    if job.best is None:
+        text = "stopped before there was a first model; nothing was changed."
+        return [Failed(text if job.stopping else lost)]
+    best = job.best
+    trained = Trained(
+        best.step, float("nan"), "stopped" if job.stopping else "lost", best.score, best.model
+    )
+    return [trained] if job.stopping else [Notice(lost), trained]

@@ -1,0 +1,67 @@
+"""What a live job is asked to look at, and how it is predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from napari_unet.core.events import Notice
+from napari_unet.core.forest import Forest
+from napari_unet.core.guide import FilterBlocks, Guide
+from napari_unet.core.live import LiveTrainer
+from napari_unet.core.prediction import TileProbabilities, predict_tiles
+from napari_unet.core.tiling import Tile
+from napari_unet.learner.cover import Cover
+
+
+@dataclass
+class View:
+    """A plane, what of it is in view, and how much of it is predicted.
+
+    Attributes
+    ----------
+    generation, key
+        As the window numbers and names them.
+    region
+        In view; ``None`` for the whole plane.
+    cover
+        What is predicted.
+    filters
+        Of the plane, where the trainer has none, because nothing is painted there; kept for as
+        long as it is looked at.
+    """
+
+    generation: int
+    key: str
+    region: Tile | None
+    cover: Cover
+    filters: FilterBlocks | None
+    _forest: Forest | None = None
+    _guide: Guide | None = None
+
+    def tiles(
+        self, trainer: LiveTrainer, index: int | None, block: Tile
+    ) -> Iterator[TileProbabilities | Notice]:
+        """Predict a block with what the trainer shows.
+
+        Parameters
+        ----------
+        trainer
+            Has something to show.
+        index
+            Of the plane, if the trainer has it.
+        block
+            What to predict.
+        """
+        if index is not None:
+            return trainer.predict_tiles(index, block)
+        if self.filters is None:
+            raise LookupError(f"the plane {self.key} was never sent")
+        model = trainer.model()
+        if model.forest is not self._forest:
+            self._forest = model.forest
+            self._guide = None if model.forest is None else Guide(self.filters, model.forest)
+        plane = self.filters.plane
+        return predict_tiles(
+            model, plane, device=trainer.device, region=block, fast=True, guide=self._guide
+        )

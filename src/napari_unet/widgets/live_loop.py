@@ -1,0 +1,306 @@
+"""The Live switch: strokes go to the learner as they are painted, predictions come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_unet.core.config import TrainSettings
+from napari_unet.learner.messages import LiveTile
+from napari_unet.session import Session
+from napari_unet.session_data import Level, State
+from napari_unet.widgets.choice import Choice
+from napari_unet.widgets.connections import Connections, when_destroyed
+from napari_unet.widgets.layers import (
+    Index,
+    Region,
+    channel_count,
+    current_index,
+    has_plane,
+    in_view,
+    is_empty,
+    plane_reader,
+    spatial_shape,
+    strokes_reader,
+)
+from napari_unet.widgets.metadata import Role, role_of
+from napari_unet.widgets.paint_watch import PaintWatch
+from napari_unet.widgets.readiness import (
+    NO_IMAGE,
+    channels_text,
+    why_not_paint,
+    why_not_train,
+)
+from napari_unet.widgets.tiles import TileWriter
+
+_WAIT_MS = 60
+_LOOK_MS = 100
+LEARNING = "Live: it learns as you paint. Paint where the result is wrong."
+
+
+@dataclass(frozen=True, eq=False)
+class _Plane:
+    """A plane that the learner knows, and the layer that its strokes are on, if any."""
+
+    image: Image
+    index: Index
+    strokes: Labels | None
+
+
+class LiveLoop(QObject):
+    """Tells the session's live job what is painted and looked at, and shows what it predicts.
+
+    The strokes of every image that was chosen since the switch was turned on are learnt from, for
+    as long as their layers are there. Everything that happens within 60 ms is told together.
+
+    Parameters
+    ----------
+    viewer, session, choice, watch
+        What is painted, where, and who learns from it.
+    settings
+        Gives the training settings for a budget in seconds; only device and seed count here.
+
+    Notes
+    -----
+    Signal: ``status_changed()``, when :meth:`status` may be another one.
+    """
+
+    status_changed = Signal()
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        choice: Choice,
+        watch: PaintWatch,
+        settings: Callable[[float], TrainSettings],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._session = session
+        self._choice = choice
+        self._watch = watch
+        self._settings = settings
+        self._writer = TileWriter(viewer, session, self)
+        self._planes: dict[str, _Plane] = {}
+        self._counted: dict[Index, dict[int, int]] = {}
+        self._dirty: set[Index] = set()
+        self._view: tuple[str, Region | None] | None = None
+        self._afresh = False  # whether what was predicted of the view is gone
+        self._image: Image | None = None
+        self._replaced: WeakKeyDictionary[Image, int] = (
+            WeakKeyDictionary()
+        )  # how often its data were
+        self._links = Connections(self)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_WAIT_MS)
+        self._timer.timeout.connect(self._tell)
+        self._lookout = QTimer(self)
+        self._lookout.setInterval(_LOOK_MS)
+        self._lookout.timeout.connect(self._on_lookout)
+        self._connect()
+        when_destroyed(self, session.stop_live)
+
+    def _connect(self) -> None:
+        links = self._links
+        links.add(self._session.state_changed, self._on_state_changed)
+        links.add(self._session.live.tile_predicted, self._on_tile_predicted)
+        links.add(self._session.live.status_changed, self._on_status_changed)
+        links.add(self._viewer.layers.events.removed, self._on_layer_removed)
+        self._choice.image_changed.connect(self._on_image_chosen)
+        self._choice.annotation_changed.connect(self._on_annotation_chosen)
+        self._watch.stroked.connect(self._on_stroked)
+        self._watch.changed.connect(self._on_counted)
+        self._on_image_chosen(self._choice.image)
+
+    @property
+    def _on(self) -> bool:
+        return self._session.state is State.LIVE
+
+    def switch(self, on: bool) -> None:
+        """Start or stop; what was learnt is kept as the model in use.
+
+        Raises
+        ------
+        InvalidInput
+            A training runs, or a setting is not allowed.
+        """
+        if on:
+            settings = self._settings(60.0)
+            self._session.start_live(settings.device, settings.seed)
+        else:
+            self._session.stop_live()
+
+    def status(self) -> str:
+        """Say in one sentence what the loop does, or what it needs."""
+        choice, counts = self._choice, self._watch.counts
+        reason = why_not_paint(choice.image, choice.annotation, counts) or self._why_not_look()
+        elsewhere = any(plane.image is not choice.image for plane in self._painted().values())
+        if reason is None and not elsewhere:
+            reason = why_not_train(choice.image, choice.annotation, counts, self._session.classes)
+        text = reason or self._session.live.status or LEARNING
+        return text[:1].upper() + text[1:]
+
+    def _why_not_look(self) -> str | None:
+        """Say why the chosen image cannot be predicted; ``None`` if it can."""
+        image = self._choice.image
+        if image is None:
+            return NO_IMAGE
+        others = {channel_count(plane.image) for plane in self._painted().values()}
+        has = channel_count(image)
+        if others and has not in others:
+            (needed,) = others
+            return (
+                f"Live learns from images with {channels_text(needed)}, and {image.name} has "
+                f"{has}; switch it off and on to start with this one."
+            )
+        return None
+
+    def _painted(self) -> dict[str, _Plane]:
+        return {key: plane for key, plane in self._planes.items() if plane.strokes is not None}
+
+    def _on_state_changed(self, state: State) -> None:
+        if state is State.LIVE:
+            self._start_over()
+            self._tell()
+            self._lookout.start()
+        else:
+            self._lookout.stop()
+        if state is State.IDLE:
+            self._planes.clear()
+        self.status_changed.emit()
+
+    def _on_status_changed(self, _status: str) -> None:
+        self.status_changed.emit()
+
+    def _on_image_chosen(self, image: Image | None) -> None:
+        if self._image is not None:
+            self._links.remove(self._image.events.data, self._on_image_replaced)
+        self._image = image
+        if image is not None:
+            self._links.add(image.events.data, self._on_image_replaced)
+        self._start_over()
+        self._tell_soon()
+
+    def _on_annotation_chosen(self, _annotation: Labels | None) -> None:
+        self._start_over()
+        self._tell_soon()
+
+    def _on_image_replaced(self) -> None:
+        if self._image is not None:
+            self._replaced[self._image] = self._replaced.get(self._image, 0) + 1
+        self._start_over()
+        self._tell_soon()
+
+    def _on_layer_removed(self, event: object) -> None:
+        removed = event.value  # type: ignore[attr-defined]
+        if not self._on:
+            return
+        if any(removed in (plane.image, plane.strokes) for plane in self._planes.values()):
+            text = f"{removed.name} was removed; Live goes on without its strokes."
+            self._session.said.emit(Level.INFO, text)
+        if role_of(removed) is Role.SEGMENTATION:
+            self._view, self._afresh = None, True
+        self._tell_soon()
+
+    def _on_lookout(self) -> None:
+        if self._why_not_look() is None:
+            self._look()
+
+    def _on_stroked(self, indices: list[Index]) -> None:
+        self._dirty.update(indices)
+        self._tell_soon()
+
+    def _on_counted(self) -> None:
+        """Notice what no event told, as strokes that an undo took away in another plane."""
+        counted = self._watch.counts_by_plane
+        for index in counted.keys() | self._counted.keys():
+            if counted.get(index) != self._counted.get(index):
+                self._dirty.add(index)
+        self._counted = counted
+        if self._dirty:
+            self._tell_soon()
+        if self._on:
+            self.status_changed.emit()
+
+    def _start_over(self) -> None:
+        """Look at all strokes and at the view again."""
+        self._counted = {}
+        self._dirty = set(self._watch.counts_by_plane)
+        self._view = None
+
+    def _tell_soon(self) -> None:
+        if self._on and not self._timer.isActive():
+            self._timer.start()
+
+    def _tell(self) -> None:
+        if not self._on:
+            return
+        self._forget_gone()
+        if self._why_not_look() is None:
+            self._look()
+            self._tell_strokes()
+        else:
+            self._session.live.look_away()
+            self._view = None
+        self.status_changed.emit()
+
+    def _forget_gone(self) -> None:
+        """Take back the strokes of layers that are gone, or that were changed for others."""
+        layers, choice = self._viewer.layers, self._choice
+        for key, plane in list(self._planes.items()):
+            gone = plane.image not in layers or key != self._key(plane.image, plane.index)
+            if plane.strokes is not None:
+                swapped = plane.image is choice.image and plane.strokes is not choice.annotation
+                gone = gone or swapped or plane.strokes not in layers
+            if gone:
+                self._session.live.erase(key)
+                del self._planes[key]
+                self._view = None
+
+    def _tell_strokes(self) -> None:
+        image, strokes = self._choice.image, self._choice.annotation
+        if why_not_paint(image, strokes, self._watch.counts) is not None:
+            return
+        if image is None or strokes is None:
+            return
+        dirty, self._dirty = self._dirty, set()
+        for index in sorted(dirty):
+            if not has_plane(spatial_shape(strokes), index):
+                continue
+            key, read = self._key(image, index), strokes_reader(strokes, index)
+            if key in self._painted() or np.any(read()):
+                self._planes[key] = _Plane(image, index, strokes)
+                self._session.live.paint(key, plane_reader(image, index), read)
+
+    def _look(self) -> None:
+        image = self._choice.image
+        if image is None:
+            return
+        region = in_view(image, self._viewer.dims)[1]
+        index = current_index(image, self._viewer.dims.point)
+        key = self._key(image, index)
+        if is_empty(region) or self._view == (key, region):
+            return
+        read = plane_reader(image, index)
+        self._session.live.look_at(key, read, region, afresh=self._afresh)
+        self._afresh = False
+        self._planes.setdefault(key, _Plane(image, index, None))
+        self._view = (key, region)
+
+    def _key(self, image: Image, index: Index) -> str:
+        """Return a plane's name, which is another one when the image gets other data."""
+        return f"{image.unique_id}.{self._replaced.get(image, 0)}{list(index)}"
+
+    def _on_tile_predicted(self, tile: LiveTile) -> None:
+        plane = self._planes.get(tile.key)
+        if plane is not None and plane.image in self._viewer.layers:
+            self._writer.write(plane.image, plane.index, tile.box, tile.classes)

@@ -1,0 +1,1 @@
+"""Synthetic microscopy from which the starter weights learn; no part of the package."""
