@@ -140,6 +140,8 @@ def test_nothing_is_told_in_the_middle_of_a_stroke(qtbot, desk, loop, strokes, f
         for column in range(5, 15):
             strokes.paint((5, column), 2)
             qtbot.wait(10)
+        with qtbot.waitSignal(desk.watch.changed):  # the strokes are counted meanwhile
+            strokes.paint((6, 5), 2)
         qtbot.wait(100)
         assert fake.told(desk.session.live.job) == []
     assert len(told(LiveStrokes)) == 1

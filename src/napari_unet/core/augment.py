@@ -18,7 +18,6 @@ _CONTRAST = math.log(1.35)
 _BRIGHTNESS = 0.15
 _NOISE = 0.06
 _GRID = 3
-_CERTAINTY = 0.7
 
 
 def displacements(generator: torch.Generator, count: int, side: int, *, elastic: float) -> Tensor:
@@ -141,27 +140,3 @@ def vary_grey_values(generator: torch.Generator, patches: Tensor) -> Tensor:
     mean = patches.mean(dim=(-2, -1), keepdim=True)
     varied = (patches - mean) * contrast.to(device) + mean + shift.to(device)
     return varied + noise.to(device) * level.to(device)
-
-
-def vary_certainty(generator: torch.Generator, guides: Tensor) -> Tensor:
-    """Scale the log-odds of half of the patches by a factor between 1/2 and 2.
-
-    A forest is surer of the pixels it was fitted on than of all others; a network must not lean on
-    that.
-
-    Parameters
-    ----------
-    generator
-        On the CPU.
-    guides
-        (B, K, Y, X) float32, log-odds.
-
-    Returns
-    -------
-    Tensor
-        The same shape.
-    """
-    shape = (len(guides), 1, 1, 1)
-    factor = torch.exp(_CERTAINTY * (2 * torch.rand(shape, generator=generator) - 1))
-    varied = torch.rand(shape, generator=generator) < 0.5
-    return guides * torch.where(varied, factor, torch.ones(())).to(guides.device)

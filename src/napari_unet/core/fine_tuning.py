@@ -7,7 +7,7 @@ import math
 import torch
 
 from napari_unet.core.averaging import AveragedWeights
-from napari_unet.core.config import PRESETS
+from napari_unet.core.config import PRESETS, UNetConfig
 from napari_unet.core.dataset import Dataset
 from napari_unet.core.device import fast_dtype, free_memory, is_out_of_memory, one_thread
 from napari_unet.core.optimising import new_optimizer
@@ -19,6 +19,7 @@ from napari_unet.errors import DeviceUnavailable
 _GRADIENT_NORM = 1.0
 _WARM_UP_STEPS = 20
 _ELASTIC = 10.0
+_BALANCE = 0.5  # measured: a whole balance draws thin classes too wide
 
 
 class FineTuning:
@@ -66,10 +67,16 @@ class FineTuning:
         """End the threads."""
         self._replicas.close()
 
-    def restart(self, network: UNet) -> None:
-        """Go on from another network."""
+    def change_classes(self, before: list[int], after: list[int]) -> None:
+        """Go on with other classes; the averaged weights of those that stay are kept.
+
+        Parameters
+        ----------
+        before, after
+            Class ids in the order of the outputs.
+        """
         self.close()
-        self._take(network)
+        self._take(_with_classes(self.average.network, before, after, self._seed))
 
     def set_data(self, dataset: Dataset) -> None:
         """Train on this from the next step on."""
@@ -78,7 +85,7 @@ class FineTuning:
             self.network.config,
             side=self._preset.patch,
             elastic=_ELASTIC,
-            balance_exponent=1.0,
+            balance_exponent=_BALANCE,
             device=self.device,
         )
 
@@ -129,3 +136,25 @@ class FineTuning:
                 "memory does not suffice for the smallest patch; close other programs or use "
                 "another device."
             )
+
+
+def drawn(config: UNetConfig, seed: int) -> UNet:
+    """Return a network with random weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return UNet(config)
+
+
+def _with_classes(network: UNet, before: list[int], after: list[int], seed: int) -> UNet:
+    """Return a network for other classes; the last layer's weights of new ones are drawn."""
+    changed = drawn(network.config.model_copy(update={"n_classes": len(after)}), seed)
+    state, known = changed.state_dict(), network.state_dict()
+    for name, value in known.items():
+        if not name.startswith("head"):
+            state[name] = value.cpu()
+            continue
+        for index, class_id in enumerate(after):
+            if class_id in before:
+                state[name][index] = value[before.index(class_id)].cpu()
+    changed.load_state_dict(state)
+    return changed

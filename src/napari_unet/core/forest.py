@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
-from skimage.feature import multiscale_basic_features
 
 from napari_unet.errors import InvalidModel
 
@@ -38,6 +37,8 @@ def filters(patch: np.ndarray) -> np.ndarray:
     ndarray
         (Y, X, 24 C) float32.
     """
+    from skimage.feature import multiscale_basic_features  # loads matplotlib
+
     return multiscale_basic_features(
         patch, sigma_min=SIGMAS[0], sigma_max=SIGMAS[1], channel_axis=0
     )

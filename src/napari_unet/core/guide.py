@@ -15,6 +15,7 @@ BLOCK = 512
 _LARGEST = 4.0
 _SMALLEST = 1.0 / (1.0 + np.exp(_LARGEST))
 _MOST_FILTER_BYTES = 2**30
+_MOST_PREPARED = 4  # blocks
 
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
@@ -54,6 +55,13 @@ class FilterBlocks:
     def shape(self) -> tuple[int, int]:
         """Size of the plane, (Y, X)."""
         return self.plane.shape[-2], self.plane.shape[-1]
+
+    def prepare(self) -> None:
+        """Compute the filters of a small plane now, so that nobody waits for them later."""
+        numbers = list(np.ndindex(*(-(-size // BLOCK) for size in self.shape)))
+        if len(numbers) <= _MOST_PREPARED:
+            for number in numbers:
+                self.block((number[0], number[1]))
 
     def block(self, number: tuple[int, int]) -> np.ndarray:
         """Return the (Y', X', F) float32 filters of a block; mirrored at the plane's borders."""

@@ -77,7 +77,7 @@ class ModelHeader(BaseModel):
     label_kind
         Kind of the labels it was trained on.
     network_share
-        How much the network counts in the answer; the rest is its forest's.
+        How much the network counts in the answer; the rest is the first answer's.
     classes
         The output channels' classes, in their order.
     normalisation

@@ -8,14 +8,15 @@ on training on all strokes so far.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
+from torch import Tensor
 
 from napari_unet.core.classes import ClassInfo, describe_classes
-from napari_unet.core.config import DeviceName
+from napari_unet.core.config import PRESETS, DeviceName
 from napari_unet.core.dataset import Dataset
-from napari_unet.core.device import computing, describe, pick_device
+from napari_unet.core.device import fast_dtype, pick_device
 from napari_unet.core.events import (
     Corrective,
     LiveEvent,
@@ -23,29 +24,28 @@ from napari_unet.core.events import (
     Notice,
     Settled,
     Shown,
-    Started,
     Step,
 )
-from napari_unet.core.evidence import Evidence
-from napari_unet.core.fine_tuning import FineTuning
-from napari_unet.core.forest import Forest, fit_forest
+from napari_unet.core.evidence import Evidence, Opinion, best_share, score_of
+from napari_unet.core.fine_tuning import FineTuning, drawn
+from napari_unet.core.first_answer import FirstAnswer
+from napari_unet.core.forest import Forest
 from napari_unet.core.guide import FilterBlocks, Guide
-from napari_unet.core.image import as_plane, rescale
-from napari_unet.core.labels import check_labels, make_target, with_held_out
-from napari_unet.core.live_model import snapshot
+from napari_unet.core.image import as_plane
+from napari_unet.core.judging import judge
+from napari_unet.core.labels import check_labels
+from napari_unet.core.live_data import dataset_of, forest_on
+from napari_unet.core.live_model import snapshot, started, with_share
 from napari_unet.core.model import Model
 from napari_unet.core.prediction import TileProbabilities, predict_tiles
-from napari_unet.core.scoring import Scorer
-from napari_unet.core.starter import starter_network
-from napari_unet.core.strokes import Stroke, StrokeBook, bounding_box
+from napari_unet.core.starter import starter_weights
+from napari_unet.core.strokes import Stroke, StrokeBook
 from napari_unet.core.tiling import Tile
 from napari_unet.errors import InvalidInput
 
 _LEARNING_RATE = 1e-3
 _STEPS_BETWEEN_SCORES = 20
-_SURROUNDINGS = 192  # pixels around the strokes that patches may see
-_MOST_PIXELS_A_CLASS = 20_000
-_TOLERANCE = 0.02
+_MOST_ASKED = 12  # held-out strokes
 
 
 class LiveTrainer:
@@ -91,13 +91,14 @@ class LiveTrainer:
         self._filters: list[FilterBlocks] = []
         self._evidence = Evidence()
         self._new: list[Stroke] = []
-        self._fresh: list[np.ndarray] = []
+        self._newest: list[np.ndarray] = []
         self._changed = False
         self._tuning: FineTuning | None = None
-        self._scorer: Scorer | None = None
         self._dataset: Dataset | None = None
+        self._first: FirstAnswer | None = None
         self._shown: Model | None = None
-        self._guides: list[Guide] = []
+        self._scored_at = 0
+        self._guides: dict[int, tuple[Forest, Guide]] = {}
         for image in images:
             self.add_image(image)
 
@@ -131,7 +132,8 @@ class LiveTrainer:
                 f"{len(plane)}; use images with the same channels."
             )
         self._filters.append(FilterBlocks(plane))
-        self._fresh.append(np.zeros(plane.shape[1:], dtype=bool))
+        self._filters[-1].prepare()
+        self._newest.append(np.zeros(plane.shape[1:], dtype=bool))
         return self._book.add_image((plane.shape[1], plane.shape[2]))
 
     def set_classes(self, classes: Sequence[ClassInfo]) -> None:
@@ -165,16 +167,16 @@ class LiveTrainer:
         if new is None:
             return
         if not self._changed:
-            self._forget_fresh(new)
+            self._forget_newest(new)
         self._changed = True
         self.settled = False
         self._new += new
         for stroke in new:
-            self._fresh[stroke.image][stroke.rows, stroke.columns] = True
+            self._newest[stroke.image][stroke.rows, stroke.columns] = True
 
-    def _forget_fresh(self, new: list[Stroke]) -> None:
+    def _forget_newest(self, new: list[Stroke]) -> None:
         if new:
-            for mask in self._fresh:
+            for mask in self._newest:
                 mask[:] = False
 
     def run(self, seconds: float = 8.0) -> float:
@@ -196,6 +198,10 @@ class LiveTrainer:
         end = self._clock() + seconds
         while self._changed or self._shown is None or self._clock() < end:
             self.advance()
+            if self.settled:
+                break
+        if self._tuning is not None and self._tuning.steps > self._scored_at:
+            self._score_and_show(self._tuning.average.state())
         return self._evidence.believed
 
     def advance(self) -> list[LiveEvent]:
@@ -208,140 +214,101 @@ class LiveTrainer:
             return []
         if self._changed:
             return self._take_strokes()
-        return self._step()
+        return [] if self.settled else self._step()
 
     def _score_stroke(self, stroke: Stroke) -> list[LiveEvent]:
         """Score a stroke with what is shown, before anything is learned from it."""
         assert self._shown is not None
-        ids = self._shown.class_ids
-        if stroke.class_id not in ids:
+        opinion = self._ask(self._shown, stroke)
+        if opinion is None:
             return []
-        truth = int(np.flatnonzero(ids == stroke.class_id)[0])
-        box = Tile(
-            (int(stroke.rows.min()), int(stroke.rows.max()) + 1),
-            (int(stroke.columns.min()), int(stroke.columns.max()) + 1),
-        )
-        found = np.empty((box.rows[1] - box.rows[0], box.columns[1] - box.columns[0]), dtype=int)
-        for part in self.predict_tiles(stroke.image, box):
-            if isinstance(part, TileProbabilities):
-                rows, columns = part.tile.rows, part.tile.columns
-                found[
-                    rows[0] - box.rows[0] : rows[1] - box.rows[0],
-                    columns[0] - box.columns[0] : columns[1] - box.columns[0],
-                ] = part.probabilities.argmax(axis=0)
-        right = found[stroke.rows - box.rows[0], stroke.columns - box.columns[0]] == truth
-        score = float(right.mean())
-        self._evidence.add_stroke(score)
+        score = opinion.right(self._shown.header.network_share)
+        self._evidence.add_stroke(opinion, score)
         return [Corrective(stroke.number, stroke.class_id, score, self.elapsed)]
 
-    def _take_strokes(self) -> list[LiveEvent]:
-        """Fit the forest anew, guide the network by it, and show the result."""
-        ids = self._book.class_ids()
-        classes = describe_classes(ids, "scribbles", self._known)
-        forest = self._fit(ids)
-        self._guides = [Guide(filters, forest) for filters in self._filters]
-        first = self._tuning is None
-        tuning = self._network_for(len(ids))
-        self._dataset = self._make_dataset(ids, classes)
-        tuning.set_data(self._dataset)
-        self._scorer = None
-        if self._dataset.held_out:
-            self._scorer = Scorer(
-                self._dataset, tuning.network.config, balanced=True, device=self.device
-            )
-        self._changed = False
-        events: list[LiveEvent] = []
-        if first:
-            parameters = sum(weight.numel() for weight in tuning.network.parameters())
-            precision = str(tuning.dtype).removeprefix("torch.")
-            events.append(Started(describe(self.device), precision, parameters, False))
-        return [*events, *self._show(forest, classes)]
-
-    def _fit(self, ids: list[int]) -> Forest:
-        values, classes = [], []
-        rng = np.random.default_rng(self._seed)
-        for index, class_id in enumerate(ids):
-            for image, filters in enumerate(self._filters):
-                labels = self._book.labels[image]
-                rows, columns = np.nonzero((labels == class_id) & ~self._book.held_out(image))
-                if len(rows) > _MOST_PIXELS_A_CLASS:
-                    kept = rng.choice(len(rows), _MOST_PIXELS_A_CLASS, replace=False)
-                    rows, columns = rows[kept], columns[kept]
-                if len(rows):
-                    values.append(filters.at(rows, columns))
-                    classes.append(np.full(len(rows), index))
-        return fit_forest(
-            np.concatenate(values), np.concatenate(classes), len(ids), seed=self._seed
+    def _ask(self, model: Model, stroke: Stroke) -> Opinion | None:
+        return judge(
+            model,
+            self._filters[stroke.image].plane,
+            stroke,
+            guide=self._guide(stroke.image, model),
+            device=self.device,
+            dtype=fast_dtype(self.device),
         )
 
-    def _network_for(self, n_classes: int) -> FineTuning:
-        """Return the training with a network for that many classes; its weights fit any number."""
-        if self._tuning is None:
-            network = starter_network(len(self._filters[0].plane), n_classes)
-            self._tuning = FineTuning(
-                network, self.device, seed=self._seed, learning_rate=_LEARNING_RATE
-            )
-        elif self._tuning.network.config.n_classes != n_classes:
-            network = starter_network(len(self._filters[0].plane), n_classes)
-            network.load_state_dict(self._tuning.average.network.state_dict())
-            self._tuning.restart(network)
-        return self._tuning
+    def _guide(self, index: int, model: Model) -> Guide:
+        """Return what the model's forest says of an image; kept until the forest changes."""
+        assert model.first is not None
+        forest, guide = self._guides.get(index, (None, None))
+        if guide is None or forest is not model.first.forest:
+            guide = Guide(self._filters[index], model.first.forest)
+            self._guides[index] = (model.first.forest, guide)
+        return guide
 
-    def _make_dataset(self, ids: list[int], classes: tuple[ClassInfo, ...]) -> Dataset:
-        planes, targets = [], []
-        for image, labels in enumerate(self._book.labels):
-            if not labels.any():
-                continue
-            window = bounding_box(labels > 0, grown_by=_SURROUNDINGS)
-            rows, columns = (np.arange(part.start, part.stop) for part in window)
-            filters = self._filters[image]
-            patch = rescale(filters.plane[:, *window], filters.ranges)
-            planes.append(np.concatenate([patch, self._guides[image].read(rows, columns)]))
-            known = np.where(np.isin(labels[window], ids), labels[window], 0)
-            target = make_target(known, "scribbles", ids, newest=self._fresh[image][window])
-            targets.append(with_held_out(target, self._book.held_out(image)[window]))
-        return Dataset(tuple(planes), tuple(targets), classes)
+    def _take_strokes(self) -> list[LiveEvent]:
+        """Fit the forest anew and show its answer with the weights that were shown before."""
+        ids = self._book.class_ids()
+        classes = describe_classes(ids, "scribbles", self._known)
+        forest = forest_on(self._book, self._filters, ids, seed=self._seed)
+        before = self._shown
+        events: list[LiveEvent] = []
+        if self._tuning is None:
+            self._tuning = self._begin(len(ids))
+            events.append(started(self._tuning))
+        elif before is not None and before.class_ids.tolist() != ids:
+            self._tuning.change_classes(before.class_ids.tolist(), ids)
+            self._evidence.classes_changed()
+            before = None
+        self._evidence.strokes_changed()
+        self._dataset = dataset_of(self._book, self._filters, self._newest, classes)
+        self._tuning.set_data(self._dataset)
+        self._changed = False
+        self._first = FirstAnswer(forest, self._starter(), len(self._filters[0].plane))
+        weights = self._tuning.average.state() if before is None else before.weights
+        return [*events, *self._score_and_show(weights)]
+
+    def _begin(self, n_classes: int) -> FineTuning:
+        config = PRESETS["compact"].network(len(self._filters[0].plane), n_classes)
+        network = drawn(config, self._seed)
+        return FineTuning(network, self.device, seed=self._seed, learning_rate=_LEARNING_RATE)
+
+    def _starter(self) -> Mapping[str, Tensor]:
+        if self._first is not None:
+            return self._first.weights
+        return starter_weights(len(self._filters[0].plane))
 
     def _step(self) -> list[LiveEvent]:
         assert self._tuning is not None
-        if self.settled:
-            return []
-        tuning = self._tuning
-        batch = tuning.step()
-        events: list[LiveEvent] = [Step(tuning.steps, batch, self.elapsed, None)]
-        if tuning.steps % _STEPS_BETWEEN_SCORES == 0:
-            events += self._score()
+        loss = self._tuning.step()
+        steps = self._tuning.steps
+        events: list[LiveEvent] = [Step(steps, loss, self.elapsed, None)]
+        if steps % _STEPS_BETWEEN_SCORES == 0:
+            events += self._score_and_show(self._tuning.average.state())
         return events
 
-    def _score(self) -> list[LiveEvent]:
-        """Score the averaged weights, and show them unless they are worse than what is shown."""
-        assert self._tuning is not None and self._shown is not None
-        assert self._shown.forest is not None
-        if self._scorer is None:
-            return self._show(self._shown.forest, self._shown.classes)
-        with computing(self.device, self._tuning.dtype):
-            value = float(np.nanmean(self._scorer.score(self._tuning.average.network)))
-        events: list[LiveEvent] = [LiveScore(self._tuning.steps, self.elapsed, value)]
-        if self._evidence.add_score(value, tolerance=_TOLERANCE):
-            events += self._show(self._shown.forest, self._shown.classes)
+    def _score_and_show(self, weights: Mapping[str, Tensor]) -> list[LiveEvent]:
+        """Score weights on the held-out strokes; show them unless they are worse than before."""
+        assert self._tuning is not None and self._dataset is not None and self._first is not None
+        steps, elapsed = self._tuning.steps, self.elapsed
+        self._scored_at = steps
+        model = snapshot(self._tuning, self._dataset, self._first, weights, seconds=elapsed)
+        held_out = [self._ask(model, stroke) for stroke in self._book.held_out_strokes(_MOST_ASKED)]
+        opinions = [opinion for opinion in held_out if opinion is not None]
+        share = best_share([*opinions, *self._evidence.latest], steps)
+        value = score_of(opinions, share)
+        events: list[LiveEvent] = []
+        if opinions:
+            events.append(LiveScore(steps, elapsed, value))
+        else:
+            self._evidence.not_scored()
+        if not opinions or self._evidence.add_score(value):
+            self._shown = with_share(model, share, value if opinions else None)
+            self.version += 1
+            events.append(Shown(self.version, share))
         if text := self._evidence.settled:
             self.settled = True
             events.append(Settled(text))
         return events
-
-    def _show(self, forest: Forest, classes: tuple[ClassInfo, ...]) -> list[LiveEvent]:
-        assert self._tuning is not None
-        assert self._dataset is not None
-        self._shown = snapshot(
-            self._tuning,
-            forest,
-            self._dataset,
-            classes=classes,
-            score=self._evidence.score,
-            seconds=self.elapsed,
-        )
-        self.version += 1
-        return [Shown(self.version, self._shown.header.network_share)]
 
     def model(self) -> Model:
         """Return what is shown as a model that can be saved and predicts anywhere.
@@ -378,7 +345,7 @@ class LiveTrainer:
             device=self.device,
             region=region,
             fast=True,
-            guide=self._guides[index] if index < len(self._guides) else None,
+            guide=self._guide(index, self.model()),
         )
 
     def predict(self, image: np.ndarray) -> np.ndarray:

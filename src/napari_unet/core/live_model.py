@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from napari_unet.core.classes import ClassInfo
+from torch import Tensor
+
 from napari_unet.core.config import TrainSettings
 from napari_unet.core.dataset import Dataset
 from napari_unet.core.device import describe
+from napari_unet.core.events import Started
 from napari_unet.core.fine_tuning import FineTuning
-from napari_unet.core.forest import Forest
+from napari_unet.core.first_answer import FirstAnswer
 from napari_unet.core.header import ModelHeader, TrainingRecord, installed_versions
 from napari_unet.core.model import Model
 
 
 def snapshot(
     tuning: FineTuning,
-    forest: Forest,
     dataset: Dataset,
+    first: FirstAnswer,
+    weights: Mapping[str, Tensor],
     *,
-    classes: tuple[ClassInfo, ...],
-    score: float | None,
     seconds: float,
 ) -> Model:
-    """Return the averaged weights and the forest as a model that can be saved.
+    """Return weights and the first answer as a model.
 
     Parameters
     ----------
-    tuning, forest
+    tuning, dataset
+        The training and what it learns from.
+    first, weights
         What predicts.
-    dataset
-        What it was trained on.
-    classes
-        In the order of the outputs.
-    score
-        On held-out strokes, if there are any.
     seconds
         Since the training began.
     """
@@ -43,7 +42,7 @@ def snapshot(
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         steps=tuning.steps,
         seconds=round(seconds, 3),
-        score=score,
+        score=None,
         labelled_pixels=dataset.labelled_pixels(),
         settings=settings.model_dump(mode="json"),
         versions=installed_versions(),
@@ -53,7 +52,24 @@ def snapshot(
         network=tuning.network.config,
         preset="compact",
         label_kind="scribbles",
-        classes=classes,
+        classes=dataset.classes,
         history=(record,),
     )
-    return Model(header, tuning.average.state(), forest)
+    return Model(header, weights, first)
+
+
+def with_share(model: Model, share: float, score: float | None) -> Model:
+    """Return the model with its network counting that much, and the score it has so."""
+    history = (model.header.history[-1].model_copy(update={"score": score}),)
+    header = model.header.model_copy(update={"network_share": share, "history": history})
+    return replace(model, header=header)
+
+
+def started(tuning: FineTuning) -> Started:
+    """Say what computes."""
+    return Started(
+        device=describe(tuning.device),
+        precision=str(tuning.dtype).removeprefix("torch."),
+        parameters=sum(weight.numel() for weight in tuning.network.parameters()),
+        held_out=False,
+    )

@@ -15,13 +15,11 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from napari_unet.core.classes import ClassInfo
-from napari_unet.core.forest import FILTERS_A_CHANNEL, Forest
+from napari_unet.core.first_answer import FirstAnswer
 from napari_unet.core.header import METADATA_KEY, ModelHeader, header_of
 from napari_unet.core.unet import UNet, fused
 from napari_unet.core.writing import write_whole
 from napari_unet.errors import InvalidModel, UnreadableFile
-
-_FOREST = "forest."
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +32,13 @@ class Model:
         Network, classes, normalisation, pixel size and history.
     weights
         The network's state, float32 on the CPU.
-    forest
-        What guides a guided network.
+    first
+        What answered before the network was trained, where it still counts.
     """
 
     header: ModelHeader
     weights: Mapping[str, Tensor]
-    forest: Forest | None = None
+    first: FirstAnswer | None = None
     _networks: dict[torch.device, UNet] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -86,9 +84,8 @@ class Model:
     def to_bytes(self) -> bytes:
         """Return the content of a model file."""
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.weights.items()}
-        if self.forest is not None:
-            for name, array in self.forest.arrays().items():
-                tensors[_FOREST + name] = torch.from_numpy(np.ascontiguousarray(array))
+        if self.first is not None:
+            tensors |= self.first.tensors()
         return save_tensors(tensors, metadata={METADATA_KEY: self.header.model_dump_json()})
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -119,24 +116,15 @@ class Model:
             raise InvalidModel(
                 f"the model file is damaged ({error}); take another copy of it."
             ) from None
-        forest = None
-        if header.network.guided:
-            forest = Forest.checked(
-                {
-                    name.removeprefix(_FOREST): weights.pop(name).numpy()
-                    for name in list(weights)
-                    if name.startswith(_FOREST)
-                },
-                header.network.in_channels * FILTERS_A_CHANNEL,
-                header.network.n_classes,
-            )
+        config = header.network
+        first = FirstAnswer.taken_from(weights, config.in_channels, config.n_classes)
         if {name: (value.shape, value.dtype) for name, value in weights.items()} != expected:
             raise InvalidModel(
                 "the weights in the model file do not fit its own description; take another copy."
             )
         if not all(torch.isfinite(value).all() for value in weights.values()):
             raise InvalidModel("the model file holds NaN or infinite weights; train it again.")
-        return cls(header, weights, forest)
+        return cls(header, weights, first)
 
 
 def _float_tensors(network: UNet) -> dict[str, tuple[torch.Size, torch.dtype]]:

@@ -8,12 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_unet.core.augment import (
-    sample,
-    sampling_positions,
-    vary_certainty,
-    vary_grey_values,
-)
+from napari_unet.core.augment import sample, sampling_positions, vary_grey_values
 from napari_unet.core.config import UNetConfig
 from napari_unet.core.dataset import Dataset
 from napari_unet.core.labels import Target
@@ -121,19 +116,10 @@ class PatchSource:
         lost = (self._input_side - self.side) // 2
         target = torch.stack(targets)[..., lost : lost + self.side, lost : lost + self.side]
         return Batch(
-            images=self._vary(generator, torch.stack(images)),
+            images=vary_grey_values(generator, torch.stack(images)),
             classes=(target[:, 0].round().long() - 1).clamp_min(0),
             weights=target[:, 1],
         )
-
-    def _vary(self, generator: torch.Generator, patches: Tensor) -> Tensor:
-        """Vary the image's channels and how sure the guides are."""
-        image = patches[:, : self._config.in_channels]
-        guides = patches[:, self._config.in_channels :]
-        varied = vary_grey_values(generator, image)
-        if not self._config.guided:
-            return varied
-        return torch.cat([varied, vary_certainty(generator, guides)], dim=1)
 
     def _draw_centre(self, generator: torch.Generator) -> tuple[int, Tensor]:
         newest = float(torch.rand((), generator=generator)) < _NEWEST_SHARE

@@ -8,22 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from napari_unet.core.answer import Answers
 from napari_unet.core.config import DeviceName
 from napari_unet.core.device import (
-    computing,
     fast_dtype,
     free_memory,
     is_out_of_memory,
     pick_device,
 )
 from napari_unet.core.events import Notice
-from napari_unet.core.guide import FilterBlocks, Guide
-from napari_unet.core.image import grey_range, planes_for, rescale
+from napari_unet.core.guide import Guide
+from napari_unet.core.image import planes_for
 from napari_unet.core.model import Model
-from napari_unet.core.tiling import Tile, context, halves, plan
-from napari_unet.core.unet import UNet
+from napari_unet.core.tiling import Tile, halves, plan
 from napari_unet.errors import DeviceUnavailable, InvalidInput
 
 # Sides of a tile's output in pixels. On a CPU larger tiles fall out of the caches and smaller
@@ -148,7 +146,7 @@ def predict_tiles(
         Whether to compute in the device's fastest precision instead of float32, in which tiles
         agree to 1e-5.
     guide
-        Of a guided model, where the caller keeps it for later; else it is made anew.
+        What the model's forest says, where the caller keeps it for later; else it is asked anew.
 
     Yields
     ------
@@ -165,31 +163,15 @@ def predict_tiles(
     config = model.header.network
     if tile is not None and tile < 1:
         raise InvalidInput(f"a tile of {tile} px is too small; use at least {config.stride}.")
-    network = model.prediction_network(device)
-    shape = (plane.shape[-2], plane.shape[-1])
-    region = region or Tile((0, shape[0]), (0, shape[1]))
-    ranges = grey_range(plane)
-    if guide is None and model.forest is not None:
-        guide = Guide(FilterBlocks(plane), model.forest)
-    share = model.header.network_share
-    waiting = list(plan(config, region, tile or best_tile(device)))[::-1]
     dtype = fast_dtype(device) if fast else torch.float32
+    answers = Answers(model, plane, device=device, dtype=dtype, guide=guide)
+    region = region or Tile((0, plane.shape[-2]), (0, plane.shape[-1]))
+    waiting = list(plan(config, region, tile or best_tile(device)))[::-1]
     ready = 0
     while waiting:
         current = waiting.pop()
-        rows, columns = context(config, current, shape)
         try:
-            with computing(device, dtype), torch.inference_mode():
-                patch = rescale(plane[:, rows[:, None], columns], ranges)
-                if guide is not None:
-                    patch = np.concatenate([patch, guide.read(rows, columns)])
-                logits = _forward(network, patch, device)
-                probabilities = _probabilities(logits, current, config.stride)
-                if guide is not None and share < 1:
-                    by_forest = guide.probabilities(
-                        np.arange(*current.rows), np.arange(*current.columns)
-                    )
-                    probabilities = share * probabilities + (1 - share) * by_forest
+            probabilities = answers.probabilities(current)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -221,16 +203,3 @@ def _warned(parts: Iterable[TileProbabilities | Notice]) -> Iterator[TileProbabi
 def best_tile(device: torch.device) -> int:
     """Return the side of a tile's output that is fastest on a device, in pixels."""
     return _CPU_TILE if device.type == "cpu" else _GPU_TILE
-
-
-def _forward(network: UNet, patch: np.ndarray, device: torch.device) -> Tensor:
-    x = torch.from_numpy(np.ascontiguousarray(patch))[None].to(device)  # (1, C, Y, X)
-    return network(x.contiguous(memory_format=torch.channels_last))
-
-
-def _probabilities(logits: Tensor, tile: Tile, stride: int) -> np.ndarray:
-    """Softmax over the channels (Ronneberger et al. 2015, section 3), cut to the tile."""
-    top, left = tile.rows[0] % stride, tile.columns[0] % stride
-    bottom = top + tile.rows[1] - tile.rows[0]
-    right = left + tile.columns[1] - tile.columns[0]
-    return logits[0, :, top:bottom, left:right].float().softmax(dim=0).cpu().numpy()

@@ -48,6 +48,7 @@ class StrokeBook:
         self._held_out: set[int] = set()
         self._count = 0
         self._begun: dict[int, int] = {}
+        self._class_ids: list[int] | None = None
 
     def add_image(self, shape: tuple[int, int]) -> int:
         """Take in an image of that size; return its index."""
@@ -74,6 +75,7 @@ class StrokeBook:
         changed = labels != before
         if not changed.any():
             return None
+        self._class_ids = None
         box = bounding_box(changed)
         numbers[box][changed[box]] = 0
         before[box] = labels[box]
@@ -127,12 +129,25 @@ class StrokeBook:
         """Return which painted pixels of an image are held out, (Y, X) bool."""
         return np.isin(self.numbers[image], list(self._held_out))
 
+    def held_out_strokes(self, most: int) -> list[Stroke]:
+        """Return the latest strokes that are held out and not erased, at most so many."""
+        found: list[Stroke] = []
+        for number in sorted(self._held_out, reverse=True):
+            for image, numbers in enumerate(self.numbers):
+                rows, columns = np.nonzero(numbers == number)
+                if len(rows) and len(found) < most:
+                    class_id = int(self.labels[image][rows[0], columns[0]])
+                    found.append(Stroke(number, image, class_id, rows, columns))
+        return found
+
     def class_ids(self) -> list[int]:
         """Return the classes that have pixels to train on, ascending."""
-        ids: set[int] = set()
-        for image, labels in enumerate(self.labels):
-            ids |= set(np.unique(labels[(labels > 0) & ~self.held_out(image)]).tolist())
-        return sorted(ids)
+        if self._class_ids is None:
+            ids: set[int] = set()
+            for image, labels in enumerate(self.labels):
+                ids |= set(np.unique(labels[(labels > 0) & ~self.held_out(image)]).tolist())
+            self._class_ids = sorted(ids)
+        return self._class_ids
 
 
 def bounding_box(mask: np.ndarray, *, grown_by: int = 0) -> tuple[slice, slice]:

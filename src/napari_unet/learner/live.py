@@ -129,10 +129,16 @@ class LiveJob:
                 yield Notice(str(error))
         for plane in self._planes.values():
             if plane.painted:
-                plane.painted = False
-                self._trainer.set_labels(plane.index, plane.labels)
-                self._new_strokes = True
+                yield from self._hand_over(plane)
         yield from self._say_what_is_missing()
+
+    def _hand_over(self, plane: _Plane) -> Iterator[Notice]:
+        plane.painted = False
+        try:
+            self._trainer.set_labels(plane.index, plane.labels)
+            self._new_strokes = True
+        except UserError as error:
+            yield Notice(str(error))
 
     def _say_what_is_missing(self) -> Iterator[Waiting]:
         if (problem := self._trainer.problem) != self._problem:

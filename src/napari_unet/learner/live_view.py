@@ -58,9 +58,10 @@ class View:
         if self.filters is None:
             raise LookupError(f"the plane {self.key} was never sent")
         model = trainer.model()
-        if model.forest is not self._forest:
-            self._forest = model.forest
-            self._guide = None if model.forest is None else Guide(self.filters, model.forest)
+        forest = None if model.first is None else model.first.forest
+        if forest is not self._forest:
+            self._forest = forest
+            self._guide = None if forest is None else Guide(self.filters, forest)
         plane = self.filters.plane
         return predict_tiles(
             model, plane, device=trainer.device, region=block, fast=True, guide=self._guide

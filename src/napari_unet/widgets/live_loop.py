@@ -95,9 +95,8 @@ class LiveLoop(QObject):
         self._view: tuple[str, Region | None] | None = None
         self._afresh = False  # whether what was predicted of the view is gone
         self._image: Image | None = None
-        self._replaced: WeakKeyDictionary[Image, int] = (
-            WeakKeyDictionary()
-        )  # how often its data were
+        # How often an image's data were replaced, so that no key ever means two pictures.
+        self._replaced: WeakKeyDictionary[Image, int] = WeakKeyDictionary()
         self._links = Connections(self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -220,10 +219,13 @@ class LiveLoop(QObject):
         self._tell_soon()
 
     def _on_counted(self) -> None:
-        """Notice what no event told, as strokes that an undo took away in another plane."""
+        """Notice what no event told, as strokes that an undo took away in another plane.
+
+        Those on the current plane are told when they end, which they may not have.
+        """
         counted = self._watch.counts_by_plane
         for index in counted.keys() | self._counted.keys():
-            if counted.get(index) != self._counted.get(index):
+            if counted.get(index) != self._counted.get(index) and index not in self._current():
                 self._dirty.add(index)
         self._counted = counted
         if self._dirty:
@@ -234,8 +236,13 @@ class LiveLoop(QObject):
     def _start_over(self) -> None:
         """Look at all strokes and at the view again."""
         self._counted = {}
-        self._dirty = set(self._watch.counts_by_plane)
+        self._dirty = set(self._watch.counts_by_plane) | self._current()
         self._view = None
+
+    def _current(self) -> set[Index]:
+        """Return the plane that is painted on, if there is a layer to paint on."""
+        strokes = self._choice.annotation
+        return set() if strokes is None else {current_index(strokes, self._viewer.dims.point)}
 
     def _tell_soon(self) -> None:
         if self._on and not self._timer.isActive():
@@ -273,11 +280,15 @@ class LiveLoop(QObject):
         if image is None or strokes is None:
             return
         dirty, self._dirty = self._dirty, set()
+        painted, counted = self._painted(), self._watch.counts_by_plane
+        current = self._current()
         for index in sorted(dirty):
             if not has_plane(spatial_shape(strokes), index):
                 continue
             key, read = self._key(image, index), strokes_reader(strokes, index)
-            if key in self._painted() or np.any(read()):
+            known = key in painted or counted.get(index)
+            # Of many planes, as in 3D, the watch counts which have strokes, and tells.
+            if known or (index in current and np.any(read())):
                 self._planes[key] = _Plane(image, index, strokes)
                 self._session.live.paint(key, plane_reader(image, index), read)
 

@@ -101,6 +101,7 @@ class PaintWatch(QObject):
         self._dirty.clear()
         if self._layer is not None:
             self._dirty.update(dict.fromkeys(plane_indices(self._layer.data.shape)))
+            self.stroked.emit([current_index(self._layer, self._viewer.dims.point)])
         self._timer.start(0)
 
     def _on_painted(self) -> None:
