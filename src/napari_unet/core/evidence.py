@@ -14,7 +14,7 @@ from napari_unet.core.scoring import intersection_over_union
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _MOST_SHARE_UNSEEN = 0.5  # of a network that no stroke has judged yet
 _STEPS_UNTIL_TRUSTED = 100
-_WEIGHT_OF_HABIT = 2.0  # strokes
+_WEIGHT_OF_HABIT = 1.0  # of a mean log-likelihood
 _LATEST = 4
 _REMEMBERED = 12
 _RIGHT = 0.95
@@ -57,8 +57,9 @@ class Opinion:
 def best_share(opinions: Sequence[Opinion], steps: int) -> float:
     """Return how much the network should count.
 
-    The share with the highest likelihood of the strokes, by habit a half; every stroke counts the
-    same, and the habit as much as two strokes. A network that has just begun counts less.
+    By habit a half. People paint where what is shown is wrong, so that new strokes speak against
+    whatever counted most before; followed freely, they make it change back and forth. Only what
+    is better all the time gets more. A network that has just begun counts less.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ def best_share(opinions: Sequence[Opinion], steps: int) -> float:
 
     def worth(share: float) -> float:
         likelihoods = [opinion.log_likelihood(share) for opinion in opinions]
-        return sum(likelihoods) - _WEIGHT_OF_HABIT * abs(share - habit)
+        mean = sum(likelihoods) / max(1, len(likelihoods))
+        return mean - _WEIGHT_OF_HABIT * abs(share - habit)
 
     candidates = [share for share in SHARES if share <= trusted] + [habit]
     return max(candidates, key=worth)

@@ -177,6 +177,12 @@ def fit_forest(
     )
 
 
+def warm_up() -> None:
+    """Load what filters and forests need, which takes longer than to use it."""
+    values = filters(np.zeros((1, 8, 8), dtype=np.float32))
+    fit_forest(values[0], np.arange(8) % 2, 2, seed=0, trees=1).predict(values)
+
+
 def _walkers(forest: Forest, n_filters: int) -> list[object]:
     """Build scikit-learn's own trees, whose compiled walk is a hundred times as fast as numpy's."""
     from sklearn.tree import DecisionTreeClassifier

@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_unet.core.device import describe, fast_dtype, pick_device
 from napari_unet.core.events import Best, Done, Progress, Step
+from napari_unet.core.forest import warm_up
 from napari_unet.core.image import check_array
 from napari_unet.core.model import Model
 from napari_unet.core.prediction import TileProbabilities, predict_tiles
@@ -255,5 +256,6 @@ def main() -> None:
     device = pick_device("auto")
     fast_dtype(device)  # measured once, now, rather than in the first training
     pipe.send(replies, Reply(0, Ready(describe(device))))
+    warm_up()  # so that the first strokes need not wait for libraries
     with suppress(BrokenPipeError):
         Loop(inbox, replies).run()
