@@ -13,6 +13,10 @@ from napari_unet.core.model import Model
 from napari_unet.core.tiling import Tile, context
 from napari_unet.core.unet import UNet
 
+# A network trained on few strokes is too sure of itself to be weighed against another answer
+# (Guo et al. 2017, arXiv 1706.04599, section 4.2); measured, see docs/method.md.
+_TEMPERATURE = 2.0
+
 
 class Answers:
     """A model's answers for the tiles of one plane.
@@ -60,7 +64,8 @@ class Answers:
         found = np.zeros((self._config.n_classes, *size), dtype=np.float32)
         if self._share > 0:
             network = self._model.prediction_network(self._device)
-            found += self._share * self._forward(network, patch, tile)
+            temperature = _TEMPERATURE if self._model.first is not None else 1.0
+            found += self._share * self._forward(network, patch, tile, temperature)
         if self._share < 1:
             assert self._guide is not None and self._model.first is not None
             patch = np.concatenate([patch, self._guide.read(rows, columns)])
@@ -71,10 +76,12 @@ class Answers:
             found += (1 - self._share) * 0.5 * (by_starter + by_forest)
         return found
 
-    def _forward(self, network: UNet, patch: np.ndarray, tile: Tile) -> np.ndarray:
+    def _forward(
+        self, network: UNet, patch: np.ndarray, tile: Tile, temperature: float = 1.0
+    ) -> np.ndarray:
         x = torch.from_numpy(np.ascontiguousarray(patch))[None].to(self._device)  # (1, C, Y, X)
         with computing(self._device, self._dtype), torch.inference_mode():
-            logits = network(x.contiguous(memory_format=torch.channels_last))
+            logits = network(x.contiguous(memory_format=torch.channels_last)) / temperature
             return _probabilities(logits, tile, self._config.stride)
 
 

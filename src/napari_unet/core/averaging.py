@@ -10,6 +10,7 @@ from torch import Tensor
 from napari_unet.core.unet import UNet
 
 _DECAY = 0.98
+_WARM_UP = 9.0
 
 
 class AveragedWeights:
@@ -24,17 +25,19 @@ class AveragedWeights:
         The network that is trained.
     decay
         Final share of the average that a step keeps.
+    warm_up
+        The average reaches back over about one ``warm_up``-th of the steps so far.
     """
 
-    def __init__(self, network: UNet, *, decay: float = _DECAY) -> None:
-        self._decay = decay
+    def __init__(self, network: UNet, *, decay: float = _DECAY, warm_up: float = _WARM_UP) -> None:
+        self._decay, self._warm_up = decay, warm_up
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._updates = 0
 
     def update(self, network: UNet) -> None:
         """Take in the weights after a step."""
         self._updates += 1
-        decay = min(self._decay, self._updates / (self._updates + 9))
+        decay = min(self._decay, self._updates / (self._updates + self._warm_up))
         averaged, current = _floats(self.network), _floats(network)
         with torch.no_grad():
             torch._foreach_lerp_(averaged, current, 1 - decay)

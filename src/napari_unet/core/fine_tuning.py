@@ -18,6 +18,7 @@ from napari_unet.errors import DeviceUnavailable
 
 _GRADIENT_NORM = 1.0
 _WARM_UP_STEPS = 20
+_DECAY, _WARM_UP = 0.99, 3.0  # reaches further back than in a training whose rate goes down
 _ELASTIC = 10.0
 _BALANCE = 0.5  # measured: a whole balance draws thin classes too wide
 
@@ -52,7 +53,7 @@ class FineTuning:
 
     def _take(self, network: UNet) -> None:
         self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = AveragedWeights(self.network)
+        self.average = AveragedWeights(self.network, decay=_DECAY, warm_up=_WARM_UP)
         self._optimizer = new_optimizer(self.network, self._preset)
         self._since_start = 0
         self._replicas = Replicas(
