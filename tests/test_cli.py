@@ -300,16 +300,16 @@ class TestPredict:
         assert "bad.unet" in fails(capsys, ["predict", "bad.unet", "image.tif", "--output", "out"])
 
     def test_a_halved_tile_is_told(self, model, capsys, monkeypatch):
-        from napari_unet.core import prediction
+        from napari_unet.core.answer import Answers
 
-        forward = prediction._forward
+        forward = Answers._forward
 
-        def limited(network, patch, device):
+        def limited(self, network, patch, *args):
             if patch.size > 240 * 240:
                 raise MemoryError
-            return forward(network, patch, device)
+            return forward(self, network, patch, *args)
 
-        monkeypatch.setattr(prediction, "_forward", limited)
+        monkeypatch.setattr(Answers, "_forward", limited)
         assert main(["predict", str(model), "image.tif", "--output", "out", "--device", "cpu"]) == 0
         assert "memory ran out" in capsys.readouterr().out
 

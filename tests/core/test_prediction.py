@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import napari_unet as nu
-from napari_unet.core import prediction
+from napari_unet.core.answer import Answers
 from napari_unet.core.events import Notice
 from napari_unet.core.prediction import TileProbabilities, predict_tiles
 from napari_unet.core.tiling import Tile
@@ -134,15 +134,15 @@ class TestOutOfMemory:
     @pytest.fixture
     def limit(self, monkeypatch):
         """Let inputs above some number of pixels fail as the CPU's allocator does."""
-        forward = prediction._forward
+        forward = Answers._forward
 
         def allow(pixels, error=NO_MEMORY):
-            def limited(network, patch, device):
+            def limited(self, network, patch, *args):
                 if patch.shape[-2] * patch.shape[-1] > pixels:
                     raise error
-                return forward(network, patch, device)
+                return forward(self, network, patch, *args)
 
-            monkeypatch.setattr(prediction, "_forward", limited)
+            monkeypatch.setattr(Answers, "_forward", limited)
 
         return allow
 
