@@ -48,7 +48,7 @@ class Answers:
         self._model, self._plane = model, plane
         self._device, self._dtype = device, dtype
         self._config = model.header.network
-        self._ranges = grey_range(plane)
+        self._ranges = grey_range(plane) if guide is None else guide.ranges
         of_model = model.header.network_share if model.first is not None else 1.0
         self._share = of_model if share is None else share
         self._guide = guide

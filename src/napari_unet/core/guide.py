@@ -103,9 +103,15 @@ class Guide:
         Of the plane.
     forest
         What to ask.
+
+    Attributes
+    ----------
+    ranges
+        Of the plane's grey values, see :func:`napari_unet.core.image.grey_range`.
     """
 
     def __init__(self, filters: FilterBlocks, forest: Forest) -> None:
+        self.ranges = filters.ranges
         self._filters = filters
         self._forest = forest
         self._blocks: dict[tuple[int, int], np.ndarray] = {}

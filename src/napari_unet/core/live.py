@@ -16,7 +16,7 @@ from torch import Tensor
 from napari_unet.core.classes import ClassInfo, describe_classes
 from napari_unet.core.config import PRESETS, DeviceName
 from napari_unet.core.dataset import Dataset
-from napari_unet.core.device import fast_dtype, pick_device
+from napari_unet.core.device import pick_device
 from napari_unet.core.events import (
     Corrective,
     LiveEvent,
@@ -26,16 +26,15 @@ from napari_unet.core.events import (
     Shown,
     Step,
 )
-from napari_unet.core.evidence import Evidence, Opinion, best_share, score_of
+from napari_unet.core.evidence import Evidence, best_share, score_of
 from napari_unet.core.fine_tuning import FineTuning, drawn
 from napari_unet.core.first_answer import FirstAnswer
-from napari_unet.core.forest import Forest
-from napari_unet.core.guide import FilterBlocks, Guide
+from napari_unet.core.guide import FilterBlocks
 from napari_unet.core.image import as_plane
-from napari_unet.core.judging import judge
+from napari_unet.core.judging import Judge
 from napari_unet.core.labels import check_labels
 from napari_unet.core.live_data import dataset_of, forest_on
-from napari_unet.core.live_model import snapshot, started, with_share
+from napari_unet.core.live_model import looks_the_same, snapshot, started, with_share
 from napari_unet.core.model import Model
 from napari_unet.core.prediction import TileProbabilities, predict_tiles
 from napari_unet.core.starter import starter_weights
@@ -45,7 +44,7 @@ from napari_unet.errors import InvalidInput
 
 _LEARNING_RATE = 1e-3
 _STEPS_BETWEEN_SCORES = 20
-_MOST_ASKED = 12  # held-out strokes
+_MOST_ASKED = 10  # held-out strokes
 
 
 class LiveTrainer:
@@ -90,6 +89,7 @@ class LiveTrainer:
         self._book = StrokeBook()
         self._filters: list[FilterBlocks] = []
         self._evidence = Evidence()
+        self._judge = Judge(self._filters, self.device)
         self._new: list[Stroke] = []
         self._newest: list[np.ndarray] = []
         self._changed = False
@@ -98,7 +98,7 @@ class LiveTrainer:
         self._first: FirstAnswer | None = None
         self._shown: Model | None = None
         self._scored_at = 0
-        self._guides: dict[int, tuple[Forest, Guide]] = {}
+        self._due = False
         for image in images:
             self.add_image(image)
 
@@ -219,31 +219,13 @@ class LiveTrainer:
     def _score_stroke(self, stroke: Stroke) -> list[LiveEvent]:
         """Score a stroke with what is shown, before anything is learned from it."""
         assert self._shown is not None
-        opinion = self._ask(self._shown, stroke)
-        if opinion is None:
+        opinions = self._judge.ask(self._shown, [stroke])
+        if not opinions:
             return []
+        (opinion,) = opinions
         score = opinion.right(self._shown.header.network_share)
         self._evidence.add_stroke(opinion, score)
         return [Corrective(stroke.number, stroke.class_id, score, self.elapsed)]
-
-    def _ask(self, model: Model, stroke: Stroke) -> Opinion | None:
-        return judge(
-            model,
-            self._filters[stroke.image].plane,
-            stroke,
-            guide=self._guide(stroke.image, model),
-            device=self.device,
-            dtype=fast_dtype(self.device),
-        )
-
-    def _guide(self, index: int, model: Model) -> Guide:
-        """Return what the model's forest says of an image; kept until the forest changes."""
-        assert model.first is not None
-        forest, guide = self._guides.get(index, (None, None))
-        if guide is None or forest is not model.first.forest:
-            guide = Guide(self._filters[index], model.first.forest)
-            self._guides[index] = (model.first.forest, guide)
-        return guide
 
     def _take_strokes(self) -> list[LiveEvent]:
         """Fit the forest anew and show its answer with the weights that were shown before."""
@@ -265,7 +247,10 @@ class LiveTrainer:
         self._changed = False
         self._first = FirstAnswer(forest, self._starter(), len(self._filters[0].plane))
         weights = self._tuning.average.state() if before is None else before.weights
-        return [*events, *self._score_and_show(weights)]
+        model = self._snapshot(weights)
+        share = best_share(list(self._evidence.latest), self._tuning.steps)
+        self._due = True  # to be scored, after somebody has seen it
+        return [*events, *self._show(model, share, None)]
 
     def _begin(self, n_classes: int) -> FineTuning:
         config = PRESETS["compact"].network(len(self._filters[0].plane), n_classes)
@@ -278,7 +263,10 @@ class LiveTrainer:
         return starter_weights(len(self._filters[0].plane))
 
     def _step(self) -> list[LiveEvent]:
-        assert self._tuning is not None
+        assert self._tuning is not None and self._shown is not None
+        if self._due:
+            self._due = False
+            return self._score_and_show(self._shown.weights)
         loss = self._tuning.step()
         steps = self._tuning.steps
         events: list[LiveEvent] = [Step(steps, loss, self.elapsed, None)]
@@ -288,12 +276,11 @@ class LiveTrainer:
 
     def _score_and_show(self, weights: Mapping[str, Tensor]) -> list[LiveEvent]:
         """Score weights on the held-out strokes; show them unless they are worse than before."""
-        assert self._tuning is not None and self._dataset is not None and self._first is not None
+        assert self._tuning is not None
         steps, elapsed = self._tuning.steps, self.elapsed
         self._scored_at = steps
-        model = snapshot(self._tuning, self._dataset, self._first, weights, seconds=elapsed)
-        held_out = [self._ask(model, stroke) for stroke in self._book.held_out_strokes(_MOST_ASKED)]
-        opinions = [opinion for opinion in held_out if opinion is not None]
+        model = self._snapshot(weights)
+        opinions = self._judge.ask_again(model, self._book.held_out_strokes(_MOST_ASKED))
         share = best_share([*opinions, *self._evidence.latest], steps)
         value = score_of(opinions, share)
         events: list[LiveEvent] = []
@@ -302,13 +289,23 @@ class LiveTrainer:
         else:
             self._evidence.not_scored()
         if not opinions or self._evidence.add_score(value):
-            self._shown = with_share(model, share, value if opinions else None)
-            self.version += 1
-            events.append(Shown(self.version, share))
+            events += self._show(model, share, value if opinions else None)
         if text := self._evidence.settled:
             self.settled = True
             events.append(Settled(text))
         return events
+
+    def _snapshot(self, weights: Mapping[str, Tensor]) -> Model:
+        assert self._tuning is not None and self._dataset is not None and self._first is not None
+        return snapshot(self._tuning, self._dataset, self._first, weights, seconds=self.elapsed)
+
+    def _show(self, model: Model, share: float, score: float | None) -> list[Shown]:
+        before = self._shown
+        self._shown = with_share(model, share, score)
+        if before is not None and looks_the_same(before, self._shown):
+            return []
+        self.version += 1
+        return [Shown(self.version, share)]
 
     def model(self) -> Model:
         """Return what is shown as a model that can be saved and predicts anywhere.
@@ -345,7 +342,7 @@ class LiveTrainer:
             device=self.device,
             region=region,
             fast=True,
-            guide=self._guide(index, self.model()),
+            guide=self._judge.guide(index, self.model()),
         )
 
     def predict(self, image: np.ndarray) -> np.ndarray:

@@ -120,9 +120,15 @@ class PlotPanel(QWidget):
         self._losses.setData(*_columns(curve.losses))
         self._scores.setData(*_columns(curve.scores))
         self._corrective.setData(*_columns(curve.corrective))
-        self.plot.getPlotItem().setLabel(
-            "left", "" if curve.live else "loss", color=self._loss_color
-        )
+        item = self.plot.getPlotItem()
+        item.showAxis("left", not curve.live)
+        item.setLabel("bottom", "seconds" if curve.live else "")
+        if curve.live:  # nothing is on the left axis, by which the range would be chosen
+            last = max((at for at, _ in (*curve.scores, *curve.corrective)), default=1.0)
+            item.setXRange(0, last)
+        else:
+            item.setLabel("left", "loss", color=self._loss_color)
+            item.enableAutoRange("x")
         self.loss_label.setText(_left_text(curve))
         self.score_label.setText(_score_text(curve))
 
