@@ -47,6 +47,7 @@ def main() -> None:
         "overlap-tile": draw_overlap_tile,
         "overlay": draw_overlay,
         "window": draw_window,
+        "live": draw_live,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=drawers, default=list(drawers))
@@ -151,6 +152,36 @@ def draw_window() -> None:
         _photograph(viewer, "window.png")
         _segment_layers(viewer)
         _photograph(viewer, "batch.png")
+        viewer.close()
+
+
+def draw_live() -> None:
+    """Switch Live on in the real window, correct it with a stroke, and photograph it."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        import napari
+        from qtpy.QtWidgets import QCheckBox
+
+        from napari_unet.widgets.shared import shared_by
+
+        viewer = napari.Viewer(title="napari-unet")
+        viewer.window.resize(1360, 880)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
+        session = shared_by(viewer, dock).session
+        viewer.open_sample("napari-unet", "tissue")
+        _wait(lambda: bool(session.device))
+        viewer.reset_view(margin=0.01)
+        switch = dock.findChild(QCheckBox, "live_switch")
+        switch.click()
+        _wait(lambda: session.live.curve is not None and len(session.live.curve.scores) > 5)
+        strokes = viewer.layers["strokes on stained tissue"]
+        strokes.selected_label, strokes.brush_size = 2, 6
+        strokes.paint((330, 60))
+        _wait(lambda: len(session.live.curve.corrective) > 0)
+        count = len(session.live.curve.scores)
+        _wait(lambda: len(session.live.curve.scores) > count + 8)
+        _photograph(viewer, "live.png")
+        switch.click()
         viewer.close()
 
 

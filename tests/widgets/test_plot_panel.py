@@ -9,7 +9,7 @@ import pytest
 
 from fakes import model_file
 from napari_unet.core.config import TrainSettings
-from napari_unet.core.events import Score, Started, Step
+from napari_unet.core.events import Corrective, LiveScore, Score, Started, Step
 from napari_unet.session_data import PaintedPlanes
 from napari_unet.widgets import plot_panel
 from napari_unet.widgets.plot_panel import PlotPanel
@@ -73,3 +73,17 @@ def test_a_finished_training_stays_to_be_seen(qtbot, panel, session, training, a
 
     answer(training, Step(1, 0.9, 0.1, 4.9), Trained(1, 0.1, "budget", 0.5, model_file()))
     qtbot.waitUntil(lambda: "loss 0.900" in panel.loss_label.text())
+
+
+def test_both_live_scores_are_drawn_against_seconds(qtbot, panel, session, fake, answer):
+    """Within what is visible, though nothing is on the left axis, by which ranges are chosen."""
+    session.start_live("cpu", 0)
+    (job,) = fake.jobs
+    answer(job, Corrective(1, 2, 0.25, 12.0), LiveScore(20, 30.0, 0.5), LiveScore(40, 40.0, 0.75))
+    qtbot.waitUntil(lambda: panel.score_label.text() == f"{plot_panel.HELD_OUT}: 0.75")
+    assert np.array_equal(panel._scores.getData(), [[30, 40], [0.5, 0.75]])
+    assert np.array_equal(panel._corrective.getData(), [[12], [0.25]])
+    panel.show()
+    low, high = panel._score_view.viewRange()[0]
+    assert low <= 12
+    assert 40 <= high < 60
