@@ -13,7 +13,7 @@ from napari_unet.core.scoring import intersection_over_union
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _MOST_SHARE_UNSEEN = 0.5  # of a network that no stroke has judged yet
-_STEPS_UNTIL_TRUSTED = 150
+_STEPS_UNTIL_TRUSTED = 200
 _WEIGHT_OF_HABIT = 1.0  # of a mean log-likelihood
 _LATEST = 4
 _REMEMBERED = 12
