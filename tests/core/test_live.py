@@ -220,6 +220,8 @@ def test_what_it_refuses():
         live.set_labels(0, scene.strokes[:-1])
     with pytest.raises(UserError, match="no image 1"):
         live.set_labels(1, scene.strokes)
+    with pytest.raises(UserError, match="too large"):
+        live.set_labels(0, scene.strokes.astype(int) * 40_000)
     with pytest.raises(UserError, match="negative"):
         live.set_labels(0, -scene.strokes.astype(int))
     only = np.where(scene.strokes == 2, 2, 0)

@@ -120,6 +120,7 @@ class Evidence:
 
     def strokes_changed(self) -> None:
         """Forget the scores: other strokes are held out or learned from now."""
+        self.score = None
         self._shown_score = self._highest = -math.inf
         self._without_gain = self._unscored = 0
 

@@ -50,7 +50,6 @@ def forest_on(
 def dataset_of(
     book: StrokeBook,
     filters: Sequence[FilterBlocks],
-    newest: Sequence[np.ndarray],
     classes: tuple[ClassInfo, ...],
 ) -> Dataset:
     """Cut the surroundings of the strokes out of the images.
@@ -59,8 +58,6 @@ def dataset_of(
     ----------
     book, filters
         The strokes and, for each image, its filters.
-    newest
-        (Y, X) bool for each image: what was painted last.
     classes
         In the order of the answer; pixels of others are left out.
     """
@@ -73,6 +70,6 @@ def dataset_of(
         blocks = filters[image]
         planes.append(rescale(blocks.plane[:, *window], blocks.ranges))
         known = np.where(np.isin(labels[window], ids), labels[window], 0)
-        target = make_target(known, "scribbles", ids, newest=newest[image][window])
+        target = make_target(known, "scribbles", ids, newest=book.newest[image][window])
         targets.append(with_held_out(target, book.held_out(image)[window]))
     return Dataset(tuple(planes), tuple(targets), classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,11 +41,21 @@ class StrokeBook:
     """Which pixel of which image belongs to which stroke.
 
     A stroke is held out whole or not at all, from its first pixel on. Erased pixels are forgotten.
+
+    Attributes
+    ----------
+    labels
+        Of each image, (Y, X) uint16 class ids.
+    numbers
+        Of each image, (Y, X) int32, the number of the stroke at each painted pixel.
+    newest
+        Of each image, (Y, X) bool: what was painted last.
     """
 
     def __init__(self) -> None:
         self.labels: list[np.ndarray] = []
         self.numbers: list[np.ndarray] = []
+        self.newest: list[np.ndarray] = []
         self._held_out: set[int] = set()
         self._count = 0
         self._begun: dict[int, int] = {}
@@ -54,6 +65,7 @@ class StrokeBook:
         """Take in an image of that size; return its index."""
         self.labels.append(np.zeros(shape, dtype=np.uint16))
         self.numbers.append(np.zeros(shape, dtype=np.int32))
+        self.newest.append(np.zeros(shape, dtype=bool))
         return len(self.labels) - 1
 
     def update(self, image: int, labels: np.ndarray) -> list[Stroke] | None:
@@ -124,6 +136,16 @@ class StrokeBook:
                 if touched.any():
                     return int(touched.max())
         return 0
+
+    def mark_newest(self, strokes: Sequence[Stroke]) -> None:
+        """Count strokes as those that were painted last."""
+        for stroke in strokes:
+            self.newest[stroke.image][stroke.rows, stroke.columns] = True
+
+    def forget_newest(self) -> None:
+        """Count no stroke as painted last."""
+        for mask in self.newest:
+            mask[:] = False
 
     def held_out(self, image: int) -> np.ndarray:
         """Return which painted pixels of an image are held out, (Y, X) bool."""
