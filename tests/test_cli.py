@@ -17,6 +17,7 @@ from scipy import ndimage
 
 import napari_unet as nu
 import scenes
+from napari_unet import LiveTrainer
 from napari_unet.cli import main
 from napari_unet.core.model import Model
 from napari_unet.errors import UnwritableOutput
@@ -420,6 +421,16 @@ class TestInfo:
         said = capsys.readouterr().out
         for word in ("compact", "1 channel", "scribbles", "background", "#56B4E9", "80 steps"):
             assert word in said
+
+    def test_of_a_live_model_tells_how_much_its_network_counts(self, folder, discs, capsys):
+        live = LiveTrainer([discs.image], device="cpu")
+        live.set_labels(0, discs.strokes)
+        live.run(0)
+        live.model().save("live.unet")
+        assert main(["info", "live.unet"]) == 0
+        assert "0% its network's" in capsys.readouterr().out
+        args = ["predict", "live.unet", "image.tif", "--output", "out", "--device", "cpu"]
+        assert main(args) == 0
 
     def test_of_something_else_is_refused(self, folder, capsys):
         assert "not a napari-unet model" in fails(capsys, ["info", "image.tif"])

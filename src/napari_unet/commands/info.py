@@ -52,6 +52,8 @@ def _print_model(header: ModelHeader) -> None:
     if header.pixel_size is not None:
         rows, columns = header.pixel_size
         print(f"pixel size   {rows} x {columns} {header.pixel_unit or ''}".rstrip())
+    if header.network_share < 1:
+        print(f"answer       {header.network_share:.0%} its network's, the rest its forest's")
     for record in header.history:
         score = "no score" if record.score is None else f"score {record.score:.3f}"
         labelled = sum(record.labelled_pixels.values())
