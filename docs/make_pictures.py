@@ -175,8 +175,10 @@ def draw_live() -> None:
         switch.click()
         _wait(lambda: session.live.curve is not None and len(session.live.curve.scores) > 5)
         strokes = viewer.layers["strokes on stained tissue"]
-        strokes.selected_label, strokes.brush_size = 2, 6
-        strokes.paint((330, 60))
+        strokes.brush_size = 6
+        with strokes.block_history():
+            for column in range(60, 90):
+                strokes.paint((330, column), 2)
         _wait(lambda: len(session.live.curve.corrective) > 0)
         count = len(session.live.curve.scores)
         _wait(lambda: len(session.live.curve.scores) > count + 8)
