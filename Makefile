@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
-SOURCES := src tests benchmarks docs
+SOURCES := src tests benchmarks docs starter
 
 # Stamps: each is newer than the files that decide what is installed.
 BASE := $(VENV)/.installed-base

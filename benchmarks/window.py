@@ -186,7 +186,7 @@ def measure_live(seconds: float) -> LiveMeasured:
         before = shown.written
         until(lambda before=before: shown.written > before)
         drawn = time.perf_counter() + DRAWN_WITHIN  # unless the tile is as it was
-        until(lambda drawn=drawn: shown.version > before or time.perf_counter() > drawn)
+        until(lambda b=before, d=drawn: shown.version > b or time.perf_counter() > d)
         corrections.append(time.perf_counter() - start)
     painter = StrokePainter(labels)
     wait(2)
