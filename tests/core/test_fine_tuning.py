@@ -71,5 +71,6 @@ def test_memory_that_runs_out_makes_batches_smaller_until_nothing_fits(tuning, m
     with pytest.raises(DeviceUnavailable, match="smallest patch"):
         for _ in range(20):
             assert math.isnan(tuning.step())
+            assert "memory ran out" in tuning.trouble
     assert [count for count, _ in asked[:3]] == [4, 2, 1]
     assert asked[-1][1] < asked[0][1]

@@ -115,3 +115,11 @@ def test_classes_may_come_in_any_order():
         permuted = network(torch.cat([x[:, :1], x[:, 1:][:, order]], dim=1), padded=True)
     assert found.shape == (1, 3, 32, 32)
     torch.testing.assert_close(permuted, found[:, order])
+
+
+def test_refuses_a_model_whose_own_network_would_need_a_forest():
+    model = model_of(1, 2, 0.5)
+    guided = model.header.network.model_copy(update={"guided": True})
+    header = model.header.model_copy(update={"network": guided})
+    with pytest.raises(InvalidModel, match="forest's answer"):
+        Model.from_bytes(Model(header, model.weights, model.first).to_bytes())

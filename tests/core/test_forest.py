@@ -75,6 +75,10 @@ def _one_child(arrays):
     arrays["children"][0, 1] = -1
 
 
+def _before_the_first(arrays):
+    arrays["children"][0] = -5
+
+
 def _missing(arrays):
     del arrays["thresholds"]
 
@@ -85,7 +89,17 @@ def _type(arrays):
 
 @pytest.mark.parametrize(
     "spoil",
-    [_loop, _outside, _unknown_filter, _not_finite, _sizes, _one_child, _missing, _type],
+    [
+        _loop,
+        _outside,
+        _unknown_filter,
+        _not_finite,
+        _sizes,
+        _one_child,
+        _before_the_first,
+        _missing,
+        _type,
+    ],
 )
 def test_refuses_arrays_that_are_no_forest(forest, spoil):
     arrays = {name: array.copy() for name, array in forest.arrays().items()}

@@ -124,7 +124,9 @@ class Corrective:
 
 @dataclass(frozen=True)
 class LiveScore:
-    """What is shown was scored on the held-out strokes.
+    """The latest weights, mixed with the first answer, were scored on the held-out strokes.
+
+    They are shown unless they are worse than what is shown already.
 
     Attributes
     ----------

@@ -43,6 +43,7 @@ class FineTuning:
     ) -> None:
         self.device, self.dtype = device, fast_dtype(device)
         self.steps = 0
+        self.trouble = ""  # what kept the last step from being one, and what was done
         self.learning_rate = learning_rate
         self._seed = seed
         self._preset = PRESETS["compact"]
@@ -91,7 +92,7 @@ class FineTuning:
         )
 
     def step(self) -> float:
-        """Make one step of the optimiser; return its loss, NaN if it was none.
+        """Make one step of the optimiser; return its loss, NaN if it was none: see ``trouble``.
 
         Raises
         ------
@@ -109,12 +110,13 @@ class FineTuning:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            self._shrink()
+            self.trouble = self._shrink()
             return math.nan
         value, length = torch.stack([loss, norm]).tolist()
         if not (math.isfinite(value) and math.isfinite(length)):
             self.average.copy_to(self.network)
             self._optimizer = new_optimizer(self.network, self._preset)
+            self.trouble = "the loss was not finite; going on from the averaged weights."
             return math.nan
         self._optimizer.step()
         self.average.update(self.network)
@@ -122,14 +124,14 @@ class FineTuning:
         self.steps += 1
         return float(value)
 
-    def _shrink(self) -> None:
+    def _shrink(self) -> str:
         """Halve the batch, or else the patch, after memory ran out."""
         assert self._source is not None
         self._optimizer.zero_grad(set_to_none=True)
         free_memory(self.device)
         if self._batch > 1:
             self._batch //= 2
-            return
+            return f"memory ran out; training goes on with batches of {self._batch}."
         before = self._source.side
         self._source.resize(before // 2)
         if self._source.side >= before:
@@ -137,6 +139,7 @@ class FineTuning:
                 "memory does not suffice for the smallest patch; close other programs or use "
                 "another device."
             )
+        return f"memory ran out; training goes on with patches of {self._source.side} px."
 
 
 def drawn(config: UNetConfig, seed: int) -> UNet:

@@ -50,10 +50,6 @@ class FirstAnswer:
             self._networks[device] = fused(network).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self._networks[device]
 
-    def with_forest(self, forest: Forest) -> FirstAnswer:
-        """Return the same network with another forest."""
-        return FirstAnswer(forest, self.weights, self.in_channels)
-
     def tensors(self) -> dict[str, Tensor]:
         """Return what a model file holds of it, by name."""
         arrays = self.forest.arrays().items()

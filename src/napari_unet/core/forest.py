@@ -224,10 +224,10 @@ def _is_sound(forest: Forest, n_filters: int, n_classes: int) -> bool:
     number = np.concatenate([np.arange(size) for size in forest.sizes])
     size = np.repeat(forest.sizes, forest.sizes)
     left, right = forest.children.T
-    leaf = left < 0
+    leaf = (left == -1) & (right == -1)
     goes_down = (left > number) & (right > number) & (left < size) & (right < size)
     return bool(
-        (goes_down | (leaf & (right < 0))).all()
+        (goes_down | leaf).all()
         and ((forest.filters >= 0) & (forest.filters < n_filters)).all()
         and np.isfinite(forest.thresholds).all()
         and np.isfinite(forest.probabilities).all()

@@ -102,7 +102,9 @@ class ModelHeader(BaseModel):
     history: tuple[TrainingRecord, ...] = ()
 
     @model_validator(mode="after")
-    def _classes_fit_network(self) -> ModelHeader:
+    def _network_fits(self) -> ModelHeader:
+        if self.network.guided:
+            raise ValueError("its network would need a forest's answer")
         ids = [entry.id for entry in self.classes]
         if len(ids) != self.network.n_classes or len(set(ids)) != len(ids):
             raise ValueError("the classes do not fit the network's output")

@@ -21,7 +21,7 @@ from napari_unet.core.image import as_plane
 from napari_unet.core.labels import check_labels
 from napari_unet.core.live_loop import LiveLoop
 from napari_unet.core.model import Model
-from napari_unet.core.prediction import TileProbabilities, predict_tiles
+from napari_unet.core.prediction import TileProbabilities, plane_probabilities, predict_tiles
 from napari_unet.core.tiling import Tile
 from napari_unet.errors import InvalidInput
 
@@ -218,11 +218,7 @@ class LiveTrainer:
                 f"the image has {len(plane)} channels and those learned from have "
                 f"{model.header.network.in_channels}; use images with the same channels."
             )
-        out = np.empty((len(model.classes), *plane.shape[1:]), dtype=np.float32)
-        for part in predict_tiles(model, plane, device=self.device, fast=True):
-            if isinstance(part, TileProbabilities):
-                out[:, *part.tile.slices] = part.probabilities
-        return out
+        return plane_probabilities(model, plane, device=self.device, fast=True)
 
     def close(self) -> None:
         """End the threads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -10,7 +11,15 @@ from torch import Tensor
 from napari_unet.core.classes import ClassInfo, describe_classes
 from napari_unet.core.config import PRESETS
 from napari_unet.core.dataset import Dataset
-from napari_unet.core.events import Corrective, LiveEvent, LiveScore, Settled, Shown, Step
+from napari_unet.core.events import (
+    Corrective,
+    LiveEvent,
+    LiveScore,
+    Notice,
+    Settled,
+    Shown,
+    Step,
+)
 from napari_unet.core.evidence import Evidence, best_share, score_of
 from napari_unet.core.fine_tuning import FineTuning, drawn
 from napari_unet.core.first_answer import FirstAnswer
@@ -167,6 +176,8 @@ class LiveLoop:
             self._due = False
             return self._score_and_show(self.shown.weights)
         loss = self._tuning.step()
+        if math.isnan(loss):
+            return [Notice(self._tuning.trouble)]
         steps = self._tuning.steps
         events: list[LiveEvent] = [Step(steps, loss, self._elapsed(), None)]
         if steps % _STEPS_BETWEEN_SCORES == 0:

@@ -108,12 +108,32 @@ def predict_probabilities(
         The image is not one, or has other channels than the model.
     """
     planes = planes_for(image, model.header.network.in_channels)
-    count = len(model.classes)
-    out = np.empty((len(planes.data), count, *planes.data.shape[-2:]), dtype=np.float32)
+    shape = (len(planes.data), len(model.classes), *planes.data.shape[-2:])
+    out = np.empty(shape, dtype=np.float32)
     for plane, result in zip(planes.data, out, strict=True):
-        for part in _warned(predict_tiles(model, plane, tile=tile, device=pick_device(device))):
-            result[:, *part.tile.slices] = part.probabilities
+        result[:] = plane_probabilities(model, plane, tile=tile, device=pick_device(device))
     return planes.restore(out)
+
+
+def plane_probabilities(
+    model: Model,
+    plane: np.ndarray,
+    *,
+    device: torch.device,
+    tile: int | None = None,
+    fast: bool = False,
+) -> np.ndarray:
+    """Return each class's probability at each pixel of a plane, (K, Y, X) float32.
+
+    Parameters
+    ----------
+    model, plane, device, tile, fast
+        As for :func:`predict_tiles`.
+    """
+    out = np.empty((len(model.classes), *plane.shape[-2:]), dtype=np.float32)
+    for part in _warned(predict_tiles(model, plane, device=device, tile=tile, fast=fast)):
+        out[:, *part.tile.slices] = part.probabilities
+    return out
 
 
 def predict_tiles(
