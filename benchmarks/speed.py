@@ -146,7 +146,7 @@ def training_step(preset: PresetName, rounds: int) -> None:
         if device.type == "cuda":
             torch.cuda.synchronize()
 
-    run = Run(dataset, settings, None, start=time.monotonic())
+    run = Run(dataset, settings, None, start=time.monotonic(), clock=time.monotonic)
 
     side = fixed.images.shape[-1]
 
