@@ -244,6 +244,16 @@ class TestPredict:
         expected = nu.predict_probabilities(trained, discs.image, device="cpu")
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
+    def test_averages_over_rotations(self, model, trained, discs):
+        words = ["predict", str(model), "image.tif", "--output", "out", "--device", "cpu"]
+        assert main([*words, "--average-rotations", "--save", "labels", "probabilities"]) == 0
+        options = {"device": "cpu", "average_rotations": True}
+        expected = nu.predict_probabilities(trained, discs.image, **options)
+        found = tifffile.imread("out/image_probabilities.tif")
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        labels = tifffile.imread("out/image_labels.tif")
+        np.testing.assert_array_equal(labels, nu.predict(trained, discs.image, **options))
+
     def test_stacks_and_several_files(self, model, discs):
         tifffile.imwrite("stack.tif", np.stack([discs.image] * 3))
         words = ["predict", str(model), "stack.tif", "image.tif", "--output", "a/b"]

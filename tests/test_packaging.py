@@ -182,6 +182,17 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
             assert anchor in anchors(target), link
 
 
+def test_what_the_page_on_the_paper_names_is_in_the_file_beside_it() -> None:
+    """Each link to a file is followed by names that are defined there."""
+    page = ROOT / "docs" / "paper.md"
+    named = re.findall(r"\]\((\.\./\S+?\.py)\) ((?:`\w+`(?:, )?)+)", page.read_text())
+    assert len(named) > 40
+    for link, names in named:
+        text = (page.parent / link).read_text()
+        for name in re.findall(r"`(\w+)`", names):
+            assert re.search(rf"^ *(def {name}\(|class {name}\b|{name}\b.* = )", text, re.M), name
+
+
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
     for page in (ROOT / "docs").glob("*.md"):

@@ -71,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("--tile", type=int, help="side of a tile's output in pixels")
     predict.add_argument("--device", choices=_DEVICES, default="auto")
+    predict.add_argument(
+        "--average-rotations",
+        action="store_true",
+        help="average over the image's quarter turns and flips: eight times as long",
+    )
     predict.set_defaults(run=_predict)
 
     evaluate = commands.add_parser("evaluate", help="compare predictions with the truth")
@@ -133,6 +138,7 @@ def _predict(options: argparse.Namespace) -> int:
         save=options.save,
         tile=options.tile,
         device=options.device,
+        average_rotations=options.average_rotations,
     )
     return 0
 

@@ -59,7 +59,21 @@ class TestDisplacements:
         assert field[1].item() == pytest.approx(far * a + near * a + near * b + far * c, abs=1e-4)
         assert field[3].item() == pytest.approx(far * a + near * b + near * c + far * c, abs=1e-4)
 
+    def test_the_grid_spans_the_whole_input_tile(self):
+        """Section 3.1 leaves open what the grid covers: here its outer points are the corners."""
+        coarse = displacements(generator(7), 3, 3, elastic=10.0)
+        field = displacements(generator(7), 3, 572, elastic=10.0)
+        corners = field[..., [0, 0, -1, -1], [0, -1, 0, -1]]
+        torch.testing.assert_close(corners, coarse[..., [0, 0, 2, 2], [0, 2, 0, 2]])
+
+    def test_rows_and_columns_move_independently(self):
+        """Section 3.1: each grid point has a displacement vector, two independent numbers."""
+        grid = displacements(generator(), 4000, 3, elastic=10.0).flatten(1)  # (4000, 18)
+        correlation = torch.corrcoef(grid.T) - torch.eye(18)
+        assert correlation.abs().max() < 0.08
+
     def test_are_smooth(self):
+        """Section 3.1: "smooth deformations"."""
         field = displacements(generator(), 20, 161, elastic=10.0)
         assert field.diff(dim=-1).abs().max() < 1.5
         assert field.diff(dim=-2).abs().max() < 1.5
@@ -67,6 +81,7 @@ class TestDisplacements:
 
 class TestPositions:
     def test_without_elastic_are_a_rotation_scaled_by_at_most_13(self):
+        """Section 3.1: "rotation invariance"; flips and scales are not in the paper."""
         positions = sampling_positions(generator(), 300, 9, elastic=0.0)
         down = positions[:, 1, 0] - positions[:, 0, 0]
         right = positions[:, 0, 1] - positions[:, 0, 0]
@@ -80,6 +95,16 @@ class TestPositions:
         assert np.histogram(turned, 4, (-math.pi, math.pi))[0].min() > 40
         flipped = down[:, 0] * right[:, 1] - down[:, 1] * right[:, 0] < 0
         assert 0.4 < flipped.float().mean() < 0.6
+
+    def test_every_angle_is_reached_evenly(self):
+        """Section 3.1: "rotation invariance", so all of 0 to 360 degrees, in steps of 15."""
+        positions = sampling_positions(generator(), 4800, 3, elastic=0.0)
+        down = positions[:, 2, 1] - positions[:, 0, 1]
+        degrees = torch.rad2deg(torch.atan2(down[:, 1], down[:, 0]))
+        counts = np.histogram(degrees, 24, (-180, 180))[0]
+        assert counts.sum() == 4800
+        assert counts.min() > 140  # 200 expected, with a deviation of 14
+        assert counts.max() < 260
 
     def test_with_elastic_move_by_the_displacements(self):
         """Each draw is deformed for itself, by 10 px in the middle of the patch too."""
@@ -134,6 +159,8 @@ class TestSample:
 
 
 class TestGreyValues:
+    """Ronneberger et al. 2015, section 3.1: "gray value variations"; which is left open."""
+
     def test_vary_between_patches_and_keep_the_picture(self):
         patches = torch.rand(50, 1, 20, 20)
         varied = vary_grey_values(generator(), patches)

@@ -45,6 +45,24 @@ def test_equals_one_distance_transform_for_each_object(instances, w0, sigma):
     np.testing.assert_allclose(border_weights(instances, w0, sigma), expected, rtol=1e-6, atol=1e-4)
 
 
+@settings(max_examples=40, deadline=None)
+@given(hnp.arrays(np.uint8, (7, 6), elements=st.sampled_from([0, 0, 0, 1, 2, 3])))
+def test_equals_the_distances_to_every_pixel_of_every_object(instances):
+    """Ronneberger et al. 2015, eq. 2, d1 and d2 by trying all pixels: no distance transform."""
+    pixels = np.argwhere(np.ones_like(instances))
+    to_each = [
+        np.hypot(*(pixels[:, None] - np.argwhere(instances == i)).transpose(2, 0, 1)).min(axis=1)
+        for i in np.unique(instances[instances > 0])
+    ]
+    weights = border_weights(instances)
+    if len(to_each) < 2:
+        assert not weights.any()
+        return
+    d1, d2 = np.sort(to_each, axis=0)[:2]
+    expected = 10 * np.exp(-((d1 + d2) ** 2) / (2 * 5**2))
+    np.testing.assert_allclose(weights.ravel(), expected, atol=2e-5)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_equals_plain_on_an_image_larger_than_one_block_and_than_the_reach(seed):
     rng = np.random.default_rng(seed)
@@ -193,6 +211,24 @@ class TestSeparateTouching:
         for i in np.unique(separated[separated > 0]):
             around = ndimage.binary_dilation(separated == i, np.ones((3, 3)))
             assert set(np.unique(separated[around])) <= {0, i}
+
+    @settings(max_examples=60, deadline=None)
+    @given(hnp.arrays(np.uint8, (4, 5), elements=st.integers(0, 3)))
+    def test_is_the_erosion_of_each_object_by_the_others_dilation(self, coarse):
+        """Section 3 names "morphological operations": object minus the 3x3 dilation of the rest."""
+        instances = np.kron(coarse, np.ones((4, 4), np.uint8))
+        expected = instances.copy()
+        for i in np.unique(instances[instances > 0]):
+            others = (instances != i) & (instances > 0)
+            expected[(instances == i) & ndimage.binary_dilation(others, np.ones((3, 3)))] = 0
+        np.testing.assert_array_equal(separate_touching(instances), expected)
+
+    def test_the_gap_is_two_pixels_wide(self):
+        """One from each side; the paper does not say how wide the border is."""
+        instances = np.repeat([[1] * 5 + [2] * 5], 5, axis=0)
+        np.testing.assert_array_equal(
+            separate_touching(instances), [[1, 1, 1, 1, 0, 0, 2, 2, 2, 2]] * 5
+        )
 
     def test_bad_input_is_refused(self):
         with pytest.raises(InvalidInput):

@@ -170,6 +170,19 @@ class TestDense:
         _, count = ndimage.label(target.classes == 1, structure=EIGHT)
         assert count == 2
 
+    def test_the_gap_is_opened_before_the_weights_are_computed(self):
+        """Section 3: first the separation border, then equation 2 on what is left of the cells.
+
+        In the middle row the gap is columns 5 and 6, 1 pixel from one cell and 2 from the other.
+        """
+        labels = np.zeros((9, 12), np.int32)
+        labels[:, :6], labels[:, 6:] = 1, 2
+        target = make_target(labels, "instances", [0, 1])
+        np.testing.assert_array_equal(np.flatnonzero(target.classes[4] == 0), [5, 6])
+        np.testing.assert_allclose(target.border[4, 5:7], 10 * np.exp(-((1 + 2) ** 2) / 50))
+        # One pixel inside a cell the other is 3 pixels away.
+        np.testing.assert_allclose(target.border[4, [4, 7]], 10 * np.exp(-(3**2) / 50))
+
     def test_a_class_that_only_the_model_knows_may_be_missing(self):
         target = make_target(drawn("05 50"), "classes", [5, 9, 0])
         assert target.classes.tolist() == [[2, 0], [0, 2]]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -28,6 +29,25 @@ class TestWeightedCrossEntropy:
         weights = torch.tensor([[[1.0, 10.0, 3.0]]])
         loss = weighted_cross_entropy(logits, classes, weights)
         assert loss.item() == pytest.approx(30 * math.log(2) / 14)
+
+    @given(st.integers(0, 10**6))
+    def test_is_the_softmax_and_the_sum_of_equation_1_written_out(self, seed):
+        """p_k = exp(a_k) / sum exp(a_k'), E = sum w log p_l, pixel by pixel.
+
+        The sign is turned, since E is to be as large as it can be, and E is divided by the sum of
+        the weights.
+        """
+        rng = np.random.default_rng(seed)
+        activations = rng.normal(scale=3, size=(2, 3, 4, 5))
+        labels = rng.integers(3, size=(2, 4, 5))
+        weights = rng.uniform(0.1, 12, size=(2, 4, 5))
+        energy = 0.0
+        for image, row, column in np.ndindex(2, 4, 5):
+            a = activations[image, :, row, column]
+            p = math.exp(a[labels[image, row, column]]) / sum(math.exp(value) for value in a)
+            energy += weights[image, row, column] * math.log(p)
+        found = weighted_cross_entropy(*map(torch.from_numpy, (activations, labels, weights)))
+        assert found.item() == pytest.approx(-energy / weights.sum(), rel=1e-5)
 
     def test_does_not_depend_on_the_number_of_pixels_or_the_unit_of_the_weights(self):
         logits = torch.randn(2, 3, 5, 5)

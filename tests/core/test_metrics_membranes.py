@@ -93,6 +93,20 @@ class TestThresholds:
         assert (best.v_rand, best.v_info, best.rand_error) == pytest.approx((1, 1, 0))
         assert (at.v_rand, at.v_info, at.rand_error) == (0.3, 0.3, 0.3)
 
+    def test_a_threshold_that_cannot_be_scored_is_never_the_best(self):
+        """Cells of single pixels have no pairs, so there is no Rand error where none are found."""
+        truth = np.ones((6, 6), bool)
+        truth[1, 1] = truth[3, 3] = False
+        best, at = best_threshold_scores(np.full((6, 6), 0.5), truth)
+        assert math.isnan(boundary_scores(np.full((6, 6), 0.5), truth, 0.1).rand_error)
+        assert (best.rand_error, at.rand_error) == (1, 0.5)
+
+    def test_without_any_true_cell_all_scores_are_nan(self):
+        best, _ = best_threshold_scores(np.zeros((4, 4)), np.ones((4, 4), bool))
+        assert math.isnan(best.v_rand)
+        assert math.isnan(best.v_info)
+        assert math.isnan(best.rand_error)
+
     def test_planes_are_averaged_and_planes_without_cells_left_out(self, truth):
         everywhere = np.ones_like(truth)
         stack = np.stack([truth, truth, everywhere])

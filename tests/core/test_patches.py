@@ -101,6 +101,24 @@ class TestWhere:
         bright = (batch.images.mean(dim=(1, 2, 3)) > 2.5).float().mean().item()
         assert bright == pytest.approx(0.5, abs=0.2)
 
+    def test_a_labelled_pixel_is_seen_at_any_place_up_to_a_quarter_from_the_middle(self):
+        """Ronneberger et al. 2015, section 3.1: "shift ... invariance"."""
+        labels = np.zeros((200, 200), np.uint8)
+        labels[100, 100], labels[100, 101] = 1, 2
+        source = source_of(np.random.default_rng(0).normal(size=labels.shape), labels, side=64)
+        weights = source.draw(600, torch.Generator().manual_seed(0)).weights
+        patch, row, column = np.nonzero(weights.numpy())
+        assert len(set(patch)) > 500  # a pixel alone is lost where the scale is below 1
+        away = np.stack([row, column]) - 31.5
+        # Shifts of 16 px along each axis of the image, turned and scaled by at most 1.3.
+        assert np.hypot(*away).max() <= 1.3 * 16 * np.sqrt(2) + 2
+        for axis in away:
+            assert axis.min() < -15
+            assert axis.max() > 15
+            assert abs(axis.mean()) < 2
+        counts, _, _ = np.histogram2d(*away, 4, [(-16, 16)] * 2)
+        assert counts.min() > 0
+
 
 class TestBatch:
     def test_image_and_classes_fit(self):
@@ -183,6 +201,16 @@ class TestSide:
         batch = source.draw(2, torch.Generator().manual_seed(0))
         assert batch.images.shape == (2, 1, side, side)
         assert batch.classes.shape == batch.weights.shape == (2, side, side)
+
+    def test_of_unet2015_is_one_tile_of_572_px_where_the_image_has_512(self):
+        """Ronneberger et al. 2015, figure 1 and section 3: a large tile, a batch of one."""
+        recipe = PRESETS["unet2015"]
+        source = source_of(
+            *far_apart((512, 512)), side=recipe.patch, config=recipe.network(1, 2), elastic=10.0
+        )
+        batch = source.draw(recipe.batch, torch.Generator().manual_seed(0))
+        assert batch.images.shape == (1, 1, 572, 572)
+        assert batch.classes.shape == batch.weights.shape == (1, 388, 388)
 
     def test_of_unet2015_is_what_the_network_returns(self):
         config = PRESETS["unet2015"].network(1, 2)

@@ -15,7 +15,8 @@ import napari_unet as nu
 import scenes
 from napari_unet.core import replicas, run
 from napari_unet.core.classes import ClassInfo
-from napari_unet.core.config import PRESETS
+from napari_unet.core.config import PRESETS, TrainSettings
+from napari_unet.core.dataset import make_dataset
 from napari_unet.core.events import Best, Done, Notice, Score, Started, Step
 from napari_unet.core.scoring import Scorer
 from napari_unet.core.training import train, train_events
@@ -509,6 +510,23 @@ class TestUnet2015:
         assert sides == [(1, 1, 252, 252)] * 2  # 64 px and what the network needs around them
         assert not any("running" in name for name in training.model.weights)
         assert training.model.header.preset == "unet2015"
+
+    @pytest.mark.usefixtures("thin")
+    def test_a_steep_gradient_is_cut_to_a_length_of_1(self, discs):
+        """Not in the paper: the first step moves the weights by the learning rate, no further."""
+        options = {"preset": "unet2015", "steps": 10**6, "device": "cpu", "learning_rate": 1.0}
+        settings = TrainSettings(**options)
+        dataset = make_dataset([discs.image], [discs.strokes], settings)
+        training = run.Run(dataset, settings, None, start=0.0, clock=lambda: 0.0)
+        with torch.no_grad():
+            training.network.head.weight *= 100
+        before = [parameter.detach().clone() for parameter in training.network.parameters()]
+        events = list(training.step())
+        training.replicas.close()
+        assert isinstance(events[0], Step)
+        moved = zip(training.network.parameters(), before, strict=True)
+        square = sum((after - start).square().sum().item() for after, start in moved)
+        assert math.sqrt(square) == pytest.approx(1 / 20, rel=1e-2)  # the first of 20 warm-up steps
 
     @pytest.mark.slow
     def test_the_whole_network_makes_a_step(self, discs):

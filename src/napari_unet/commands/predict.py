@@ -15,7 +15,7 @@ from napari_unet.core.events import Notice
 from napari_unet.core.files import make_folder, read_image, read_label_kind, write_tiff
 from napari_unet.core.image import planes_for
 from napari_unet.core.model import Model, load_model
-from napari_unet.core.prediction import TileProbabilities, predict_tiles
+from napari_unet.core.prediction import TileProbabilities, predict_orientations, predict_tiles
 from napari_unet.errors import InvalidInput, UnwritableOutput
 
 
@@ -27,6 +27,7 @@ def run_predict(
     save: Sequence[str],
     tile: int | None,
     device: DeviceName,
+    average_rotations: bool = False,
 ) -> None:
     """Segment files into a folder: ``NAME_labels.tif`` and ``NAME_probabilities.tif``.
 
@@ -40,6 +41,9 @@ def run_predict(
         Side of a tile's output in pixels, ``None`` for the fastest known.
     device
         Where to compute.
+    average_rotations
+        Whether to average over the orientations of each plane, see
+        :func:`napari_unet.core.prediction.predict_orientations`.
 
     Raises
     ------
@@ -62,7 +66,13 @@ def run_predict(
             try:
                 image = read_image(path)
                 labels, probabilities = predict_with_bar(
-                    model, image, bar, tile=tile, device=device, keep="probabilities" in save
+                    model,
+                    image,
+                    bar,
+                    tile=tile,
+                    device=device,
+                    keep="probabilities" in save,
+                    average_rotations=average_rotations,
                 )
             except InvalidInput as error:
                 raise InvalidInput(f"{path}: {error}") from None
@@ -91,6 +101,7 @@ def predict_with_bar(
     tile: int | None,
     device: DeviceName,
     keep: bool,
+    average_rotations: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Segment one image; ``bar`` counts images and grows with each tile.
 
@@ -101,12 +112,13 @@ def predict_with_bar(
     """
     planes = planes_for(image, model.header.network.in_channels)
     ids = model.class_ids
+    parts_of = predict_orientations if average_rotations else predict_tiles
     shape = planes.data.shape[-2:]
     labels = np.empty((len(planes.data), *shape), dtype=ids.dtype)
     kept = np.empty((len(planes.data), len(ids), *shape), np.float32) if keep else None
     for number, plane in enumerate(planes.data):
         before = 0.0
-        for part in predict_tiles(model, plane, device=pick_device(device), tile=tile):
+        for part in parts_of(model, plane, device=pick_device(device), tile=tile):
             if isinstance(part, Notice):
                 tqdm.write(part.text)
                 continue

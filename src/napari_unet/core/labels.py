@@ -139,9 +139,11 @@ def make_target(
     """
     border = np.zeros(labels.shape, dtype=np.float32)
     if kind == "instances":
+        # The gap first, then the weights of what is left: the order of the paper's section 3.
+        separated = separate_touching(labels)
         if w0 > 0:
-            border = border_weights(labels, w0=w0, sigma=sigma)
-        labels = (separate_touching(labels) > 0).astype(np.uint8)
+            border = border_weights(separated, w0=w0, sigma=sigma)
+        labels = (separated > 0).astype(np.uint8)
     elif kind == "scribbles" and w0 > 0:
         border = scribble_border_weights(labels, w0=w0, sigma=sigma)
     lookup = np.full(int(max(labels.max(), max(ids))) + 1, IGNORED, dtype=np.int16)

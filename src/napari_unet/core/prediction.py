@@ -21,6 +21,7 @@ from napari_unet.core.events import Notice
 from napari_unet.core.guide import Guide
 from napari_unet.core.image import planes_for
 from napari_unet.core.model import Model
+from napari_unet.core.orientations import orientations
 from napari_unet.core.tiling import Tile, halves, plan
 from napari_unet.errors import DeviceUnavailable, InvalidInput
 
@@ -50,7 +51,12 @@ class TileProbabilities:
 
 
 def predict(
-    model: Model, image: np.ndarray, tile: int | None = None, *, device: DeviceName = "auto"
+    model: Model,
+    image: np.ndarray,
+    tile: int | None = None,
+    *,
+    device: DeviceName = "auto",
+    average_rotations: bool = False,
 ) -> np.ndarray:
     """Segment an image.
 
@@ -66,6 +72,9 @@ def predict(
         the fastest known.
     device
         Where to compute.
+    average_rotations
+        Whether to average the probabilities over the eight orientations of each plane, see
+        :func:`predict_orientations`: takes eight times as long.
 
     Returns
     -------
@@ -79,21 +88,27 @@ def predict(
     """
     planes = planes_for(image, model.header.network.in_channels)
     ids = model.class_ids
+    parts_of = predict_orientations if average_rotations else predict_tiles
     out = np.empty((len(planes.data), *planes.data.shape[-2:]), dtype=ids.dtype)
     for plane, result in zip(planes.data, out, strict=True):
-        for part in _warned(predict_tiles(model, plane, tile=tile, device=pick_device(device))):
+        for part in _warned(parts_of(model, plane, tile=tile, device=pick_device(device))):
             result[part.tile.slices] = ids[part.probabilities.argmax(axis=0)]
     return planes.restore(out)
 
 
 def predict_probabilities(
-    model: Model, image: np.ndarray, tile: int | None = None, *, device: DeviceName = "auto"
+    model: Model,
+    image: np.ndarray,
+    tile: int | None = None,
+    *,
+    device: DeviceName = "auto",
+    average_rotations: bool = False,
 ) -> np.ndarray:
     """Return each class's probability at each pixel.
 
     Parameters
     ----------
-    model, image, tile, device
+    model, image, tile, device, average_rotations
         As for :func:`predict`.
 
     Returns
@@ -111,7 +126,13 @@ def predict_probabilities(
     shape = (len(planes.data), len(model.classes), *planes.data.shape[-2:])
     out = np.empty(shape, dtype=np.float32)
     for plane, result in zip(planes.data, out, strict=True):
-        result[:] = plane_probabilities(model, plane, tile=tile, device=pick_device(device))
+        result[:] = plane_probabilities(
+            model,
+            plane,
+            tile=tile,
+            device=pick_device(device),
+            average_rotations=average_rotations,
+        )
     return planes.restore(out)
 
 
@@ -122,6 +143,7 @@ def plane_probabilities(
     device: torch.device,
     tile: int | None = None,
     fast: bool = False,
+    average_rotations: bool = False,
 ) -> np.ndarray:
     """Return each class's probability at each pixel of a plane, (K, Y, X) float32.
 
@@ -129,9 +151,12 @@ def plane_probabilities(
     ----------
     model, plane, device, tile, fast
         As for :func:`predict_tiles`.
+    average_rotations
+        As for :func:`predict`.
     """
+    parts_of = predict_orientations if average_rotations else predict_tiles
     out = np.empty((len(model.classes), *plane.shape[-2:]), dtype=np.float32)
-    for part in _warned(predict_tiles(model, plane, device=device, tile=tile, fast=fast)):
+    for part in _warned(parts_of(model, plane, device=device, tile=tile, fast=fast)):
         out[:, *part.tile.slices] = part.probabilities
     return out
 
@@ -209,6 +234,51 @@ def predict_tiles(
             continue
         ready += current.pixels
         yield TileProbabilities(current, probabilities, ready / region.pixels)
+
+
+def predict_orientations(
+    model: Model,
+    plane: np.ndarray,
+    *,
+    device: torch.device,
+    tile: int | None = None,
+    fast: bool = False,
+) -> Iterator[TileProbabilities | Notice]:
+    """Predict a plane in each of its eight orientations and average the probabilities.
+
+    Ronneberger et al. 2015, section 4, average over seven rotated versions of the image without
+    saying which; these are the quarter turns with and without a flip, which need no interpolation
+    and form a group: the average for a turned image is the turned average. Memory holds one sum of
+    the plane and its average besides what :func:`predict_tiles` needs.
+
+    Parameters
+    ----------
+    model, plane, device, tile, fast
+        As for :func:`predict_tiles`.
+
+    Yields
+    ------
+    TileProbabilities
+        The whole plane after each orientation, the average so far; the eighth is the result.
+    Notice
+        As for :func:`predict_tiles`.
+
+    Raises
+    ------
+    DeviceUnavailable
+        As for :func:`predict_tiles`.
+    """
+    height, width = plane.shape[-2:]
+    whole = Tile((0, height), (0, width))
+    total = np.zeros((len(model.classes), height, width), dtype=np.float32)
+    pairs = list(zip(orientations(plane), orientations(total), strict=True))
+    for count, (turned, turned_total) in enumerate(pairs, start=1):
+        for part in predict_tiles(model, turned, device=device, tile=tile, fast=fast):
+            if isinstance(part, TileProbabilities):
+                turned_total[:, *part.tile.slices] += part.probabilities  # a view of the sum
+            else:
+                yield part
+        yield TileProbabilities(whole, total / count, count / len(pairs))
 
 
 def _warned(parts: Iterable[TileProbabilities | Notice]) -> Iterator[TileProbabilities]:

@@ -125,7 +125,8 @@ def best_threshold_scores(
     Returns
     -------
     scores, thresholds : BoundaryScores
-        The best values, and the thresholds at which they were reached: the lowest one of equals.
+        The best values, and the thresholds at which they were reached: the lowest one of equals. A
+        score is nan only if it is nan at every threshold.
 
     Raises
     ------
@@ -139,12 +140,17 @@ def best_threshold_scores(
     segments = _true_segments(truth)
     tried = [_scores_at(threshold, probability, segments) for threshold in ordered]
     best = {
-        "v_rand": max(range(len(tried)), key=lambda i: tried[i].v_rand),
-        "v_info": max(range(len(tried)), key=lambda i: tried[i].v_info),
-        "rand_error": min(range(len(tried)), key=lambda i: tried[i].rand_error),
+        "v_rand": _highest([scores.v_rand for scores in tried]),
+        "v_info": _highest([scores.v_info for scores in tried]),
+        "rand_error": _highest([-scores.rand_error for scores in tried]),
     }
     scores = {name: getattr(tried[i], name) for name, i in best.items()}
     return BoundaryScores(**scores), BoundaryScores(**{n: ordered[i] for n, i in best.items()})
+
+
+def _highest(values: list[float]) -> int:
+    """Index of the first of the highest values; nan is lower than any, as nothing was scored."""
+    return int(np.nan_to_num(values, nan=-np.inf).argmax())
 
 
 def _scores_at(
