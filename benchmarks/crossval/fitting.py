@@ -76,4 +76,5 @@ def fit(
             losses = []
     network.eval()
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Training(steps, spent, parameters, describe(device), curve=tuple(curve))
+    computed_on = f"{describe(device)}, {str(dtype).removeprefix('torch.')}"
+    return Training(steps, spent, parameters, computed_on, curve=tuple(curve))

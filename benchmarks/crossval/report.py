@@ -122,13 +122,14 @@ def _accuracy(runs: dict[str, list[Result]]) -> Table:
         cells = [table.cell(name, values[name]) for name in names]
         table.add(TITLES[method], [_folds(group), *cells, _protocol(group)])
     for reference in REFERENCES[scored]:
+        no_folds = table.dash("the paper did not cross-validate")
         cells = [
             number(name, reference.scores[name])
             if name in reference.scores
             else table.dash(_NOT_REPORTED)
             for name in names
         ]
-        table.add(reference.name, [table.dash("not cross-validated"), *cells, reference.protocol])
+        table.add(reference.name, [no_folds, *cells, reference.protocol])
     return table
 
 

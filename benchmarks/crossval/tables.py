@@ -62,4 +62,6 @@ def number(name: str, value: float) -> str:
     """Return a score with as many digits as it is usually given with."""
     if name in _SMALL:
         return f"{value:.6f}"
-    return f"{value:.3g}" if name == SECONDS else f"{value:.4f}"
+    if name == SECONDS:
+        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:.4f}"

@@ -125,8 +125,8 @@ class Recorder:
         self._before = before.training if before else None
         self._model: Model | None = before.model if before else None
         self._score = self._to_reach = before.score if before else -np.inf
-        self._curve = list(before.curve) if before else []
-        self._notices = list(before.notices) if before else []
+        self._curve = list(before.training.curve) if before else []
+        self._notices = list(before.training.notices) if before else []
         self._losses: list[float] = []
         self._steps, self._seconds, self._saved = 0, 0.0, 0.0
         self._device, self._parameters = "", 0
