@@ -86,8 +86,8 @@ def check_fold(folder: Folder, fold: Fold) -> None:
 
 def fewer(fold: Fold, images: int, frames: Sequence[int] = ()) -> Fold:
     """Return the fold with that many training images, evenly spread over those that it has."""
-    places = np.linspace(0, len(fold.training) - 1, images + 2)[1:-1].round().astype(int)
-    training = tuple(fold.training[i] for i in places)
+    middles = (2 * np.arange(images) + 1) * len(fold.training) // (2 * images)  # of equal parts
+    training = tuple(fold.training[i] for i in middles)
     return Fold(fold.number, training, fold.test, _near(training, fold.test, frames))
 
 

@@ -12,10 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from skimage.measure import label
 
 from benchmarks.crossval.data import IGNORED, Folder
 from benchmarks.crossval.results import Result
 from benchmarks.crossval.summary import columns, summarise
+from benchmarks.crossval.variations import VARIATIONS
 from napari_unet.core.classes import PALETTE
 from napari_unet.core.writing import write_whole
 
@@ -43,8 +45,8 @@ def draw_worst_and_best(worst: Predicted, best: Predicted, folder: Folder, path:
         truth = entry.sample.classes
         panels = (
             (f"{title}: {entry.sample.name}", _grey(entry.sample.plane)),
-            ("truth", _coloured(truth, folder)),
-            ("prediction", _coloured(entry.found, folder)),
+            ("truth", _segmented(truth, entry.sample.labels, folder)),
+            ("prediction", _segmented(entry.found, label(entry.found, connectivity=1), folder)),
             (_caption(entry, folder), _errors(truth, entry.found, folder)),
         )
         for panel, (name, picture) in zip(axes[row], panels, strict=True):
@@ -62,7 +64,8 @@ def draw_curves(results: Sequence[Result], output: Path) -> Path | None:
     Path or None
         Of the picture, curves.png; nothing is drawn where no training has a curve.
     """
-    drawn = [result for result in results if result.training.curve]
+    copies = {variation.name for variation in VARIATIONS.values() if variation.zero_padded}
+    drawn = [r for r in results if r.training.curve and r.unit.method not in copies]
     if not drawn:
         return None
     names = sorted({result.unit.method for result in drawn})
@@ -76,10 +79,11 @@ def draw_curves(results: Sequence[Result], output: Path) -> Path | None:
             points = [(p.seconds, getattr(p, values)) for p in result.training.curve]
             points = [point for point in points if point[1] is not None]
             if points:
-                label = result.unit.method
+                name = result.unit.method
                 known = {line.get_label() for line in panel.get_lines()}
-                label = f"_{label}" if label in known else label
-                panel.plot(*zip(*points, strict=True), style, color=colour, label=label, lw=1.2)
+                title = f"_{name}" if name in known else name  # each once in the legend
+                line = zip(*points, strict=True)
+                panel.plot(*line, style, marker=".", color=colour, label=title, lw=1.2, ms=3)
     _finish(axes[0], "training loss, mean since the last point")
     _finish(axes[1], "mean IoU of held-out training pixels")
     axes[0].set_yscale("log")
@@ -100,7 +104,7 @@ def _finish(panel: Axes, title: str) -> None:
 
 def _caption(entry: Predicted, folder: Folder) -> str:
     values = summarise([entry.scores], folder.scored)
-    shown = [name for name in columns(folder.scored) if values[name].value is not None][:3]
+    shown = [name for name in columns(folder.scored) if values[name].value is not None][:2]
     return "errors; " + ", ".join(f"{name} {values[name].value:.3g}" for name in shown)
 
 
@@ -108,6 +112,16 @@ def _grey(plane: np.ndarray) -> np.ndarray:
     """Return (Y, X) between 0 and 1, or (Y, X, 3) of three channels."""
     clipped = np.clip(plane, 0, 1)
     return np.moveaxis(clipped, 0, -1) if len(plane) == 3 else clipped.mean(axis=0)
+
+
+def _segmented(classes: np.ndarray, objects: np.ndarray, folder: Folder) -> np.ndarray:
+    """Return (Y, X, 3): objects in colours of their own, or else classes."""
+    if folder.scored != "objects":
+        return _coloured(classes, folder)
+    colours = np.array([to_rgb(colour) for colour in PALETTE[:-1]])  # without black
+    out = colours[objects % len(colours)]
+    out[objects == 0] = 0
+    return out
 
 
 def _coloured(classes: np.ndarray, folder: Folder) -> np.ndarray:

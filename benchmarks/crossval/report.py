@@ -94,7 +94,9 @@ def _how(first: Result) -> list[str]:
         lines.append(
             "Scores of membranes are means over the test images, each at the threshold that is "
             f"best for it, one for all test images, chosen on them out of {thresholds}, as the "
-            "challenge does; V_rand and V_info after thinning. IoU is of the most probable class."
+            "challenge does; V_rand and V_info after thinning. IoU is of the most probable class. "
+            "The warping error lets borders shift as far as they like, so that a map of nothing but "
+            "membrane scores low too: read it beside the others."
         )
     elif first.scored == "objects":
         lines.append(
