@@ -87,8 +87,8 @@ class PatchClassifier:
     """The method, see the module."""
 
     timed = (
-        f"one patch a pixel, extrapolated from {_TIMED_PATCHES} patches; scored on the dense "
-        "equivalent's map"
+        f"one patch a pixel, extrapolated from {_TIMED_PATCHES} patches at a time; scored on the "
+        "dense equivalent's map"
     )
 
     def __init__(self, folder: Folder, settings: Settings, clock: Clock, *, seed: int) -> None:

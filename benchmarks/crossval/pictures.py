@@ -16,7 +16,7 @@ from skimage.measure import label
 
 from benchmarks.crossval.data import IGNORED, Folder
 from benchmarks.crossval.results import Result
-from benchmarks.crossval.summary import columns, summarise
+from benchmarks.crossval.summary import RANKED_BY, summarise
 from benchmarks.crossval.variations import VARIATIONS
 from napari_unet.core.classes import PALETTE
 from napari_unet.core.writing import write_whole
@@ -35,10 +35,8 @@ def draw_worst_and_best(worst: Predicted, best: Predicted, folder: Folder, path:
     Errors are blue where background was found instead of a class, orange where a class was found
     instead of background, pink where two other classes were confused.
     """
-    rows, columns_ = worst.sample.labels.shape
-    figure = Figure(
-        figsize=(4 * _WIDTH, 2 * (_WIDTH * rows / columns_ + 0.5)), layout="constrained"
-    )
+    rows, width = worst.sample.labels.shape
+    figure = Figure(figsize=(4 * _WIDTH, 2 * (_WIDTH * rows / width + 0.5)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 4, squeeze=False)
     for row, (title, entry) in enumerate((("worst", worst), ("best", best))):
@@ -104,8 +102,8 @@ def _finish(panel: Axes, title: str) -> None:
 
 def _caption(entry: Predicted, folder: Folder) -> str:
     values = summarise([entry.scores], folder.scored)
-    shown = [name for name in columns(folder.scored) if values[name].value is not None][:2]
-    return "errors; " + ", ".join(f"{name} {values[name].value:.3g}" for name in shown)
+    known = [(name, values[name].value) for name in (RANKED_BY[folder.scored], "pixel error")]
+    return ", ".join(["errors", *(f"{name} {v:.3f}" for name, v in known if v is not None)])
 
 
 def _grey(plane: np.ndarray) -> np.ndarray:

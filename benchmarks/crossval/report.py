@@ -25,6 +25,7 @@ TITLES = {
 _NOT_REPORTED = "the paper does not report it"
 _FAR = "not next to a training image"
 _EVERY = "all"
+_OTHER_TRAINING_IMAGES = {v.name for v in ABLATIONS if v.images is not None}
 
 
 def write_report(
@@ -52,6 +53,8 @@ def write_report(
         f"# {first.unit.dataset}",
         "",
         *_how(first),
+        "",
+        *_tested(results),
         *_accuracy(runs).lines(),
         *_away(runs).lines(),
         *_by_fold(runs).lines(),
@@ -95,8 +98,8 @@ def _how(first: Result) -> list[str]:
             "Scores of membranes are means over the test images, each at the threshold that is "
             f"best for it, one for all test images, chosen on them out of {thresholds}, as the "
             "challenge does; V_rand and V_info after thinning. IoU is of the most probable class. "
-            "The warping error lets borders shift as far as they like, so that a map of nothing but "
-            "membrane scores low too: read it beside the others."
+            "The warping error lets borders shift as far as they like, so that a map of nothing "
+            "but membrane scores low too: read it beside the others."
         )
     elif first.scored == "objects":
         lines.append(
@@ -106,6 +109,21 @@ def _how(first: Result) -> list[str]:
         )
     else:
         lines.append("Pixels are pooled; each has its most probable class.")
+    return lines
+
+
+def _tested(results: Sequence[Result]) -> list[str]:
+    """Return a line a fold, those next to a training image marked."""
+    folds = {r.unit.fold: r for r in results if r.unit.method not in _OTHER_TRAINING_IMAGES}
+    lines = []
+    for fold, result in sorted(folds.items()):
+        names = [f"{image.name}{'*' if image.near else ''}" for image in result.images]
+        lines.append(
+            f"- fold {fold} of {result.folds}: trained on {len(result.trained_on)}, tested on "
+            f"{', '.join(names)}"
+        )
+    if any(line.endswith("*") or "*," in line for line in lines):
+        lines += ["", r"\* next to a training image."]
     return lines
 
 
@@ -180,15 +198,13 @@ def _away(runs: dict[str, list[Result]]) -> Table:
 def _by_fold(runs: dict[str, list[Result]]) -> Table:
     scored = next(iter(runs.values()))[0].scored
     names = columns(scored)
-    table = Table("Fold by fold, each at its own best threshold", ["fold", "tested", *names])
-    if scored != "membranes":
-        table = Table("Fold by fold", ["fold", "tested", *names])
+    how = ", each at its own best thresholds" if scored == "membranes" else ""
+    table = Table(f"Fold by fold{how}", ["fold", *names])
     for method in (name for name in METHODS if name in runs):
         for result in runs[method]:
             values = summarise(result.images, scored)
             cells = [table.cell(name, values[name]) for name in names]
-            tested = f"{result.images[0].name} ... {result.images[-1].name}"
-            table.add(TITLES[method], [str(result.unit.fold), tested, *cells])
+            table.add(TITLES[method], [str(result.unit.fold), *cells])
     return table
 
 

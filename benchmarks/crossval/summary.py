@@ -17,6 +17,7 @@ _COLUMNS = {
     "objects": ("SEG", "IoU of objects", "mean IoU", "AP 0.5", "F1 0.5", "pixel error"),
     "classes": ("mean IoU", "pixel error"),
 }
+RANKED_BY = {"membranes": "V_rand", "objects": "SEG", "classes": "mean IoU"}
 SECONDS = "seconds an image"
 
 
@@ -73,9 +74,8 @@ def quality(image: ImageScores, scored: str) -> float:
     V_rand at the image's best threshold, SEG, or the mean intersection over union; one minus the
     pixel error where there is no such score.
     """
-    name = {"membranes": "V_rand", "objects": "SEG"}.get(scored, "mean IoU")
     values = summarise([image], scored)
-    found = values[name].value
+    found = values[RANKED_BY[scored]].value
     return found if found is not None else 1 - (values["pixel error"].value or 0.0)
 
 
