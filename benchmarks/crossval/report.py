@@ -135,7 +135,8 @@ def _accuracy(runs: dict[str, list[Result]]) -> Table:
     """Return a row a method, then the paper's."""
     scored = next(iter(runs.values()))[0].scored
     names = columns(scored)
-    table = Table("Accuracy, and the paper's", ["folds", *names, "protocol"])
+    title = "Accuracy, and the paper's" if REFERENCES[scored] else "Accuracy"
+    table = Table(title, ["folds", *names, "protocol"])
     for method in (name for name in METHODS if name in runs):
         group = runs[method]
         values = summarise(_images(group), scored)
