@@ -22,6 +22,7 @@ from benchmarks.crossval.running import check_units, run_all
 from benchmarks.crossval.variations import ABLATIONS, UNET
 from napari_unet.core.config import DeviceName, PresetName
 from napari_unet.core.files import make_folder
+from napari_unet.core.model import load_model
 from napari_unet.errors import InvalidInput, UserError
 
 _DATASETS = tuple(Path("../shared/data") / name for name in ("isbi2012_em", "u373_phc"))
@@ -126,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = [path.resolve().name for path in options.datasets]
         if len(set(names)) < len(names):
             raise InvalidInput("two data sets have the same folder name; run one after the other.")
+        if options.pretrained is not None:
+            load_model(options.pretrained)  # refused now, not after hours of other trainings
         for path, name in zip(options.datasets, names, strict=True):
             failed += _run_dataset(path, options.output / name, settings, options)
     except UserError as error:
@@ -149,6 +152,8 @@ def _run_dataset(path: Path, output: Path, settings: Settings, options: argparse
             missing(units, settings, output), settings, output, jobs=options.jobs, say=_say
         )
     results = read_all(output)
+    if failed and not results:
+        return len(failed)
     if not results:
         raise UserError(f"there are no results in {output}; run without --report-only.")
     from benchmarks.crossval.report import write_report

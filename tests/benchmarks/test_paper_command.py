@@ -149,6 +149,7 @@ def test_two_processes_run_a_real_method(blobs, tmp_path, capsys):
     [
         (("--folds", "3"), "no fold 3; choose from 0 to 2"),
         (("--report-only",), "run without --report-only"),
+        (("--ablations", "--pretrained", "nowhere.unet"), "nowhere.unet cannot be read"),
     ],
 )
 def test_what_cannot_be_run_is_said(blobs, tmp_path, capsys, more, said):
@@ -167,6 +168,12 @@ def test_a_fold_that_cannot_be_learnt_is_refused_before_anything_is_run(
     assert "none of the 5 training images shows the class" in capsys.readouterr().err
     assert run_here == []
     assert main(command(blobs, tmp_path / "out", "--folds", "1", "2")) == 0
+
+
+def test_units_that_fail_leave_the_others(blobs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("benchmarks.paper.run_all", lambda units, *rest, **options: units[:1])
+    assert main(command(blobs, tmp_path / "out")) == 1
+    assert "no results" not in capsys.readouterr().err
 
 
 def made_up(method: str, fold: int, image: ImageScores, scored="objects", **settings) -> Result:
