@@ -71,7 +71,8 @@ def fit(
             losses.append(float(loss.detach()))
         steps += 1
         spent = clock() - start
-        if losses and (spent >= (len(curve) + 1) * seconds / _POINTS or spent >= seconds):
+        last = curve[-1].seconds if curve else 0.0
+        if losses and (spent - last >= seconds / _POINTS or spent >= seconds):
             curve.append(Point(steps, spent, float(np.mean(losses)), None))
             losses = []
     network.eval()
