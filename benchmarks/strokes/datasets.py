@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common.folders import (
+    files_in,
+    frame_numbers,
+    holds_objects,
+    is_annotated,
+    read_info,
+)
 from napari_unet.core.files import read_image, read_labels
 from napari_unet.errors import InvalidInput
 
@@ -25,7 +30,6 @@ IGNORED = 255
 TRAINING_IMAGES = 2
 TEST_IMAGES = 5
 _FRAMES_BETWEEN = 2  # neighbouring frames of a series show nearly the same
-_MOST_CLASSES = 8  # more ids than these are objects
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +105,8 @@ def load(folder: Path, seed: int) -> Dataset:
     InvalidInput
         Fewer than three images have labels, a file is not 2D, or there is only one class.
     """
-    labels = {path.stem: read_labels(path) for path in _files(folder / "labels")}
-    paths = [path for path in _files(folder / "images") if path.stem in labels]
+    labels = {path.stem: read_labels(path) for path in files_in(folder / "labels")}
+    paths = [path for path in files_in(folder / "images") if path.stem in labels]
     if len(paths) <= TRAINING_IMAGES:
         raise InvalidInput(
             f"{folder} has {len(paths)} images with labels of the same name; at least "
@@ -136,7 +140,7 @@ def draw(
     order = [int(index) for index in rng.permutation(len(names))]
     shown = {i: np.count_nonzero(np.bincount(truths[i].ravel())[:classes]) for i in order}
     training = sorted(order, key=lambda i: -shown[i])[:TRAINING_IMAGES]  # stable: order decides
-    frames = _frames(names)
+    frames = frame_numbers(names)
     rest = [index for index in order if index not in training]
     near = {
         i: min(abs(frames[i] - frames[t]) for t in training) < _FRAMES_BETWEEN if frames else False
@@ -145,29 +149,13 @@ def draw(
     return training, sorted(rest, key=lambda i: near[i])[:TEST_IMAGES]
 
 
-def _frames(names: Sequence[str]) -> list[int]:
-    """Return the numbers that the names end in if they differ in nothing else, or nothing."""
-    matches = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
-    found = [match for match in matches if match]
-    if len(found) < len(names) or len({match[1] for match in found}) > 1:
-        return []
-    return [int(match[2]) for match in found]
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
-
-
 def _truths(labels: Sequence[np.ndarray], folder: Path) -> tuple[list[np.ndarray], int]:
     """Turn label arrays into class indices; return them and the number of classes."""
-    path = folder / "info.json"
-    info = json.loads(path.read_text()) if path.is_file() else {}
+    info = read_info(folder)
     ids = sorted({int(i) for array in labels for i in np.unique(array)})
-    kind = str(info.get("kind", "instance" if len(ids) > _MOST_CLASSES else "semantic"))
-    if kind.startswith("instance"):
+    if holds_objects(info, ids):
         return [(array > 0).astype(np.uint8) for array in labels], 2
-    unknown = str(info.get("classes", {}).get("0", "")).startswith("not annotated")
-    known = [i for i in ids if not (unknown and i == 0)]
+    known = [i for i in ids if is_annotated(info, i)]
     if len(known) < 2:
         raise InvalidInput(f"the labels in {folder} hold one class only; at least two are needed.")
     truths = []

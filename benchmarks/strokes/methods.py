@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import torch
 
 import napari_unet
+from benchmarks.common.clocks import Clock
 from napari_unet.core.events import Done
 from napari_unet.core.model import Model
-
-Clock = Callable[[], float]
-
-
-def cpu_clock() -> float:
-    """Return the seconds that two cores would have taken for this process's work.
-
-    Half of the processor time of all its threads, so that what else the machine does is not
-    counted: 8 s are 16 s of processor time.
-    """
-    return time.process_time() / 2
-
-
-CLOCKS: dict[str, Clock] = {"wall": time.monotonic, "cpu": cpu_clock}
 
 
 class Method(Protocol):

@@ -28,7 +28,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.strokes.methods import Clock, own
+from benchmarks.common.clocks import Clock
+from benchmarks.strokes.methods import own
 from napari_unet.core.augment import displacements, plain_positions, sample
 from napari_unet.core.device import computing, fast_dtype, pick_device
 from napari_unet.core.image import planes_like

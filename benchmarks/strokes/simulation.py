@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.common.clocks import CLOCKS, Clock
 from benchmarks.strokes.annotator import Annotator
 from benchmarks.strokes.datasets import IGNORED, Dataset, Picture, load
-from benchmarks.strokes.methods import CLOCKS, Clock, Method, build
+from benchmarks.strokes.methods import Method, build
 from benchmarks.strokes.results import DENSE, First, Result, Round, Settings, Unit, path_of
 from napari_unet.core.writing import write_whole
 

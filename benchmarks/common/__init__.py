@@ -1,0 +1,1 @@
+"""What several benchmarks need: clocks, folders of images, processes."""

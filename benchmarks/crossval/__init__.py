@@ -1,0 +1,1 @@
+"""Cross-validation of segmentation methods on folders of images with dense labels."""
