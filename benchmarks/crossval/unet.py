@@ -23,7 +23,7 @@ _SECONDS_BETWEEN_SAVES = 60.0
 
 def probabilities(model: Model, image: np.ndarray, device: str) -> np.ndarray:
     """Return (K, Y, X) class probabilities, by mirrored overlap tiles."""
-    return napari_unet.predict_probabilities(model, image, device=device)  # type: ignore[arg-type]
+    return napari_unet.predict_probabilities(model, image, device=device, average_rotations=True)  # type: ignore[arg-type]
 
 
 class PaperUNet:

@@ -169,9 +169,9 @@ class TestGreyValues:
         correlations = [torch.corrcoef(pair)[0, 1].item() for pair in pairs]
         assert min(correlations) > 0.9
         contrast = varied.flatten(1).std(1) / patches.flatten(1).std(1)
-        assert contrast.max() / contrast.min() > 1.3
+        assert contrast.max() / contrast.min() > 1.15
         shift = varied.flatten(1).mean(1) - patches.flatten(1).mean(1)
-        assert shift.std().item() == pytest.approx(0.15, rel=0.4)
+        assert shift.std().item() == pytest.approx(0.05, rel=0.4)
 
     def test_the_generator_decides(self):
         patches = torch.rand(2, 3, 8, 8)

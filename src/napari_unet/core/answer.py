@@ -15,7 +15,7 @@ from napari_unet.core.unet import UNet
 
 # A network trained on few strokes is too sure of itself to be weighed against another answer
 # (Guo et al. 2017, arXiv 1706.04599, section 4.2); measured, see docs/method.md.
-_TEMPERATURE = 2.0
+_TEMPERATURE = 3.0
 
 
 class Answers:

@@ -70,7 +70,22 @@ class UNetConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Preset:
-    """A network and the way it is trained."""
+    """A network and the way it is trained.
+
+    Attributes
+    ----------
+    base_channels, depth, batch_norm, dropout, pad_in_training
+        See :class:`UNetConfig`.
+    patch
+        Side of a patch's output in pixels.
+    stroke_patch
+        The same where only strokes are labelled: the more a patch reaches beyond a stroke, the
+        less of it teaches anything, and smaller ones leave time for more steps.
+    batch
+        Patches a step.
+    optimizer, learning_rate
+        How weights are changed.
+    """
 
     base_channels: int
     depth: int
@@ -78,6 +93,7 @@ class Preset:
     dropout: float
     pad_in_training: bool
     patch: int
+    stroke_patch: int
     batch: int
     optimizer: Literal["adamw", "sgd"]
     learning_rate: float
@@ -104,6 +120,7 @@ PRESETS: dict[PresetName, Preset] = {
         dropout=0.0,
         pad_in_training=True,
         patch=160,
+        stroke_patch=96,
         batch=4,
         optimizer="adamw",
         learning_rate=1e-3,
@@ -115,6 +132,7 @@ PRESETS: dict[PresetName, Preset] = {
         dropout=0.5,
         pad_in_training=False,
         patch=388,
+        stroke_patch=388,
         batch=1,
         optimizer="sgd",
         learning_rate=1e-3,

@@ -85,7 +85,7 @@ class FineTuning:
         self._source = PatchSource(
             dataset,
             self.network.config,
-            side=self._preset.patch,
+            side=self._preset.stroke_patch,
             elastic=_ELASTIC,
             balance_exponent=_BALANCE,
             device=self.device,

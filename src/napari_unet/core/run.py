@@ -83,16 +83,16 @@ class Run:
         self.network = _starting_network(dataset, self.preset, model, settings.seed)
         self.network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         config = self.network.config
+        scribbles = settings.label_kind == "scribbles"
         self.source = PatchSource(
             dataset,
             config,
-            side=self.preset.patch,
+            side=self.preset.stroke_patch if scribbles else self.preset.patch,
             elastic=settings.elastic,
             balance_exponent=_BALANCE[settings.label_kind],
             device=self.device,
         )
-        balanced = settings.label_kind == "scribbles"
-        self.scorer = Scorer(dataset, config, balanced=balanced, device=self.device)
+        self.scorer = Scorer(dataset, config, balanced=scribbles, device=self.device)
         self.learning_rate = settings.learning_rate or self.preset.learning_rate
         self.optimizer = new_optimizer(self.network, self.preset)
         self.average = AveragedWeights(self.network)
