@@ -48,7 +48,6 @@ def episode(seed: int, number: int) -> Episode:
         drawn.n_classes,
         seed=number,
         trees=_TREES,
-        threads=1,
     )
     guides = np.stack([log_odds(forest.predict(value)) for value in values], axis=1)
     return Episode(images.astype(np.float16), guides.astype(np.float16), drawn.labels)

@@ -144,7 +144,6 @@ def fit_forest(
     *,
     seed: int,
     trees: int = _TREES,
-    threads: int = _THREADS,
 ) -> Forest:
     """Fit a forest, half of it random and half of it extremely randomised trees.
 
@@ -159,22 +158,23 @@ def fit_forest(
         (N,) class indices; not each of the K classes need occur.
     n_classes
         K.
-    seed, trees, threads
-        Seed of the draws, number of trees, threads that fit them.
+    seed, trees
+        Seed of the draws, number of trees.
     """
     from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
-    tables = []
-    for kind in (RandomForestClassifier, ExtraTreesClassifier):
-        fitted = kind(
-            max(1, trees // 2), n_jobs=threads, random_state=seed, min_samples_leaf=_SMALLEST_LEAF
-        )
-        fitted.fit(values, classes)
-        tables += [estimator.tree_ for estimator in fitted.estimators_]
+    halves = [
+        kind(max(1, trees // 2), random_state=seed, min_samples_leaf=_SMALLEST_LEAF)
+        for kind in (RandomForestClassifier, ExtraTreesClassifier)
+    ]
+    # Threads of our own: to hand out tree after tree takes longer than to fit a few strokes.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        fitted = list(pool.map(lambda half: half.fit(values, classes), halves))
+    tables = [estimator.tree_ for half in fitted for estimator in half.estimators_]
     values_at = [tree.value[:, 0, :] for tree in tables]
     shares = np.zeros((sum(map(len, values_at)), n_classes), dtype=np.float32)
     found = np.concatenate(values_at)
-    shares[:, fitted.classes_.astype(int)] = found / found.sum(axis=1, keepdims=True)
+    shares[:, fitted[0].classes_.astype(int)] = found / found.sum(axis=1, keepdims=True)
     children = [np.stack([tree.children_left, tree.children_right], axis=1) for tree in tables]
     return Forest(
         children=np.concatenate(children).astype(np.int32),
