@@ -21,7 +21,7 @@ MARGIN = 66
 _TREES = 100
 _SMALLEST_LEAF = 4  # pixels; neighbours in a stroke say nearly the same
 _THREADS = 2
-_PIXELS_AT_ONCE = 2**16
+_PIXELS_AT_ONCE = 2**14
 
 
 def filters(patch: np.ndarray) -> np.ndarray:
@@ -97,16 +97,20 @@ class Forest:
             found = self._walk(flat)
         else:
             with ThreadPoolExecutor(_THREADS) as pool:
-                found = np.concatenate(list(pool.map(self._walk, blocks)))
-        return np.moveaxis(found.reshape(*values.shape[:-1], -1), -1, 0)
+                found = np.concatenate(list(pool.map(self._walk, blocks)), axis=1)
+        return found.reshape(-1, *values.shape[:-1])
 
     def _walk(self, values: np.ndarray) -> np.ndarray:
-        """Return the mean over the trees for (N, F) values, (N, K) float32."""
-        total = np.zeros((len(values), self.n_classes), dtype=np.float32)
+        """Return the mean over the trees for (N, F) values, (K, N) float32."""
+        total = np.zeros((self.n_classes, len(values)), dtype=np.float32)
+        classes = np.ascontiguousarray(self.probabilities.T)
+        at_leaf = np.empty(len(values), dtype=np.float32)
         start = 0
         for tree, size in zip(self._trees, self.sizes, strict=True):
             leaves = tree.apply(values)  # type: ignore[attr-defined]
-            total += self.probabilities[start : start + size][leaves]
+            for found, of_class in zip(total, classes, strict=True):
+                np.take(of_class[start : start + size], leaves, out=at_leaf, mode="clip")
+                found += at_leaf
             start += int(size)
         return total / len(self.sizes)
 

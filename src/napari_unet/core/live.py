@@ -1,19 +1,21 @@
 """Learning while a person paints: a forest at once, the starter at once, the network ever better.
 
-Each stroke is scored before it is learned from. A random forest on filters is fitted anew after
-each change; the network, which starts from the starter's weights and is guided by the forest, goes
-on training on all strokes so far.
+Each stroke is scored before it is learned from. A forest on filters is fitted anew after each
+change and guides the starter; a network of its own, which begins at random weights, goes on
+training on all strokes so far.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 import numpy as np
 
+from napari_unet.core import forest
 from napari_unet.core.classes import ClassInfo
-from napari_unet.core.config import DeviceName
+from napari_unet.core.config import PRESETS, DeviceName
 from napari_unet.core.device import pick_device
 from napari_unet.core.events import LiveEvent, Notice
 from napari_unet.core.guide import FilterBlocks
@@ -21,11 +23,23 @@ from napari_unet.core.image import as_plane
 from napari_unet.core.labels import check_labels
 from napari_unet.core.live_loop import LiveLoop
 from napari_unet.core.model import Model
+from napari_unet.core.optimising import new_optimizer
 from napari_unet.core.prediction import TileProbabilities, plane_probabilities, predict_tiles
+from napari_unet.core.starter import starter_weights
 from napari_unet.core.tiling import Tile
+from napari_unet.core.unet import UNet
 from napari_unet.errors import InvalidInput
 
 _LARGEST_ID = 65535
+
+
+@cache
+def warm_up() -> None:
+    """Load, once, what the first strokes would have to wait for longer than for their answer."""
+    forest.warm_up()
+    preset = PRESETS["compact"]
+    new_optimizer(UNet(preset.network(1, 2)), preset)  # loads a large part of torch
+    starter_weights(1)
 
 
 class LiveTrainer:
@@ -61,6 +75,7 @@ class LiveTrainer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.device = pick_device(device)
+        warm_up()
         self._clock = clock
         start = clock()
         self._loop = LiveLoop(self.device, seed=seed, elapsed=lambda: clock() - start)

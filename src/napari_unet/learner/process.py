@@ -17,8 +17,8 @@ import numpy as np
 
 from napari_unet.core.device import describe, fast_dtype, pick_device
 from napari_unet.core.events import Best, Done, Progress, Step
-from napari_unet.core.forest import warm_up
 from napari_unet.core.image import check_array
+from napari_unet.core.live import warm_up
 from napari_unet.core.model import Model
 from napari_unet.core.prediction import TileProbabilities, predict_tiles
 from napari_unet.core.tiling import Tile
