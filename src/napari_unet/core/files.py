@@ -12,10 +12,10 @@ import numpy as np
 import tifffile
 
 from napari_unet.core.classes import ClassInfo, LabelKind
+from napari_unet.core.reading import open_image
+from napari_unet.core.source_plane import reason_of
 from napari_unet.core.writing import write_whole
 from napari_unet.errors import UnreadableFile, UnwritableOutput
-
-_TIFF = (".tif", ".tiff", ".lsm")
 
 
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
@@ -24,7 +24,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     Parameters
     ----------
     path
-        TIFF, OME-TIFF, PNG, JPEG, NumPy's ``.npy``, or what imageio reads.
+        Any kind that :func:`napari_unet.core.reading.open_image` opens.
 
     Returns
     -------
@@ -35,23 +35,17 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     ------
     UnreadableFile
         The file is not there or is no image.
+    InvalidInput
+        It is empty or not numeric.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UnreadableFile(f"there is no file {path}; check the name.")
-    try:
-        if path.suffix.lower() in _TIFF:
-            return np.asarray(tifffile.imread(path))
-        if path.suffix.lower() == ".npy":
-            return np.load(path, allow_pickle=False)
-        from imageio.v3 import imread
-
-        return np.asarray(imread(path))
-    except Exception as error:  # each reader has its own errors for a damaged file
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UnreadableFile(
-            f"{path} cannot be read as an image ({reason}); save it as TIFF or PNG."
-        ) from None
+    with open_image(path) as source:
+        try:
+            return np.array(source.levels[0][...])
+        except Exception as error:  # each reader has its own errors for a damaged file
+            raise UnreadableFile(
+                f"{path} cannot be read as an image ({reason_of(error)}); save it as TIFF or PNG."
+            ) from None
 
 
 def read_labels(path: str | os.PathLike[str]) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 
 from napari_unet.core.image import check_array, grey_range, grey_range_of_sample
 
-_MOST_PIXELS = 2**22  # of a sample; a plane of that size is read as a whole
+_MOST_WHOLE = 2**25  # values of a plane that is read as a whole
+_MOST_SAMPLED = 2**22  # pixels
 _BLOCKS = 16  # along rows and along columns
 _STRIP_PIXELS = 2**22
 
@@ -65,7 +66,7 @@ def whole_plane(plane: Plane) -> np.ndarray:
 def sampled_range(plane: LazyPlane) -> np.ndarray:
     """Return each channel's range from a bounded sample, always the same one.
 
-    A plane of at most 2**22 pixels is read as a whole, so that the result is that of
+    A plane of at most 2**25 values is read as a whole, so that the result is that of
     :func:`napari_unet.core.image.grey_range`. Of a larger one 16 x 16 square blocks, evenly spread,
     are read, 2**22 pixels at most; where a channel is constant in all of them, the whole plane is
     searched for its extremes, strip by strip.
@@ -85,10 +86,10 @@ def sampled_range(plane: LazyPlane) -> np.ndarray:
     InvalidInput
         A pixel of the sample is not finite.
     """
-    _, height, width = plane.shape
-    if height * width <= _MOST_PIXELS:
+    channels, height, width = plane.shape
+    if channels * height * width <= _MOST_WHOLE:
         return grey_range(check_array(whole_plane(plane), may_be_constant=True))
-    side = int(np.sqrt(_MOST_PIXELS)) // _BLOCKS
+    side = int(np.sqrt(_MOST_SAMPLED)) // _BLOCKS
     pieces = []
     for top in _starts(height, side):
         for left in _starts(width, side):
