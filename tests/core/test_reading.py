@@ -119,6 +119,13 @@ class TestTiff:
             assert source.channels == 3
             np.testing.assert_array_equal(whole_plane(source.plane()), np.moveaxis(data, -1, 0))
 
+    def test_three_planes_that_were_marked_as_rgb_may_be_slices(self, tmp_path, rng):
+        """As ``tifffile.imwrite`` marks them."""
+        options = {"photometric": "rgb", "planarconfig": "separate"}
+        tifffile.imwrite(tmp_path / "a.tif", rng.random((3, 24, 20)), **options)
+        with open_image(tmp_path / "a.tif", channels=1) as source:
+            assert (source.axes, len(source.guesses)) == ("ZYX", 1)
+
     def test_a_pyramid(self, tmp_path, rng):
         data = rng.integers(0, 255, (64, 48), np.uint8)
         options = {"tile": (16, 16), "compression": "zlib"}

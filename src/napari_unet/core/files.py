@@ -1,20 +1,14 @@
-"""Images from files and results to files."""
+"""Images and labels from files, and folders to write to."""
 
 from __future__ import annotations
 
-import io
-import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tifffile
 
-from napari_unet.core.classes import ClassInfo, LabelKind
 from napari_unet.core.reading import open_image
 from napari_unet.core.source_plane import reason_of
-from napari_unet.core.writing import write_whole
 from napari_unet.errors import UnreadableFile, UnwritableOutput
 
 
@@ -64,47 +58,6 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
             f"{path} is a colour picture; save labels as a single-channel image of class ids."
         )
     return labels
-
-
-def read_label_kind(path: str | os.PathLike[str]) -> LabelKind | None:
-    """Return the kind of labels that a prediction written by this program was trained on."""
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            kind = json.loads(tiff.pages[0].description)["label_kind"]
-    except (OSError, ValueError, LookupError, TypeError, tifffile.TiffFileError):
-        return None
-    return kind if kind in ("scribbles", "classes", "instances") else None
-
-
-def write_tiff(
-    path: Path, data: np.ndarray, *, axes: str, kind: LabelKind, classes: Sequence[ClassInfo]
-) -> None:
-    """Write a compressed TIFF that says what its ids mean.
-
-    Parameters
-    ----------
-    path
-        Where to.
-    data
-        Labels or probabilities.
-    axes
-        A letter an axis, for example ``"CYX"``.
-    kind, classes
-        From the model.
-
-    Raises
-    ------
-    UnwritableOutput
-        It cannot be written there.
-    """
-    buffer = io.BytesIO()
-    metadata = {
-        "axes": axes,
-        "label_kind": kind,
-        "classes": [entry.model_dump() for entry in classes],
-    }
-    tifffile.imwrite(buffer, data, compression="zlib", photometric="minisblack", metadata=metadata)
-    write_whole(path, buffer.getvalue())
 
 
 def make_folder(path: Path) -> Path:

@@ -47,17 +47,33 @@ def open_tiff(path: Path) -> Stored:
 
 
 def ome_pixels(xml: str) -> ElementTree.Element | None:
-    """Return the ``Pixels`` of the first image in OME-XML; ``None`` if there are none.
+    """Return the ``Pixels`` of the first image in OME-XML; ``None`` if there are none."""
+    return next((e for e in _elements(xml) if _name(e) == "Pixels"), None)
 
-    Entities are not read: the XML comes from outside.
-    """
+
+def map_annotations(xml: str, namespace: str) -> dict[str, str]:
+    """Return the keys and values that a program left in OME-XML under its namespace."""
+    return {
+        pair.get("K", ""): pair.text or ""
+        for element in _elements(xml)
+        if _name(element) == "MapAnnotation" and element.get("Namespace") == namespace
+        for pair in element.iter()
+        if _name(pair) == "M"
+    }
+
+
+def _elements(xml: str) -> Iterator[ElementTree.Element]:
+    """Iterate over the elements of XML; entities are not read, since it comes from outside."""
     if len(xml) > _LARGEST_XML or "<!DOCTYPE" in xml or "<!ENTITY" in xml:
-        return None
+        return
     try:
-        root = ElementTree.fromstring(xml)
+        yield from ElementTree.fromstring(xml).iter()
     except ElementTree.ParseError:
-        return None
-    return next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
+        return
+
+
+def _name(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
 
 
 @contextmanager
@@ -122,10 +138,12 @@ def _read_quietly(series: Any) -> np.ndarray:
 
 
 def _told(axes: str) -> str:
-    """Return tifffile's axes, of which some letters say no more than that there is an axis."""
-    if "S" in axes and not axes.endswith("S") and "C" not in axes:
-        axes = axes.replace("S", "C")
-    return "".join(letter if letter in KNOWN else UNTOLD for letter in axes)
+    """Return tifffile's axes, of which some letters say no more than that there is an axis.
+
+    So does an S before the rows: tifffile marks any three planes that it writes as RGB.
+    """
+    early = "" if axes.endswith("S") else "S"
+    return "".join(letter if letter in set(KNOWN) - set(early) else UNTOLD for letter in axes)
 
 
 def _pixel_sizes(tiff: Any, series: Any) -> tuple[dict[str, float], dict[str, str]]:
