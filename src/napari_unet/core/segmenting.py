@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +110,7 @@ def segment(
     level: int = 0,
     tile: int | None = None,
     average_rotations: bool = False,
-) -> Iterator[Segmented | Notice]:
+) -> Generator[Segmented | Notice, None, None]:
     """Segment an image into files; a result that is large, and an image, never are in memory.
 
     Close the generator to give up: then nothing is left of the results.
