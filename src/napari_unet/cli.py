@@ -110,6 +110,9 @@ def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     batch.add_argument("--axes", help="what the axes of the images are, for example TCYX")
     batch.add_argument("--level", type=int, help="level of pyramids, 0 for the finest")
+    batch.add_argument(
+        "--resample", action="store_true", help="bring images to the model's pixel size"
+    )
     batch.add_argument("--overwrite", action="store_true", help="make results anew")
     batch.add_argument("--tile", type=int, help="side of a tile's output in pixels")
     batch.add_argument("--device", choices=_DEVICES, default="auto")
@@ -181,6 +184,7 @@ def _batch(options: argparse.Namespace) -> int:
         axes=options.axes,
         level=options.level,
         overwrite=options.overwrite,
+        resample=options.resample,
         tile=options.tile,
     )
     with _stop_by_interrupt() as stop:

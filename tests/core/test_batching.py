@@ -17,7 +17,7 @@ from napari_unet.core.batching import ItemEnded, ItemProgress, ItemStarted, run_
 from napari_unet.core.files import read_labels
 from napari_unet.core.finding import Found, find_images, result_names
 from napari_unet.core.model import Model
-from napari_unet.core.pixel_size import best_level, compare_pixel_size
+from napari_unet.core.pixel_size import best_level, resampling
 from napari_unet.core.source import ImageSource
 from napari_unet.errors import InvalidInput
 from scenes import random_model, small_network
@@ -265,10 +265,33 @@ class TestPixelSize:
         assert best_level(self.header(model), self.source(levels=3, unit="parsec")) == 0
 
     def test_another_size_is_said(self, model):
-        said = compare_pixel_size(self.header(model), self.source(), 0)
+        factors, said = resampling(self.header(model), self.source(), 0, wanted=False)
+        assert factors is None
         assert said.startswith("its pixels are 0.5 x 0.5 µm and the model was trained on 1 x 1 µm")
-        assert compare_pixel_size(self.header(model), self.source(0.95), 0) is None
-        assert compare_pixel_size(model.header, self.source(), 0) is None
+        assert resampling(self.header(model), self.source(0.95), 0, wanted=True) == (None, None)
+        assert resampling(model.header, self.source(), 0, wanted=False) == (None, None)
+
+    def test_resampling_is_said_too(self, model):
+        factors, said = resampling(self.header(model), self.source(), 0, wanted=True)
+        assert factors == (0.5, 0.5)
+        assert "put back on its own pixels" in said
+        assert "not known" in resampling(model.header, self.source(), 0, wanted=True)[1]
+
+    def test_sizes_that_cannot_both_be_right_are_refused(self, model):
+        with pytest.raises(InvalidInput, match="too far apart"):
+            resampling(self.header(model), self.source(1.0, "millimeter"), 0, wanted=True)
+
+    def test_a_resampled_batch_has_the_images_own_shape(self, model, tmp_path, rng):
+        metadata = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.25}
+        tifffile.imwrite(tmp_path / "a.ome.tif", rng.random((41, 50)), metadata=metadata)
+        sized = Model(self.header(model), model.weights)
+        options = BatchOptions(resample=True, tile=16)
+        (ended,) = run(sized, plan_batch([tmp_path / "a.ome.tif"], sized, tmp_path, options))
+        assert ended.status == "done"
+        assert ended.item.factors == (0.25, 0.5)
+        labels = read_labels(tmp_path / "a_labels.tif")
+        assert labels.shape == (41, 50)
+        assert set(np.unique(labels)) <= {1, 2}  # 0 would be a pixel that no tile wrote
 
     def test_the_plan_says_it(self, model, tmp_path, rng):
         metadata = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}

@@ -13,7 +13,7 @@ from typing import Literal
 from napari_unet.core.finding import Found, find_images, result_names
 from napari_unet.core.header import ModelHeader
 from napari_unet.core.model import Model
-from napari_unet.core.pixel_size import best_level, compare_pixel_size, pixel_size_text
+from napari_unet.core.pixel_size import best_level, pixel_size_text, resampling
 from napari_unet.core.reading import open_image
 from napari_unet.core.result_paths import check_ours, result_path
 from napari_unet.core.segmenting import Saved, check_channels
@@ -39,6 +39,9 @@ class BatchOptions:
         nearest to the model's, or the finest.
     overwrite
         Whether to make results anew that are there.
+    resample
+        Whether to bring images to the model's pixel size, see
+        :func:`napari_unet.core.pixel_size.resampling`.
     tile
         Side of a tile's output in pixels.
     """
@@ -48,6 +51,7 @@ class BatchOptions:
     axes: str | None = None
     level: int | None = None
     overwrite: bool = False
+    resample: bool = False
     tile: int | None = None
 
 
@@ -73,6 +77,8 @@ class PlannedItem:
         The level that is taken.
     pixels
         Number of pixels that are segmented.
+    factors
+        By which it is resampled, along rows and columns; ``None`` if it is not.
     """
 
     path: Path
@@ -85,6 +91,7 @@ class PlannedItem:
     pixel_size: str = ""
     level: int = 0
     pixels: int = 0
+    factors: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +211,6 @@ def _described(
     if not options.overwrite and all(place.exists() for place in outputs.values()):
         said = ("its results are there already; --overwrite makes them anew.",)
         return PlannedItem(path, "done", said, "done already", **known)  # type: ignore[arg-type]
-    compared = compare_pixel_size(model.header, source, level)
-    sentences = (*source.guesses, *([compared] if compared else []))
-    return PlannedItem(path, "run", sentences, **known)  # type: ignore[arg-type]
+    factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
+    sentences = (*source.guesses, *([said_of_size] if said_of_size else []))
+    return PlannedItem(path, "run", sentences, factors=factors, **known)  # type: ignore[arg-type]

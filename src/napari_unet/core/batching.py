@@ -176,6 +176,7 @@ def _parts(
             device=device,
             channels=options.channels,
             level=item.level,
+            factors=item.factors,
             tile=options.tile,
         )
         with closing(parts):

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from math import log
 
 from napari_unet.core.header import ModelHeader
+from napari_unet.core.resampling import moderate
 from napari_unet.core.source import ImageSource
 from napari_unet.core.units import long_name, sign
+from napari_unet.errors import InvalidInput
 
 _ALIKE = 1.1  # sizes within 10 % are taken as the same
 _METRES = {
@@ -20,50 +22,85 @@ _METRES = {
 }
 
 
-def size_ratio(header: ModelHeader, source: ImageSource, level: int = 0) -> float | None:
+def size_ratios(
+    header: ModelHeader, source: ImageSource, level: int = 0
+) -> tuple[float, float] | None:
     """Return how many times as large a pixel is as one that the model was trained on.
 
-    The geometric mean of rows and columns; ``None`` where either size, or a unit, is not known.
+    Along rows and columns; ``None`` where either size, or a unit, is not known.
     """
     trained = _METRES.get(long_name(header.pixel_unit) or "")
     sizes = source.pixel_size_at(level)
-    here = [_METRES.get(source.units.get(axis, "")) for axis in "YX"]
-    if header.pixel_size is None or trained is None or None in here or not {*"YX"} <= sizes.keys():
+    if header.pixel_size is None or trained is None or min(header.pixel_size) <= 0:
         return None
-    ratio = 1.0
-    for axis, size, unit in zip("YX", header.pixel_size, here, strict=True):
-        if not size > 0 or unit is None:
+    ratios = []
+    for axis, size in zip("YX", header.pixel_size, strict=True):
+        unit = _METRES.get(source.units.get(axis, ""))
+        if unit is None or axis not in sizes:
             return None
-        ratio *= sizes[axis] * unit / (size * trained)
-    return ratio**0.5
+        ratios.append(sizes[axis] * unit / (size * trained))
+    return ratios[0], ratios[1]
 
 
 def best_level(header: ModelHeader, source: ImageSource) -> int:
     """Return the level whose pixels are nearest to the model's; the finest if that is not known."""
     distances = []
     for level in range(len(source.levels)):
-        ratio = size_ratio(header, source, level)
-        if ratio is None:
+        ratios = size_ratios(header, source, level)
+        if ratios is None:
             return 0
-        distances.append(abs(log(ratio)))
+        distances.append(abs(log(ratios[0] * ratios[1])))
     return distances.index(min(distances))
 
 
-def compare_pixel_size(header: ModelHeader, source: ImageSource, level: int) -> str | None:
-    """Say that an image's pixels are not of the size that the model was trained on.
+def resampling(
+    header: ModelHeader, source: ImageSource, level: int, *, wanted: bool
+) -> tuple[tuple[float, float] | None, str | None]:
+    """Decide whether an image is resampled for a model, and say why or why not.
 
-    ``None`` where they are alike within 10 %, or where that is not known.
+    Parameters
+    ----------
+    header
+        Of the model.
+    source, level
+        The image, and the level that is taken.
+    wanted
+        Whether it should be resampled where its pixels are of another size.
+
+    Returns
+    -------
+    tuple
+        New pixels for each of the image's, along rows and columns, or ``None`` for as it is; and a
+        sentence, or ``None`` if the sizes are alike within 10 %, or not known and it is not wanted.
+
+    Raises
+    ------
+    InvalidInput
+        It is wanted and the sizes are so far apart that one of them must be wrong.
     """
-    ratio = size_ratio(header, source, level)
-    if ratio is None or header.pixel_size is None or 1 / _ALIKE <= ratio <= _ALIKE:
-        return None
+    ratios = size_ratios(header, source, level)
+    if ratios is None or header.pixel_size is None:
+        said = "its pixel size, or the model's, is not known, so it is used as it is."
+        return None, said if wanted else None
+    if all(1 / _ALIKE <= ratio <= _ALIKE for ratio in ratios):
+        return None, None
     unit = long_name(header.pixel_unit)
     trained = f"{header.pixel_size[0]:.3g} x {header.pixel_size[1]:.3g} {sign(unit) or unit}"
     sizes = source.pixel_size_at(level)
     here = f"{sizes['Y']:.3g} x {sizes['X']:.3g} {sign(source.units['Y']) or source.units['Y']}"
-    return (
-        f"its pixels are {here} and the model was trained on {trained}; they are used as they are, "
-        "so objects look another size to it."
+    if not wanted:
+        return None, (
+            f"its pixels are {here} and the model was trained on {trained}; they are used as they "
+            "are, so things look another size to it; --resample changes that."
+        )
+    if not moderate(ratios):
+        raise InvalidInput(
+            f"its pixels are {here} and the model was trained on {trained}, too far apart to be "
+            "right; mend the pixel size, or leave out --resample."
+        )
+    return ratios, (
+        f"its pixels are {here} and the model was trained on {trained}; it is resampled to that, "
+        "and the result is put back on its own pixels."
     )
 
 

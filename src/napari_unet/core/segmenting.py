@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from napari_unet.core.prediction import (
     predict_orientations,
     predict_tiles,
 )
+from napari_unet.core.resampling import Resampled
 from napari_unet.core.source import ImageSource
 from napari_unet.core.source_plane import SourcePlane
 from napari_unet.core.storing import Result, open_result
@@ -108,6 +110,7 @@ def segment(
     device: torch.device,
     channels: Sequence[int] | None = None,
     level: int = 0,
+    factors: tuple[float, float] | None = None,
     tile: int | None = None,
     average_rotations: bool = False,
 ) -> Generator[Segmented | Notice, None, None]:
@@ -128,6 +131,9 @@ def segment(
         Where to compute.
     channels, level
         Which channels, in the order of those that the model was trained on, of which level.
+    factors
+        New pixels for each of the image's, along rows and columns, to resample it for the network;
+        results are put back on its own pixels.
     tile, average_rotations
         As for :func:`napari_unet.core.prediction.predict`.
 
@@ -162,62 +168,85 @@ def segment(
         for what, path in outputs.items():
             result = result_of(model, source, what, level=level, chunk=chunk)
             opened[what] = (result, stack.enter_context(open_result(path, result)))
-        for index, part in _parts(
-            model, source, channels, level, device=device, tile=tile, average=average_rotations
+        for plane, part in _parts(
+            model,
+            _planes(source, channels, level, factors),
+            prod(source.lead),
+            device=device,
+            tile=tile,
+            average=average_rotations,
         ):
             if isinstance(part, Notice):
                 yield part
                 continue
-            rows, columns = part.tile.slices
-            where = dict(zip(axes, index, strict=True)) | {"Y": rows, "X": columns}
+            (rows, columns), found = plane.put_back(part)
+            where = dict(zip(axes, plane.index, strict=True)) | {"Y": rows, "X": columns}
             for what, (result, array) in opened.items():
-                found = part.probabilities
                 values = ids[found.argmax(axis=0)] if what == "labels" else found
                 array[result.place(where)] = values
             yield Segmented(part.fraction)
 
 
-_Part = tuple[tuple[int, ...], TileProbabilities | Notice]
+class _Plane:
+    """A plane as the network sees it, whose grey range is asked for once."""
 
-
-def _parts(
-    model: Model,
-    source: ImageSource,
-    channels: Sequence[int] | None,
-    level: int,
-    *,
-    device: torch.device,
-    tile: int | None,
-    average: bool,
-) -> Iterator[_Part]:
-    """Predict plane after plane; the fraction is that of all planes."""
-    parts_of = predict_orientations if average else predict_tiles
-    indices = list(source.plane_indices())
-    constant = 0
-    for number, index in enumerate(indices):
-        plane = _Ranged(source.plane(index, channels=channels, level=level))
-        constant += bool((plane.ranges[:, 0] == plane.ranges[:, 1]).all())
-        if constant == len(indices):
-            raise InvalidInput(
-                f"every pixel of the image is {plane.ranges[0, 0]:g}, so there is nothing to "
-                "find; choose another image or channel."
-            )
-        for part in parts_of(model, plane, device=device, tile=tile):
-            if isinstance(part, TileProbabilities):
-                fraction = (number + part.fraction) / len(indices)
-                yield index, TileProbabilities(part.tile, part.probabilities, fraction)
-            else:
-                yield index, part
-
-
-class _Ranged:
-    """A plane whose grey range is asked for once."""
-
-    def __init__(self, plane: SourcePlane) -> None:
-        self._plane = plane
-        self.shape = plane.shape
-        self.read = plane.read
+    def __init__(self, plane: SourcePlane, factors: tuple[float, float] | None) -> None:
+        self.index = plane.index
+        self._resampled = None if factors is None else Resampled(plane, factors)
+        seen = self._resampled or plane
+        self.shape = seen.shape
+        self.read = seen.read
         self.ranges = plane.grey_range()
 
     def grey_range(self) -> np.ndarray:
         return self.ranges
+
+    @property
+    def is_constant(self) -> bool:
+        return bool((self.ranges[:, 0] == self.ranges[:, 1]).all())
+
+    def put_back(self, part: TileProbabilities) -> tuple[tuple[slice, slice], np.ndarray]:
+        """Return rows and columns of the image, and the (K, Y, X) probabilities there."""
+        if self._resampled is None:
+            return part.tile.slices, part.probabilities
+        return self._resampled.put_back(part.tile, part.probabilities)
+
+
+def _planes(
+    source: ImageSource,
+    channels: Sequence[int] | None,
+    level: int,
+    factors: tuple[float, float] | None,
+) -> Iterator[_Plane]:
+    """Iterate over an image's planes; refuse the image if all of them are constant."""
+    varied = False
+    for index in source.plane_indices():
+        plane = _Plane(source.plane(index, channels=channels, level=level), factors)
+        varied |= not plane.is_constant
+        is_last = all(i == n - 1 for i, n in zip(index, source.lead, strict=True))
+        if is_last and not varied:
+            raise InvalidInput(
+                f"every pixel of the image is {plane.ranges[0, 0]:g}, so there is nothing to "
+                "find; choose another image or channel."
+            )
+        yield plane
+
+
+def _parts(
+    model: Model,
+    planes: Iterator[_Plane],
+    count: int,
+    *,
+    device: torch.device,
+    tile: int | None,
+    average: bool,
+) -> Iterator[tuple[_Plane, TileProbabilities | Notice]]:
+    """Predict plane after plane; the fraction is that of all planes."""
+    parts_of = predict_orientations if average else predict_tiles
+    for number, plane in enumerate(planes):
+        for part in parts_of(model, plane, device=device, tile=tile):
+            if isinstance(part, TileProbabilities):
+                fraction = (number + part.fraction) / count
+                yield plane, TileProbabilities(part.tile, part.probabilities, fraction)
+            else:
+                yield plane, part
