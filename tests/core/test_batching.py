@@ -113,7 +113,7 @@ class TestFinding:
 class TestPlan:
     def test_says_how_many_will_run_and_why_not_the_others(self, broken, model, tmp_path):
         plan = plan_batch([broken], model, tmp_path / "out")
-        assert plan.summary == "5 of 8 will run, 2 cannot be read, 1 have 3 channels."
+        assert plan.summary == "5 of 8 will run, 2 cannot be read, 1 has 3 channels."
         assert not (tmp_path / "out").exists()
         (rgb,) = [item for item in plan.items if item.path.name == "rgb.png"]
         assert (rgb.action, rgb.shape, rgb.axes) == ("refused", (40, 50, 3), "YXS")

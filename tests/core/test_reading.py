@@ -164,6 +164,16 @@ class TestTiff:
         except UnreadableFile as error:
             assert re.search(r"a\.tif (is not complete|cannot be read)", str(error))
 
+    def test_one_that_is_cut_off_between_its_description_and_its_planes(self, tmp_path, stack):
+        """OME-XML promises ten planes and one is there."""
+        path = tmp_path / "a.ome.tif"
+        tifffile.imwrite(path, stack, metadata={"axes": "TCYX"}, compression="zlib")
+        with tifffile.TiffFile(path) as tiff:
+            end = tiff.pages[1].offset
+        path.write_bytes(path.read_bytes()[:end])
+        with pytest.raises(UnreadableFile, match="is not complete"):
+            open_image(path)
+
     def test_damaged_pixels_are_told_when_they_are_read(self, tmp_path, stack):
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, stack[0, 0], compression="zlib")

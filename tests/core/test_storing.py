@@ -161,6 +161,10 @@ class TestNothingHalf:
         ended = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
         assert ended.returncode == 9
         assert not path.exists()
+        with open_result(path, described({"Y": 4, "X": 5})):
+            pass
+        if os.name != "nt":
+            assert os.listdir(tmp_path) == [path.name]
 
     @pytest.mark.parametrize("suffix", ["tif", "zarr"])
     def test_a_full_disk_is_told(self, tmp_path, suffix, monkeypatch):

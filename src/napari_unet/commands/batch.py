@@ -95,6 +95,6 @@ def _run(
                 case ItemEnded():
                     ended.append(event)
                     report.add(event)
-                    if event.status == "failed":
-                        tqdm.write(f"failed: {event.sentence}")
+                    if event.status == "failed" and event.item.action == "run":
+                        tqdm.write(f"failed: {event.item.path}: {event.sentence}")
     return ended

@@ -118,7 +118,10 @@ class BatchPlan:
     def summary(self) -> str:
         """One sentence: how many will run, and why the others will not."""
         others = Counter(item.group for item in self.items if item.action != "run")
-        reasons = "".join(f", {count} {group}" for group, count in others.most_common())
+        reasons = "".join(
+            f", {count} {group.replace('have', 'has') if count == 1 else group}"
+            for group, count in others.most_common()
+        )
         return f"{len(self.to_run)} of {len(self.items)} will run{reasons}."
 
 

@@ -18,7 +18,7 @@ _LARGEST = 4.0
 _SMALLEST = 1.0 / (1.0 + np.exp(_LARGEST))
 _MOST_FILTER_BYTES = 2**30
 _MOST_LAZY_FILTER_BYTES = 2**27  # of a plane that is too large to be in memory itself
-_MOST_ODDS_BYTES = 2**28
+_MOST_LAZY_ODDS_BYTES = 2**28
 _MOST_PREPARED = 4  # blocks
 
 P = TypeVar("P", bound=Plane)
@@ -62,6 +62,11 @@ class FilterBlocks(Generic[P]):
         """Size of the plane, (Y, X)."""
         return self.plane.shape[-2], self.plane.shape[-1]
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether the plane is; else little is kept of it."""
+        return isinstance(self.plane, np.ndarray)
+
     def prepare(self) -> None:
         """Compute the filters of a small plane now, so that nobody waits for them later."""
         numbers = list(np.ndindex(*(-(-size // BLOCK) for size in self.shape)))
@@ -82,8 +87,7 @@ class FilterBlocks(Generic[P]):
         inside = slice(MARGIN, -MARGIN)
         found = np.ascontiguousarray(filters(patch)[inside, inside])
         self._blocks[number] = found
-        in_memory = isinstance(self.plane, np.ndarray)
-        most = _MOST_FILTER_BYTES if in_memory else _MOST_LAZY_FILTER_BYTES
+        most = _MOST_FILTER_BYTES if self.in_memory else _MOST_LAZY_FILTER_BYTES
         most = max(1, most // found.nbytes)
         while len(self._blocks) > most:
             self._blocks.popitem(last=False)
@@ -161,7 +165,8 @@ class Guide:
         if number not in self._blocks:
             odds = log_odds(self._forest.predict(self._filters.block(number)))
             self._blocks[number] = odds[-self._channels :].astype(np.float16)
-            if len(self._blocks) * self._blocks[number].nbytes > _MOST_ODDS_BYTES:
+            kept = len(self._blocks) * self._blocks[number].nbytes
+            if kept > _MOST_LAZY_ODDS_BYTES and not self._filters.in_memory:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(number)
         return self._blocks[number]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +125,15 @@ def _open_npy(path: Path) -> Stored:
 def _open_picture(path: Path) -> Stored:
     from imageio.v3 import imread
 
-    data = np.asarray(imread(path))
+    read = partial(imread, plugin="pillow") if path.suffix.lower() in _PICTURES else imread
+    try:
+        data = np.asarray(read(path))
+    except (OSError, struct.error):
+        # The libraries say which of their buffers was too short.
+        raise UnreadableFile(
+            f"{path} cannot be read as an image (damaged, or no picture at all); save it as TIFF "
+            "or PNG."
+        ) from None
     if data.ndim == 3 and data.shape[-1] == 2:
         said = "the second value of each pixel, its opacity, is left out."
         return Stored("picture", (data[..., 0],), said=(said,))

@@ -40,8 +40,10 @@ def open_tiff(path: Path) -> Stored:
             _check_complete(path, tiff, series, complaints)
             levels = tuple(_level(path, tiff, level) for level in series.levels)
             sizes, units = _pixel_sizes(tiff, series)
-        except BaseException:
+        except BaseException as error:
             tiff.close()
+            if isinstance(error, IndexError | ValueError) and _misses_pages(complaints):
+                raise _cut_off(path, tiff.filehandle.size) from None
             raise
     return Stored("tiff", levels, _told(series.axes), sizes, units, close=tiff.close)
 
@@ -111,11 +113,19 @@ def _check_complete(path: Path, tiff: Any, series: Any, complaints: list[str]) -
             )
         spans = (zip(page.dataoffsets, page.databytecounts, strict=False) for page in pages)
         end = max((start + count for span in spans for start, count in span), default=0)
-    if end > size or any("invalid page offset" in text for text in complaints):
-        raise UnreadableFile(
-            f"{path} is not complete (it ends after {size} bytes, in the middle of the image); "
-            "take another copy of the file."
-        )
+    if end > size or _misses_pages(complaints):
+        raise _cut_off(path, size)
+
+
+def _misses_pages(complaints: list[str]) -> bool:
+    return any("invalid page offset" in text for text in complaints)
+
+
+def _cut_off(path: Path, size: int) -> UnreadableFile:
+    return UnreadableFile(
+        f"{path} is not complete (it ends after {size} bytes, in the middle of the image); take "
+        "another copy of the file."
+    )
 
 
 def _level(path: Path, tiff: Any, series: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -50,9 +52,9 @@ def placed(path: Path) -> Iterator[Path]:
         The block, or the move, raised an error of the file system; what was at the path is as
         before.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{_mark(os.getpid())}")
     try:
-        _remove(temporary)
+        _remove_left_over(path)
         yield temporary
         if temporary.is_dir():
             _replace_folder(temporary, path)
@@ -68,6 +70,37 @@ def placed(path: Path) -> Iterator[Path]:
                 f"{path} cannot be written ({error.strerror or error}); choose another folder."
             ) from None
         raise
+
+
+def _mark(process: int) -> str:
+    """Return how the hidden names of a process of this computer end."""
+    return f"{platform.node()[:40]}.{process}.part"
+
+
+def _remove_left_over(path: Path) -> None:
+    """Remove what a process of this computer that was killed left of a path."""
+    hidden = re.compile(
+        rf"\.{re.escape(path.name)}\.{re.escape(platform.node()[:40])}\.(\d+)\.part"
+    )
+    for other in path.parent.iterdir():
+        match = hidden.fullmatch(other.name)
+        if match is not None and not _runs(int(match[1])):
+            _remove(other)
+
+
+def _runs(process: int) -> bool:
+    """Tell whether another process runs; where that cannot be asked, it is taken to."""
+    if process == os.getpid():
+        return False
+    if os.name == "nt":  # there signal 0 would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _remove(path: Path) -> None:
