@@ -185,6 +185,36 @@ class TestTiff:
         with open_image(path) as source, pytest.raises(UnreadableFile, match=r"a\.tif cannot be"):
             whole_plane(source.plane())
 
+    @pytest.mark.parametrize("compression", [None, "zlib"])
+    @pytest.mark.parametrize("place", ["", "below"])
+    def test_of_several_files_none_may_lie_outside_of_the_folder(
+        self, tmp_path, rng, place, compression
+    ):
+        """OME-XML names the file of each plane."""
+        data = rng.integers(0, 255, (2, 24, 20), np.uint8)
+        (tmp_path / "below").mkdir()
+        other = {"compression": compression, "metadata": None}
+        tifffile.imwrite(tmp_path / "b.tif", data[1], description="no more", **other)
+        xml = (
+            '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:a">'
+            '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" '
+            'SizeX="20" SizeY="24" SizeZ="2" SizeC="1" SizeT="1">'
+            '<Channel ID="Channel:0:0" SamplesPerPixel="1"/>'
+            '<TiffData IFD="0" FirstZ="0" PlaneCount="1">'
+            '<UUID FileName="a.ome.tif">urn:uuid:a</UUID></TiffData>'
+            '<TiffData IFD="0" FirstZ="1" PlaneCount="1">'
+            f'<UUID FileName="{"../" if place else ""}b.tif">urn:uuid:b</UUID></TiffData>'
+            "</Pixels></Image></OME>"
+        )
+        path = tmp_path / place / "a.ome.tif"
+        tifffile.imwrite(path, data[0], description=xml, **other)
+        if place:
+            with pytest.raises(UnreadableFile, match="outside of its folder"):
+                open_image(path)
+        else:
+            with open_image(path) as source:
+                np.testing.assert_array_equal(source.levels[0][...], data)
+
     def test_xml_with_entities_is_not_read(self):
         xml = '<!DOCTYPE a [<!ENTITY b "c">]><OME><Image><Pixels SizeX="1"/></Image></OME>'
         assert reading_tiff.ome_pixels(xml) is None

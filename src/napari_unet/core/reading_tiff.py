@@ -100,21 +100,32 @@ def _complaints() -> Iterator[list[str]]:
 
 def _check_complete(path: Path, tiff: Any, series: Any, complaints: list[str]) -> None:
     """Refuse a file that is cut off, of which tifffile shows the pages that are left."""
-    size = tiff.filehandle.size
+    if _misses_pages(complaints):
+        raise _cut_off(path, tiff.filehandle.size)
     if series.dataoffset is not None:
-        end = series.dataoffset + series.nbytes
-    else:
-        pages = [page for level in series.levels for page in level.pages if page is not None]
-        missing = sum(len(level.pages) for level in series.levels) - len(pages)
-        if missing:
-            raise UnreadableFile(
-                f"{path} is not complete ({missing} of its planes are missing); take another copy "
-                "of the file."
-            )
-        spans = (zip(page.dataoffsets, page.databytecounts, strict=False) for page in pages)
-        end = max((start + count for span in spans for start, count in span), default=0)
-    if end > size or _misses_pages(complaints):
-        raise _cut_off(path, size)
+        if series.dataoffset + series.nbytes > tiff.filehandle.size:
+            raise _cut_off(path, tiff.filehandle.size)
+        return
+    pages = [page for level in series.levels for page in level.pages if page is not None]
+    missing = sum(len(level.pages) for level in series.levels) - len(pages)
+    if missing:
+        raise UnreadableFile(
+            f"{path} is not complete ({missing} of its planes are missing); take another copy of "
+            "the file."
+        )
+    sizes = {file: _size_inside(path, file) for file in {page.parent for page in pages}}
+    for page in pages:
+        spans = zip(page.dataoffsets, page.databytecounts, strict=False)
+        if max((start + count for start, count in spans), default=0) > sizes[page.parent]:
+            raise _cut_off(path, sizes[page.parent])
+
+
+def _size_inside(path: Path, file: Any) -> int:
+    """Return the size of one of the files of an image; each must lie in the image's folder."""
+    inside = path.resolve().parent
+    if not Path(file.filehandle.path).resolve().is_relative_to(inside):
+        raise UnreadableFile(f"{path} refers to a file outside of its folder; it is not read.")
+    return int(file.filehandle.size)
 
 
 def _misses_pages(complaints: list[str]) -> bool:

@@ -57,7 +57,7 @@ class ImageSource:
             checked_axes(self.axes, level.shape)
         if self.axes.count("S") and self.sizes()["S"] == 4:
             said = "the fourth value of each pixel, its opacity, is left out."
-            object.__setattr__(self, "guesses", (*self.guesses, said))
+            object.__setattr__(self, "guesses", tuple(dict.fromkeys((*self.guesses, said))))
 
     def __enter__(self) -> Self:
         return self
