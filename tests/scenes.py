@@ -12,6 +12,7 @@ from napari_unet.core.config import PRESETS, UNetConfig
 from napari_unet.core.events import TrainEvent
 from napari_unet.core.header import ModelHeader
 from napari_unet.core.model import Model
+from napari_unet.core.pooling import pooling_for
 from napari_unet.core.unet import UNet
 
 
@@ -82,6 +83,15 @@ def small_network(
         dropout=0.0,
         pad_in_training=True,
     )
+
+
+def volume_network(
+    voxel_size: tuple[float, float, float], depth: int = 2, *, batch_norm: bool = True
+) -> UNetConfig:
+    """Return such a network for volumes of these voxels."""
+    pooling = pooling_for(voxel_size, depth)
+    values = small_network(depth=depth, batch_norm=batch_norm).model_dump()
+    return UNetConfig(**values | {"ndim": 3, "pooling": pooling})
 
 
 def random_model(config: UNetConfig, *, ids: tuple[int, ...] = (), seed: int = 0) -> Model:

@@ -125,7 +125,7 @@ def predict_with_bar(
             assert isinstance(part, TileProbabilities)  # the only other thing that comes
             labels[number][part.tile.slices] = ids[part.probabilities.argmax(axis=0)]
             if kept is not None:
-                kept[number, :, *part.tile.slices] = part.probabilities
+                kept[number][:, *part.tile.slices] = part.probabilities
             bar.update((part.fraction - before) / len(planes.data))
             before = part.fraction
     return planes.restore(labels), None if kept is None else planes.restore(kept)

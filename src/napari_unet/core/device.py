@@ -61,6 +61,11 @@ def fast_dtype(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def channels_last(ndim: int) -> torch.memory_format:
+    """Return the layout of planes or volumes in which convolutions are fastest."""
+    return torch.channels_last if ndim == 2 else torch.channels_last_3d
+
+
 @contextmanager
 def repeatably(device: torch.device) -> Iterator[None]:
     """Compute the same each time, float32 as full float32, on CUDA too; also a backward pass."""
