@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unet.core.config import UNetConfig
-from napari_unet.core.image import Planes, check_array, planes_for
+from napari_unet.core.image import Planes, check_array, normalise, planes_for
 from napari_unet.errors import InvalidInput
 
 
@@ -111,6 +111,22 @@ def pieces_for(image: np.ndarray, network: UNetConfig) -> Planes | Volumes:
     """
     arrange = planes_for if network.ndim == 2 else volumes_for
     return arrange(image, network.in_channels)
+
+
+def normalise_piece(piece: np.ndarray) -> np.ndarray:
+    """Map each channel's 1st and 99.8th percentile, of all planes together, to 0 and 1.
+
+    Parameters
+    ----------
+    piece
+        (C, Y, X) or (C, Z, Y, X), any real dtype.
+
+    Returns
+    -------
+    ndarray
+        Of the same shape, float32, see :func:`napari_unet.core.image.normalise`.
+    """
+    return normalise(along_rows(piece)).reshape(piece.shape)
 
 
 def along_rows(piece: np.ndarray) -> np.ndarray:
