@@ -12,19 +12,20 @@ from napari_unet.core.config import UNetConfig
 from napari_unet.core.dataset import Dataset
 from napari_unet.core.device import channels_last
 from napari_unet.core.labels import IGNORED
-from napari_unet.core.tile_size import largest_sides
+from napari_unet.core.tile_size import box_of
 from napari_unet.core.tiling import (
     Tile,
     context,
     halves,
     offset,
+    padded_context,
     plan,
     read_part,
 )
 from napari_unet.core.unet import UNet
 
 _SIDE = 256
-_VOXELS = 2**20  # of a tile's input in 3D
+_VOXELS = 2**18  # of a tile in 3D
 _MOST_TILES = 6
 
 
@@ -51,6 +52,11 @@ class Scorer:
         different lengths comparable.
     device
         Where the network computes.
+
+    Notes
+    -----
+    In 3D the whole context of a tile is many times as large as the tile. A network that is trained
+    zero-padded is there scored so too, with some context around each tile.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class Scorer:
         self._config = config
         self._balanced = balanced
         self._device = device
+        self._options = {"padded": True} if _padded(config) else {}
         self._chosen = _choose_tiles(dataset, config, self.held_out)
         self._tiles = self._cut_tiles()
 
@@ -87,7 +94,7 @@ class Scorer:
         confusion = np.zeros((count, count))
         with torch.inference_mode():
             for tile in self._tiles:
-                found = network(tile.patch)[0].argmax(dim=0)[tile.inside]
+                found = network(tile.patch, **self._options)[0].argmax(dim=0)[tile.inside]
                 scored = tile.truth != IGNORED
                 pairs = tile.truth[scored] * count + found[scored]
                 counts = torch.bincount(pairs, minlength=count**2).cpu().numpy()
@@ -132,7 +139,7 @@ def _choose_tiles(dataset: Dataset, config: UNetConfig, held_out: bool) -> list[
     for plane, image in enumerate(dataset.images):
         scored = _scored(dataset, plane, held_out)
         whole = Tile.whole(image.shape[1:])
-        largest = _SIDE if config.ndim == 2 else largest_sides(config, whole, _VOXELS)
+        largest = _SIDE if config.ndim == 2 else box_of(_VOXELS, whole.sides, config.strides)
         for tile in plan(config, whole, largest):
             classes = scored[tile.slices]
             counts.append(np.bincount(classes[classes >= 0], minlength=len(dataset.classes)))
@@ -162,11 +169,25 @@ def _cut(
     device: torch.device,
 ) -> _Scored:
     image = dataset.images[plane]
-    patch = read_part(image, *context(config, tile, image.shape[1:]))
+    around = padded_context if _padded(config) else context
+    patch = read_part(image, *around(config, tile, image.shape[1:]))
     on_device = torch.from_numpy(np.ascontiguousarray(patch))[None].to(device)
     truth = _scored(dataset, plane, held_out)[tile.slices].astype(np.int64)
     return _Scored(
         patch=on_device.contiguous(memory_format=channels_last(config.ndim)),
         truth=torch.from_numpy(truth).to(device),
-        inside=offset(config, tile),
+        inside=_inside(config, tile),
     )
+
+
+def _padded(config: UNetConfig) -> bool:
+    return config.ndim == 3 and config.pad_in_training
+
+
+def _inside(config: UNetConfig, tile: Tile) -> tuple[slice, ...]:
+    """Return which part of the output the tile is."""
+    parts = offset(config, tile)
+    if not _padded(config):
+        return parts
+    pairs = zip(parts, config.strides, strict=True)
+    return tuple(slice(part.start + stride, part.stop + stride) for part, stride in pairs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import torch
@@ -54,15 +55,32 @@ def largest_sides(config: UNetConfig, region: Tile, voxels: int) -> tuple[int, .
     voxels
         Of a tile's input.
     """
-    margins = config.margins
-    inputs = {axis: size + 2 * margins[axis] for axis, size in enumerate(region.sides)}
-    free = set(inputs)
+    contexts = [2 * margin for margin in config.margins]
+    limits = [size + context for size, context in zip(region.sides, contexts, strict=True)]
+    box = box_of(voxels, limits, contexts)
+    return tuple(max(1, side - context) for side, context in zip(box, contexts, strict=True))
+
+
+def box_of(voxels: int, limits: Sequence[int], proportions: Sequence[float]) -> tuple[int, ...]:
+    """Return the sides of a box of at most that many voxels.
+
+    Parameters
+    ----------
+    voxels
+        Of the box; fewer where that is more than the limits allow.
+    limits
+        Longest allowed side along each axis; what an axis is too short for goes to the others.
+    proportions
+        Of the sides to each other, where there are no limits.
+    """
+    sides = dict(enumerate(limits))
+    free = set(sides)
     while free:
-        left = voxels / prod(inputs[axis] for axis in inputs if axis not in free)
-        scale = (left / prod(margins[axis] for axis in free)) ** (1 / len(free))
-        short = {axis for axis in free if inputs[axis] <= scale * margins[axis]}
+        left = voxels / prod(sides[axis] for axis in sides if axis not in free)
+        scale = (left / prod(proportions[axis] for axis in free)) ** (1 / len(free))
+        short = {axis for axis in free if sides[axis] <= scale * proportions[axis]}
         if not short:
-            inputs |= {axis: int(scale * margins[axis]) for axis in free}
+            sides |= {axis: max(1, int(scale * proportions[axis])) for axis in free}
             break
         free -= short
-    return tuple(max(1, size - 2 * margins[axis]) for axis, size in inputs.items())
+    return tuple(sides.values())

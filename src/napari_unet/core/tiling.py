@@ -164,6 +164,26 @@ def context(config: UNetConfig, tile: Tile, shape: tuple[int, ...]) -> tuple[np.
     return tuple(indices)
 
 
+def padded_context(
+    config: UNetConfig, tile: Tile, shape: tuple[int, ...]
+) -> tuple[np.ndarray, ...]:
+    """Return the indices of an input for a zero-padded pass, mirrored at the image's borders.
+
+    One stride more than the tile on each side: far less than the whole context, so that the output
+    is only about that of an unpadded pass.
+
+    Parameters
+    ----------
+    config, tile, shape
+        As for :func:`context`; the output begins one stride before what is said there.
+    """
+    indices = []
+    for (start, stop), size, stride in zip(tile.ranges, shape, config.strides, strict=True):
+        first, last = start // stride - 1, -(-stop // stride) + 1
+        indices.append(mirrored(first * stride, last * stride, size))
+    return tuple(indices)
+
+
 def read_part(image: np.ndarray, *indices: np.ndarray) -> np.ndarray:
     """Return the pixels at some indices along each axis, of all channels.
 
