@@ -135,11 +135,10 @@ class TestVolumes:
 
         def network(x, *, padded=False):
             sizes.append(x.shape[2:])
-            if not padded:
+            if padded:
+                assert all(n % s == 0 for n, s in zip(sizes[-1], config.strides, strict=True))
+            else:
                 x = crop(x, *(n - 2 * m for n, m in zip(x.shape[2:], config.margins, strict=True)))
-            assert all(n % s == 0 for n, s in zip(x.shape[2:], config.strides, strict=True)) or (
-                not padded
-            )
             return torch.stack([(x[:, 0].round() == k).float() for k in range(3)], dim=1)
 
         scorer = Scorer(dataset_of(labels), config, balanced=False, device=CPU)

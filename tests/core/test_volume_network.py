@@ -166,8 +166,14 @@ class TestTiles:
         region = Tile.whole(shape)
         sides = largest_sides(config, region, voxels)
         inputs = [side + 2 * margin for side, margin in zip(sides, config.margins, strict=True)]
-        assert all(1 <= side <= size for side, size in zip(sides, shape, strict=True))
+        most = [size + s - 1 for size, s in zip(shape, config.strides, strict=True)]
+        assert all(1 <= side <= size for side, size in zip(sides, most, strict=True))
         assert math.prod(inputs) <= voxels * 1.01 or min(sides) == 1
+
+    def test_a_small_region_is_one_tile(self):
+        config = volume_network((4, 1, 1), 3)
+        region = Tile((3, 12), (5, 37), (0, 30))
+        assert list(plan(config, region, largest_sides(config, region, 2**22))) == [region]
 
     def test_largest_sides_waste_least_on_context(self):
         """Of all inputs of about that many voxels, none has a larger output."""

@@ -12,7 +12,7 @@ from napari_unet.core.config import UNetConfig
 from napari_unet.core.dataset import Dataset
 from napari_unet.core.device import channels_last
 from napari_unet.core.labels import IGNORED
-from napari_unet.core.tile_size import box_of
+from napari_unet.core.tile_size import box_of, covering_sides
 from napari_unet.core.tiling import (
     Tile,
     context,
@@ -139,7 +139,8 @@ def _choose_tiles(dataset: Dataset, config: UNetConfig, held_out: bool) -> list[
     for plane, image in enumerate(dataset.images):
         scored = _scored(dataset, plane, held_out)
         whole = Tile.whole(image.shape[1:])
-        largest = _SIDE if config.ndim == 2 else box_of(_VOXELS, whole.sides, config.strides)
+        limits = covering_sides(config, whole)
+        largest = _SIDE if config.ndim == 2 else box_of(_VOXELS, limits, config.strides)
         for tile in plan(config, whole, largest):
             classes = scored[tile.slices]
             counts.append(np.bincount(classes[classes >= 0], minlength=len(dataset.classes)))

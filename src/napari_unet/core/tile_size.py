@@ -56,9 +56,16 @@ def largest_sides(config: UNetConfig, region: Tile, voxels: int) -> tuple[int, .
         Of a tile's input.
     """
     contexts = [2 * margin for margin in config.margins]
-    limits = [size + context for size, context in zip(region.sides, contexts, strict=True)]
+    sides = covering_sides(config, region)
+    limits = [side + context for side, context in zip(sides, contexts, strict=True)]
     box = box_of(voxels, limits, contexts)
     return tuple(max(1, side - context) for side, context in zip(box, contexts, strict=True))
+
+
+def covering_sides(config: UNetConfig, region: Tile) -> tuple[int, ...]:
+    """Return the sides of the one tile that would cover a region, multiples of the strides."""
+    pairs = zip(region.ranges, config.strides, strict=True)
+    return tuple((-(-stop // stride) - start // stride) * stride for (start, stop), stride in pairs)
 
 
 def box_of(voxels: int, limits: Sequence[int], proportions: Sequence[float]) -> tuple[int, ...]:
