@@ -199,10 +199,14 @@ class TestPatches:
         shown = ((batch.weights > 0) & (batch.classes == 1)).flatten(1).any(1).float().mean()
         assert 0.35 < shown < 0.65
 
-    def test_of_the_presets_hold_the_voxels_they_say(self):
-        dataset = self.dataset((64, 256, 256))
-        for preset in ("compact", "unet2015"):
-            settings = TrainSettings(steps=1, dimensions=3, voxel_size=BALLS_VOXEL, preset=preset)
-            config = PRESETS[preset].network(1, 2, voxel_size=BALLS_VOXEL)
-            sides = patch_source(dataset, config, settings, CPU).sides
-            assert np.prod(sides) == pytest.approx(PRESETS[preset].voxels, rel=0.4)
+    @pytest.mark.parametrize("preset", ["compact", "unet2015"])
+    @pytest.mark.parametrize("kind", ["scribbles", "classes"])
+    def test_of_the_presets_hold_the_voxels_they_say(self, preset, kind):
+        settings = TrainSettings(
+            steps=1, dimensions=3, voxel_size=BALLS_VOXEL, preset=preset, label_kind=kind
+        )
+        config = PRESETS[preset].network(1, 2, voxel_size=BALLS_VOXEL)
+        sides = patch_source(self.dataset((64, 200, 200)), config, settings, CPU).sides
+        strokes = kind == "scribbles"
+        voxels = PRESETS[preset].stroke_voxels if strokes else PRESETS[preset].voxels
+        assert np.prod(sides) == pytest.approx(voxels, rel=0.4)

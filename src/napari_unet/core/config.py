@@ -132,8 +132,8 @@ class Preset:
         less of it teaches anything, and smaller ones leave time for more steps.
     batch
         Patches a step.
-    voxels
-        Voxels of a patch's output in 3D, about.
+    voxels, stroke_voxels
+        Voxels of a patch's output in 3D, at most; where only strokes are labelled.
     volume_batch
         Patches a step in 3D.
     optimizer, learning_rate
@@ -149,6 +149,7 @@ class Preset:
     stroke_patch: int
     batch: int
     voxels: int
+    stroke_voxels: int
     volume_batch: int
     optimizer: Literal["adamw", "sgd"]
     learning_rate: float
@@ -192,6 +193,7 @@ PRESETS: dict[PresetName, Preset] = {
         stroke_patch=96,
         batch=4,
         voxels=64**3,
+        stroke_voxels=40**3,
         volume_batch=2,
         optimizer="adamw",
         learning_rate=1e-3,
@@ -206,6 +208,7 @@ PRESETS: dict[PresetName, Preset] = {
         stroke_patch=388,
         batch=1,
         voxels=28 * 44 * 44,  # of a network of this size: Çiçek et al. 2016, figure 2
+        stroke_voxels=28 * 44 * 44,
         volume_batch=1,
         optimizer="sgd",
         learning_rate=1e-3,

@@ -32,11 +32,13 @@ def patch_source(
 ) -> PatchSource:
     """Return where a training draws its patches, of its preset's size."""
     preset = PRESETS[settings.preset]
+    strokes = settings.label_kind == "scribbles"
     side: int | tuple[int, ...]
-    if settings.cubes is not None:
-        side = volume_sides(dataset, preset.voxels, settings.cubes)
+    if settings.cubes is None:
+        side = preset.stroke_patch if strokes else preset.patch
     else:
-        side = preset.stroke_patch if settings.label_kind == "scribbles" else preset.patch
+        voxels = preset.stroke_voxels if strokes else preset.voxels
+        side = volume_sides(dataset, voxels, settings.cubes)
     return PatchSource(
         dataset,
         config,
