@@ -205,7 +205,7 @@ def predict_tiles(
     config = model.header.network
     if tile is not None and tile < 1:
         raise InvalidInput(f"a tile of {tile} px is too small; use at least {config.stride}.")
-    dtype = fast_dtype(device) if fast else torch.float32
+    dtype = fast_dtype(device, config.ndim) if fast else torch.float32
     answers = Answers(model, plane, device=device, dtype=dtype, guide=guide)
     region = region or Tile.whole(plane.shape[1:])
     waiting = list(plan(config, region, tile or best_sides(config, region, device)))[::-1]

@@ -78,7 +78,7 @@ class Run:
         self.preset: Preset = PRESETS[self.preset_name]
         self.history = () if model is None else model.header.history
         self.device = pick_device(settings.device)
-        self.dtype = fast_dtype(self.device)
+        self.dtype = fast_dtype(self.device, settings.dimensions)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.network = starting_network(dataset, self.settings, model).to(self.device)
         config = self.network.config
