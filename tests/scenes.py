@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from napari_unet.core.classes import describe_classes
 from napari_unet.core.config import PRESETS, UNetConfig
 from napari_unet.core.events import TrainEvent
 from napari_unet.core.header import ModelHeader
 from napari_unet.core.model import Model
+from napari_unet.core.pooling import pooling_for
 from napari_unet.core.unet import UNet
 
 
@@ -63,6 +65,38 @@ def discs(seed: int, channels: int = 1) -> Scene:
     return Scene(plane.astype(np.float32), np.where(inside, 2, 1).astype(np.uint8), strokes)
 
 
+BALLS_VOXEL = (4.0, 1.0, 1.0)
+
+
+def balls(seed: int) -> Scene:
+    """Draw touching striped balls in noise, seen as slices four times as far apart as pixels.
+
+    12 x 48 x 48 voxels, balls of radius 9 px around (24, 14, 14) and (24, 14, 32), which touch,
+    (24, 35, 14) and, one slice higher, (28, 35, 32), in pixels. The noise is as strong as the
+    stripes, so that no threshold tells the two apart. Strokes on three slices, 4, 6 and 8:
+    background around the balls, 3 px away, and along the top and the bottom, and lines across two
+    of the balls.
+    """
+    rng = np.random.default_rng(seed)
+    planes, rows, columns = np.mgrid[:12, :48, :48]
+    centres = [(24, 14, 14), (24, 14, 32), (24, 35, 14), (28, 35, 32)]
+    distances = [
+        np.sqrt((4 * planes - z) ** 2 + (rows - y) ** 2 + (columns - x) ** 2) for z, y, x in centres
+    ]
+    inside = np.min(distances, axis=0) < 9
+    noise = rng.normal(size=inside.shape)
+    volume = np.where(inside, 0.4 * noise + 1.5 * np.sin(1.2 * rows) + 1.0, noise)
+    strokes = np.zeros(inside.shape, np.uint8)
+    for plane in (4, 6, 8):
+        away = ndimage.distance_transform_edt(~inside[plane])
+        strokes[plane][(away > 2.5) & (away < 3.5)] = 1
+        strokes[plane, [1, 46], 3:45] = 1
+        strokes[plane, 14, 8:21] = 2
+        strokes[plane, 28:41, 32] = 2
+    strokes[(strokes == 2) & ~inside] = 0
+    return Scene(volume.astype(np.float32), np.where(inside, 2, 1).astype(np.uint8), strokes)
+
+
 def iou(found: np.ndarray, truth: np.ndarray, class_id: int) -> float:
     """Return the intersection over union of one class."""
     a, b = found == class_id, truth == class_id
@@ -82,6 +116,15 @@ def small_network(
         dropout=0.0,
         pad_in_training=True,
     )
+
+
+def volume_network(
+    voxel_size: tuple[float, float, float], depth: int = 2, *, batch_norm: bool = True
+) -> UNetConfig:
+    """Return such a network for volumes of these voxels."""
+    pooling = pooling_for(voxel_size, depth)
+    values = small_network(depth=depth, batch_norm=batch_norm).model_dump()
+    return UNetConfig(**values | {"ndim": 3, "pooling": pooling})
 
 
 def random_model(config: UNetConfig, *, ids: tuple[int, ...] = (), seed: int = 0) -> Model:

@@ -11,12 +11,13 @@ from napari_unet.core.borders import border_weights, scribble_border_weights, se
 from napari_unet.errors import InvalidInput
 
 
-def plain_border_weights(instances, w0, sigma):
+def plain_border_weights(instances, w0, sigma, sampling=None):
     """Equation 2 of the U-Net paper with one distance transform for each object."""
     ids = [i for i in np.unique(instances) if i != 0]
     if len(ids) < 2:
         return np.zeros(instances.shape)
-    distances = np.sort([ndimage.distance_transform_edt(instances != i) for i in ids], axis=0)
+    to_each = [ndimage.distance_transform_edt(instances != i, sampling) for i in ids]
+    distances = np.sort(to_each, axis=0)
     return w0 * np.exp(-((distances[0] + distances[1]) ** 2) / (2 * sigma**2))
 
 
@@ -43,6 +44,24 @@ def test_equals_one_distance_transform_for_each_object(instances, w0, sigma):
     """Ronneberger et al. 2015, eq. 2; the tolerance is that of float32 where w0 is large."""
     expected = plain_border_weights(instances, w0, sigma)
     np.testing.assert_allclose(border_weights(instances, w0, sigma), expected, rtol=1e-6, atol=1e-4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    instances=label_images,
+    sampling=st.tuples(*[st.sampled_from([0.5, 1.0, 2.7, 10.0])] * 3),
+)
+def test_distances_are_those_of_the_voxels(instances, sampling):
+    sampling = sampling[: instances.ndim]
+    expected = plain_border_weights(instances, 10.0, 5.0, sampling)
+    found = border_weights(instances, 10.0, 5.0, sampling=sampling)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("sampling", [(1,), (1, 2, 3), (0, 1), (1, float("inf"))])
+def test_a_sampling_that_does_not_fit_is_refused(sampling):
+    with pytest.raises(InvalidInput, match="2 axes"):
+        border_weights(np.eye(4, dtype=int), sampling=sampling)
 
 
 @settings(max_examples=40, deadline=None)

@@ -58,6 +58,7 @@ class TestPrecision:
         for faster, expected in ((True, torch.bfloat16), (False, torch.float32)):
             monkeypatch.setattr(device_module, "_bfloat16_is_faster_on_cpu", lambda f=faster: f)
             assert fast_dtype(CPU) == expected
+            assert fast_dtype(CPU, 3) == torch.float32
 
     def test_is_measured_once(self):
         assert fast_dtype(CPU) == fast_dtype(CPU)

@@ -11,7 +11,7 @@ from napari_unet.core.dataset import Dataset
 from napari_unet.core.labels import make_target
 from napari_unet.core.scoring import Scorer, intersection_over_union
 from napari_unet.core.unet import crop
-from scenes import small_network
+from scenes import small_network, volume_network
 
 CPU = torch.device("cpu")
 CONFIG = small_network(n_classes=3)
@@ -120,3 +120,29 @@ class TestScorer:
             halvings += 1
             assert halvings < 20
         assert scorer.score(Oracle()) == (1, 1, 1)
+
+
+class TestVolumes:
+    @pytest.mark.parametrize("voxels", [(1, 1, 1), (4, 1, 1)])
+    @pytest.mark.parametrize("padded", [True, False])
+    @pytest.mark.parametrize("smaller", [0, 2])
+    def test_are_read_where_their_labels_are(self, rng, voxels, padded, smaller):
+        """The network says what its input shows, so that every voxel is right, if in its place."""
+        config = volume_network(voxels).model_copy(update={"pad_in_training": padded})
+        shape = (11, 37, 30)
+        labels = np.where(rng.random(shape) < 0.3, rng.integers(1, 4, shape), 0)
+        sizes = []
+
+        def network(x, *, padded=False):
+            sizes.append(x.shape[2:])
+            if padded:
+                assert all(n % s == 0 for n, s in zip(sizes[-1], config.strides, strict=True))
+            else:
+                x = crop(x, *(n - 2 * m for n, m in zip(x.shape[2:], config.margins, strict=True)))
+            return torch.stack([(x[:, 0].round() == k).float() for k in range(3)], dim=1)
+
+        scorer = Scorer(dataset_of(labels), config, balanced=False, device=CPU)
+        for _ in range(smaller):
+            assert scorer.halve_tiles()
+        assert scorer.score(network) == (1.0, 1.0, 1.0)
+        assert len(sizes) == 2**smaller

@@ -50,8 +50,8 @@ def _print_model(header: ModelHeader) -> None:
     for entry in header.classes:
         print(f"class {entry.id:<6} {entry.name} ({entry.color})")
     if header.pixel_size is not None:
-        rows, columns = header.pixel_size
-        print(f"pixel size   {rows} x {columns} {header.pixel_unit or ''}".rstrip())
+        size = " x ".join(map(str, header.pixel_size))
+        print(f"pixel size   {size} {header.pixel_unit or ''}".rstrip())
     if header.network_share < 1:
         print(f"answer       {header.network_share:.0%} its network's, the rest its forest's")
     for record in header.history:

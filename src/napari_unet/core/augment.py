@@ -86,23 +86,24 @@ def sample(image: Tensor, target: Tensor, positions: Tensor) -> tuple[Tensor, Te
     Parameters
     ----------
     image
-        (C, Y, X) float32.
+        (C, Y, X) or (C, Z, Y, X) float32.
     target
-        (T, Y, X) float32.
+        (T, Y, X) or (T, Z, Y, X) float32.
     positions
-        (side, side, 2) float32, (row, column) in pixels of the image.
+        (side, side, 2) float32, (row, column) in pixels of the image; or (*sides, 3) with the
+        plane before them.
 
     Returns
     -------
     tuple of Tensor
-        (C, side, side) and (T, side, side).
+        (C, *sides) and (T, *sides).
     """
-    size = torch.tensor(image.shape[:-3:-1], device=positions.device)  # (columns, rows)
-    points = positions.flip(-1)[None]  # grid_sample wants (column, row)
+    size = torch.tensor(image.shape[:0:-1], device=positions.device)  # (columns, rows, planes)
+    points = positions.flip(-1)[None]  # grid_sample wants (column, row, plane)
     patch = functional.grid_sample(
         image[None],
         points * (2.0 / (size - 1).clamp_min(1)) - 1.0,  # ends at the outer pixels' centres
-        mode="bilinear",
+        mode="bilinear",  # of volumes: trilinear
         padding_mode="reflection",
         align_corners=True,
     )
@@ -124,20 +125,21 @@ def vary_grey_values(generator: torch.Generator, patches: Tensor) -> Tensor:
     generator
         On the CPU.
     patches
-        (B, C, Y, X) float32, normalised.
+        (B, C, Y, X) or (B, C, Z, Y, X) float32, normalised.
 
     Returns
     -------
     Tensor
         The same shape.
     """
-    count, channels = patches.shape[:2]
-    shape = (count, channels, 1, 1)
+    count, channels, *sides = patches.shape
+    ones = [1] * len(sides)
+    shape = (count, channels, *ones)
     contrast = torch.exp(_CONTRAST * (2 * torch.rand(shape, generator=generator) - 1))
     shift = _BRIGHTNESS * torch.randn(shape, generator=generator)
-    level = _NOISE * torch.rand((count, 1, 1, 1), generator=generator)
+    level = _NOISE * torch.rand((count, 1, *ones), generator=generator)
     noise = torch.randn(patches.shape, generator=generator)
     device = patches.device
-    mean = patches.mean(dim=(-2, -1), keepdim=True)
+    mean = patches.flatten(2).mean(dim=2).view(shape)
     varied = (patches - mean) * contrast.to(device) + mean + shift.to(device)
     return varied + noise.to(device) * level.to(device)

@@ -9,6 +9,7 @@ grows with the number of objects; `_two_nearest` gives them for all objects at o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,11 @@ class _TwoNearest:
 
 
 def border_weights(
-    instances: npt.ArrayLike, w0: float = 10.0, sigma: float = 5.0
+    instances: npt.ArrayLike,
+    w0: float = 10.0,
+    sigma: float = 5.0,
+    *,
+    sampling: Sequence[float] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Weight each pixel by how narrow the gap between its two nearest objects is.
 
@@ -59,6 +64,8 @@ def border_weights(
         Weight where two objects touch, at least 0.
     sigma : float
         Width of the term, in pixels, above 0.
+    sampling : sequence of float, optional
+        Distance between neighbours along each axis, in the unit of `sigma`; 1 by default.
 
     Returns
     -------
@@ -69,8 +76,8 @@ def border_weights(
     Raises
     ------
     InvalidInput
-        If `instances` is not an array of whole, non-negative numbers, or `w0` or `sigma` is out of
-        range.
+        If `instances` is not an array of whole, non-negative numbers, or `w0`, `sigma` or
+        `sampling` is out of range.
     """
     objects = _checked_labels(instances)
     _check_term(w0, sigma)
@@ -79,7 +86,7 @@ def border_weights(
         return weights
     # Beyond this sum of distances the term is negligible, and d1 + d2 is never less than d2.
     reach = sigma * math.sqrt(2 * math.log(w0 / _NEGLIGIBLE))
-    nearest = _two_nearest(objects, reach)
+    nearest = _two_nearest(objects, reach, _checked_sampling(sampling, objects.ndim))
     near = nearest.second <= reach * reach
     total = np.sqrt(nearest.first[near], dtype=float) + np.sqrt(nearest.second[near], dtype=float)
     term = w0 * np.exp(total**2 / (-2 * sigma**2))
@@ -88,7 +95,12 @@ def border_weights(
 
 
 def scribble_border_weights(
-    labels: npt.ArrayLike, background: int = 1, w0: float = 10.0, sigma: float = 5.0
+    labels: npt.ArrayLike,
+    background: int = 1,
+    w0: float = 10.0,
+    sigma: float = 5.0,
+    *,
+    sampling: Sequence[float] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Border weights under sparse strokes.
 
@@ -103,7 +115,7 @@ def scribble_border_weights(
         0 is unlabelled, `background` is background, every other id is a class.
     background : int
         Id of the background class.
-    w0, sigma : float
+    w0, sigma, sampling
         As in `border_weights`.
 
     Returns
@@ -121,7 +133,8 @@ def scribble_border_weights(
     if not is_background.any():
         return np.zeros(painted.shape, np.float32)
     strokes = measure.label(np.where(is_background, 0, painted), connectivity=painted.ndim)
-    return np.where(is_background, border_weights(strokes, w0, sigma), np.float32(0))
+    weights = border_weights(strokes, w0, sigma, sampling=sampling)
+    return np.where(is_background, weights, np.float32(0))
 
 
 def separate_touching(instances: npt.ArrayLike) -> IntegerArray:
@@ -191,7 +204,7 @@ def _touches_another(dense: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
     return (dense != 0) & ((largest != dense) | (smallest != dense))
 
 
-def _two_nearest(objects: IntegerArray, reach: float) -> _TwoNearest:
+def _two_nearest(objects: IntegerArray, reach: float, sampling: tuple[float, ...]) -> _TwoNearest:
     """Squared distances to the two nearest distinct objects at every pixel.
 
     Like other exact Euclidean distance transforms, it works axis by axis; here each pixel carries
@@ -200,8 +213,8 @@ def _two_nearest(objects: IntegerArray, reach: float) -> _TwoNearest:
     otherwise two others of that line would be nearer still. So nothing is lost, and the time
     depends neither on the number of objects nor on their shape.
 
-    Distances beyond `reach` pixels may be too large, never too small; infinite means none found.
-    Squared distances are whole numbers, exact in float32 up to 4096 pixels.
+    Distances beyond `reach` may be too large, never too small; infinite means none found.
+    Squared distances between pixels of side 1 are whole numbers, exact in float32 up to 4096.
     """
     fits = objects.max() <= np.iinfo(np.int32).max  # halves the memory of 64-bit ids
     state = _TwoNearest(
@@ -209,31 +222,31 @@ def _two_nearest(objects: IntegerArray, reach: float) -> _TwoNearest:
         objects.astype(np.int32) if fits else objects.copy(),
         np.full(objects.shape, np.inf, np.float32),
     )
-    _sweep_first_axis(state)
+    _sweep_first_axis(state, sampling[0])
     np.square(state.first, out=state.first)
     np.square(state.second, out=state.second)
     rows = max(1, _BLOCK * objects.shape[0] // objects.size)
     for axis in range(1, objects.ndim):
         for start in range(0, objects.shape[0], rows):
-            _search_axis(state.view(slice(start, start + rows)), axis, reach)
+            _search_axis(state.view(slice(start, start + rows)), axis, sampling[axis], reach)
     return state
 
 
-def _sweep_first_axis(state: _TwoNearest) -> None:
+def _sweep_first_axis(state: _TwoNearest, spacing: float) -> None:
     """Pass the nearest objects from line to line, forth and back; distances are not squared."""
     length = len(state.first)
     forth = [(i, i - 1) for i in range(1, length)]
     back = [(i, i + 1) for i in range(length - 2, -1, -1)]
     for here, there in forth + back:
-        _absorb(state.view(here), state.view(there), np.float32(1))
+        _absorb(state.view(here), state.view(there), np.float32(spacing))
 
 
-def _search_axis(block: _TwoNearest, axis: int, reach: float) -> None:
+def _search_axis(block: _TwoNearest, axis: int, spacing: float, reach: float) -> None:
     """Offer each pixel what its neighbours along `axis` know, nearest neighbours first."""
     known = block.copy()
     before = (slice(None),) * axis
-    for step in range(1, min(math.floor(reach), block.first.shape[axis] - 1) + 1):
-        cost = np.float32(step * step)
+    for step in range(1, min(math.floor(reach / spacing), block.first.shape[axis] - 1) + 1):
+        cost = np.float32((step * spacing) ** 2)
         if cost >= block.second.max():
             break  # no neighbour this far away can bring anything nearer
         low, high = (*before, slice(None, -step)), (*before, slice(step, None))
@@ -264,6 +277,15 @@ def _checked_labels(labels: npt.ArrayLike) -> IntegerArray:
     if array.size and array.min() < 0:
         raise InvalidInput("Labels must not be negative; use 0 for background or unlabelled.")
     return array
+
+
+def _checked_sampling(sampling: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
+    given = (1.0,) * ndim if sampling is None else tuple(float(spacing) for spacing in sampling)
+    if len(given) != ndim or not all(0 < spacing < math.inf for spacing in given):
+        raise InvalidInput(
+            f"A sampling of {given} does not fit {ndim} axes; give one number above 0 for each."
+        )
+    return given
 
 
 def _check_term(w0: float, sigma: float) -> None:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_unet.core.classes import LabelKind
+from napari_unet.core.pooling import (
+    Pooling,
+    cropped_of,
+    kernels_of,
+    margins_of,
+    pooling_for,
+    strides_of,
+)
 from napari_unet.errors import InvalidInput
 
 PresetName = Literal["compact", "unet2015"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+_Factor = Annotated[int, Field(ge=1, le=2)]
+_Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class UNetConfig(BaseModel):
@@ -24,7 +34,12 @@ class UNetConfig(BaseModel):
     base_channels
         Channels of the first level; each level down doubles them.
     depth
-        Number of 2x2 max poolings.
+        Number of max poolings.
+    ndim
+        2 for planes, 3 for volumes.
+    pooling
+        By how much each level pools each axis, 1 or 2, see
+        :func:`napari_unet.core.pooling.pooling_for`; empty for 2 along every axis.
     batch_norm
         Batch normalisation with running statistics after each 3x3 convolution, so that a
         prediction does not depend on the tile it is made in.
@@ -44,10 +59,20 @@ class UNetConfig(BaseModel):
     n_classes: int = Field(ge=2, le=65536)
     base_channels: int = Field(ge=1, le=1024)
     depth: int = Field(ge=1, le=7)
+    ndim: Literal[2, 3] = 2
+    pooling: tuple[tuple[_Factor, ...], ...] = ()
     batch_norm: bool
     dropout: float = Field(ge=0, lt=1)
     pad_in_training: bool
     guided: bool = False
+
+    @model_validator(mode="after")
+    def _pooling_fits(self) -> Self:
+        if self.pooling and len(self.pooling) != self.depth:
+            raise ValueError("the pooling needs one entry a level")
+        if any(len(factors) != self.ndim or max(factors) == 1 for factors in self.pooling):
+            raise ValueError("each level needs one number an axis to pool by, not all of them 1")
+        return self
 
     @property
     def guides(self) -> int:
@@ -57,15 +82,39 @@ class UNetConfig(BaseModel):
         return 1 if self.n_classes == 2 else self.n_classes
 
     @property
+    def poolings(self) -> Pooling:
+        """By how much each level pools each axis."""
+        return self.pooling or ((2,) * self.ndim,) * self.depth
+
+    @property
+    def kernels(self) -> Pooling:
+        """The convolutions' kernels at each level, the deepest too, along each axis."""
+        return kernels_of(self.poolings)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Pixels of the input along each axis that one pixel of the deepest level stands for."""
+        return strides_of(self.poolings)[-1]
+
+    @property
+    def margins(self) -> tuple[int, ...]:
+        """Pixels lost along each axis, at each of its ends, by an unpadded pass."""
+        return margins_of(self.poolings)
+
+    @property
+    def cropped(self) -> tuple[int, ...]:
+        """Pixels of those that are lost on the way up, at both ends together."""
+        return cropped_of(self.poolings)
+
+    @property
     def stride(self) -> int:
-        """Pixels of the input that one pixel of the deepest level stands for."""
-        return 2**self.depth
+        """The stride along columns; in 2D also along rows."""
+        return self.strides[-1]
 
     @property
     def margin(self) -> int:
-        """Pixels lost at each border by an unpadded pass, for ``depth`` 4: (572 - 388) / 2 = 92."""
-        levels = sum(4 * 2**level for level in range(self.depth))
-        return levels + 2 * self.stride
+        """The margin along columns; in 2D also along rows. Depth 4: (572 - 388) / 2 = 92."""
+        return self.margins[-1]
 
 
 @dataclass(frozen=True)
@@ -83,6 +132,10 @@ class Preset:
         less of it teaches anything, and smaller ones leave time for more steps.
     batch
         Patches a step.
+    voxels, stroke_voxels
+        Voxels of a patch's output in 3D, at most; where only strokes are labelled.
+    volume_batch
+        Patches a step in 3D.
     optimizer, learning_rate
         How weights are changed.
     """
@@ -95,16 +148,33 @@ class Preset:
     patch: int
     stroke_patch: int
     batch: int
+    voxels: int
+    stroke_voxels: int
+    volume_batch: int
     optimizer: Literal["adamw", "sgd"]
     learning_rate: float
 
-    def network(self, in_channels: int, n_classes: int, *, guided: bool = False) -> UNetConfig:
-        """Return the network's configuration for these numbers of channels and classes."""
+    def network(
+        self,
+        in_channels: int,
+        n_classes: int,
+        *,
+        guided: bool = False,
+        voxel_size: tuple[float, ...] | None = None,
+    ) -> UNetConfig:
+        """Return the network's configuration for these numbers of channels and classes.
+
+        With a ``voxel_size`` of (plane, row, column) it is one for volumes, and pools once less,
+        as Çiçek et al. 2016 do: the context of a tile grows with the third power.
+        """
+        depth = self.depth if voxel_size is None else self.depth - 1
         return UNetConfig(
             in_channels=in_channels,
             n_classes=n_classes,
             base_channels=self.base_channels,
-            depth=self.depth,
+            depth=depth,
+            ndim=2 if voxel_size is None else 3,
+            pooling=() if voxel_size is None else pooling_for(voxel_size, depth),
             batch_norm=self.batch_norm,
             dropout=self.dropout,
             pad_in_training=self.pad_in_training,
@@ -122,6 +192,9 @@ PRESETS: dict[PresetName, Preset] = {
         patch=160,
         stroke_patch=96,
         batch=4,
+        voxels=64**3,
+        stroke_voxels=40**3,
+        volume_batch=2,
         optimizer="adamw",
         learning_rate=1e-3,
     ),
@@ -134,6 +207,9 @@ PRESETS: dict[PresetName, Preset] = {
         patch=388,
         stroke_patch=388,
         batch=1,
+        voxels=28 * 44 * 44,  # of a network of this size: Çiçek et al. 2016, figure 2
+        stroke_voxels=28 * 44 * 44,
+        volume_batch=1,
         optimizer="sgd",
         learning_rate=1e-3,
     ),
@@ -163,6 +239,10 @@ class TrainSettings(BaseModel):
         (Ronneberger et al. 2015, section 3.1: 10); 0 switches it off.
     w0, sigma
         Border weights (Ronneberger et al. 2015, equation 2); ``w0=0`` switches them off.
+    dimensions
+        2: every plane is an image of its own; 3: volumes.
+    voxel_size
+        Size of a voxel as (plane, row, column), in any unit, for volumes; ``None`` for cubes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -177,6 +257,19 @@ class TrainSettings(BaseModel):
     elastic: float = Field(default=10.0, ge=0)
     w0: float = Field(default=10.0, ge=0)
     sigma: float = Field(default=5.0, gt=0)
+    dimensions: Literal[2, 3] = 2
+    voxel_size: tuple[_Length, _Length, _Length] | None = None
+
+    @property
+    def cubes(self) -> tuple[float, float, float] | None:
+        """Size of a voxel, also where none was given; ``None`` in 2D."""
+        return (self.voxel_size or (1.0, 1.0, 1.0)) if self.dimensions == 3 else None
+
+    @model_validator(mode="after")
+    def _voxels_are_of_volumes(self) -> Self:
+        if self.voxel_size is not None and self.dimensions == 2:
+            raise ValueError("a voxel size is for volumes; give dimensions=3 too")
+        return self
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

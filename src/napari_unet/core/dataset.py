@@ -1,4 +1,7 @@
-"""The edge of a training: images and labels from outside become checked planes and targets."""
+"""The edge of a training: images and labels from outside become checked pieces and targets.
+
+A piece is what the network sees at a time: a plane, or a volume where it is trained in 3D.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 
 from napari_unet.core.classes import ClassInfo, describe_classes
 from napari_unet.core.config import TrainSettings
-from napari_unet.core.image import normalise, planes_like
+from napari_unet.core.image import planes_like
 from napari_unet.core.labels import (
     IGNORED,
     Target,
@@ -20,6 +23,7 @@ from napari_unet.core.labels import (
     make_target,
 )
 from napari_unet.core.model import Model
+from napari_unet.core.volumes import normalise_piece, volumes_like
 from napari_unet.errors import InvalidInput
 
 
@@ -30,9 +34,9 @@ class Dataset:
     Attributes
     ----------
     images
-        Normalised planes, (C, Y, X) float32.
+        Normalised planes, (C, Y, X) float32, or volumes, (C, Z, Y, X).
     targets
-        One a plane.
+        One an image.
     classes
         In the order of the network's outputs.
     """
@@ -43,7 +47,7 @@ class Dataset:
 
     @property
     def channels(self) -> int:
-        """Number of channels of every plane."""
+        """Number of channels of every image."""
         return int(self.images[0].shape[0])
 
     @property
@@ -69,16 +73,16 @@ def make_dataset(
     known: Sequence[ClassInfo] = (),
     model: Model | None = None,
 ) -> Dataset:
-    """Check images and labels and make them into planes and targets.
+    """Check images and labels and make them into planes or volumes, and targets.
 
     Parameters
     ----------
     images
-        (..., Y, X), with a channel axis where there are channels.
+        (..., Y, X), in 3D (..., Z, Y, X), with a channel axis where there are channels.
     labels
-        One array an image, (..., Y, X), the image's shape without channels.
+        One array an image, the image's shape without channels.
     settings
-        Kind of the labels, border weights, seed.
+        Kind of the labels, dimensions, border weights, seed.
     newest
         One boolean array an image of the labels' shape, or empty: what was painted last.
     known
@@ -101,14 +105,15 @@ def make_dataset(
     ids = class_ids(checked, kind)
     classes = _ordered_classes(ids, settings, known, model)
     order = [entry.id for entry in classes]
-    planes: list[np.ndarray] = []
+    arrange = planes_like if settings.dimensions == 2 else volumes_like
+    pieces: list[np.ndarray] = []
     targets: list[Target] = []
     for index, (image, array) in enumerate(zip(images, checked, strict=True)):
-        arranged = planes_like(image, array)
-        piled = array.reshape(-1, *array.shape[-2:])
+        arranged = arrange(image, array)
+        piled = array.reshape(-1, *arranged.data.shape[2:])
         fresh = newest[index].reshape(piled.shape) if len(newest) else [None] * len(piled)
         for number in labelled_planes(arranged, array, kind):
-            planes.append(normalise(arranged.data[number]))
+            pieces.append(normalise_piece(arranged.data[number]))
             target = make_target(
                 piled[number],
                 kind,
@@ -116,11 +121,12 @@ def make_dataset(
                 newest=fresh[number],
                 w0=settings.w0,
                 sigma=settings.sigma,
+                voxel_size=settings.cubes,
             )
             targets.append(target)
-    _check_channels(planes, model)
+    _check_channels(pieces, model)
     rng = np.random.default_rng(settings.seed)
-    return Dataset(tuple(planes), tuple(hold_out(targets, kind, len(classes), rng)), classes)
+    return Dataset(tuple(pieces), tuple(hold_out(targets, kind, len(classes), rng)), classes)
 
 
 def _ordered_classes(
@@ -137,14 +143,19 @@ def _ordered_classes(
             f"the model was trained on labels of kind {model.header.label_kind!r}, these are "
             f"{settings.label_kind!r}; use the same kind or start a new model."
         )
+    if model.header.network.ndim != settings.dimensions:
+        raise InvalidInput(
+            f"the model is {model.header.network.ndim}D and this training "
+            f"{settings.dimensions}D; use the same number of dimensions or start a new model."
+        )
     renamed = {entry.id: entry for entry in known}
     kept = [renamed.get(entry.id, entry) for entry in model.classes]
     before = {entry.id for entry in kept}
     return (*kept, *(entry for entry in described if entry.id not in before))
 
 
-def _check_channels(planes: list[np.ndarray], model: Model | None) -> None:
-    counts = sorted({plane.shape[0] for plane in planes})
+def _check_channels(pieces: list[np.ndarray], model: Model | None) -> None:
+    counts = sorted({piece.shape[0] for piece in pieces})
     if len(counts) > 1:
         raise InvalidInput(
             f"the images have {' and '.join(map(str, counts))} channels; train on images with the "

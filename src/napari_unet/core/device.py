@@ -52,13 +52,22 @@ def describe(device: torch.device) -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
-def fast_dtype(device: torch.device) -> torch.dtype:
-    """Return bfloat16 where the device computes with it and it is faster, else float32."""
+def fast_dtype(device: torch.device, ndim: int = 2) -> torch.dtype:
+    """Return bfloat16 where the device computes with it and it is faster, else float32.
+
+    For volumes a CPU computes in float32: with torch 2.13.0 a backward pass in bfloat16 was seen to
+    corrupt memory and to end the process, at some sizes of a patch, in any layout.
+    """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32
-    if device.type == "cpu" and _bfloat16_is_faster_on_cpu():
+    if device.type == "cpu" and ndim == 2 and _bfloat16_is_faster_on_cpu():
         return torch.bfloat16
     return torch.float32
+
+
+def channels_last(ndim: int) -> torch.memory_format:
+    """Return the layout of planes or volumes in which convolutions are fastest."""
+    return torch.channels_last if ndim == 2 else torch.channels_last_3d
 
 
 @contextmanager

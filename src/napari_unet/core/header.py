@@ -83,7 +83,8 @@ class ModelHeader(BaseModel):
     normalisation
         How an image is normalised before the network sees it.
     pixel_size, pixel_unit
-        Size of a training pixel as (row, column) and its unit, where known.
+        Size of a training pixel as (row, column), or of a voxel as (plane, row, column), and its
+        unit, where known.
     history
         The trainings that led to these weights, oldest first.
     """
@@ -97,7 +98,7 @@ class ModelHeader(BaseModel):
     network_share: float = Field(default=1.0, ge=0, le=1)
     classes: tuple[ClassInfo, ...]
     normalisation: Literal["percentile"] = "percentile"
-    pixel_size: tuple[float, float] | None = None
+    pixel_size: tuple[float, float] | tuple[float, float, float] | None = None
     pixel_unit: str | None = Field(default=None, max_length=100)
     history: tuple[TrainingRecord, ...] = ()
 

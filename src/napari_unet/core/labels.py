@@ -10,10 +10,10 @@ from scipy import ndimage
 from napari_unet.core.borders import border_weights, scribble_border_weights, separate_touching
 from napari_unet.core.classes import LabelKind
 from napari_unet.core.image import Planes
+from napari_unet.core.volumes import Volumes
 from napari_unet.errors import InvalidInput
 
 IGNORED = -1
-_EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 _MIN_STROKES = 4
 _HELD_OUT_STROKES = 0.2
 _HELD_OUT_REGIONS = 0.1
@@ -23,7 +23,7 @@ _MIN_PLANES_TO_HOLD_OUT = 6
 
 @dataclass(frozen=True)
 class Target:
-    """What the network should say about one plane.
+    """What the network should say about one plane or, with planes before the rows, one volume.
 
     Attributes
     ----------
@@ -121,31 +121,36 @@ def make_target(
     newest: np.ndarray | None = None,
     w0: float = 10.0,
     sigma: float = 5.0,
+    voxel_size: tuple[float, ...] | None = None,
 ) -> Target:
-    """Turn the labels of one plane into a target without anything held out.
+    """Turn the labels of one plane or volume into a target without anything held out.
 
     Parameters
     ----------
     labels
-        (Y, X) integer.
+        (Y, X) or (Z, Y, X) integer.
     kind
         What the labels are.
     ids
         Class ids in the order of the network's outputs.
     newest
-        (Y, X) bool, what was painted last; ``None`` for nothing in particular.
+        Of the same shape, bool, what was painted last; ``None`` for nothing in particular.
     w0, sigma
-        Border weights, see :func:`napari_unet.core.borders.border_weights`.
+        Border weights, see :func:`napari_unet.core.borders.border_weights`; ``sigma`` in units of
+        a voxel's shortest side.
+    voxel_size
+        Size of a voxel along each axis, in any unit; ``None`` for cubes or squares.
     """
+    sampling = voxel_size and [length / min(voxel_size) for length in voxel_size]
     border = np.zeros(labels.shape, dtype=np.float32)
     if kind == "instances":
         # The gap first, then the weights of what is left: the order of the paper's section 3.
         separated = separate_touching(labels)
         if w0 > 0:
-            border = border_weights(separated, w0=w0, sigma=sigma)
+            border = border_weights(separated, w0=w0, sigma=sigma, sampling=sampling)
         labels = (separated > 0).astype(np.uint8)
     elif kind == "scribbles" and w0 > 0:
-        border = scribble_border_weights(labels, w0=w0, sigma=sigma)
+        border = scribble_border_weights(labels, w0=w0, sigma=sigma, sampling=sampling)
     lookup = np.full(int(max(labels.max(), max(ids))) + 1, IGNORED, dtype=np.int16)
     lookup[ids] = np.arange(len(ids))
     if kind == "scribbles":
@@ -162,7 +167,7 @@ def make_target(
 
 
 def with_held_out(target: Target, held_out: np.ndarray) -> Target:
-    """Return the target with these of its labelled pixels, (Y, X) bool, held out."""
+    """Return the target with these of its labelled pixels, bool of its shape, held out."""
     held_out = held_out & (target.classes != IGNORED)
     return Target(target.classes, target.border, target.strokes, target.newest, held_out)
 
@@ -260,26 +265,28 @@ def _numbers(strokes: np.ndarray) -> np.ndarray:
 
 
 def _strokes(classes: np.ndarray) -> np.ndarray:
-    """Give each connected component of a class a number, (Y, X) int32."""
+    """Give each connected component of a class a number, int32; diagonal neighbours connect."""
+    neighbours = np.ones((3,) * classes.ndim, dtype=bool)
     out = np.zeros(classes.shape, dtype=np.int32)
     count = 0
     for index in range(int(classes.max()) + 1):
-        components, found = ndimage.label(classes == index, structure=_EIGHT_NEIGHBOURS)
+        components, found = ndimage.label(classes == index, structure=neighbours)
         out[components > 0] = components[components > 0] + count
         count += found
     return out
 
 
 def _regions(classes: np.ndarray) -> np.ndarray:
-    """Give each cell of a 6 x 6 grid over the labelled pixels a number, (Y, X) int32."""
-    rows, columns = (np.arange(size) * _REGIONS_A_SIDE // size for size in classes.shape)
-    cells = (rows[:, None] * _REGIONS_A_SIDE + columns + 1).astype(np.int32)
-    return np.where(classes == IGNORED, 0, cells)
+    """Give each cell of a 6 x 6 or 6 x 6 x 6 grid over the labelled pixels a number, int32."""
+    cells = np.zeros((1,) * classes.ndim, dtype=np.int32)
+    for index in np.ogrid[tuple(slice(size) for size in classes.shape)]:
+        cells = cells * _REGIONS_A_SIDE + index * _REGIONS_A_SIDE // index.size
+    return np.where(classes == IGNORED, 0, cells + 1).astype(np.int32)
 
 
-def labelled_planes(image: Planes, labels: np.ndarray, kind: LabelKind) -> list[int]:
-    """Return which planes of an image have labels to learn from."""
-    piled = labels.reshape(-1, *labels.shape[-2:])
+def labelled_planes(image: Planes | Volumes, labels: np.ndarray, kind: LabelKind) -> list[int]:
+    """Return which planes or volumes of an image have labels to learn from."""
+    piled = labels.reshape(-1, *image.data.shape[2:])
     if kind != "scribbles":
         return list(range(len(image.data)))
-    return [index for index, plane in enumerate(piled) if plane.any()]
+    return [index for index, piece in enumerate(piled) if piece.any()]

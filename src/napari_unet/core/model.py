@@ -15,6 +15,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from napari_unet.core.classes import ClassInfo
+from napari_unet.core.device import channels_last
 from napari_unet.core.first_answer import FirstAnswer
 from napari_unet.core.header import METADATA_KEY, ModelHeader, header_of
 from napari_unet.core.unet import UNet, fused
@@ -78,7 +79,8 @@ class Model:
                 network = UNet(self.header.network)
             network.load_state_dict(dict(self.weights), assign=True)
             ready = fused(network).to(device)
-            self._networks[device] = ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            layout = channels_last(self.header.network.ndim)
+            self._networks[device] = ready.to(memory_format=layout)  # type: ignore[call-overload]
         return self._networks[device]
 
     def to_bytes(self) -> bytes:

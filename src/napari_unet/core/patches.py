@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +10,14 @@ import torch
 from torch import Tensor
 
 from napari_unet.core.augment import sample, sampling_positions, vary_grey_values
+from napari_unet.core.augment_volume import volume_positions
 from napari_unet.core.config import UNetConfig
 from napari_unet.core.dataset import Dataset
 from napari_unet.core.labels import Target
 from napari_unet.core.losses import class_balance
+from napari_unet.core.tile_size import box_of
 from napari_unet.core.tiling import input_side, output_side
+from napari_unet.core.unet import crop
 
 _NEWEST_SHARE = 0.5
 _LARGEST_SHIFT = 0.25
@@ -26,11 +30,11 @@ class Batch:
     Attributes
     ----------
     images
-        (B, C, Y, X) float32.
+        (B, C, Y, X) float32; of volumes (B, C, Z, Y, X).
     classes
-        (B, Y', X') int64, smaller than the images if the network is unpadded.
+        (B, *axes) int64, smaller than the images if the network is unpadded.
     weights
-        (B, Y', X') float32, w(x); 0 where unlabelled or held out.
+        (B, *axes) float32, w(x); 0 where unlabelled or held out.
     """
 
     images: Tensor
@@ -44,17 +48,20 @@ class PatchSource:
     Parameters
     ----------
     dataset
-        Planes and targets.
+        Planes or volumes, and targets.
     config
         The network, which decides how much context a patch needs.
     side
-        Side of a patch's output in pixels; made to fit the network and the largest plane.
+        Side of a patch's output in pixels, or one for each axis; made to fit the network and the
+        largest image.
     elastic
         Standard deviation of the elastic displacements in pixels.
     balance_exponent
         How strongly classes are balanced, see :func:`napari_unet.core.losses.class_balance`.
     device
-        Where the planes are kept and the patches are made.
+        Where the images are kept and the patches are made.
+    voxel_size
+        Size of a voxel as (plane, row, column), in any unit; ``None`` in 2D.
     """
 
     def __init__(
@@ -62,18 +69,20 @@ class PatchSource:
         dataset: Dataset,
         config: UNetConfig,
         *,
-        side: int,
+        side: int | Sequence[int],
         elastic: float,
         balance_exponent: float,
         device: torch.device,
+        voxel_size: tuple[float, float, float] | None = None,
     ) -> None:
         self._config = config
         self._elastic = elastic
-        self._largest_plane = max(max(image.shape[-2:]) for image in dataset.images)
+        self._voxel_size = voxel_size
+        self._largest = largest_image(dataset)
         self.resize(side)
         counts = torch.tensor(_trained_counts(dataset), dtype=torch.float64)
         balance = class_balance(counts, exponent=balance_exponent)
-        self._planes = [
+        self._images = [
             (torch.from_numpy(image).to(device), _target_tensor(target, balance).to(device))
             for image, target in zip(dataset.images, dataset.targets, strict=True)
         ]
@@ -82,16 +91,29 @@ class PatchSource:
         self._newest = _centres(dataset.targets, count, newest=True)
         self._device = device
 
-    def resize(self, side: int) -> None:
-        """Change the side of a patch's output, in pixels; never larger than the planes need."""
-        stride = self._config.stride
-        side = min(side, -(-self._largest_plane // stride) * stride)
-        if self._config.pad_in_training:
-            self.side = max(side // stride * stride, 2 * stride)
-            self._input_side = self.side
+    @property
+    def side(self) -> int:
+        """The side along columns, and in 2D along rows, of a patch's output."""
+        return self.sides[-1]
+
+    def resize(self, side: int | Sequence[int]) -> None:
+        """Change a patch's output, in pixels; never larger than the images need."""
+        config = self._config
+        wanted = (side,) * config.ndim if isinstance(side, int) else side
+        sides = [
+            min(length, -(-largest // stride) * stride)
+            for length, largest, stride in zip(wanted, self._largest, config.strides, strict=True)
+        ]
+        self.sides: tuple[int, ...]
+        self._input_sides: tuple[int, ...]
+        if config.pad_in_training:
+            self.sides = self._input_sides = tuple(
+                max(length // stride * stride, 2 * stride)
+                for length, stride in zip(sides, config.strides, strict=True)
+            )
         else:
-            self.side = output_side(self._config, side)
-            self._input_side = input_side(self._config, side)
+            self.sides = tuple(output_side(config, n, axis) for axis, n in enumerate(sides))
+            self._input_sides = tuple(input_side(config, n, axis) for axis, n in enumerate(sides))
 
     def draw(self, count: int, generator: torch.Generator) -> Batch:
         """Draw a batch.
@@ -104,35 +126,58 @@ class PatchSource:
         generator
             On the CPU; draws everything.
         """
-        positions = sampling_positions(
-            generator, count, self._input_side, elastic=self._elastic
-        ).to(self._device)
+        positions = self._draw_positions(count, generator).to(self._device)
         images, targets = [], []
         for index in range(count):
-            plane, centre = self._draw_centre(generator)
-            image, target = sample(*self._planes[plane], positions[index] + centre)
+            number, centre = self._draw_centre(generator)
+            image, target = sample(*self._images[number], positions[index] + centre)
             images.append(image)
             targets.append(target)
-        lost = (self._input_side - self.side) // 2
-        target = torch.stack(targets)[..., lost : lost + self.side, lost : lost + self.side]
+        target = crop(torch.stack(targets), *self.sides)
         return Batch(
             images=vary_grey_values(generator, torch.stack(images)),
             classes=(target[:, 0].round().long() - 1).clamp_min(0),
             weights=target[:, 1],
         )
 
+    def _draw_positions(self, count: int, generator: torch.Generator) -> Tensor:
+        if self._voxel_size is None:
+            side = self._input_sides[-1]
+            return sampling_positions(generator, count, side, elastic=self._elastic)
+        return volume_positions(
+            generator,
+            count,
+            self._input_sides,
+            voxel_size=self._voxel_size,
+            elastic=self._elastic,
+        )
+
     def _draw_centre(self, generator: torch.Generator) -> tuple[int, Tensor]:
         newest = float(torch.rand((), generator=generator)) < _NEWEST_SHARE
         centres = self._newest if newest and self._newest else self._centres
         pixels = centres[int(torch.randint(len(centres), (1,), generator=generator))]
-        plane, row, column = pixels[int(torch.randint(len(pixels), (1,), generator=generator))]
-        shift = self.side * _LARGEST_SHIFT * (2 * torch.rand(2, generator=generator) - 1)
-        centre = torch.tensor([float(row), float(column)]) + shift
-        return int(plane), centre.to(self._device)
+        image, *at = pixels[int(torch.randint(len(pixels), (1,), generator=generator))]
+        largest = torch.tensor(self.sides) * _LARGEST_SHIFT
+        shift = largest * (2 * torch.rand(len(at), generator=generator) - 1)
+        centre = torch.tensor([float(index) for index in at]) + shift
+        return int(image), centre.to(self._device)
+
+
+def largest_image(dataset: Dataset) -> tuple[int, ...]:
+    """Return the longest sides of the images; of planes, which are turned, one for both axes."""
+    sides = np.max([image.shape[1:] for image in dataset.images], axis=0)
+    return tuple(int(side) for side in (sides if len(sides) == 3 else [sides.max()] * 2))
+
+
+def volume_sides(
+    dataset: Dataset, voxels: int, voxel_size: tuple[float, float, float]
+) -> tuple[int, ...]:
+    """Return the sides of patches of that many voxels, cubes in space as far as volumes allow."""
+    return box_of(voxels, largest_image(dataset), [1 / length for length in voxel_size])
 
 
 def _target_tensor(target: Target, balance: Tensor) -> Tensor:
-    """Return (2, Y, X): class index + 1 (0 unlabelled), and the weight w(x)."""
+    """Return (2, *axes): class index + 1 (0 unlabelled), and the weight w(x)."""
     classes = torch.from_numpy(target.classes.astype(np.int64))
     weights = balance[classes.clamp_min(0)] + torch.from_numpy(target.border)  # equation 2
     weights = torch.where(torch.from_numpy(target.trained), weights, torch.zeros(()))
@@ -147,14 +192,14 @@ def _trained_counts(dataset: Dataset) -> np.ndarray:
 
 
 def _centres(targets: tuple[Target, ...], n_classes: int, *, newest: bool) -> list[np.ndarray]:
-    """List the trained pixels of each class that has any, (N, 3) int32 of plane, row, column."""
+    """List the trained pixels of each class that has any, (N, 1 + axes) int32: image and index."""
     lists = []
     for index in range(n_classes):
         found = []
-        for plane, target in enumerate(targets):
+        for image, target in enumerate(targets):
             wanted = (target.classes == index) & target.trained
-            rows, columns = np.nonzero(wanted & target.newest if newest else wanted)
-            found.append(np.stack([np.full_like(rows, plane), rows, columns], axis=-1))
+            at = np.nonzero(wanted & target.newest if newest else wanted)
+            found.append(np.stack([np.full_like(at[0], image), *at], axis=-1))
         pixels = np.concatenate(found).astype(np.int32)
         if len(pixels):
             lists.append(pixels)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from napari_unet.core.image import check_array, grey_range, grey_range_of_sample
+from napari_unet.core.volumes import along_rows
 
 _MOST_WHOLE = 2**25  # values of a plane that is read as a whole
 _MOST_SAMPLED = 2**22  # pixels
@@ -31,29 +32,28 @@ class LazyPlane(Protocol):
 Plane = np.ndarray | LazyPlane
 
 
-def read_part(plane: Plane, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Return the pixels at some rows and columns.
+def read_part(plane: Plane, *indices: np.ndarray) -> np.ndarray:
+    """Return the pixels at some indices along each axis, of all channels.
 
     Parameters
     ----------
     plane
-        (C, Y, X), any real dtype.
-    rows, columns
-        (R,) and (K,) indices in any order; mirrored ones may repeat.
-
-    Returns
-    -------
-    ndarray
-        (C, R, K).
+        (C, Y, X) or, in memory only, (C, Z, Y, X); any real dtype.
+    *indices
+        One array an axis, in any order; mirrored ones may repeat.
     """
     if isinstance(plane, np.ndarray):
-        return plane[:, rows[:, None], columns]
-    return plane.read(rows, columns)
+        everything: list[Any] = [slice(None), *np.ix_(*indices)]
+        return plane[tuple(everything)]
+    return plane.read(*indices)
 
 
 def range_of(plane: Plane) -> np.ndarray:
-    """Return each channel's range, (C, 2), see :func:`napari_unet.core.image.grey_range`."""
-    return grey_range(plane) if isinstance(plane, np.ndarray) else plane.grey_range()
+    """Return each channel's range, (C, 2), see :func:`napari_unet.core.image.grey_range`.
+
+    Of all planes of a volume together.
+    """
+    return grey_range(along_rows(plane)) if isinstance(plane, np.ndarray) else plane.grey_range()
 
 
 def whole_plane(plane: Plane) -> np.ndarray:

@@ -19,17 +19,13 @@ from napari_unet.core.device import (
 )
 from napari_unet.core.events import Notice
 from napari_unet.core.guide import Guide
-from napari_unet.core.image import planes_for
 from napari_unet.core.model import Model
 from napari_unet.core.orientations import orientations
 from napari_unet.core.plane_reading import Plane, whole_plane
+from napari_unet.core.tile_size import best_sides
 from napari_unet.core.tiling import Tile, halves, plan
+from napari_unet.core.volumes import pieces_for
 from napari_unet.errors import DeviceUnavailable, InvalidInput
-
-# Sides of a tile's output in pixels. On a CPU larger tiles fall out of the caches and smaller
-# ones compute more context than output, see benchmarks/README.md.
-_CPU_TILE = 512
-_GPU_TILE = 1024
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class TileProbabilities:
     tile
         Where it belongs.
     probabilities
-        (K, Y, X) float32 of the tile's size.
+        (K, Y, X) or (K, Z, Y, X) float32 of the tile's size.
     fraction
         Share of the region's pixels that is ready, this tile included.
     """
@@ -67,14 +63,15 @@ def predict(
         A trained model.
     image
         (..., Y, X) for a model of one channel; (..., Y, X, C) or (..., C, Y, X) for several. Axes
-        before are planes, segmented one by one. Any real dtype.
+        before are planes, segmented one by one. Any real dtype. For a model of volumes
+        (..., Z, Y, X), with several channels (..., C, Z, Y, X); volumes are segmented one by one.
     tile
-        Side of a tile's output in pixels, rounded down to a multiple of 2 ** depth; ``None`` takes
-        the fastest known.
+        Side of a tile's output in pixels, rounded down to a multiple of the network's stride;
+        ``None`` takes the fastest known.
     device
         Where to compute.
     average_rotations
-        Whether to average the probabilities over the eight orientations of each plane, see
+        Whether to average the probabilities over the eight orientations of the planes, see
         :func:`predict_orientations`: takes eight times as long.
 
     Returns
@@ -87,10 +84,10 @@ def predict(
     InvalidInput
         The image is not one, or has other channels than the model.
     """
-    planes = planes_for(image, model.header.network.in_channels)
+    planes = pieces_for(image, model.header.network)
     ids = model.class_ids
     parts_of = predict_orientations if average_rotations else predict_tiles
-    out = np.empty((len(planes.data), *planes.data.shape[-2:]), dtype=ids.dtype)
+    out = np.empty((len(planes.data), *planes.data.shape[2:]), dtype=ids.dtype)
     for plane, result in zip(planes.data, out, strict=True):
         for part in _warned(parts_of(model, plane, tile=tile, device=pick_device(device))):
             result[part.tile.slices] = ids[part.probabilities.argmax(axis=0)]
@@ -123,8 +120,8 @@ def predict_probabilities(
     InvalidInput
         The image is not one, or has other channels than the model.
     """
-    planes = planes_for(image, model.header.network.in_channels)
-    shape = (len(planes.data), len(model.classes), *planes.data.shape[-2:])
+    planes = pieces_for(image, model.header.network)
+    shape = (len(planes.data), len(model.classes), *planes.data.shape[2:])
     out = np.empty(shape, dtype=np.float32)
     for plane, result in zip(planes.data, out, strict=True):
         result[:] = plane_probabilities(
@@ -146,7 +143,7 @@ def plane_probabilities(
     fast: bool = False,
     average_rotations: bool = False,
 ) -> np.ndarray:
-    """Return each class's probability at each pixel of a plane, (K, Y, X) float32.
+    """Return each class's probability at each pixel of a plane or volume, (K, *axes) float32.
 
     Parameters
     ----------
@@ -156,7 +153,7 @@ def plane_probabilities(
         As for :func:`predict`.
     """
     parts_of = predict_orientations if average_rotations else predict_tiles
-    out = np.empty((len(model.classes), *plane.shape[-2:]), dtype=np.float32)
+    out = np.empty((len(model.classes), *plane.shape[1:]), dtype=np.float32)
     for part in _warned(parts_of(model, plane, device=device, tile=tile, fast=fast)):
         out[:, *part.tile.slices] = part.probabilities
     return out
@@ -172,7 +169,7 @@ def predict_tiles(
     fast: bool = False,
     guide: Guide | None = None,
 ) -> Iterator[TileProbabilities | Notice]:
-    """Predict a plane tile by tile; memory is bounded by the tile.
+    """Predict a plane or a volume tile by tile; memory is bounded by the tile.
 
     Each output pixel is computed once, from its full context, mirrored at the image's borders.
 
@@ -181,14 +178,14 @@ def predict_tiles(
     model
         A trained model.
     plane
-        (C, Y, X), any real dtype; only the parts under the tiles are read of one that is not in
-        memory.
+        (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; only the parts under the
+        tiles are read of one that is not in memory.
     device
         Where to compute.
     tile
         Side of a tile's output in pixels; ``None`` takes the fastest known.
     region
-        What to predict; ``None`` for the whole plane.
+        What to predict; ``None`` for everything.
     fast
         Whether to compute in the device's fastest precision instead of float32, in which tiles
         agree to 1e-5.
@@ -210,10 +207,10 @@ def predict_tiles(
     config = model.header.network
     if tile is not None and tile < 1:
         raise InvalidInput(f"a tile of {tile} px is too small; use at least {config.stride}.")
-    dtype = fast_dtype(device) if fast else torch.float32
+    dtype = fast_dtype(device, config.ndim) if fast else torch.float32
     answers = Answers(model, plane, device=device, dtype=dtype, guide=guide)
-    region = region or Tile((0, plane.shape[-2]), (0, plane.shape[-1]))
-    waiting = list(plan(config, region, tile or best_tile(device)))[::-1]
+    region = region or Tile.whole(plane.shape[1:])
+    waiting = list(plan(config, region, tile or best_sides(config, region, device)))[::-1]
     ready = 0
     while waiting:
         current = waiting.pop()
@@ -270,9 +267,8 @@ def predict_orientations(
     DeviceUnavailable
         As for :func:`predict_tiles`.
     """
-    height, width = plane.shape[-2:]
-    everything = Tile((0, height), (0, width))
-    total = np.zeros((len(model.classes), height, width), dtype=np.float32)
+    whole = Tile.whole(plane.shape[1:])
+    total = np.zeros((len(model.classes), *whole.sides), dtype=np.float32)
     pairs = list(zip(orientations(whole_plane(plane)), orientations(total), strict=True))
     for count, (turned, turned_total) in enumerate(pairs, start=1):
         for part in predict_tiles(model, turned, device=device, tile=tile, fast=fast):
@@ -280,7 +276,7 @@ def predict_orientations(
                 turned_total[:, *part.tile.slices] += part.probabilities  # a view of the sum
             else:
                 yield part
-        yield TileProbabilities(everything, total / count, count / len(pairs))
+        yield TileProbabilities(whole, total / count, count / len(pairs))
 
 
 def _warned(parts: Iterable[TileProbabilities | Notice]) -> Iterator[TileProbabilities]:
@@ -290,8 +286,3 @@ def _warned(parts: Iterable[TileProbabilities | Notice]) -> Iterator[TileProbabi
             yield part
         else:
             warnings.warn(part.text, stacklevel=3)
-
-
-def best_tile(device: torch.device) -> int:
-    """Return the side of a tile's output that is fastest on a device, in pixels."""
-    return _CPU_TILE if device.type == "cpu" else _GPU_TILE

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import torch
 from torch import Tensor
 
-from napari_unet.core.device import computing, repeatably
+from napari_unet.core.device import channels_last, computing, repeatably
 from napari_unet.core.losses import weighted_cross_entropy
 from napari_unet.core.patches import Batch
 from napari_unet.core.unet import UNet
@@ -94,7 +94,7 @@ class Replicas:
             network = self._networks[number]
             network.train()
             network.zero_grad(set_to_none=True)
-            x = batch.images.contiguous(memory_format=torch.channels_last)
+            x = batch.images.contiguous(memory_format=channels_last(network.config.ndim))
             padded = network.config.pad_in_training
             with computing(self._device, self._dtype):
                 logits = network(x, padded=padded, generator=self._generators[number])

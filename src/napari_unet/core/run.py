@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from napari_unet.core.averaging import AveragedWeights
-from napari_unet.core.classes import LabelKind
 from napari_unet.core.config import PRESETS, Preset, TrainSettings
 from napari_unet.core.dataset import Dataset
 from napari_unet.core.device import (
+    channels_last,
     computing,
     describe,
     fast_dtype,
@@ -26,10 +26,9 @@ from napari_unet.core.events import Best, Done, Notice, Reason, Score, Started, 
 from napari_unet.core.header import ModelHeader, ScorePoint, TrainingRecord, installed_versions
 from napari_unet.core.model import Model
 from napari_unet.core.optimising import new_optimizer, rate_factor
-from napari_unet.core.patches import PatchSource
 from napari_unet.core.replicas import Replicas
 from napari_unet.core.scoring import Scorer
-from napari_unet.core.unet import UNet
+from napari_unet.core.starting import patch_source, starting_network
 from napari_unet.errors import DeviceUnavailable, InvalidInput, UserError
 
 STEPS_BETWEEN_SCORES = 25
@@ -37,9 +36,10 @@ _PATIENCE = 40  # scores without improvement
 _TOLERANCE = 0.005  # a later model may score this much less: later weights are better annealed
 _GRADIENT_NORM = 1.0
 _MOST_BAD_STEPS = 5
-# How often a class is painted says nothing of how frequent it is; how often it occurs in dense
-# labels does, and half a balance gave the best intersection over union there.
-_BALANCE: dict[LabelKind, float] = {"scribbles": 1.0, "classes": 0.5, "instances": 0.5}
+_CUBES = (
+    "no voxel size was given, so voxels are taken for cubes; pass "
+    "voxel_size=(plane, row, column) if they are longer along one axis."
+)
 
 
 class Run:
@@ -56,7 +56,7 @@ class Run:
     start, clock
         When the training began, by the clock that counts its seconds.
     pixel_size, pixel_unit
-        Size of a pixel as (row, column), where known; kept in the model.
+        Size of a pixel as (row, column), or of a voxel, where known; kept in the model.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Run:
         *,
         start: float,
         clock: Callable[[], float],
-        pixel_size: tuple[float, float] | None = None,
+        pixel_size: tuple[float, float] | tuple[float, float, float] | None = None,
         pixel_unit: str | None = None,
     ) -> None:
         self.dataset = dataset
@@ -78,25 +78,18 @@ class Run:
         self.preset: Preset = PRESETS[self.preset_name]
         self.history = () if model is None else model.header.history
         self.device = pick_device(settings.device)
-        self.dtype = fast_dtype(self.device)
+        self.dtype = fast_dtype(self.device, settings.dimensions)
         self.generator = torch.Generator().manual_seed(settings.seed)
-        self.network = _starting_network(dataset, self.preset, model, settings.seed)
-        self.network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = starting_network(dataset, self.settings, model).to(self.device)
         config = self.network.config
+        self.network.to(memory_format=channels_last(config.ndim))  # type: ignore[call-overload]
+        self.source = patch_source(dataset, config, self.settings, self.device)
         scribbles = settings.label_kind == "scribbles"
-        self.source = PatchSource(
-            dataset,
-            config,
-            side=self.preset.stroke_patch if scribbles else self.preset.patch,
-            elastic=settings.elastic,
-            balance_exponent=_BALANCE[settings.label_kind],
-            device=self.device,
-        )
         self.scorer = Scorer(dataset, config, balanced=scribbles, device=self.device)
         self.learning_rate = settings.learning_rate or self.preset.learning_rate
         self.optimizer = new_optimizer(self.network, self.preset)
         self.average = AveragedWeights(self.network)
-        self.batch = self.preset.batch
+        self.batch = self.preset.batch if config.ndim == 2 else self.preset.volume_batch
         self.replicas = Replicas(
             self.network,
             batch=self.batch,
@@ -132,6 +125,8 @@ class Run:
             parameters=sum(parameter.numel() for parameter in self.network.parameters()),
             held_out=self.dataset.held_out,
         )
+        if self.settings.dimensions == 3 and self.settings.voxel_size is None:
+            yield Notice(_CUBES)
         try:
             reason = yield from self.steps_until(should_stop)
         except UserError as error:
@@ -230,14 +225,15 @@ class Run:
         if self.batch > 1:
             self.batch //= 2
             return Notice(f"memory ran out; training goes on with batches of {self.batch}.")
-        before = self.source.side
-        self.source.resize(before // 2)
-        if self.source.side >= before:
+        before = self.source.sides
+        self.source.resize([side // 2 for side in before])
+        if self.source.sides == before:
             raise DeviceUnavailable(
                 "memory does not suffice for the smallest patch; close other programs or use "
                 "another device."
             )
-        return Notice(f"memory ran out; training goes on with patches of {self.source.side} px.")
+        size = " x ".join(map(str, self.source.sides)) if len(before) == 3 else self.source.side
+        return Notice(f"memory ran out; training goes on with patches of {size} px.")
 
     def _score_smaller_tiles(self) -> Notice:
         free_memory(self.device)
@@ -284,13 +280,3 @@ class Run:
             device=describe(self.device),
             curve=tuple(self.curve),
         )
-
-
-def _starting_network(dataset: Dataset, preset: Preset, model: Model | None, seed: int) -> UNet:
-    """Draw a new network, or take a model's and grow its last layer by the new classes."""
-    count = len(dataset.classes)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        if model is None:
-            return UNet(preset.network(dataset.channels, count))
-        return model.network(count)

@@ -10,11 +10,22 @@ from torch import Tensor
 
 from napari_unet.core.config import UNetConfig
 from napari_unet.core.dataset import Dataset
+from napari_unet.core.device import channels_last
 from napari_unet.core.labels import IGNORED
-from napari_unet.core.tiling import Tile, context, halves, plan
+from napari_unet.core.tile_size import box_of, covering_sides
+from napari_unet.core.tiling import (
+    Tile,
+    context,
+    halves,
+    offset,
+    padded_context,
+    plan,
+    read_part,
+)
 from napari_unet.core.unet import UNet
 
 _SIDE = 256
+_VOXELS = 2**18  # of a tile in 3D
 _MOST_TILES = 6
 
 
@@ -22,9 +33,9 @@ _MOST_TILES = 6
 class _Scored:
     """A tile to predict and what is true there."""
 
-    patch: Tensor  # (1, C, Y, X)
-    truth: Tensor  # (Y', X') int64, -1 where not scored
-    offset: tuple[int, int]
+    patch: Tensor  # (1, C, *axes)
+    truth: Tensor  # (*axes) int64, -1 where not scored
+    inside: tuple[slice, ...]  # where it is in the output
 
 
 class Scorer:
@@ -41,6 +52,11 @@ class Scorer:
         different lengths comparable.
     device
         Where the network computes.
+
+    Notes
+    -----
+    In 3D the whole context of a tile is many times as large as the tile. A network that is trained
+    zero-padded is there scored so too, with some context around each tile.
     """
 
     def __init__(
@@ -51,6 +67,7 @@ class Scorer:
         self._config = config
         self._balanced = balanced
         self._device = device
+        self._options = {"padded": True} if _padded(config) else {}
         self._chosen = _choose_tiles(dataset, config, self.held_out)
         self._tiles = self._cut_tiles()
 
@@ -77,10 +94,7 @@ class Scorer:
         confusion = np.zeros((count, count))
         with torch.inference_mode():
             for tile in self._tiles:
-                found = network(tile.patch)[0].argmax(dim=0)
-                rows, columns = tile.truth.shape
-                top, left = tile.offset
-                found = found[top : top + rows, left : left + columns]
+                found = network(tile.patch, **self._options)[0].argmax(dim=0)[tile.inside]
                 scored = tile.truth != IGNORED
                 pairs = tile.truth[scored] * count + found[scored]
                 counts = torch.bincount(pairs, minlength=count**2).cpu().numpy()
@@ -124,7 +138,10 @@ def _choose_tiles(dataset: Dataset, config: UNetConfig, held_out: bool) -> list[
     counts: list[np.ndarray] = []
     for plane, image in enumerate(dataset.images):
         scored = _scored(dataset, plane, held_out)
-        for tile in plan(config, Tile((0, image.shape[1]), (0, image.shape[2])), _SIDE):
+        whole = Tile.whole(image.shape[1:])
+        limits = covering_sides(config, whole)
+        largest = _SIDE if config.ndim == 2 else box_of(_VOXELS, limits, config.strides)
+        for tile in plan(config, whole, largest):
             classes = scored[tile.slices]
             counts.append(np.bincount(classes[classes >= 0], minlength=len(dataset.classes)))
             found.append((plane, tile))
@@ -153,11 +170,25 @@ def _cut(
     device: torch.device,
 ) -> _Scored:
     image = dataset.images[plane]
-    rows, columns = context(config, tile, (image.shape[1], image.shape[2]))
-    patch = torch.from_numpy(image[:, rows[:, None], columns])[None].to(device)
+    around = padded_context if _padded(config) else context
+    patch = read_part(image, *around(config, tile, image.shape[1:]))
+    on_device = torch.from_numpy(np.ascontiguousarray(patch))[None].to(device)
     truth = _scored(dataset, plane, held_out)[tile.slices].astype(np.int64)
     return _Scored(
-        patch=patch.contiguous(memory_format=torch.channels_last),
+        patch=on_device.contiguous(memory_format=channels_last(config.ndim)),
         truth=torch.from_numpy(truth).to(device),
-        offset=(tile.rows[0] % config.stride, tile.columns[0] % config.stride),
+        inside=_inside(config, tile),
     )
+
+
+def _padded(config: UNetConfig) -> bool:
+    return config.ndim == 3 and config.pad_in_training
+
+
+def _inside(config: UNetConfig, tile: Tile) -> tuple[slice, ...]:
+    """Return which part of the output the tile is."""
+    parts = offset(config, tile)
+    if not _padded(config):
+        return parts
+    pairs = zip(parts, config.strides, strict=True)
+    return tuple(slice(part.start + stride, part.stop + stride) for part, stride in pairs)

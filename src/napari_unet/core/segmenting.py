@@ -17,7 +17,6 @@ from napari_unet.core.header import ModelHeader
 from napari_unet.core.model import Model
 from napari_unet.core.prediction import (
     TileProbabilities,
-    best_tile,
     predict_orientations,
     predict_tiles,
 )
@@ -25,7 +24,8 @@ from napari_unet.core.resampling import Resampled
 from napari_unet.core.source import ImageSource
 from napari_unet.core.source_plane import SourcePlane
 from napari_unet.core.storing import Result, open_result
-from napari_unet.core.tiling import tile_side
+from napari_unet.core.tile_size import best_sides
+from napari_unet.core.tiling import Tile, plan
 from napari_unet.errors import InvalidInput
 
 Saved = Literal["labels", "probabilities"]
@@ -61,8 +61,13 @@ def check_channels(
     Raises
     ------
     InvalidInput
-        With how many there are and how many should be.
+        With how many there are and how many should be; or the model is 3D.
     """
+    if header.network.ndim != 2:
+        raise InvalidInput(
+            "the model is one for volumes, which only napari_unet.predict in Python can use yet; "
+            "take a model of planes."
+        )
     source.check_channels(channels)
     wanted = header.network.in_channels
     found = source.channels if channels is None else len(channels)
@@ -158,15 +163,15 @@ def segment(
     """
     check_channels(model.header, source, channels)
     source.check_level(level)
-    largest = max(1, tile or best_tile(device))
-    height, width = source.plane_shape(level)
     config = model.header.network
-    chunk = (tile_side(config, height, largest), tile_side(config, width, largest))
+    shape = source.plane_shape(level)
+    largest = (tile, tile) if tile else best_sides(config, Tile.whole(shape), device)
+    height, width = next(plan(config, Tile.whole(shape), largest)).sides
     ids, axes = model.class_ids, source.plane_axes
     with ExitStack() as stack:
         opened: dict[Saved, tuple[Result, Any]] = {}
         for what, path in outputs.items():
-            result = result_of(model, source, what, level=level, chunk=chunk)
+            result = result_of(model, source, what, level=level, chunk=(height, width))
             opened[what] = (result, stack.enter_context(open_result(path, result)))
         for plane, part in _parts(
             model,
@@ -208,7 +213,8 @@ class _Plane:
     def put_back(self, part: TileProbabilities) -> tuple[tuple[slice, slice], np.ndarray]:
         """Return rows and columns of the image, and the (K, Y, X) probabilities there."""
         if self._resampled is None:
-            return part.tile.slices, part.probabilities
+            rows, columns = part.tile.slices
+            return (rows, columns), part.probabilities
         return self._resampled.put_back(part.tile, part.probabilities)
 
 

@@ -1,6 +1,6 @@
 """Arithmetic of overlap tiles (Ronneberger et al. 2015, section 2 and figure 2); arrays of no kind.
 
-A tile's output starts at a multiple of the network's stride, so that the pooling windows of every
+A tile's output starts at a multiple of the network's strides, so that the pooling windows of every
 tile fall on the same pixels of the image and tiles agree with each other and with the whole image.
 """
 
@@ -8,87 +8,120 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from napari_unet.core.config import UNetConfig
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Tile:
-    """A rectangle of output pixels.
+    """A box of output pixels: ``Tile(rows, columns)`` or ``Tile(planes, rows, columns)``.
 
     Attributes
     ----------
-    rows, columns
-        (start, stop) in pixels of the image.
+    ranges
+        (start, stop) along each axis, in pixels of the image.
     """
 
-    rows: tuple[int, int]
-    columns: tuple[int, int]
+    ranges: tuple[tuple[int, int], ...]
+
+    def __init__(self, *ranges: tuple[int, int]) -> None:
+        object.__setattr__(self, "ranges", ranges)
+
+    @classmethod
+    def whole(cls, shape: tuple[int, ...]) -> Tile:
+        """Return the tile that is a whole image of that shape."""
+        return cls(*((0, size) for size in shape))
 
     @property
-    def slices(self) -> tuple[slice, slice]:
-        """The rectangle as an index."""
-        return slice(*self.rows), slice(*self.columns)
+    def rows(self) -> tuple[int, int]:
+        """(start, stop) of the rows."""
+        return self.ranges[-2]
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """(start, stop) of the columns."""
+        return self.ranges[-1]
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The box as an index."""
+        return tuple(slice(*span) for span in self.ranges)
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Number of output pixels along each axis."""
+        return tuple(stop - start for start, stop in self.ranges)
 
     @property
     def pixels(self) -> int:
         """Number of output pixels."""
-        return (self.rows[1] - self.rows[0]) * (self.columns[1] - self.columns[0])
+        return prod(self.sides)
 
 
-def output_side(config: UNetConfig, wanted: int) -> int:
-    """Return the smallest side of an unpadded output that is at least ``wanted`` pixels."""
-    return config.stride * max(0, -(-(wanted - 4) // config.stride)) + 4
+def output_side(config: UNetConfig, wanted: int, axis: int = -1) -> int:
+    """Return the smallest side of an unpadded output that is at least ``wanted`` pixels.
+
+    It is what the deepest level's ``n`` pixels become: ``n * stride``, less what is cropped on the
+    way up; and not less than the last two convolutions take away.
+    """
+    stride, cropped = config.strides[axis], config.cropped[axis]
+    least = max(1, 2 * (config.kernels[0][axis] - 1))
+    return -(-(max(wanted, least) + cropped) // stride) * stride - cropped
 
 
-def input_side(config: UNetConfig, wanted: int) -> int:
+def input_side(config: UNetConfig, wanted: int, axis: int = -1) -> int:
     """Return the side of the input whose unpadded output has ``output_side(wanted)`` pixels."""
-    return output_side(config, wanted) + 2 * config.margin
+    return output_side(config, wanted, axis) + 2 * config.margins[axis]
 
 
-def tile_side(config: UNetConfig, size: int, largest: int) -> int:
+def tile_side(config: UNetConfig, size: int, largest: int, axis: int = -1) -> int:
     """Return the side of equal tiles that cover ``size`` pixels, at most about ``largest`` each."""
-    largest = max(config.stride, largest // config.stride * config.stride)
+    stride = config.strides[axis]
+    largest = max(stride, largest // stride * stride)
     count = -(-size // largest)
-    return -(-size // (count * config.stride)) * config.stride
+    return -(-size // (count * stride)) * stride
 
 
-def plan(config: UNetConfig, region: Tile, largest: int) -> Iterator[Tile]:
+def plan(config: UNetConfig, region: Tile, largest: int | tuple[int, ...]) -> Iterator[Tile]:
     """Cut a region into tiles, each output pixel in exactly one of them, row by row.
 
     Parameters
     ----------
     config
-        The network, for its stride.
+        The network, for its strides.
     region
         What to predict, in pixels of the image.
     largest
-        Largest side of a tile's output in pixels; rounded down to a multiple of the stride.
+        Largest side of a tile's output in pixels, of all axes or of each; rounded down to a
+        multiple of the stride.
     """
-    (top, bottom), (left, right) = region.rows, region.columns
-    first_row, first_column = (start // config.stride * config.stride for start in (top, left))
-    height = tile_side(config, bottom - first_row, largest)
-    width = tile_side(config, right - first_column, largest)
-    for row in range(first_row, bottom, height):
-        for column in range(first_column, right, width):
-            yield Tile(
-                (max(row, top), min(row + height, bottom)),
-                (max(column, left), min(column + width, right)),
-            )
+    sides = (largest,) * len(region.ranges) if isinstance(largest, int) else largest
+    spans = []
+    for axis, (start, stop) in enumerate(region.ranges):
+        first = start // config.strides[axis] * config.strides[axis]
+        side = tile_side(config, stop - first, sides[axis], axis)
+        spans.append([(max(at, start), min(at + side, stop)) for at in range(first, stop, side)])
+    for ranges in product(*spans):
+        yield Tile(*ranges)
 
 
 def halves(config: UNetConfig, tile: Tile) -> tuple[Tile, Tile] | None:
-    """Cut a tile in two along its longer side, or return ``None`` if it is too small for that."""
-    height, width = tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0]
-    start, stop = tile.rows if height >= width else tile.columns
-    middle = (start + stop) // 2 // config.stride * config.stride
-    if middle <= start:
-        return None
-    if height >= width:
-        return Tile((start, middle), tile.columns), Tile((middle, stop), tile.columns)
-    return Tile(tile.rows, (start, middle)), Tile(tile.rows, (middle, stop))
+    """Cut a tile in two along its longest side that can be, or return ``None`` if none can."""
+    for axis in sorted(range(len(tile.ranges)), key=lambda axis: -tile.sides[axis]):
+        start, stop = tile.ranges[axis]
+        middle = (start + stop) // 2 // config.strides[axis] * config.strides[axis]
+        if middle > start:
+            before, after = tile.ranges[:axis], tile.ranges[axis + 1 :]
+            return (
+                Tile(*before, (start, middle), *after),
+                Tile(*before, (middle, stop), *after),
+            )
+    return None
 
 
 def mirrored(start: int, stop: int, size: int) -> np.ndarray:
@@ -104,8 +137,8 @@ def mirrored(start: int, stop: int, size: int) -> np.ndarray:
     return np.where(position < size, position, period - position)
 
 
-def context(config: UNetConfig, tile: Tile, shape: tuple[int, int]) -> tuple[np.ndarray, ...]:
-    """Return the row and column indices of a tile's input, mirrored at the image's borders.
+def context(config: UNetConfig, tile: Tile, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Return the indices of a tile's input along each axis, mirrored at the image's borders.
 
     Parameters
     ----------
@@ -114,17 +147,60 @@ def context(config: UNetConfig, tile: Tile, shape: tuple[int, int]) -> tuple[np.
     tile
         What to predict.
     shape
-        Size of the image, (Y, X).
+        Size of the image, (Y, X) or (Z, Y, X).
 
     Returns
     -------
     tuple of ndarray
-        Row and column indices into the image; the output's first pixel is the first pixel at or
-        before the tile's that is a multiple of the stride.
+        One an axis, row and column indices for instance; the output's first pixel is the first
+        pixel at or before the tile's that is a multiple of the strides.
     """
     indices = []
-    for (start, stop), size in zip((tile.rows, tile.columns), shape, strict=True):
-        first = start // config.stride * config.stride
-        side = input_side(config, stop - first)
-        indices.append(mirrored(first - config.margin, first - config.margin + side, size))
+    for axis, ((start, stop), size) in enumerate(zip(tile.ranges, shape, strict=True)):
+        first = start // config.strides[axis] * config.strides[axis]
+        side = input_side(config, stop - first, axis)
+        before = first - config.margins[axis]
+        indices.append(mirrored(before, before + side, size))
     return tuple(indices)
+
+
+def padded_context(
+    config: UNetConfig, tile: Tile, shape: tuple[int, ...]
+) -> tuple[np.ndarray, ...]:
+    """Return the indices of an input for a zero-padded pass, mirrored at the image's borders.
+
+    One stride more than the tile on each side: far less than the whole context, so that the output
+    is only about that of an unpadded pass.
+
+    Parameters
+    ----------
+    config, tile, shape
+        As for :func:`context`; the output begins one stride before what is said there.
+    """
+    indices = []
+    for (start, stop), size, stride in zip(tile.ranges, shape, config.strides, strict=True):
+        first, last = start // stride - 1, -(-stop // stride) + 1
+        indices.append(mirrored(first * stride, last * stride, size))
+    return tuple(indices)
+
+
+def read_part(image: np.ndarray, *indices: np.ndarray) -> np.ndarray:
+    """Return the pixels at some indices along each axis, of all channels.
+
+    Parameters
+    ----------
+    image
+        (C, Y, X) or (C, Z, Y, X).
+    *indices
+        One array an axis, in any order; mirrored ones may repeat, see :func:`context`.
+    """
+    everything: list[Any] = [slice(None), *np.ix_(*indices)]
+    return image[tuple(everything)]
+
+
+def offset(config: UNetConfig, tile: Tile) -> tuple[slice, ...]:
+    """Return which part of its output a tile is: it begins at a multiple of the strides."""
+    starts = [
+        start % stride for (start, _), stride in zip(tile.ranges, config.strides, strict=True)
+    ]
+    return tuple(slice(s, s + side) for s, side in zip(starts, tile.sides, strict=True))

@@ -15,6 +15,7 @@ from napari_unet.core.dataset import make_dataset
 from napari_unet.core.events import Done, Notice, TrainEvent
 from napari_unet.core.model import Model
 from napari_unet.core.run import Run
+from napari_unet.errors import InvalidInput
 
 DEFAULT_SECONDS = 60.0
 
@@ -38,7 +39,8 @@ def train_events(
     ----------
     images
         One array or several, (..., Y, X), with a channel axis where there are channels: at the
-        end for RGB, or before the rows. Any real dtype.
+        end for RGB, or before the rows. Any real dtype. With ``dimensions=3`` volumes,
+        (..., Z, Y, X), with an axis of channels before the planes.
     labels
         One integer array an image, its shape without channels.
     model
@@ -49,13 +51,16 @@ def train_events(
         One boolean array an image of the labels' shape: what was painted last, looked at more
         often.
     pixel_size, pixel_unit
-        Size of a pixel as (row, column), where known; kept in the model.
+        Size of a pixel as (row, column), where known; kept in the model. Of volumes it is the
+        setting ``voxel_size`` that is kept.
     should_stop
         Asked after each step; true ends the training, which keeps its best weights.
     clock
         Gives the seconds that the budget counts.
     **settings
-        Fields of :class:`napari_unet.core.config.TrainSettings`.
+        Fields of :class:`napari_unet.core.config.TrainSettings`: ``dimensions=3`` and
+        ``voxel_size=(plane, row, column)`` train on volumes. A model's own are taken where they
+        are not given.
 
     Yields
     ------
@@ -75,7 +80,11 @@ def train_events(
     label_list = [labels] if isinstance(labels, np.ndarray) else list(labels)
     if settings.get("seconds") is None and settings.get("steps") is None:
         settings["seconds"] = DEFAULT_SECONDS
+    if model is not None and model.header.network.ndim == 3:
+        settings = {"dimensions": 3, "voxel_size": model.header.pixel_size} | settings
     checked = TrainSettings.checked(**settings)
+    if checked.dimensions == 3 and pixel_size is not None:
+        raise InvalidInput("a pixel size is for planes; give a voxel_size of three numbers.")
     dataset = make_dataset(
         image_list, label_list, checked, newest=newest, known=classes, model=model
     )
@@ -85,7 +94,7 @@ def train_events(
         model,
         start=start,
         clock=clock,
-        pixel_size=pixel_size,
+        pixel_size=pixel_size or checked.voxel_size,
         pixel_unit=pixel_unit,
     )
     return run.events(should_stop)

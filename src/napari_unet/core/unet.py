@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,39 +15,62 @@ from napari_unet.core.config import UNetConfig
 BATCH_NORM_EPSILON = 1e-5
 
 
+class _Layers(NamedTuple):
+    """The kinds of layers for a number of axes."""
+
+    convolution: Callable[..., nn.Module]
+    up_convolution: Callable[..., nn.Module]
+    norm: Callable[..., nn.Module]
+
+
+_LAYERS = {
+    2: _Layers(nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d),
+    3: _Layers(nn.Conv3d, nn.ConvTranspose3d, nn.BatchNorm3d),
+}
+_CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
 class DoubleConvolution(nn.Module):
-    """Two 3x3 convolutions, each followed by a ReLU.
+    """Two convolutions, each followed by a ReLU.
 
     Parameters
     ----------
     in_channels, out_channels
         Channels before and after.
+    kernel
+        Of both, along each axis: (3, 3) for planes.
     batch_norm
         Whether each convolution is followed by batch normalisation, which then replaces its bias.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, batch_norm: bool) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, *, kernel: tuple[int, ...], batch_norm: bool
+    ) -> None:
         super().__init__()
+        kind = _LAYERS[len(kernel)]
+        self._kernel = kernel
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(channels, out_channels, kernel_size=3, bias=not batch_norm)
+            kind.convolution(channels, out_channels, kernel_size=kernel, bias=not batch_norm)
             for channels in (in_channels, out_channels)
         )
         self.norms = nn.ModuleList(
-            nn.BatchNorm2d(out_channels, eps=BATCH_NORM_EPSILON) if batch_norm else nn.Identity()
+            kind.norm(out_channels, eps=BATCH_NORM_EPSILON) if batch_norm else nn.Identity()
             for _ in range(2)
         )
 
-    def forward(self, x: Tensor, padding: int) -> Tensor:
-        """Map (B, C, Y, X) to (B, C', Y', X'), 4 px smaller a side pair unless padded by 1."""
+    def forward(self, x: Tensor, *, padded: bool) -> Tensor:
+        """Map (B, C, *axes) to (B, C', *axes), twice ``kernel - 1`` px smaller unless padded."""
+        convolve = functional.conv2d if len(self._kernel) == 2 else functional.conv3d
+        padding = [side // 2 if padded else 0 for side in self._kernel]
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             parameters = dict(convolution.named_parameters())
-            x = functional.conv2d(x, parameters["weight"], parameters.get("bias"), padding=padding)
+            x = convolve(x, parameters["weight"], parameters.get("bias"), padding=padding)
             x = functional.relu(norm(x), inplace=True)
         return x
 
 
 class UNet(nn.Module):
-    """A contracting and an expanding path joined by cropped copies.
+    """A contracting and an expanding path joined by cropped copies, for planes or volumes.
 
     Weights are drawn as the paper says, normal with standard deviation sqrt(2 / N), N the number
     of incoming connections of a unit (section 3, after He et al. 2015).
@@ -53,7 +78,7 @@ class UNet(nn.Module):
     Parameters
     ----------
     config
-        Channels, depth, normalisation, dropout.
+        Channels, depth, axes and how they are pooled, normalisation, dropout.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -62,19 +87,22 @@ class UNet(nn.Module):
         channels = [config.base_channels * 2**level for level in range(config.depth + 1)]
         inputs = [config.in_channels + (1 if config.guided else 0), *channels[:-1]]
         self.contracting = nn.ModuleList(
-            DoubleConvolution(i, o, batch_norm=config.batch_norm)
-            for i, o in zip(inputs, channels, strict=True)
+            DoubleConvolution(i, o, kernel=kernel, batch_norm=config.batch_norm)
+            for i, o, kernel in zip(inputs, channels, config.kernels, strict=True)
         )
+        kind = _LAYERS[config.ndim]
         self.up_convolutions = nn.ModuleList(
-            nn.ConvTranspose2d(2 * c, c, kernel_size=2, stride=2) for c in channels[:-1]
+            kind.up_convolution(2 * c, c, kernel_size=factors, stride=factors)
+            for c, factors in zip(channels[:-1], config.poolings, strict=True)
         )
         self.expanding = nn.ModuleList(
-            DoubleConvolution(2 * c, c, batch_norm=config.batch_norm) for c in channels[:-1]
+            DoubleConvolution(2 * c, c, kernel=kernel, batch_norm=config.batch_norm)
+            for c, kernel in zip(channels[:-1], config.kernels[:-1], strict=True)
         )
         outputs = 2 if config.guided else config.n_classes
-        self.head = nn.Conv2d(channels[0], outputs, kernel_size=1)
+        self.head = kind.convolution(channels[0], outputs, kernel_size=1)
         for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            if isinstance(module, _CONVOLUTIONS):
                 # Strides that equal the kernel leave one tap of an up-convolution to each output.
                 taps = math.prod(module.kernel_size) // math.prod(module.stride)
                 nn.init.normal_(module.weight, std=math.sqrt(2 / (module.in_channels * taps)))
@@ -89,11 +117,11 @@ class UNet(nn.Module):
         Parameters
         ----------
         x
-            (B, C, Y, X), of a guided network with its ``guides`` after the image's channels.
-            Padded: sides are multiples of ``stride``; unpadded: sides for which each pooled map
-            is even, see :func:`napari_unet.core.tiling.input_side`.
+            (B, C, Y, X), of volumes (B, C, Z, Y, X); of a guided network with its ``guides`` after
+            the image's channels. Padded: sides are multiples of ``strides``; unpadded: sides for
+            which each pooled map is even, see :func:`napari_unet.core.tiling.input_side`.
         padded
-            Whether 3x3 convolutions are zero-padded, which keeps the size; else ``margin`` pixels
+            Whether convolutions are zero-padded, which keeps the size; else ``margins`` pixels
             are lost at each border.
         generator
             On the network's device; draws what dropout drops while training. ``None`` for torch's
@@ -102,7 +130,7 @@ class UNet(nn.Module):
         Returns
         -------
         Tensor
-            (B, n_classes, Y', X').
+            (B, n_classes, Y', X') or (B, n_classes, Z', Y', X').
         """
         if self.config.guides < 2:
             return self._pass(x, padded=padded, generator=generator)
@@ -114,25 +142,25 @@ class UNet(nn.Module):
         return torch.cat([this - other for other, this in map(_two, of_classes)], dim=1)
 
     def _pass(self, x: Tensor, *, padded: bool, generator: torch.Generator | None) -> Tensor:
-        padding = 1 if padded else 0
         depth = self.config.depth
+        pool = functional.max_pool2d if self.config.ndim == 2 else functional.max_pool3d
         skips: list[Tensor] = []
         for level, block in enumerate(self.contracting):
-            x = block(x, padding)
+            x = block(x, padded=padded)
             if self.training and level >= depth - 1:
                 x = drop_out(x, self.config.dropout, generator)
             if level < depth:
                 skips.append(x)
-                x = functional.max_pool2d(x, kernel_size=2)
+                x = pool(x, kernel_size=self.config.poolings[level])
         for level in reversed(range(depth)):
             x = self.up_convolutions[level](x)
-            x = torch.cat([crop(skips.pop(), x.shape[-2], x.shape[-1]), x], dim=1)
-            x = self.expanding[level](x, padding)
+            x = torch.cat([crop(skips.pop(), *x.shape[2:]), x], dim=1)
+            x = self.expanding[level](x, padded=padded)
         return self.head(x)
 
 
 def _two(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Split (B, 2, Y, X) into its channels, other classes and this one."""
+    """Split (B, 2, *axes) into its channels, other classes and this one."""
     other, this = logits.split(1, dim=1)
     return other, this
 
@@ -148,11 +176,11 @@ def drop_out(x: Tensor, probability: float, generator: torch.Generator | None) -
     return x * kept / (1 - probability)
 
 
-def crop(x: Tensor, rows: int, columns: int) -> Tensor:
-    """Return the central ``rows`` x ``columns`` of (B, C, Y, X)."""
-    top = (x.shape[-2] - rows) // 2
-    left = (x.shape[-1] - columns) // 2
-    return x[..., top : top + rows, left : left + columns]
+def crop(x: Tensor, *sides: int) -> Tensor:
+    """Return the central part of those sides of (B, C, Y, X) or (B, C, Z, Y, X)."""
+    for axis, side in enumerate(sides, start=2):
+        x = x.narrow(axis, (x.shape[axis] - side) // 2, side)
+    return x
 
 
 def fused(network: UNet) -> UNet:
@@ -184,6 +212,7 @@ def _folded_state(network: UNet) -> dict[str, Tensor]:
             name = f"{path}.convolutions.{index}"
             of_norm = norm.state_dict()
             scale = of_norm["weight"] / torch.sqrt(of_norm["running_var"] + BATCH_NORM_EPSILON)
-            state[f"{name}.weight"] = state[f"{name}.weight"] * scale[:, None, None, None]
+            weight = state[f"{name}.weight"]
+            state[f"{name}.weight"] = weight * scale.view(-1, *[1] * (weight.ndim - 1))
             state[f"{name}.bias"] = of_norm["bias"] - of_norm["running_mean"] * scale
     return state
