@@ -12,6 +12,7 @@ from napari_unet.core.config import UNetConfig
 from napari_unet.core.dataset import Dataset
 from napari_unet.core.device import channels_last
 from napari_unet.core.labels import IGNORED
+from napari_unet.core.plane_reading import read_part
 from napari_unet.core.tile_size import box_of, covering_sides
 from napari_unet.core.tiling import (
     Tile,
@@ -20,7 +21,6 @@ from napari_unet.core.tiling import (
     offset,
     padded_context,
     plan,
-    read_part,
 )
 from napari_unet.core.unet import UNet
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -182,20 +181,6 @@ def padded_context(
         first, last = start // stride - 1, -(-stop // stride) + 1
         indices.append(mirrored(first * stride, last * stride, size))
     return tuple(indices)
-
-
-def read_part(image: np.ndarray, *indices: np.ndarray) -> np.ndarray:
-    """Return the pixels at some indices along each axis, of all channels.
-
-    Parameters
-    ----------
-    image
-        (C, Y, X) or (C, Z, Y, X).
-    *indices
-        One array an axis, in any order; mirrored ones may repeat, see :func:`context`.
-    """
-    everything: list[Any] = [slice(None), *np.ix_(*indices)]
-    return image[tuple(everything)]
 
 
 def offset(config: UNetConfig, tile: Tile) -> tuple[slice, ...]:
