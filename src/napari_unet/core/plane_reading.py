@@ -33,26 +33,29 @@ Plane = np.ndarray | LazyPlane
 
 
 def read_part(plane: Plane, *indices: np.ndarray) -> np.ndarray:
-    """Return the pixels at some indices along each axis, of all channels.
+    """Return the pixels at some rows and columns, of an array of volumes also at some planes.
 
     Parameters
     ----------
     plane
-        (C, Y, X) or, in memory only, (C, Z, Y, X); any real dtype.
+        (C, Y, X), any real dtype; as an array also (C, Z, Y, X).
     *indices
         One array an axis, in any order; mirrored ones may repeat.
+
+    Returns
+    -------
+    ndarray
+        (C, *axes), as long along each axis as the indices are.
     """
     if isinstance(plane, np.ndarray):
         everything: list[Any] = [slice(None), *np.ix_(*indices)]
         return plane[tuple(everything)]
-    return plane.read(*indices)
+    rows, columns = indices
+    return plane.read(rows, columns)
 
 
 def range_of(plane: Plane) -> np.ndarray:
-    """Return each channel's range, (C, 2), see :func:`napari_unet.core.image.grey_range`.
-
-    Of all planes of a volume together.
-    """
+    """Return each channel's range, (C, 2), see :func:`napari_unet.core.image.grey_range`."""
     return grey_range(along_rows(plane)) if isinstance(plane, np.ndarray) else plane.grey_range()
 
 

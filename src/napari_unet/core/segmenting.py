@@ -24,8 +24,8 @@ from napari_unet.core.resampling import Resampled
 from napari_unet.core.source import ImageSource
 from napari_unet.core.source_plane import SourcePlane
 from napari_unet.core.storing import Result, open_result
-from napari_unet.core.tile_size import best_sides
-from napari_unet.core.tiling import Tile, plan
+from napari_unet.core.tile_size import best_tile
+from napari_unet.core.tiling import tile_side
 from napari_unet.errors import InvalidInput
 
 Saved = Literal["labels", "probabilities"]
@@ -47,7 +47,7 @@ class Segmented:
 def check_channels(
     header: ModelHeader, source: ImageSource, channels: Sequence[int] | None = None
 ) -> None:
-    """Refuse an image that has not the channels that a model was trained on.
+    """Refuse an image that has not the channels that a model was trained on; planes for 3D, too.
 
     Parameters
     ----------
@@ -61,14 +61,14 @@ def check_channels(
     Raises
     ------
     InvalidInput
-        With how many there are and how many should be; or the model is 3D.
+        With how many there are and how many should be.
     """
-    if header.network.ndim != 2:
-        raise InvalidInput(
-            "the model is one for volumes, which only napari_unet.predict in Python can use yet; "
-            "take a model of planes."
-        )
     source.check_channels(channels)
+    if header.network.ndim == 3:
+        raise InvalidInput(
+            "the model is one for volumes, and images are read plane by plane here; predict a "
+            "volume with it from Python, with napari_unet.predict."
+        )
     wanted = header.network.in_channels
     found = source.channels if channels is None else len(channels)
     if found == wanted:
@@ -163,15 +163,15 @@ def segment(
     """
     check_channels(model.header, source, channels)
     source.check_level(level)
+    largest = max(1, tile or best_tile(device))
+    height, width = source.plane_shape(level)
     config = model.header.network
-    shape = source.plane_shape(level)
-    largest = (tile, tile) if tile else best_sides(config, Tile.whole(shape), device)
-    height, width = next(plan(config, Tile.whole(shape), largest)).sides
+    chunk = (tile_side(config, height, largest), tile_side(config, width, largest))
     ids, axes = model.class_ids, source.plane_axes
     with ExitStack() as stack:
         opened: dict[Saved, tuple[Result, Any]] = {}
         for what, path in outputs.items():
-            result = result_of(model, source, what, level=level, chunk=(height, width))
+            result = result_of(model, source, what, level=level, chunk=chunk)
             opened[what] = (result, stack.enter_context(open_result(path, result)))
         for plane, part in _parts(
             model,
@@ -210,11 +210,10 @@ class _Plane:
     def is_constant(self) -> bool:
         return bool((self.ranges[:, 0] == self.ranges[:, 1]).all())
 
-    def put_back(self, part: TileProbabilities) -> tuple[tuple[slice, slice], np.ndarray]:
+    def put_back(self, part: TileProbabilities) -> tuple[tuple[slice, ...], np.ndarray]:
         """Return rows and columns of the image, and the (K, Y, X) probabilities there."""
         if self._resampled is None:
-            rows, columns = part.tile.slices
-            return (rows, columns), part.probabilities
+            return part.tile.slices, part.probabilities
         return self._resampled.put_back(part.tile, part.probabilities)
 
 

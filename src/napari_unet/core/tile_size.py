@@ -21,6 +21,11 @@ _GPU_VOXELS = 2**25
 _CHANNELS = 16
 
 
+def best_tile(device: torch.device) -> int:
+    """Return the side of the output of a plane's tile that is fastest on a device, in pixels."""
+    return _CPU_TILE if device.type == "cpu" else _GPU_TILE
+
+
 def best_sides(config: UNetConfig, region: Tile, device: torch.device) -> tuple[int, ...]:
     """Return the sides of the output of the tiles that are fastest on a device, in pixels.
 
@@ -33,10 +38,9 @@ def best_sides(config: UNetConfig, region: Tile, device: torch.device) -> tuple[
     device
         Where.
     """
-    on_cpu = device.type == "cpu"
     if config.ndim == 2:
-        return (_CPU_TILE if on_cpu else _GPU_TILE,) * 2
-    voxels = _CPU_VOXELS if on_cpu else _GPU_VOXELS
+        return (best_tile(device),) * 2
+    voxels = _CPU_VOXELS if device.type == "cpu" else _GPU_VOXELS
     return largest_sides(config, region, voxels * _CHANNELS // config.base_channels)
 
 
