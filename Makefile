@@ -35,8 +35,9 @@ check: $(DEV) docs  ## lint, format and types; the plugin's manifest, the citati
 	$(BIN)/npe2 validate src/napari_unet/napari.yaml
 	$(BIN)/python -m pytest --quiet tests/test_packaging.py tests/test_docs.py
 
+# Not --quiet, which would drop the warnings before they are counted.
 docs: $(DEV)  ## make the documentation a site, in site/; any warning is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: $(DEV)  ## format the sources, and mend what the linter can mend
 	$(BIN)/ruff check --fix $(SOURCES)
