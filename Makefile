@@ -56,7 +56,7 @@ benchmark-%: $(DEV)
 	@.ci/with-display $(BIN)/python -m benchmarks.$*
 
 clean:  ## delete outputs and caches; what is installed in .venv stays
-	rm -rf demo-output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo-output build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
