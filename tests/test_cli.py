@@ -235,10 +235,7 @@ class TestPredict:
         assert len(os.listdir("out")) == 2
         with tifffile.TiffFile("out/image_probabilities.tif") as tiff:
             assert tiff.series[0].axes == "CYX"
-            assert [c["name"] for c in tiff.shaped_metadata[0]["classes"]] == [
-                "background",
-                "class 2",
-            ]
+            assert 'Name="class 2"' in tiff.ome_metadata
             found = tiff.asarray()
         assert (found.shape, found.dtype) == ((2, 64, 64), np.float32)
         expected = nu.predict_probabilities(trained, discs.image, device="cpu")

@@ -16,7 +16,9 @@ _KINDS = ("scribbles", "classes", "instances")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0, or 2 for what the user can mend.
+    """Run a command and return its exit status.
+
+    0; 1 if some images of a batch failed; 2 for what the user can mend.
 
     Parameters
     ----------
@@ -78,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.set_defaults(run=_predict)
 
+    _add_batch(commands)
+
     evaluate = commands.add_parser("evaluate", help="compare predictions with the truth")
     evaluate.add_argument("predictions", nargs="+", type=Path, metavar="PREDICTION")
     evaluate.add_argument("--truth", nargs="+", type=Path, required=True, metavar="TRUTH")
@@ -93,6 +97,33 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("model", nargs="?", type=Path, metavar="MODEL")
     info.set_defaults(run=_info)
     return parser
+
+
+def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    batch = commands.add_parser("batch", help="segment whole folders of images, with a report")
+    batch.add_argument("model", type=Path, metavar="MODEL")
+    batch.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or patterns")
+    batch.add_argument("--output", type=Path, required=True, metavar="DIR")
+    batch.add_argument("--save", nargs="+", choices=("labels", "probabilities"), default=["labels"])
+    batch.add_argument(
+        "--channels", type=_numbers, metavar="N,N", help="channels to use, from 0, in this order"
+    )
+    batch.add_argument("--axes", help="what the axes of the images are, for example TCYX")
+    batch.add_argument("--level", type=int, help="level of pyramids, 0 for the finest")
+    batch.add_argument(
+        "--resample", action="store_true", help="bring images to the model's pixel size"
+    )
+    batch.add_argument("--overwrite", action="store_true", help="make results anew")
+    batch.add_argument("--tile", type=int, help="side of a tile's output in pixels")
+    batch.add_argument("--device", choices=_DEVICES, default="auto")
+    batch.set_defaults(run=_batch)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers like 0,2") from None
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -141,6 +172,31 @@ def _predict(options: argparse.Namespace) -> int:
         average_rotations=options.average_rotations,
     )
     return 0
+
+
+def _batch(options: argparse.Namespace) -> int:
+    from napari_unet.commands.batch import run_batch_command
+    from napari_unet.core.batch_plan import BatchOptions
+
+    chosen = BatchOptions(
+        save=tuple(dict.fromkeys(options.save)),
+        channels=options.channels,
+        axes=options.axes,
+        level=options.level,
+        overwrite=options.overwrite,
+        resample=options.resample,
+        tile=options.tile,
+    )
+    with _stop_by_interrupt() as stop:
+        complete = run_batch_command(
+            options.model,
+            options.inputs,
+            options.output,
+            chosen,
+            device=options.device,
+            stop=stop,
+        )
+    return 0 if complete else 1
 
 
 def _evaluate(options: argparse.Namespace) -> int:

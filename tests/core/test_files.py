@@ -7,18 +7,13 @@ import pytest
 import tifffile
 from imageio.v3 import imwrite
 
-from napari_unet.core.classes import describe_classes
 from napari_unet.core.files import (
     check_writable,
     make_folder,
     read_image,
-    read_label_kind,
     read_labels,
-    write_tiff,
 )
 from napari_unet.errors import UnreadableFile, UnwritableOutput
-
-CLASSES = describe_classes((1, 2), "scribbles")
 
 
 class TestReadImage:
@@ -82,42 +77,6 @@ class TestReadLabels:
         imwrite(tmp_path / "a.png", rng.integers(0, 255, (9, 8, 3)).astype(np.uint8))
         with pytest.raises(UnreadableFile, match="colour picture; save labels as"):
             read_labels(tmp_path / "a.png")
-
-
-class TestWriteTiff:
-    @pytest.mark.parametrize(
-        ("shape", "axes", "dtype"),
-        [
-            ((9, 8), "YX", "u1"),
-            ((4, 9, 8), "QYX", "u2"),
-            ((3, 9, 8), "CYX", "f4"),
-            ((3, 4, 9, 8), "CQYX", "f4"),
-        ],
-    )
-    def test_keeps_values_shape_and_axes(self, tmp_path, rng, shape, axes, dtype):
-        data = (100 * rng.random(shape)).astype(dtype)
-        path = tmp_path / "a.tif"
-        write_tiff(path, data, axes=axes, kind="scribbles", classes=CLASSES)
-        found = read_image(path)
-        np.testing.assert_array_equal(found, data)
-        assert found.dtype == data.dtype
-        with tifffile.TiffFile(path) as tiff:
-            assert tiff.series[0].axes == axes
-
-    def test_says_what_its_ids_mean(self, tmp_path):
-        data = np.zeros((9, 8), np.uint8)
-        write_tiff(tmp_path / "a.tif", data, axes="YX", kind="instances", classes=CLASSES)
-        with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
-            names = [entry["name"] for entry in tiff.shaped_metadata[0]["classes"]]
-        assert names == ["background", "class 2"]
-        assert read_label_kind(tmp_path / "a.tif") == "instances"
-
-    def test_the_kind_of_other_files_is_unknown(self, tmp_path):
-        imwrite(tmp_path / "a.png", np.zeros((9, 8), np.uint8))
-        tifffile.imwrite(tmp_path / "b.tif", np.zeros((9, 8), np.uint8))
-        (tmp_path / "c.tif").write_bytes(b"II*\0\0\0\0\0")
-        for name in ("a.png", "b.tif", "c.tif", "missing.tif"):
-            assert read_label_kind(tmp_path / name) is None
 
 
 class TestFolders:

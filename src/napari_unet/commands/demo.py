@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from napari_unet.commands.predict import predict_with_bar, save_labels, save_probabilities
+from napari_unet.commands.predict import segment_with_bar
 from napari_unet.commands.train import save_somewhere, train_with_bar
 from napari_unet.core.classes import BACKGROUND
-from napari_unet.core.files import make_folder
+from napari_unet.core.files import make_folder, read_labels
 from napari_unet.core.pictures import overlay, write_curves, write_png
+from napari_unet.core.result_paths import RESULTS
+from napari_unet.core.source import ImageSource
 from napari_unet.samples import tissue
 
 
@@ -49,15 +51,17 @@ def run_demo(out: Path, *, seconds: float, seed: int, stop: Callable[[], bool]) 
         seed=seed,
     )
     model_path = save_somewhere(trained.model, out / "tissue.unet")
+    labels_path, probabilities_path = (out / f"tissue_{what}.tif" for what in RESULTS)
     with tqdm(total=1, desc="segmenting", unit="image") as bar:
-        labels, probabilities = predict_with_bar(
-            trained.model, sample.image, bar, tile=None, device="auto", keep=True
+        segment_with_bar(
+            trained.model,
+            ImageSource.from_array(sample.image, "YXS", name=sample.name),
+            dict(zip(RESULTS, (labels_path, probabilities_path), strict=True)),
+            bar,
+            tile=None,
+            device="auto",
         )
-    assert probabilities is not None  # asked for
-    labels_path = save_labels(trained.model, labels, out / "tissue_labels.tif")
-    probabilities_path = save_probabilities(
-        trained.model, probabilities, out / "tissue_probabilities.tif"
-    )
+    labels = read_labels(labels_path)
     plane = np.moveaxis(sample.image, -1, 0)
     write_png(out / "tissue_overlay.png", overlay(plane, labels, sample.classes, BACKGROUND))
     write_curves(out / "loss.png", trained.steps, trained.scores)

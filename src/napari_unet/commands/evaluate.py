@@ -9,7 +9,7 @@ import numpy as np
 from skimage.measure import label
 
 from napari_unet.core.classes import LabelKind
-from napari_unet.core.files import read_label_kind, read_labels
+from napari_unet.core.files import read_labels
 from napari_unet.core.labels import check_labels
 from napari_unet.core.metrics import (
     average_precision,
@@ -19,6 +19,7 @@ from napari_unet.core.metrics import (
     seg,
     warping_error,
 )
+from napari_unet.core.storing import read_label_kind
 from napari_unet.errors import InvalidInput
 
 

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from napari_unet.core.device import computing
 from napari_unet.core.guide import FilterBlocks, Guide
-from napari_unet.core.image import grey_range, rescale
+from napari_unet.core.image import rescale
 from napari_unet.core.model import Model
+from napari_unet.core.plane_reading import Plane, range_of, read_part
 from napari_unet.core.tiling import Tile, context
 from napari_unet.core.unet import UNet
 
@@ -26,7 +27,7 @@ class Answers:
     model
         A trained model.
     plane
-        (C, Y, X), any real dtype.
+        (C, Y, X), any real dtype; need not be in memory.
     device, dtype
         Where and in which precision to compute.
     guide
@@ -38,7 +39,7 @@ class Answers:
     def __init__(
         self,
         model: Model,
-        plane: np.ndarray,
+        plane: Plane,
         *,
         device: torch.device,
         dtype: torch.dtype,
@@ -48,18 +49,18 @@ class Answers:
         self._model, self._plane = model, plane
         self._device, self._dtype = device, dtype
         self._config = model.header.network
-        self._ranges = grey_range(plane) if guide is None else guide.ranges
         of_model = model.header.network_share if model.first is not None else 1.0
         self._share = of_model if share is None else share
         self._guide = guide
         if self._guide is None and model.first is not None and self._share < 1:
             self._guide = Guide(FilterBlocks(plane), model.first.forest)
+        self._ranges = range_of(plane) if self._guide is None else self._guide.ranges
 
     def probabilities(self, tile: Tile) -> np.ndarray:
         """Return each class's probability, (K, Y, X) float32 of the tile's size."""
         shape = (self._plane.shape[-2], self._plane.shape[-1])
         rows, columns = context(self._config, tile, shape)
-        patch = rescale(self._plane[:, rows[:, None], columns], self._ranges)
+        patch = rescale(read_part(self._plane, rows, columns), self._ranges)
         size = (tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0])
         found = np.zeros((self._config.n_classes, *size), dtype=np.float32)
         if self._share > 0:

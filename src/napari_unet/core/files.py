@@ -1,21 +1,15 @@
-"""Images from files and results to files."""
+"""Images and labels from files, and folders to write to."""
 
 from __future__ import annotations
 
-import io
-import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tifffile
 
-from napari_unet.core.classes import ClassInfo, LabelKind
-from napari_unet.core.writing import write_whole
+from napari_unet.core.reading import open_image
+from napari_unet.core.source_plane import reason_of
 from napari_unet.errors import UnreadableFile, UnwritableOutput
-
-_TIFF = (".tif", ".tiff", ".lsm")
 
 
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
@@ -24,7 +18,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     Parameters
     ----------
     path
-        TIFF, OME-TIFF, PNG, JPEG, NumPy's ``.npy``, or what imageio reads.
+        Any kind that :func:`napari_unet.core.reading.open_image` opens.
 
     Returns
     -------
@@ -35,23 +29,17 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     ------
     UnreadableFile
         The file is not there or is no image.
+    InvalidInput
+        It is empty or not numeric.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UnreadableFile(f"there is no file {path}; check the name.")
-    try:
-        if path.suffix.lower() in _TIFF:
-            return np.asarray(tifffile.imread(path))
-        if path.suffix.lower() == ".npy":
-            return np.load(path, allow_pickle=False)
-        from imageio.v3 import imread
-
-        return np.asarray(imread(path))
-    except Exception as error:  # each reader has its own errors for a damaged file
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UnreadableFile(
-            f"{path} cannot be read as an image ({reason}); save it as TIFF or PNG."
-        ) from None
+    with open_image(path) as source:
+        try:
+            return np.array(source.levels[0][...])
+        except Exception as error:  # each reader has its own errors for a damaged file
+            raise UnreadableFile(
+                f"{path} cannot be read as an image ({reason_of(error)}); save it as TIFF or PNG."
+            ) from None
 
 
 def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
@@ -70,47 +58,6 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
             f"{path} is a colour picture; save labels as a single-channel image of class ids."
         )
     return labels
-
-
-def read_label_kind(path: str | os.PathLike[str]) -> LabelKind | None:
-    """Return the kind of labels that a prediction written by this program was trained on."""
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            kind = json.loads(tiff.pages[0].description)["label_kind"]
-    except (OSError, ValueError, LookupError, TypeError, tifffile.TiffFileError):
-        return None
-    return kind if kind in ("scribbles", "classes", "instances") else None
-
-
-def write_tiff(
-    path: Path, data: np.ndarray, *, axes: str, kind: LabelKind, classes: Sequence[ClassInfo]
-) -> None:
-    """Write a compressed TIFF that says what its ids mean.
-
-    Parameters
-    ----------
-    path
-        Where to.
-    data
-        Labels or probabilities.
-    axes
-        A letter an axis, for example ``"CYX"``.
-    kind, classes
-        From the model.
-
-    Raises
-    ------
-    UnwritableOutput
-        It cannot be written there.
-    """
-    buffer = io.BytesIO()
-    metadata = {
-        "axes": axes,
-        "label_kind": kind,
-        "classes": [entry.model_dump() for entry in classes],
-    }
-    tifffile.imwrite(buffer, data, compression="zlib", photometric="minisblack", metadata=metadata)
-    write_whole(path, buffer.getvalue())
 
 
 def make_folder(path: Path) -> Path:

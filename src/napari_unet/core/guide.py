@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from napari_unet.core.forest import MARGIN, Forest, filters
-from napari_unet.core.image import grey_range, rescale
+from napari_unet.core.image import rescale
+from napari_unet.core.plane_reading import Plane, range_of, read_part
 from napari_unet.core.tiling import mirrored
 
 BLOCK = 512
 _LARGEST = 4.0
 _SMALLEST = 1.0 / (1.0 + np.exp(_LARGEST))
 _MOST_FILTER_BYTES = 2**30
+_MOST_LAZY_FILTER_BYTES = 2**27  # of a plane that is too large to be in memory itself
+_MOST_LAZY_ODDS_BYTES = 2**28
 _MOST_PREPARED = 4  # blocks
+
+P = TypeVar("P", bound=Plane)
 
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
@@ -36,25 +42,30 @@ def log_odds(probabilities: np.ndarray) -> np.ndarray:
 
 
 @dataclass(eq=False)
-class FilterBlocks:
+class FilterBlocks(Generic[P]):
     """Multi-scale filters of a plane, computed where they are asked for; the latest are kept.
 
     Attributes
     ----------
     plane
-        (C, Y, X), any real dtype.
+        (C, Y, X), any real dtype; need not be in memory.
     """
 
-    plane: np.ndarray
+    plane: P
     _blocks: OrderedDict[tuple[int, int], np.ndarray] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
-        self.ranges = grey_range(self.plane)
+        self.ranges = range_of(self.plane)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Size of the plane, (Y, X)."""
         return self.plane.shape[-2], self.plane.shape[-1]
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the plane is; else little is kept of it."""
+        return isinstance(self.plane, np.ndarray)
 
     def prepare(self) -> None:
         """Compute the filters of a small plane now, so that nobody waits for them later."""
@@ -72,11 +83,12 @@ class FilterBlocks:
         for index, size in zip(number, self.shape, strict=True):
             start, stop = index * BLOCK, min((index + 1) * BLOCK, size)
             indices.append(mirrored(start - MARGIN, stop + MARGIN, size))
-        patch = rescale(self.plane[:, indices[0][:, None], indices[1]], self.ranges)
+        patch = rescale(read_part(self.plane, indices[0], indices[1]), self.ranges)
         inside = slice(MARGIN, -MARGIN)
         found = np.ascontiguousarray(filters(patch)[inside, inside])
         self._blocks[number] = found
-        most = max(1, _MOST_FILTER_BYTES // found.nbytes)
+        most = _MOST_FILTER_BYTES if self.in_memory else _MOST_LAZY_FILTER_BYTES
+        most = max(1, most // found.nbytes)
         while len(self._blocks) > most:
             self._blocks.popitem(last=False)
         return found
@@ -114,7 +126,7 @@ class Guide:
         self.ranges = filters.ranges
         self._filters = filters
         self._forest = forest
-        self._blocks: dict[tuple[int, int], np.ndarray] = {}
+        self._blocks: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
 
     def read(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Return the log-odds at each of some rows and each of some columns.
@@ -153,4 +165,8 @@ class Guide:
         if number not in self._blocks:
             odds = log_odds(self._forest.predict(self._filters.block(number)))
             self._blocks[number] = odds[-self._channels :].astype(np.float16)
+            kept = len(self._blocks) * self._blocks[number].nbytes
+            if kept > _MOST_LAZY_ODDS_BYTES and not self._filters.in_memory:
+                self._blocks.popitem(last=False)
+        self._blocks.move_to_end(number)
         return self._blocks[number]

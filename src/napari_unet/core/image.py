@@ -185,9 +185,19 @@ def grey_range(plane: np.ndarray) -> np.ndarray:
     """
     stride = max(1, int(np.sqrt(plane.shape[-2] * plane.shape[-1] / _SAMPLED_PIXELS)))
     ranges = np.percentile(plane[:, ::stride, ::stride], PERCENTILES, axis=(1, 2)).T
-    extremes = np.stack([plane.min(axis=(1, 2)), plane.max(axis=(1, 2))], axis=-1)
+    return _never_flat(ranges, plane.min(axis=(1, 2)), plane.max(axis=(1, 2)))
+
+
+def grey_range_of_sample(pixels: np.ndarray) -> np.ndarray:
+    """Do the same for (C, N) pixels that were drawn from a plane."""
+    ranges = np.percentile(pixels, PERCENTILES, axis=1).T
+    return _never_flat(ranges, pixels.min(axis=1), pixels.max(axis=1))
+
+
+def _never_flat(ranges: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
+    """Return ranges, (C, 2) float64, with the extremes where the percentiles are equal."""
     flat = ranges[:, :1] == ranges[:, 1:]
-    return np.where(flat, extremes, ranges).astype(np.float64)
+    return np.where(flat, np.stack([lowest, highest], axis=-1), ranges).astype(np.float64)
 
 
 def rescale(pixels: np.ndarray, ranges: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from napari_unet.core.guide import Guide
 from napari_unet.core.image import planes_for
 from napari_unet.core.model import Model
 from napari_unet.core.orientations import orientations
+from napari_unet.core.plane_reading import Plane, whole_plane
 from napari_unet.core.tiling import Tile, halves, plan
 from napari_unet.errors import DeviceUnavailable, InvalidInput
 
@@ -138,7 +139,7 @@ def predict_probabilities(
 
 def plane_probabilities(
     model: Model,
-    plane: np.ndarray,
+    plane: Plane,
     *,
     device: torch.device,
     tile: int | None = None,
@@ -163,7 +164,7 @@ def plane_probabilities(
 
 def predict_tiles(
     model: Model,
-    plane: np.ndarray,
+    plane: Plane,
     *,
     device: torch.device,
     tile: int | None = None,
@@ -180,7 +181,8 @@ def predict_tiles(
     model
         A trained model.
     plane
-        (C, Y, X), any real dtype.
+        (C, Y, X), any real dtype; only the parts under the tiles are read of one that is not in
+        memory.
     device
         Where to compute.
     tile
@@ -238,7 +240,7 @@ def predict_tiles(
 
 def predict_orientations(
     model: Model,
-    plane: np.ndarray,
+    plane: Plane,
     *,
     device: torch.device,
     tile: int | None = None,
@@ -269,16 +271,16 @@ def predict_orientations(
         As for :func:`predict_tiles`.
     """
     height, width = plane.shape[-2:]
-    whole = Tile((0, height), (0, width))
+    everything = Tile((0, height), (0, width))
     total = np.zeros((len(model.classes), height, width), dtype=np.float32)
-    pairs = list(zip(orientations(plane), orientations(total), strict=True))
+    pairs = list(zip(orientations(whole_plane(plane)), orientations(total), strict=True))
     for count, (turned, turned_total) in enumerate(pairs, start=1):
         for part in predict_tiles(model, turned, device=device, tile=tile, fast=fast):
             if isinstance(part, TileProbabilities):
                 turned_total[:, *part.tile.slices] += part.probabilities  # a view of the sum
             else:
                 yield part
-        yield TileProbabilities(whole, total / count, count / len(pairs))
+        yield TileProbabilities(everything, total / count, count / len(pairs))
 
 
 def _warned(parts: Iterable[TileProbabilities | Notice]) -> Iterator[TileProbabilities]:

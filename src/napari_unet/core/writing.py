@@ -1,12 +1,16 @@
-"""Files that are written completely or not at all."""
+"""Files and folders that are written completely or not at all."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import platform
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from napari_unet.errors import UnwritableOutput
+from napari_unet.errors import UnwritableOutput, UserError
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -24,16 +28,98 @@ def write_whole(path: Path, data: bytes) -> None:
     UnwritableOutput
         It cannot be written there; an existing file is as before.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with placed(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def placed(path: Path) -> Iterator[Path]:
+    """Give a hidden name beside a path; the file or folder made there takes the path's place.
+
+    Parameters
+    ----------
+    path
+        Where to; an existing file is replaced by a file, an existing folder by a folder.
+
+    Yields
+    ------
+    Path
+        Where to write. If the block ends by an exception of any kind, what is there is removed.
+
+    Raises
+    ------
+    UnwritableOutput
+        The block, or the move, raised an error of the file system; what was at the path is as
+        before.
+    """
+    temporary = path.with_name(f".{path.name}.{_mark(os.getpid())}")
     try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
+        _remove_left_over(path)
+        yield temporary
+        if temporary.is_dir():
+            _replace_folder(temporary, path)
+        else:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    except BaseException as error:
         with suppress(OSError):
-            temporary.unlink()
-        raise UnwritableOutput(
-            f"{path} cannot be written ({error.strerror}); choose another folder."
-        ) from None
+            _remove(temporary)
+        if isinstance(error, OSError) and not isinstance(error, UserError):
+            raise UnwritableOutput(
+                f"{path} cannot be written ({error.strerror or error}); choose another folder."
+            ) from None
+        raise
+
+
+def _mark(process: int) -> str:
+    """Return how the hidden names of a process of this computer end."""
+    return f"{platform.node()[:40]}.{process}.part"
+
+
+def _remove_left_over(path: Path) -> None:
+    """Remove what a process of this computer that was killed left of a path."""
+    hidden = re.compile(
+        rf"\.{re.escape(path.name)}\.{re.escape(platform.node()[:40])}\.(\d+)\.part"
+    )
+    for other in path.parent.iterdir():
+        match = hidden.fullmatch(other.name)
+        if match is not None and not _runs(int(match[1])):
+            _remove(other)
+
+
+def _runs(process: int) -> bool:
+    """Tell whether another process runs; where that cannot be asked, it is taken to."""
+    if process == os.getpid():
+        return False
+    if os.name == "nt":  # there signal 0 would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    """Move a folder to where another may be; that one is put back if the move fails."""
+    if not path.exists():
+        os.replace(new, path)
+        return
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        os.replace(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,100 @@
+"""``napari-unet batch``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from napari_unet.core.batch_plan import BatchOptions, BatchPlan, plan_batch
+from napari_unet.core.batch_report import REPORT_NAME, ReportFile, counts, table
+from napari_unet.core.batching import ItemEnded, ItemNotice, ItemProgress, run_batch
+from napari_unet.core.config import DeviceName
+from napari_unet.core.device import pick_device
+from napari_unet.core.files import make_folder
+from napari_unet.core.model import Model, load_model
+from napari_unet.errors import UnwritableOutput
+
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+
+
+def run_batch_command(
+    model_path: Path,
+    inputs: Sequence[str],
+    output: Path,
+    options: BatchOptions,
+    *,
+    device: DeviceName,
+    stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Segment files and folders of images into a folder, with a report.
+
+    Parameters
+    ----------
+    model_path, inputs, output
+        Model file; files, folders and patterns; folder for results and report.
+    options
+        How to segment them.
+    device
+        Where to compute.
+    stop
+        Asked after each tile.
+
+    Returns
+    -------
+    bool
+        Whether every image was segmented, now or before.
+
+    Raises
+    ------
+    UserError
+        Nothing can be done at all: no model, no image, no place for results.
+    """
+    model = load_model(model_path)
+    chosen = pick_device(device)
+    make_folder(output)
+    plan = plan_batch(inputs, model, output, options)
+    print(plan.summary)
+    for item in plan.items:
+        for sentence in item.sentences if item.action == "run" else ():
+            print(f"{item.path}: {sentence}")
+    path = output / REPORT_NAME
+    try:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            ended = _run(model, plan, ReportFile(file), device=chosen, stop=stop)
+    except OSError as error:
+        raise UnwritableOutput(
+            f"the report {path} cannot be written ({error.strerror or error}); make room, or "
+            "choose another folder."
+        ) from None
+    print(table(ended))
+    print(counts(ended))
+    print(f"report: {path}")
+    return all(item.status in ("done", "skipped") for item in ended)
+
+
+def _run(
+    model: Model,
+    plan: BatchPlan,
+    report: ReportFile,
+    *,
+    device: torch.device,
+    stop: Callable[[], bool],
+) -> list[ItemEnded]:
+    """Run the plan with a progress bar and write the report as it goes."""
+    ended: list[ItemEnded] = []
+    with tqdm(total=100, desc="segmenting", unit="%", bar_format=_BAR) as bar:
+        for event in run_batch(model, plan, device=device, stop=stop):
+            match event:
+                case ItemProgress(overall=overall):
+                    bar.update(100 * overall - bar.n)
+                case ItemNotice(text=text):
+                    tqdm.write(text)
+                case ItemEnded():
+                    ended.append(event)
+                    report.add(event)
+                    if event.status == "failed" and event.item.action == "run":
+                        tqdm.write(f"failed: {event.item.path}: {event.sentence}")
+    return ended

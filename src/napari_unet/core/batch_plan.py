@@ -1,0 +1,219 @@
+"""What will be done to each image of a batch, said before anything is."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Literal
+
+from napari_unet.core.finding import Found, find_images, result_names
+from napari_unet.core.header import ModelHeader
+from napari_unet.core.model import Model
+from napari_unet.core.pixel_size import best_level, pixel_size_text, resampling
+from napari_unet.core.reading import open_image
+from napari_unet.core.result_paths import check_ours, result_path
+from napari_unet.core.segmenting import Saved, check_channels
+from napari_unet.core.source import ImageSource
+from napari_unet.core.units import sign
+from napari_unet.core.zarr_package import needed_zarr
+from napari_unet.errors import InvalidInput, UnreadableFile, UserError
+
+Action = Literal["run", "done", "refused"]
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How the images of a batch are segmented.
+
+    Attributes
+    ----------
+    save
+        What of the results.
+    channels, axes, level
+        Of every image, see :func:`napari_unet.core.segmenting.segment` and
+        :func:`napari_unet.core.reading.open_image`; without a level, the one whose pixels are
+        nearest to the model's, or the finest.
+    overwrite
+        Whether to make results anew that are there.
+    resample
+        Whether to bring images to the model's pixel size, see
+        :func:`napari_unet.core.pixel_size.resampling`.
+    tile
+        Side of a tile's output in pixels.
+    """
+
+    save: tuple[Saved, ...] = ("labels",)
+    channels: tuple[int, ...] | None = None
+    axes: str | None = None
+    level: int | None = None
+    overwrite: bool = False
+    resample: bool = False
+    tile: int | None = None
+
+
+@dataclass(frozen=True)
+class PlannedItem:
+    """An image of a batch.
+
+    Attributes
+    ----------
+    path
+        The image.
+    action
+        ``"run"``, ``"done"`` (its results are there) or ``"refused"``.
+    sentences
+        Why not, or what is to be known of it.
+    group
+        What it shares with others that are not run, for the summary.
+    outputs
+        Where its results go.
+    shape, axes, pixel_size
+        Of the level that is taken, as text; empty if it could not be opened.
+    level
+        The level that is taken.
+    pixels
+        Number of pixels that are segmented.
+    factors
+        By which it is resampled, along rows and columns; ``None`` if it is not.
+    """
+
+    path: Path
+    action: Action
+    sentences: tuple[str, ...] = ()
+    group: str = ""
+    outputs: dict[Saved, Path] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
+    axes: str = ""
+    pixel_size: str = ""
+    level: int = 0
+    pixels: int = 0
+    factors: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """What will be done.
+
+    Attributes
+    ----------
+    items
+        One an image.
+    options
+        As given.
+    """
+
+    items: tuple[PlannedItem, ...]
+    options: BatchOptions
+
+    @property
+    def to_run(self) -> tuple[PlannedItem, ...]:
+        """The items that will be segmented."""
+        return tuple(item for item in self.items if item.action == "run")
+
+    @property
+    def summary(self) -> str:
+        """One sentence: how many will run, and why the others will not."""
+        others = Counter(item.group for item in self.items if item.action != "run")
+        reasons = "".join(
+            f", {count} {group.replace('have', 'has') if count == 1 else group}"
+            for group, count in others.most_common()
+        )
+        return f"{len(self.to_run)} of {len(self.items)} will run{reasons}."
+
+
+def plan_batch(
+    inputs: Sequence[str | os.PathLike[str]],
+    model: Model,
+    output: Path,
+    options: BatchOptions | None = None,
+) -> BatchPlan:
+    """Look at each image of a batch, without reading its pixels.
+
+    Parameters
+    ----------
+    inputs
+        Files, folders and patterns, see :func:`napari_unet.core.finding.find_images`.
+    model
+        To segment them with.
+    output
+        Folder for the results.
+    options
+        How; ``None`` for the defaults.
+
+    Raises
+    ------
+    InvalidInput
+        There is no image at all.
+    """
+    options = options or BatchOptions()
+    found = find_images(inputs, output)
+    if not found:
+        raise InvalidInput(
+            f"there is no image in {', '.join(map(str, inputs))}; give files or folders with "
+            "TIFF, OME-Zarr, PNG, JPEG or npy in them."
+        )
+    names = result_names(found)
+    items = (
+        _planned(item, name, model, output, options)
+        for item, name in zip(found, names, strict=True)
+    )
+    return BatchPlan(tuple(items), options)
+
+
+def _planned(
+    found: Found, name: Path, model: Model, output: Path, options: BatchOptions
+) -> PlannedItem:
+    path = found.path
+    try:
+        with open_for(path, model.header, options) as source:
+            return _described(path, output / name, model, source, options)
+    except UnreadableFile as error:
+        return PlannedItem(path, "refused", (str(error),), "cannot be read")
+    except UserError as error:
+        return PlannedItem(path, "refused", (str(error),), "cannot be segmented")
+
+
+def open_for(path: Path, header: ModelHeader, options: BatchOptions) -> ImageSource:
+    """Open an image of a batch."""
+    wanted = header.network.in_channels if options.channels is None else None
+    return open_image(path, options.axes, channels=wanted)
+
+
+def _described(
+    path: Path, target: Path, model: Model, source: ImageSource, options: BatchOptions
+) -> PlannedItem:
+    level = best_level(model.header, source) if options.level is None else options.level
+    source.check_level(level)
+    outputs = {
+        what: result_path(target.parent, target.name, model, source, what, level)
+        for what in options.save
+    }
+    sizes = source.pixel_size_at(level)
+    known: dict[str, object] = {
+        "outputs": outputs,
+        "shape": tuple(source.levels[level].shape),
+        "axes": source.axes,
+        "pixel_size": pixel_size_text(sizes, {a: sign(u) or u for a, u in source.units.items()}),
+        "level": level,
+        "pixels": prod(source.lead) * prod(source.plane_shape(level)),
+    }
+    try:
+        check_channels(model.header, source, options.channels)
+    except InvalidInput as error:
+        count = source.channels if options.channels is None else len(options.channels)
+        group = f"have {count} channel{'s' * (count != 1)}"
+        return PlannedItem(path, "refused", (str(error),), group, **known)  # type: ignore[arg-type]
+    for place in outputs.values():
+        check_ours(place)
+        if place.suffix == ".zarr":
+            needed_zarr(f"the result of {path} is written as OME-Zarr; for that")
+    if not options.overwrite and all(place.exists() for place in outputs.values()):
+        said = ("its results are there already; --overwrite makes them anew.",)
+        return PlannedItem(path, "done", said, "done already", **known)  # type: ignore[arg-type]
+    factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
+    sentences = (*source.guesses, *([said_of_size] if said_of_size else []))
+    return PlannedItem(path, "run", sentences, factors=factors, **known)  # type: ignore[arg-type]

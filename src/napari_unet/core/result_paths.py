@@ -1,0 +1,51 @@
+"""What results are called, and which files may be replaced by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_unet.core.model import Model
+from napari_unet.core.segmenting import Saved, result_of
+from napari_unet.core.source import ImageSource
+from napari_unet.core.storing import MOST_TIFF_BYTES, read_label_kind
+from napari_unet.errors import UnwritableOutput
+
+RESULTS: tuple[Saved, ...] = ("labels", "probabilities")
+
+
+def stem_of(path: Path) -> str:
+    """Return an image's name without its ending: ``a`` of ``a.ome.tif`` and ``a.ome.zarr``."""
+    stem = path.name.rpartition(".")[0] or path.name
+    return stem[:-4] if stem.lower().endswith(".ome") and len(stem) > 4 else stem
+
+
+def result_path(
+    folder: Path, stem: str, model: Model, source: ImageSource, what: Saved, level: int = 0
+) -> Path:
+    """Return where a result goes: ``STEM_labels.tif``, or ``STEM_labels.ome.zarr``.
+
+    It is an OME-Zarr if the image is one, or if it is too large to be put together in memory.
+    """
+    large = result_of(model, source, what, level=level).nbytes > MOST_TIFF_BYTES
+    suffix = "ome.zarr" if large or source.kind == "zarr" else "tif"
+    return folder / f"{stem}_{what}.{suffix}"
+
+
+def is_result(path: Path) -> bool:
+    """Tell whether a file or folder is a result of this program."""
+    return stem_of(path).endswith(RESULTS) and read_label_kind(path) is not None
+
+
+def check_ours(path: Path) -> None:
+    """Refuse to overwrite what may be somebody's labels; a prediction may be made anew.
+
+    Raises
+    ------
+    UnwritableOutput
+        What is there is no prediction of this program.
+    """
+    if path.exists() and read_label_kind(path) is None:
+        raise UnwritableOutput(
+            f"{path} is there already and is no prediction of napari-unet; move it away or choose "
+            "another folder."
+        )
