@@ -14,7 +14,7 @@ TEST := $(VENV)/.installed-test
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format pictures benchmarks clean
+.PHONY: help demo test test-slow check docs format pictures benchmarks clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,12 +28,16 @@ test: $(TEST)  ## run all tests, the real window included, on a virtual display
 test-slow: $(TEST)  ## run the tests that take minutes
 	@.ci/with-display $(BIN)/python -m pytest -m slow --timeout 1800
 
-check: $(DEV)  ## lint, format and types; the plugin's manifest, the citation and the docs' links
+check: $(DEV) docs  ## lint, format and types; the plugin's manifest, the citation, the docs
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/npe2 validate src/napari_unet/napari.yaml
-	$(BIN)/python -m pytest --quiet tests/test_packaging.py
+	$(BIN)/python -m pytest --quiet tests/test_packaging.py tests/test_docs.py
+
+# Not --quiet, which would drop the warnings before they are counted.
+docs: $(DEV)  ## make the documentation a site, in site/; any warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: $(DEV)  ## format the sources, and mend what the linter can mend
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -52,7 +56,7 @@ benchmark-%: $(DEV)
 	@.ci/with-display $(BIN)/python -m benchmarks.$*
 
 clean:  ## delete outputs and caches; what is installed in .venv stays
-	rm -rf demo-output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo-output build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
