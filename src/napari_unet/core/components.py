@@ -20,7 +20,10 @@ class Readable(Protocol):
     """Anything with a shape that gives arrays for slices: NumPy arrays, memory maps, zarr."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        ...
+
     def __getitem__(self, index: Any, /) -> Any: ...
 
 
@@ -53,6 +56,10 @@ class Components:
         """Return a component's bounding box as an index."""
         pairs = zip(self.starts[component].tolist(), self.stops[component].tolist(), strict=True)
         return tuple(slice(start, stop) for start, stop in pairs)
+
+    def at_border(self, shape: Sequence[int]) -> np.ndarray:
+        """Return which components touch the border of an image, (component,) bool."""
+        return np.any((self.starts == 0) | (self.stops == np.array(shape)), axis=1)
 
 
 def chunks(shape: Sequence[int], side: int | None) -> Iterator[Box]:

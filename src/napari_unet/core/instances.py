@@ -80,25 +80,40 @@ def label_instances(
         return class_map(probabilities[(slice(None), *box)], background, settings.threshold)
 
     components = find_components(read_classes, target, chunk)
-    used = 0
-    for batch in _batches(components, settings.smallest):
+    wanted = components.sizes >= settings.smallest
+    # A part that stays too small is given back, so that two need twice the smallest size.
+    may_be_cut = components.sizes >= 2 * settings.smallest
+    wanted[0] = may_be_cut[0] = False
+    whole = np.zeros(len(wanted), np.int32)  # ids of components that stay in one piece
+    uncut = wanted & ~may_be_cut
+    if not settings.border_objects:
+        uncut &= ~components.at_border(shape)
+    used = int(np.count_nonzero(uncut))
+    whole[uncut] = np.arange(1, used + 1)
+    for batch in _batches(components, np.flatnonzero(may_be_cut)):
         boxes = [components.box(number) for number in batch]
-        masks = [
-            components.number[np.maximum(target[box], 0)] == number
+        pieces = [
+            Piece(
+                components.number[np.maximum(target[box], 0)] == number,
+                _foreground(probabilities[(slice(None), *box)], foreground),
+            )
             for box, number in zip(boxes, batch, strict=True)
         ]
-        pieces = [
-            Piece(mask, _foreground(probabilities[(slice(None), *box)], foreground))
-            for mask, box in zip(masks, boxes, strict=True)
-        ]
-        for box, piece, parts in zip(boxes, pieces, split(pieces, settings, sampling), strict=True):
+        found = split(pieces, settings, sampling)
+        for number, box, piece, parts in zip(batch, boxes, pieces, found, strict=True):
             if not settings.border_objects:
                 parts = _without_border(parts, box, shape)
-            # Negative: a box may hold other pieces, whose numbers are needed until the end.
-            target[box] = np.where(piece.mask, -np.where(parts > 0, parts + used, 0), target[box])
-            used += int(parts.max())
+            count = int(parts.max())
+            if count == 1 and np.array_equal(parts > 0, piece.mask):
+                whole[number] = used + 1
+            else:
+                # Negative: other pieces may be in the box, whose numbers are needed to the end.
+                ids = -np.where(parts > 0, parts + used, 0)
+                target[box] = np.where(piece.mask, ids, target[box])
+            used += count
     for box in chunks(shape, chunk):
-        target[box] = np.maximum(-np.asarray(target[box]), 0)
+        block = np.asarray(target[box])
+        target[box] = np.where(block < 0, -block, whole[components.number[np.maximum(block, 0)]])
     return target
 
 
@@ -160,12 +175,11 @@ def _check(
     return [float(s / min(spacing)) for s in spacing]
 
 
-def _batches(components: Components, smallest: int) -> Iterator[list[int]]:
-    """Group components that are large enough: near each other, of like size, not too many."""
+def _batches(components: Components, chosen: np.ndarray) -> Iterator[list[int]]:
+    """Group components that are near each other, of like size, and together not too large."""
     extents = components.stops - components.starts
-    kept = np.flatnonzero(components.sizes[1:] >= smallest) + 1
-    for first in range(0, len(kept), _WINDOW):
-        window = kept[first : first + _WINDOW]
+    for first in range(0, len(chosen), _WINDOW):
+        window = chosen[first : first + _WINDOW]
         ordered = window[np.lexsort(extents[window].T[:-1])]
         batch: list[int] = []
         height, width = np.zeros(extents.shape[1] - 1, np.int64), 0

@@ -6,10 +6,12 @@ import csv
 import io
 import os
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import ConvexHull
 from skimage.measure import marching_cubes, mesh_surface_area, regionprops_table
 
 from napari_unet.core.labels import check_labels
@@ -55,7 +57,7 @@ def measure(
         - ``equivalent diameter`` of the disc or ball of that size, ``major axis`` and ``minor
           axis`` of the ellipse or ellipsoid with the same second moments;
         - ``eccentricity`` of that ellipse, 2D only; ``solidity``, the share that the object has
-          of its convex hull;
+          of the convex hull of its pixels' corners;
         - ``perimeter`` in 2D if pixels are square (after Benkrid and Crookes, 2000), ``surface``
           of the mesh of marching cubes (Lorensen and Cline, SIGGRAPH 1987) in 3D;
         - ``mean``, ``min``, ``max`` and ``std`` of each channel's intensity.
@@ -153,7 +155,7 @@ def write_csv(path: str | os.PathLike[str], table: Mapping[str, np.ndarray]) -> 
 def _shapes(dense: np.ndarray, size: tuple[float, ...], unit: str) -> Table:
     flat = dense.ndim == 2
     square = len(set(size)) == 1
-    names = ["area", "centroid", "equivalent_diameter_area", "inertia_tensor_eigvals", "solidity"]
+    names = ["area", "centroid", "equivalent_diameter_area", "inertia_tensor_eigvals"]
     names += ["perimeter"] if flat and square else []
     found = regionprops_table(dense, properties=names, spacing=size)
     moments = np.stack([found[f"inertia_tensor_eigvals-{i}"] for i in range(dense.ndim)])
@@ -164,7 +166,7 @@ def _shapes(dense: np.ndarray, size: tuple[float, ...], unit: str) -> Table:
     table[f"major axis ({unit})"], table[f"minor axis ({unit})"] = _axes(moments)
     if flat:
         table["eccentricity"] = _eccentricity(moments)
-    table["solidity"] = found["solidity"]
+    table["solidity"] = _solidities(dense)
     if flat and square:
         table[f"perimeter ({unit})"] = found["perimeter"]
     if not flat:
@@ -191,6 +193,21 @@ def _eccentricity(moments: np.ndarray) -> np.ndarray:
     largest = np.where(moments[0] > 0, moments[0], 1)
     ratio = np.where(moments[0] > 0, moments[1] / largest, 1)
     return np.sqrt(np.clip(1 - ratio, 0, 1))
+
+
+def _solidities(dense: np.ndarray) -> np.ndarray:
+    """Return each object's share of its convex hull; pixels have corners, so no hull is flat."""
+    shares = []
+    corners = np.array(list(product((0, 1), repeat=dense.ndim)))
+    for number, box in enumerate(ndimage.find_objects(dense), start=1):
+        mask = dense[box] == number
+        lines = np.stack(np.nonzero(mask.any(axis=-1)), axis=1)
+        inside = mask[tuple(lines.T)]
+        ends = inside.argmax(axis=1), mask.shape[-1] - 1 - inside[:, ::-1].argmax(axis=1)
+        pixels = np.concatenate([np.column_stack([lines, end]) for end in ends])
+        points = (pixels[:, None] + corners).reshape(-1, dense.ndim)
+        shares.append(np.count_nonzero(mask) / ConvexHull(points).volume)
+    return np.array(shares, float)
 
 
 def _surfaces(dense: np.ndarray, size: tuple[float, ...]) -> np.ndarray:

@@ -180,7 +180,7 @@ def _flood(
 
 
 def _compact(parts: np.ndarray) -> np.ndarray:
-    """Number the parts of one piece from 1 on."""
+    """Give the parts of one piece the numbers from 1 on."""
     ids = np.unique(parts)
     ids = ids[ids > 0]
     return np.where(parts > 0, np.searchsorted(ids, parts) + 1, 0).astype(np.int32)
