@@ -244,6 +244,31 @@ class TestPredict:
         expected = nu.predict_probabilities(trained, discs.image, device="cpu")
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
+    def test_writes_instances_that_can_be_evaluated(self, model, trained, discs, capsys):
+        words = ["predict", str(model), "image.tif", "--output", "out", "--device", "cpu"]
+        assert main([*words, "--save", "instances"]) == 0
+        assert os.listdir("out") == ["image_instances.tif"]
+        found = tifffile.imread("out/image_instances.tif")
+        assert found.dtype == np.int32
+        np.testing.assert_array_equal(
+            found, nu.predict_instances(trained, discs.image, device="cpu")
+        )
+        assert main([*words, "--save", "instances"]) == 0  # may be made anew
+        imwrite("truth.tif", found.astype(np.uint16))
+        capsys.readouterr()
+        assert main(["evaluate", "out/image_instances.tif", "--truth", "truth.tif"]) == 0
+        header, scores = capsys.readouterr().out.splitlines()[:2]
+        assert "AP 0.5" in header
+        assert scores.split()[-3:] == ["1.0000"] * 3
+
+    def test_instances_of_a_stack(self, model, discs):
+        tifffile.imwrite("stack.tif", np.stack([discs.image] * 2), photometric="minisblack")
+        words = ["predict", str(model), "stack.tif", "--output", "out", "--device", "cpu"]
+        assert main([*words, "--save", "instances", "labels"]) == 0
+        found = tifffile.imread("out/stack_instances.tif")
+        assert found.shape == (2, 64, 64)
+        assert not set(np.unique(found[0])) & set(np.unique(found[1])) - {0}
+
     def test_averages_over_rotations(self, model, trained, discs):
         words = ["predict", str(model), "image.tif", "--output", "out", "--device", "cpu"]
         assert main([*words, "--average-rotations", "--save", "labels", "probabilities"]) == 0

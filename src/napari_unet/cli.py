@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     predict.add_argument("--output", type=Path, required=True, metavar="DIR")
     predict.add_argument(
-        "--save", nargs="+", choices=("labels", "probabilities"), default=["labels"]
+        "--save", nargs="+", choices=("labels", "probabilities", "instances"), default=["labels"]
     )
     predict.add_argument("--tile", type=int, help="side of a tile's output in pixels")
     predict.add_argument("--device", choices=_DEVICES, default="auto")

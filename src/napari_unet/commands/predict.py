@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from napari_unet.commands.instances import save_instances
 from napari_unet.core.config import DeviceName
 from napari_unet.core.device import pick_device
 from napari_unet.core.events import Notice
@@ -29,14 +30,14 @@ def run_predict(
     device: DeviceName,
     average_rotations: bool = False,
 ) -> None:
-    """Segment files into a folder: ``NAME_labels.tif`` and ``NAME_probabilities.tif``.
+    """Segment files into a folder: ``NAME_labels.tif`` and so on.
 
     Parameters
     ----------
     model_path, images, output
         Model file, image files, folder for the results.
     save
-        ``"labels"``, ``"probabilities"`` or both.
+        ``"labels"``, ``"probabilities"``, ``"instances"``, or several of them.
     tile
         Side of a tile's output in pixels, ``None`` for the fastest known.
     device
@@ -71,7 +72,7 @@ def run_predict(
                     bar,
                     tile=tile,
                     device=device,
-                    keep="probabilities" in save,
+                    keep="probabilities" in save or "instances" in save,
                     average_rotations=average_rotations,
                 )
             except InvalidInput as error:
@@ -79,7 +80,10 @@ def run_predict(
             bar.n = round(bar.n)
             if "labels" in save:
                 tqdm.write(str(save_labels(model, labels, output / f"{path.stem}_labels.tif")))
-            if probabilities is not None:
+            if probabilities is not None and "instances" in save:
+                name = output / f"{path.stem}_instances.tif"
+                tqdm.write(str(save_instances(model, probabilities, name)))
+            if probabilities is not None and "probabilities" in save:
                 name = output / f"{path.stem}_probabilities.tif"
                 tqdm.write(str(save_probabilities(model, probabilities, name)))
 
