@@ -113,8 +113,12 @@ def test_nothing_to_measure_gives_empty_columns():
     assert {"id", "class", "area (px²)", "intensity mean"} <= set(table)
 
 
-def test_an_image_without_background():
-    assert measure(np.full((4, 5), 3))["area (px²)"].tolist() == [20]
+@pytest.mark.parametrize("number", [3, 2**40])
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_an_image_without_background(number, dtype):
+    table = measure(np.full((4, 5), number, dtype))
+    assert table["id"].tolist() == [number]
+    assert table["area (px²)"].tolist() == [20]
 
 
 def test_planes_on_their_own(rectangle):

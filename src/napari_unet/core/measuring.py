@@ -77,14 +77,10 @@ def measure(
             f"the classes have the shape {np.shape(classes)} and the objects {labels.shape}; give "
             "the classes of the same image."
         )
-    # Ids may have gaps, and the time and memory of regionprops grow with the largest.
-    ids, ranks = np.unique(labels, return_inverse=True)
-    if ids.size == 0 or ids[0] != 0:
-        ids, ranks = np.insert(ids, 0, 0), ranks + 1
-    dense = ranks.reshape(labels.shape).astype(np.int32)
+    ids, dense = _without_gaps(labels)
     table: Table = {"id": ids[1:]}
     if classes is not None:
-        table["class"] = _majority(dense, np.asarray(classes), len(ids))
+        table["class"] = _majority(dense, np.asarray(classes))
     table |= _shapes(dense, size, "px" if pixel_size is None else (unit or "units"))
     for number, channel in enumerate(channels, start=1):
         name = "intensity" if len(channels) == 1 else f"intensity {number}"
@@ -150,6 +146,21 @@ def write_csv(path: str | os.PathLike[str], table: Mapping[str, np.ndarray]) -> 
     writer.writerow(table)
     writer.writerows(zip(*(np.asarray(column).tolist() for column in table.values()), strict=True))
     write_whole(Path(path), text.getvalue().encode())
+
+
+def _without_gaps(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ids, 0 first, and which of them each pixel has, int32.
+
+    The time and memory of regionprops grow with the largest id, which may be any.
+    """
+    if labels.max(initial=0) <= labels.size:  # a table is several times faster than sorting
+        index = labels.astype(np.intp, copy=False)
+        there = np.bincount(index.ravel(), minlength=1) > 0
+        there[0] = True
+        ids = np.flatnonzero(there)
+        return ids, (np.cumsum(there, dtype=np.int32) - 1)[index]
+    ids, ranks = np.unique(np.append(labels.ravel(), labels.dtype.type(0)), return_inverse=True)
+    return ids.astype(np.int64), ranks[:-1].reshape(labels.shape).astype(np.int32)
 
 
 def _shapes(dense: np.ndarray, size: tuple[float, ...], unit: str) -> Table:
@@ -233,7 +244,7 @@ def _intensities(dense: np.ndarray, channel: np.ndarray, count: int) -> Table:
     return {name: values[1:] for name, values in found.items()}
 
 
-def _majority(dense: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+def _majority(dense: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Return the most frequent class of each object, the lowest of equals."""
     inside = dense > 0
     ids, ranks = np.unique(classes[inside], return_inverse=True)
