@@ -49,6 +49,7 @@ def test_other_names_are_not():
         ("train_events", ["images", "labels"]),
         ("predict", ["model", "image", "tile", "device"]),
         ("predict_probabilities", ["model", "image", "tile", "device"]),
+        ("predict_instances", ["model", "image", "tile"]),
         ("load_model", ["path"]),
         ("border_weights", ["instances", "w0", "sigma"]),
     ],

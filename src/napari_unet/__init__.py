@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_unet.core.borders import border_weights as border_weights
     from napari_unet.core.classes import ClassInfo as ClassInfo
+    from napari_unet.core.instance_prediction import predict_instances as predict_instances
     from napari_unet.core.live import LiveTrainer as LiveTrainer
     from napari_unet.core.model import Model as Model
     from napari_unet.core.model import load_model as load_model
@@ -29,6 +30,7 @@ _HOMES = {
     "border_weights": "core.borders",
     "load_model": "core.model",
     "predict": "core.prediction",
+    "predict_instances": "core.instance_prediction",
     "predict_probabilities": "core.prediction",
     "train": "core.training",
     "train_events": "core.training",
