@@ -177,27 +177,28 @@ class TestWhatIsKept:
 
 
 class TestChunks:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(
         seed=st.integers(0, 2**16),
         shape=st.one_of(
-            st.tuples(st.integers(1, 50), st.integers(1, 50)),
+            st.tuples(st.integers(1, 80), st.integers(1, 80)),
             st.tuples(st.integers(1, 10), st.integers(1, 24), st.integers(1, 24)),
         ),
         chunk=st.integers(1, 60),
         smallest=st.integers(1, 30),
+        neck=st.floats(0.5, 0.99),
         border_objects=st.booleans(),
         classes=st.integers(1, 2),
         float_type=st.sampled_from([np.float16, np.float32, np.float64]),
     )
     def test_any_chunk_gives_the_same_objects(
-        self, seed, shape, chunk, smallest, border_objects, classes, float_type
+        self, seed, shape, chunk, smallest, neck, border_objects, classes, float_type
     ):
         rng = np.random.default_rng(seed)
         noise = rng.normal(size=(classes + 1, *shape))
         smooth = ndimage.gaussian_filter(noise, (0, *[2.0] * len(shape)), mode="wrap") * 20
         found = (np.exp(smooth) / np.exp(smooth).sum(axis=0)).astype(float_type)
-        how = InstanceSettings(smallest=smallest, border_objects=border_objects)
+        how = InstanceSettings(smallest=smallest, neck=neck, border_objects=border_objects)
         whole = label_instances(found, settings=how)
         assert_same_objects(label_instances(found, settings=how, chunk=chunk), whole)
 
@@ -209,12 +210,17 @@ class TestChunks:
         found = label_instances(probabilities(mask), settings=how, chunk=chunk)
         assert_same_objects(found, ndimage.label(mask)[0])
 
-    def test_each_piece_is_cut_as_if_it_were_alone(self):
-        pairs = [(20, 20, 10), (20, 37, 10)], [(60, 22, 9), (60, 37, 9)]
-        together = label_instances(probabilities(balls((80, 64), *pairs[0], *pairs[1])))
-        for pair in pairs:
-            mask = balls((80, 64), *pair)
-            alone = label_instances(probabilities(mask))
+    @pytest.mark.parametrize("spacing", [None, (1.3, 0.7)])
+    def test_each_piece_is_cut_as_if_it_were_alone(self, rng, spacing):
+        """In any order in memory: the watershed's queue must not mix what pieces have in it."""
+        noise = ndimage.gaussian_filter(rng.normal(size=(160, 160)), 2)
+        pieces, count = ndimage.label(noise > 0)
+        how = InstanceSettings(smallest=1, neck=0.95)
+        together = label_instances(probabilities(pieces > 0), settings=how, spacing=spacing)
+        assert count > 20 and together.max() > 2 * count
+        for number in range(1, count + 1):
+            mask = pieces == number
+            alone = label_instances(probabilities(mask), settings=how, spacing=spacing)
             assert_same_objects(np.where(mask, together, 0), alone)
 
     def test_files_larger_than_memory_are_read_and_written_in_place(self, tmp_path):

@@ -172,7 +172,8 @@ def _check(
         raise InvalidInput(
             f"the spacing {tuple(spacing)} does not fit; give {len(shape) - 1} positive numbers."
         )
-    return [float(s / min(spacing)) for s in spacing]
+    # Sixteenths, so that distances are exact, and the same wherever a piece lies.
+    return [round(16 * s / min(spacing)) / 16 for s in spacing]
 
 
 def _batches(components: Components, chosen: np.ndarray) -> Iterator[list[int]]:

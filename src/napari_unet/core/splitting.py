@@ -161,7 +161,7 @@ def _flood(
 ) -> np.ndarray:
     """Flood from the seeds of pieces that have several; drop seeds of parts that stay too small."""
     markers = np.where(several, seeds, 0)
-    flooded = watershed(-landscape, markers, mask=several, connectivity=1)
+    flooded = _watershed(landscape, markers, several)
     sizes = np.bincount(flooded.ravel(), minlength=len(owners))
     by_size = np.lexsort((-sizes, owners))  # stable: of equals, the first in raster order
     first = np.ones(len(by_size), bool)
@@ -176,7 +176,19 @@ def _flood(
     anew[owners[dropped]] = True
     again = anew[owner]
     markers = np.where(again & ~dropped[seeds], markers, 0)
-    return np.where(again, watershed(-landscape, markers, mask=again, connectivity=1), flooded)
+    return np.where(again, _watershed(landscape, markers, again), flooded)
+
+
+def _watershed(landscape: np.ndarray, markers: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Flood from high to low, where all pixels of the markers begin, in raster order.
+
+    scikit-image takes equal pixels of markers in an order that depends on everything in its queue,
+    so on other pieces too; all others first come, first served. So markers get values of their own.
+    """
+    depth = -landscape.astype(np.float64)
+    first = np.flatnonzero(markers)
+    depth.flat[first] = depth.min() - len(first) + np.arange(len(first))
+    return watershed(depth, markers, mask=mask, connectivity=1)
 
 
 def _compact(parts: np.ndarray) -> np.ndarray:
