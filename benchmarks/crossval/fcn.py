@@ -46,7 +46,7 @@ class ContractingNetwork(nn.Module):
         super().__init__()
         widths = [preset.base_channels * 2**level for level in range(preset.depth + 1)]
         self.blocks = nn.ModuleList(
-            DoubleConvolution(i, o, batch_norm=preset.batch_norm)
+            DoubleConvolution(i, o, kernel=(3, 3), batch_norm=preset.batch_norm)
             for i, o in zip([channels, *widths[:-1]], widths, strict=True)
         )
         self.dropout = nn.Dropout(preset.dropout)
@@ -61,7 +61,7 @@ class ContractingNetwork(nn.Module):
         """Map (B, C, Y, X), sides multiples of the stride, to (B, K, Y, X) logits."""
         size = x.shape[-2:]
         for level, block in enumerate(self.blocks):
-            x = block(x if level == 0 else functional.max_pool2d(x, 2), padding=1)
+            x = block(x if level == 0 else functional.max_pool2d(x, 2), padded=True)
         scores = self.scores(self.dropout(x))
         return functional.interpolate(scores, size=size, mode="bilinear", align_corners=False)
 
