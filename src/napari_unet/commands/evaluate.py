@@ -38,9 +38,8 @@ def run_evaluate(
         As many files of each, in the same order.
     kind
         What the truth is: ``scribbles`` scores only where it is not 0; ``instances`` takes every
-        object as class 1, and compares the objects of the prediction with them, or its connected
-        components where it knows no objects; ``None`` takes the kind that the prediction's model
-        was trained on.
+        object as class 1, and compares the connected components of the prediction with the
+        objects; ``None`` takes the kind that the prediction's model was trained on.
     membrane
         Id of a class that encloses regions, which are then compared as ISBI 2012 did.
 
@@ -89,8 +88,7 @@ def _pixel_scores(prediction: np.ndarray, truth: np.ndarray, kind: LabelKind) ->
 
 
 def _object_scores(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    are_objects = prediction.max(initial=0) > 1  # else it is a mask of them
-    objects = prediction if are_objects else label(prediction > 0, connectivity=1)
+    objects = label(prediction > 0, connectivity=1)
     (at_half,) = average_precision(objects, truth, thresholds=(0.5,))
     return {"SEG": seg(objects, truth), "AP 0.5": at_half.average_precision, "F1 0.5": at_half.f1}
 

@@ -212,7 +212,7 @@ def _described(
         if place.suffix == ".zarr":
             needed_zarr(f"the result of {path} is written as OME-Zarr; for that")
     if not options.overwrite and all(place.exists() for place in outputs.values()):
-        said = ("its results are there already; --overwrite makes them anew.",)
+        said = ("its results are there already; let them be overwritten to make them anew.",)
         return PlannedItem(path, "done", said, "done already", **known)  # type: ignore[arg-type]
     factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
     sentences = (*source.guesses, *([said_of_size] if said_of_size else []))

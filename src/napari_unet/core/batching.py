@@ -189,5 +189,5 @@ def _said(error: Exception, item: PlannedItem) -> str:
     if isinstance(error, UserError):
         return str(error)
     if is_out_of_memory(error):
-        return f"memory does not suffice for {item.path}; give --tile 128, or close other programs."
+        return f"memory does not suffice for {item.path}; use tiles of 128 px or a free device."
     return f"{item.path} failed unexpectedly ({type(error).__name__}: {reason_of(error)})."

@@ -165,8 +165,8 @@ class Guide:
         if number not in self._blocks:
             odds = log_odds(self._forest.predict(self._filters.block(number)))
             self._blocks[number] = odds[-self._channels :].astype(np.float16)
-            kept = len(self._blocks) * self._blocks[number].nbytes
-            if kept > _MOST_LAZY_ODDS_BYTES and not self._filters.in_memory:
+            most = max(1, _MOST_LAZY_ODDS_BYTES // self._blocks[number].nbytes)
+            if len(self._blocks) > most and not self._filters.in_memory:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(number)
         return self._blocks[number]

@@ -34,7 +34,7 @@ def size_ratios(
     if header.pixel_size is None or trained is None or min(header.pixel_size) <= 0:
         return None
     ratios = []
-    for axis, size in zip("YX", header.pixel_size, strict=True):
+    for axis, size in zip("YX", header.pixel_size[-2:], strict=True):
         unit = _METRES.get(source.units.get(axis, ""))
         if unit is None or axis not in sizes:
             return None
@@ -91,12 +91,12 @@ def resampling(
     if not wanted:
         return None, (
             f"its pixels are {here} and the model was trained on {trained}; they are used as they "
-            "are, so things look another size to it; --resample changes that."
+            "are, so things look another size to it; resampling would change that."
         )
     if not moderate(ratios):
         raise InvalidInput(
             f"its pixels are {here} and the model was trained on {trained}, too far apart to be "
-            "right; mend the pixel size, or leave out --resample."
+            "right; mend the pixel size, or do not resample."
         )
     return ratios, (
         f"its pixels are {here} and the model was trained on {trained}; it is resampled to that, "
