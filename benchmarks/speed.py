@@ -243,7 +243,7 @@ def warping(rounds: int) -> None:
     error, different = warping_error(prediction, truth), float(np.mean(prediction != truth))
     print(
         f"\nwarping error of 512 x 512, 300 cells, {different:.1%} of the pixels differ, error "
-        f"{error:.4f}: {statistics.median(times):.2f} s (goal: 20 s)"
+        f"{error:.4f}: {statistics.median(times):.3f} s (goal: 20 s)"
     )
 
 
