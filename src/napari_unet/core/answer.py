@@ -16,7 +16,7 @@ from napari_unet.errors import InvalidInput
 
 # A network trained on few strokes is too sure of itself to be weighed against another answer
 # (Guo et al. 2017, arXiv 1706.04599, section 4.2); measured, see docs/method.md.
-_TEMPERATURE = 3.0
+TEMPERATURE = 3.0
 
 
 class Answers:
@@ -68,7 +68,7 @@ class Answers:
         found = np.zeros((self._config.n_classes, *tile.sides), dtype=np.float32)
         if self._share > 0:
             network = self._model.prediction_network(self._device)
-            temperature = _TEMPERATURE if self._model.first is not None else 1.0
+            temperature = TEMPERATURE if self._model.first is not None else 1.0
             found += self._share * self._forward(network, patch, tile, temperature)
         if self._share < 1:
             assert self._guide is not None and self._model.first is not None

@@ -10,7 +10,7 @@ from napari_unet.errors import InvalidInput
 
 PERCENTILES = (1.0, 99.8)
 _SAMPLED_PIXELS = 2**20
-_CLIP = (-4.0, 8.0)
+CLIP = (-4.0, 8.0)
 _LARGEST = float(np.finfo(np.float32).max)
 _SMALLEST_RANGE = 1e-37  # the inverse of less is infinite in float32
 
@@ -223,7 +223,7 @@ def rescale(pixels: np.ndarray, ranges: np.ndarray) -> np.ndarray:
         scale = 1.0 / max(high - low, _SMALLEST_RANGE) if high > low else 0.0
         np.subtract(channel, low, out=result, dtype=precision, casting="same_kind")
         np.multiply(result, np.float32(scale), out=result)
-        np.clip(result, *_CLIP, out=result)
+        np.clip(result, *CLIP, out=result)
     return out
 
 

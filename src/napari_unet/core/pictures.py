@@ -79,9 +79,14 @@ def overlay(
 
 def write_png(path: Path, picture: np.ndarray) -> None:
     """Write a (Y, X, 3) uint8 picture as PNG."""
+    write_whole(path, png_bytes(picture))
+
+
+def png_bytes(picture: np.ndarray) -> bytes:
+    """Return the content of a PNG file of a (Y, X, 3) uint8 picture."""
     from imageio.v3 import imwrite
 
-    write_whole(path, imwrite("<bytes>", picture, extension=".png"))
+    return bytes(imwrite("<bytes>", picture, extension=".png"))
 
 
 def write_curves(path: Path, steps: Sequence[Step], scores: Sequence[Score]) -> None:

@@ -1,0 +1,83 @@
+"""What of a model other programs can run: its network, with nothing of this program around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from napari_unet.core.answer import TEMPERATURE
+from napari_unet.core.config import UNetConfig
+from napari_unet.core.model import Model
+from napari_unet.core.sharing.standalone_network import StandaloneUNet
+from napari_unet.errors import InvalidModel
+
+_MOST_BYTES = 2**31 - 2**20  # ONNX files are at most 2 GiB, and so is a message of protobuf
+
+
+@dataclass(frozen=True, eq=False)
+class Portable:
+    """A network that stands for itself.
+
+    Attributes
+    ----------
+    config
+        Of the network.
+    state
+        Weights of a :class:`StandaloneUNet`, float32 on the CPU.
+    """
+
+    config: UNetConfig
+    state: Mapping[str, Tensor]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the standalone network is made with, as plain lists and numbers."""
+        config = self.config
+        return {
+            "in_channels": config.in_channels,
+            "n_classes": config.n_classes,
+            "base_channels": config.base_channels,
+            "poolings": [list(factors) for factors in config.poolings],
+            "kernels": [list(kernel) for kernel in config.kernels],
+            "margins": list(config.margins),
+            "cropped": list(config.cropped),
+        }
+
+    def network(self) -> StandaloneUNet:
+        """Return the standalone network with these weights."""
+        with torch.device("meta"):
+            network = StandaloneUNet(**self.arguments)
+        network.load_state_dict(dict(self.state), assign=True)
+        return network.eval().requires_grad_(False)
+
+
+def portable(model: Model) -> Portable:
+    """Take a model's network out of it.
+
+    Raises
+    ------
+    InvalidModel
+        The model answers by more than its network, or its weights are too large for ONNX.
+    """
+    header = model.header
+    if model.first is not None and header.network_share < 1:
+        raise InvalidModel(
+            "this model of Live answers by its random forest in part, which other programs cannot "
+            "run, so it cannot be exported; paint on and train it with Train, which makes a model "
+            "of the network alone."
+        )
+    network = model.prediction_network(torch.device("cpu"))
+    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    if 4 * sum(value.numel() for value in state.values()) > _MOST_BYTES:
+        raise InvalidModel(
+            "the weights of this model are larger than 2 GiB, which is the most that ONNX holds, so "
+            "it cannot be exported; train one with fewer channels."
+        )
+    if model.first is not None:
+        for name in ("head.weight", "head.bias"):
+            state[name] = state[name] / TEMPERATURE
+    return Portable(header.network, state)
