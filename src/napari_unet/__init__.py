@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_unet.core.model import load_model as load_model
     from napari_unet.core.prediction import predict as predict
     from napari_unet.core.prediction import predict_probabilities as predict_probabilities
+    from napari_unet.core.sharing.exporting import export_model as export_model
     from napari_unet.core.training import train as train
     from napari_unet.core.training import train_events as train_events
     from napari_unet.errors import UserError as UserError
@@ -28,6 +29,7 @@ _HOMES = {
     "Model": "core.model",
     "UserError": "errors",
     "border_weights": "core.borders",
+    "export_model": "core.sharing.exporting",
     "load_model": "core.model",
     "predict": "core.prediction",
     "predict_instances": "core.instance_prediction",

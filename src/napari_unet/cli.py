@@ -64,6 +64,29 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0)
     train.set_defaults(run=_train)
 
+    _add_predict(commands)
+    _add_batch(commands)
+
+    evaluate = commands.add_parser("evaluate", help="compare predictions with the truth")
+    evaluate.add_argument("predictions", nargs="+", type=Path, metavar="PREDICTION")
+    evaluate.add_argument("--truth", nargs="+", type=Path, required=True, metavar="TRUTH")
+    evaluate.add_argument(
+        "--label-kind", choices=_KINDS, help="what the truth is (default: as the model's labels)"
+    )
+    evaluate.add_argument(
+        "--membrane", type=int, metavar="ID", help="also score the regions that this class encloses"
+    )
+    evaluate.set_defaults(run=_evaluate)
+
+    _add_export(commands)
+
+    info = commands.add_parser("info", help="show versions and devices, or what a model is")
+    info.add_argument("model", nargs="?", type=Path, metavar="MODEL")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     predict = commands.add_parser("predict", help="segment images with a model")
     predict.add_argument("model", type=Path, metavar="MODEL")
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
@@ -79,24 +102,6 @@ def _parser() -> argparse.ArgumentParser:
         help="average over the image's quarter turns and flips: eight times as long",
     )
     predict.set_defaults(run=_predict)
-
-    _add_batch(commands)
-
-    evaluate = commands.add_parser("evaluate", help="compare predictions with the truth")
-    evaluate.add_argument("predictions", nargs="+", type=Path, metavar="PREDICTION")
-    evaluate.add_argument("--truth", nargs="+", type=Path, required=True, metavar="TRUTH")
-    evaluate.add_argument(
-        "--label-kind", choices=_KINDS, help="what the truth is (default: as the model's labels)"
-    )
-    evaluate.add_argument(
-        "--membrane", type=int, metavar="ID", help="also score the regions that this class encloses"
-    )
-    evaluate.set_defaults(run=_evaluate)
-
-    info = commands.add_parser("info", help="show versions and devices, or what a model is")
-    info.add_argument("model", nargs="?", type=Path, metavar="MODEL")
-    info.set_defaults(run=_info)
-    return parser
 
 
 def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -117,6 +122,14 @@ def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     batch.add_argument("--tile", type=int, help="side of a tile's output in pixels")
     batch.add_argument("--device", choices=_DEVICES, default="auto")
     batch.set_defaults(run=_batch)
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    export = commands.add_parser("export", help="write a model for other programs")
+    export.add_argument("model", type=Path, metavar="MODEL")
+    export.add_argument("--format", choices=("bioimageio", "onnx"), required=True)
+    export.add_argument("--output", type=Path, required=True, metavar="FILE")
+    export.set_defaults(run=_export)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -208,6 +221,13 @@ def _evaluate(options: argparse.Namespace) -> int:
         kind=options.label_kind,
         membrane=options.membrane,
     )
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from napari_unet.commands.export import run_export
+
+    run_export(options.model, options.output, format=options.format)
     return 0
 
 

@@ -40,20 +40,9 @@ _NO_RANGE = 1e-37  # the format wants a number above 0 to be added to the range 
 _UNITS = ("angstrom", "nanometer", "micrometer", "millimeter", "centimeter", "meter")
 
 
-def halos(config: UNetConfig) -> tuple[int, ...]:
-    """Return how much of a block's border depends on what lies around it, along each axis.
-
-    The network's margin, rounded up to a multiple of its stride, so that the pooling windows of a
-    block fall on the same pixels as those of the whole image.
-    """
-    pairs = zip(config.margins, config.strides, strict=True)
-    return tuple(-(-margin // stride) * stride for margin, stride in pairs)
-
-
-def smallest_sizes(config: UNetConfig) -> tuple[int, ...]:
-    """Return the smallest block along each axis: its halos and four strides in the middle."""
-    pairs = zip(halos(config), config.strides, strict=True)
-    return tuple(2 * halo + 4 * stride for halo, stride in pairs)
+def example_sides(config: UNetConfig) -> tuple[int, ...]:
+    """Return the size of the test image: a few pixels of the deepest level."""
+    return tuple(max(16, (12 - 4 * (config.ndim - 1)) * stride) for stride in config.strides)
 
 
 def description(
@@ -109,11 +98,9 @@ def description(
 def _input(header: ModelHeader) -> dict[str, Any]:
     config = header.network
     names = [f"channel{number}" for number in range(config.in_channels)]
-    axes = [{"type": "batch"}, {"type": "channel", "id": "channel", "channel_names": names}]
-    for space, smallest, stride in zip(
-        _space(header), smallest_sizes(config), config.strides, strict=True
-    ):
-        axes.append(space | {"size": {"min": smallest, "step": stride}})
+    axes: list[dict[str, Any]] = [{"type": "batch"}]
+    axes.append({"type": "channel", "id": "channel", "channel_names": names})
+    axes += [space | {"size": {"min": 1, "step": 1}} for space in _space(header)]
     low, high = PERCENTILES
     scale = {
         "axes": list(_AXES[-config.ndim :]),
@@ -135,10 +122,11 @@ def _input(header: ModelHeader) -> dict[str, Any]:
 
 def _output(header: ModelHeader) -> dict[str, Any]:
     names = _different([_identifier(entry.name) for entry in header.classes])
-    axes = [{"type": "batch"}, {"type": "channel", "id": "channel", "channel_names": names}]
-    for space, halo in zip(_space(header), halos(header.network), strict=True):
-        size = {"tensor_id": INPUT, "axis_id": space["id"]}
-        axes.append(space | {"size": size, "halo": halo})
+    axes: list[dict[str, Any]] = [{"type": "batch"}]
+    axes.append({"type": "channel", "id": "channel", "channel_names": names})
+    # No halo: software would pad the image by it before it looks for the percentiles.
+    for space in _space(header):
+        axes.append(space | {"size": {"tensor_id": INPUT, "axis_id": space["id"]}})
     return {
         "id": OUTPUT,
         "description": "probability of each class",
@@ -172,7 +160,7 @@ def _identifier(name: str) -> str:
 
 
 def _different(names: list[str]) -> list[str]:
-    """Number names that are there more than once."""
+    """Give numbers to names that are there more than once."""
     return [
         name if names.count(name) == 1 else f"{name}_{number}"
         for number, name in enumerate(names, start=1)

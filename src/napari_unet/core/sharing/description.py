@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_unet.core.classes import background_id
+from napari_unet.core.config import UNetConfig
 from napari_unet.core.header import ModelHeader
 from napari_unet.core.image import CLIP, PERCENTILES
 
@@ -22,7 +23,8 @@ def described(header: ModelHeader) -> dict[str, Any]:
     dict
         ``classes`` with the id, name and colour of each output channel, ``background``, the id of
         theirs that is none of an object, how to normalise an image, and the pixel size that the
-        network was trained on, where known.
+        network was trained on, where known; ``blocks``, how to cut an image into blocks and get
+        the same result: see :func:`block_rules`.
     """
     return {
         "classes": [entry.model_dump() for entry in header.classes],
@@ -31,7 +33,29 @@ def described(header: ModelHeader) -> dict[str, Any]:
         "normalisation": {"percentiles": list(PERCENTILES), "clip": list(CLIP)},
         "pixel_size": None if header.pixel_size is None else list(header.pixel_size),
         "pixel_unit": header.pixel_unit,
+        "blocks": block_rules(header.network),
     }
+
+
+def block_rules(config: UNetConfig) -> dict[str, list[int]]:
+    """Return by how much blocks of an image must overlap, and where they may begin.
+
+    Parameters
+    ----------
+    config
+        Of the network.
+
+    Returns
+    -------
+    dict
+        ``halo``, the pixels along each axis to add at each side of a block and to cut away from
+        its answer: the network's margin, rounded up to a multiple of its stride; ``stride``, of
+        which the corners of blocks are multiples, so that pooling windows fall on the same pixels
+        as those of the whole image.
+    """
+    pairs = list(zip(config.margins, config.strides, strict=True))
+    halo = [-(-margin // stride) * stride for margin, stride in pairs]
+    return {"halo": halo, "stride": [stride for _, stride in pairs]}
 
 
 def read_me(header: ModelHeader, name: str) -> str:
@@ -43,6 +67,7 @@ def read_me(header: ModelHeader, name: str) -> str:
         Of the model.
     """
     low, high = PERCENTILES
+    rules = block_rules(header.network)
     axes = "(row, column)" if header.network.ndim == 2 else "(plane, row, column)"
     classes = "\n".join(
         f"| {number} | {entry.id} | {entry.name.replace('|', '/')} | {entry.color} |"
@@ -67,8 +92,10 @@ normalised: its percentiles {low:g} and {high:g}, of the whole image, become 0 a
 clipped to {CLIP[0]:g} and {CLIP[1]:g}. Things should be about as large in pixels as in the images
 that it was trained on; size of their pixels: {size}.
 
-The network mirrors the image at its borders itself and answers for every pixel. A large image may
-be cut into blocks whose borders, the halo, are thrown away.
+The network mirrors the image at its borders itself and answers for every pixel, so give it the
+whole image. If that does not fit into memory, normalise the image as a whole, cut it into blocks
+that begin at multiples of {rules["stride"]} pixels along the axes and are {rules["halo"]} pixels
+larger on each side that is not the image's border, and cut that much off their answers.
 
 ## What comes out
 

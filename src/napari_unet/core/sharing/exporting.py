@@ -46,7 +46,9 @@ def export_model(
     """
     path = Path(path)
     if format not in FORMATS:
-        raise InvalidInput(f"{format!r} is no format to export to; use one of {', '.join(FORMATS)}.")
+        raise InvalidInput(
+            f"{format!r} is no format to export to; use one of {', '.join(FORMATS)}."
+        )
     suffix = _SUFFIXES[format]
     if path.suffix.lower() != suffix:
         raise InvalidInput(f"{path} should end with {suffix}; choose such a name.")

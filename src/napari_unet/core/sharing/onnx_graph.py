@@ -72,7 +72,9 @@ class _Graph:
         self._constants: dict[str, Any] = {}
 
     def constant(self, name: str, value: np.ndarray) -> str:
-        self._constants[name] = self._onnx.numpy_helper.from_array(np.ascontiguousarray(value), name)
+        """Add a constant and return its name."""
+        tensor = self._onnx.numpy_helper.from_array(np.ascontiguousarray(value), name)
+        self._constants[name] = tensor
         return name
 
     def write(self) -> None:

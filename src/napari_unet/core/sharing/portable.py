@@ -36,16 +36,7 @@ class Portable:
     @property
     def arguments(self) -> dict[str, Any]:
         """What the standalone network is made with, as plain lists and numbers."""
-        config = self.config
-        return {
-            "in_channels": config.in_channels,
-            "n_classes": config.n_classes,
-            "base_channels": config.base_channels,
-            "poolings": [list(factors) for factors in config.poolings],
-            "kernels": [list(kernel) for kernel in config.kernels],
-            "margins": list(config.margins),
-            "cropped": list(config.cropped),
-        }
+        return _arguments(self.config)
 
     def network(self) -> StandaloneUNet:
         """Return the standalone network with these weights."""
@@ -70,14 +61,28 @@ def portable(model: Model) -> Portable:
             "run, so it cannot be exported; paint on and train it with Train, which makes a model "
             "of the network alone."
         )
+    with torch.device("meta"):
+        shapes = StandaloneUNet(**_arguments(header.network)).state_dict().values()
+    if 4 * sum(shape.numel() for shape in shapes) > _MOST_BYTES:
+        raise InvalidModel(
+            "the weights of this model are larger than 2 GiB, the most that ONNX holds, so it "
+            "cannot be exported; train one with fewer channels."
+        )
     network = model.prediction_network(torch.device("cpu"))
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    if 4 * sum(value.numel() for value in state.values()) > _MOST_BYTES:
-        raise InvalidModel(
-            "the weights of this model are larger than 2 GiB, which is the most that ONNX holds, so "
-            "it cannot be exported; train one with fewer channels."
-        )
     if model.first is not None:
         for name in ("head.weight", "head.bias"):
             state[name] = state[name] / TEMPERATURE
     return Portable(header.network, state)
+
+
+def _arguments(config: UNetConfig) -> dict[str, Any]:
+    return {
+        "in_channels": config.in_channels,
+        "n_classes": config.n_classes,
+        "base_channels": config.base_channels,
+        "poolings": [list(factors) for factors in config.poolings],
+        "kernels": [list(kernel) for kernel in config.kernels],
+        "margins": list(config.margins),
+        "cropped": list(config.cropped),
+    }

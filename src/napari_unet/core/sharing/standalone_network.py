@@ -8,6 +8,7 @@ package in the bioimage.io format holds a copy of this file.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ class DoubleConvolution(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel: Sequence[int]) -> None:
         super().__init__()
-        kind = nn.Conv2d if len(kernel) == 2 else nn.Conv3d
+        kind: Any = nn.Conv2d if len(kernel) == 2 else nn.Conv3d
         self.convolutions = nn.ModuleList(
             kind(channels, out_channels, kernel_size=tuple(kernel))
             for channels in (in_channels, out_channels)
@@ -68,7 +69,7 @@ class StandaloneUNet(nn.Module):
             DoubleConvolution(i, o, kernel)
             for i, o, kernel in zip([in_channels, *channels[:-1]], channels, kernels, strict=True)
         )
-        up = nn.ConvTranspose2d if ndim == 2 else nn.ConvTranspose3d
+        up: Any = nn.ConvTranspose2d if ndim == 2 else nn.ConvTranspose3d
         self.up_convolutions = nn.ModuleList(
             up(2 * c, c, kernel_size=factors, stride=factors)
             for c, factors in zip(channels[:-1], self.poolings, strict=True)
@@ -77,7 +78,8 @@ class StandaloneUNet(nn.Module):
             DoubleConvolution(2 * c, c, kernel)
             for c, kernel in zip(channels[:-1], kernels[:-1], strict=True)
         )
-        self.head = (nn.Conv2d if ndim == 2 else nn.Conv3d)(base_channels, n_classes, kernel_size=1)
+        last: Any = nn.Conv2d if ndim == 2 else nn.Conv3d
+        self.head = last(base_channels, n_classes, kernel_size=1)
         self._pool = functional.max_pool2d if ndim == 2 else functional.max_pool3d
 
     def forward(self, image: Tensor) -> Tensor:

@@ -1,0 +1,27 @@
+"""``napari-unet export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_unet.core.model import load_model
+from napari_unet.core.sharing.exporting import ExportFormat, export_model
+
+
+def run_export(model_path: Path, output: Path, *, format: ExportFormat) -> None:
+    """Write a model for other programs and say where.
+
+    Parameters
+    ----------
+    model_path, output
+        Model file, and where to write.
+    format
+        See :func:`napari_unet.core.sharing.exporting.export_model`.
+
+    Raises
+    ------
+    UserError
+        With what is wrong and what to do; an existing file is as before.
+    """
+    export_model(load_model(model_path), output, format=format)
+    print(output)
