@@ -12,6 +12,7 @@ from pathlib import Path
 from napari_unet.errors import UserError
 
 _DEVICES = ("auto", "cpu", "cuda", "mps")
+_RESULTS = ("labels", "probabilities", "instances")
 _KINDS = ("scribbles", "classes", "instances")
 
 
@@ -92,7 +93,10 @@ def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     predict.add_argument("--output", type=Path, required=True, metavar="DIR")
     predict.add_argument(
-        "--save", nargs="+", choices=("labels", "probabilities"), default=["labels"]
+        "--save", nargs="+", choices=_RESULTS, default=["labels"], help="what of the results"
+    )
+    predict.add_argument(
+        "--measure", action="store_true", help="measure the instances, into a table beside them"
     )
     predict.add_argument("--tile", type=int, help="side of a tile's output in pixels")
     predict.add_argument("--device", choices=_DEVICES, default="auto")
@@ -109,7 +113,12 @@ def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     batch.add_argument("model", type=Path, metavar="MODEL")
     batch.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or patterns")
     batch.add_argument("--output", type=Path, required=True, metavar="DIR")
-    batch.add_argument("--save", nargs="+", choices=("labels", "probabilities"), default=["labels"])
+    batch.add_argument(
+        "--save", nargs="+", choices=_RESULTS, default=["labels"], help="what of the results"
+    )
+    batch.add_argument(
+        "--measure", action="store_true", help="measure the instances, into a table beside them"
+    )
     batch.add_argument(
         "--channels", type=_numbers, metavar="N,N", help="channels to use, from 0, in this order"
     )
@@ -183,6 +192,7 @@ def _predict(options: argparse.Namespace) -> int:
         tile=options.tile,
         device=options.device,
         average_rotations=options.average_rotations,
+        measure=options.measure,
     )
     return 0
 
@@ -199,6 +209,7 @@ def _batch(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         resample=options.resample,
         tile=options.tile,
+        measure=options.measure,
     )
     with _stop_by_interrupt() as stop:
         complete = run_batch_command(

@@ -13,9 +13,11 @@ from napari_unet.commands.train import save_somewhere, train_with_bar
 from napari_unet.core.classes import BACKGROUND
 from napari_unet.core.files import make_folder, read_labels
 from napari_unet.core.pictures import overlay, write_curves, write_png
-from napari_unet.core.result_paths import RESULTS
+from napari_unet.core.segmenting import Saved
 from napari_unet.core.source import ImageSource
 from napari_unet.samples import tissue
+
+SAVED: tuple[Saved, ...] = ("labels", "probabilities")
 
 
 def run_demo(out: Path, *, seconds: float, seed: int, stop: Callable[[], bool]) -> None:
@@ -51,12 +53,12 @@ def run_demo(out: Path, *, seconds: float, seed: int, stop: Callable[[], bool]) 
         seed=seed,
     )
     model_path = save_somewhere(trained.model, out / "tissue.unet")
-    labels_path, probabilities_path = (out / f"tissue_{what}.tif" for what in RESULTS)
+    labels_path, probabilities_path = (out / f"tissue_{what}.tif" for what in SAVED)
     with tqdm(total=1, desc="segmenting", unit="image") as bar:
         segment_with_bar(
             trained.model,
             ImageSource.from_array(sample.image, "YXS", name=sample.name),
-            dict(zip(RESULTS, (labels_path, probabilities_path), strict=True)),
+            dict(zip(SAVED, (labels_path, probabilities_path), strict=True)),
             bar,
             tile=None,
             device="auto",

@@ -19,7 +19,7 @@ from napari_unet.core.metrics import (
     seg,
     warping_error,
 )
-from napari_unet.core.storing import read_label_kind
+from napari_unet.core.storing import holds_objects, read_label_kind
 from napari_unet.errors import InvalidInput
 
 
@@ -38,8 +38,9 @@ def run_evaluate(
         As many files of each, in the same order.
     kind
         What the truth is: ``scribbles`` scores only where it is not 0; ``instances`` takes every
-        object as class 1, and compares the connected components of the prediction with the
-        objects; ``None`` takes the kind that the prediction's model was trained on.
+        object as class 1, and compares the objects with those of the prediction if it says that
+        it holds any, else with its connected components; ``None`` takes the kind that the
+        prediction says itself, for classes the one that its model was trained on.
     membrane
         Id of a class that encloses regions, which are then compared as ISBI 2012 did.
 
@@ -67,7 +68,9 @@ def run_evaluate(
             raise InvalidInput(f"{truth_path} labels nothing; choose a truth with labels.")
         scores = _pixel_scores(prediction, truth, this_kind)
         if this_kind == "instances":
-            scores |= _object_scores(prediction, truth)
+            scores |= _object_scores(
+                prediction if holds_objects(prediction_path) else _pieces(prediction), truth
+            )
         if membrane is not None:
             scores |= _membrane_scores(prediction == membrane, truth == membrane)
         rows.append((prediction_path.name, scores))
@@ -87,8 +90,12 @@ def _pixel_scores(prediction: np.ndarray, truth: np.ndarray, kind: LabelKind) ->
     }
 
 
-def _object_scores(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    objects = label(prediction > 0, connectivity=1)
+def _pieces(mask: np.ndarray) -> np.ndarray:
+    """Return the connected components of a mask, numbered."""
+    return np.asarray(label(mask > 0, connectivity=1))
+
+
+def _object_scores(objects: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     (at_half,) = average_precision(objects, truth, thresholds=(0.5,))
     return {"SEG": seg(objects, truth), "AP 0.5": at_half.average_precision, "F1 0.5": at_half.f1}
 

@@ -13,6 +13,11 @@ from napari_unet.core.config import DeviceName
 from napari_unet.core.device import pick_device
 from napari_unet.core.events import Notice
 from napari_unet.core.files import make_folder
+from napari_unet.core.measuring_pieces import (
+    check_measure,
+    check_measurements_ours,
+    measurements_path,
+)
 from napari_unet.core.model import Model, load_model
 from napari_unet.core.reading import open_image
 from napari_unet.core.result_paths import check_ours, result_path, stem_of
@@ -30,8 +35,9 @@ def run_predict(
     tile: int | None,
     device: DeviceName,
     average_rotations: bool = False,
+    measure: bool = False,
 ) -> None:
-    """Segment files into a folder: ``NAME_labels.tif`` and ``NAME_probabilities.tif``.
+    """Segment files into a folder: ``NAME_labels.tif``, ``NAME_probabilities.tif`` and so on.
 
     A result that is too large for TIFF, or whose image is a Zarr, is called ``.ome.zarr``.
 
@@ -40,7 +46,7 @@ def run_predict(
     model_path, images, output
         Model file, image files, folder for the results.
     save
-        ``"labels"``, ``"probabilities"`` or both.
+        ``"labels"``, ``"probabilities"``, ``"instances"`` or several of them.
     tile
         Side of a tile's output in pixels, ``None`` for the fastest known.
     device
@@ -48,12 +54,15 @@ def run_predict(
     average_rotations
         Whether to average over the orientations of each plane, see
         :func:`napari_unet.core.prediction.predict_orientations`.
+    measure
+        Whether to measure the objects into ``NAME_instances.csv``.
 
     Raises
     ------
     UserError
         With what is wrong and what to do.
     """
+    check_measure(save, measure=measure)
     stems = Counter(stem_of(path) for path in images)
     twice = [name for name, count in stems.items() if count > 1]
     if twice:
@@ -71,6 +80,8 @@ def run_predict(
             plans.append({w: result_path(output, stem_of(path), model, source, w) for w in save})
         for target in plans[-1].values():
             check_ours(target)
+        if measure:
+            check_measurements_ours(plans[-1]["instances"])
     with tqdm(total=len(images), desc="segmenting", unit="image") as bar:
         for path, outputs in zip(images, plans, strict=True):
             with open_image(path, channels=channels) as source, _about(path):
@@ -84,6 +95,7 @@ def run_predict(
                     tile=tile,
                     device=device,
                     average_rotations=average_rotations,
+                    measure=measure,
                 )
 
 
@@ -96,6 +108,7 @@ def segment_with_bar(
     tile: int | None,
     device: DeviceName,
     average_rotations: bool = False,
+    measure: bool = False,
 ) -> None:
     """Segment one image into files; ``bar`` counts images and grows with each tile."""
     before = bar.n
@@ -106,6 +119,7 @@ def segment_with_bar(
         device=pick_device(device),
         tile=tile,
         average_rotations=average_rotations,
+        measure=measure,
     ):
         if isinstance(event, Notice):
             tqdm.write(event.text)
@@ -114,6 +128,8 @@ def segment_with_bar(
     bar.n = round(bar.n)
     for path in outputs.values():
         tqdm.write(str(path))
+    if measure:
+        tqdm.write(str(measurements_path(outputs["instances"])))
 
 
 @contextmanager

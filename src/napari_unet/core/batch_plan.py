@@ -12,6 +12,11 @@ from typing import Literal
 
 from napari_unet.core.finding import Found, find_images, result_names
 from napari_unet.core.header import ModelHeader
+from napari_unet.core.measuring_pieces import (
+    check_measure,
+    check_measurements_ours,
+    measurements_path,
+)
 from napari_unet.core.model import Model
 from napari_unet.core.pixel_size import best_level, pixel_size_text, resampling
 from napari_unet.core.reading import open_image
@@ -44,6 +49,8 @@ class BatchOptions:
         :func:`napari_unet.core.pixel_size.resampling`.
     tile
         Side of a tile's output in pixels.
+    measure
+        Whether to measure the instances.
     """
 
     save: tuple[Saved, ...] = ("labels",)
@@ -53,6 +60,7 @@ class BatchOptions:
     overwrite: bool = False
     resample: bool = False
     tile: int | None = None
+    measure: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,7 @@ def plan_batch(
         There is no image at all.
     """
     options = options or BatchOptions()
+    check_measure(options.save, measure=options.measure)
     found = find_images(inputs, output)
     if not found:
         raise InvalidInput(
@@ -211,7 +220,11 @@ def _described(
         check_ours(place)
         if place.suffix == ".zarr":
             needed_zarr(f"the result of {path} is written as OME-Zarr; for that")
-    if not options.overwrite and all(place.exists() for place in outputs.values()):
+    expected = list(outputs.values())
+    if options.measure:
+        check_measurements_ours(outputs["instances"])
+        expected.append(measurements_path(outputs["instances"]))
+    if not options.overwrite and all(place.exists() for place in expected):
         said = ("its results are there already; let them be overwritten to make them anew.",)
         return PlannedItem(path, "done", said, "done already", **known)  # type: ignore[arg-type]
     factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)

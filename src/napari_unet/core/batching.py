@@ -178,6 +178,7 @@ def _parts(
             level=item.level,
             factors=item.factors,
             tile=options.tile,
+            measure=options.measure,
         )
         with closing(parts):
             for event in parts:

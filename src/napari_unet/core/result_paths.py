@@ -10,7 +10,7 @@ from napari_unet.core.source import ImageSource
 from napari_unet.core.storing import MOST_TIFF_BYTES, read_label_kind
 from napari_unet.errors import UnwritableOutput
 
-RESULTS: tuple[Saved, ...] = ("labels", "probabilities")
+RESULTS: tuple[Saved, ...] = ("labels", "probabilities", "instances")
 
 
 def stem_of(path: Path) -> str:

@@ -14,6 +14,7 @@ import torch
 
 from napari_unet.core.events import Notice
 from napari_unet.core.header import ModelHeader
+from napari_unet.core.measuring_pieces import PieceMeasurements, measurements_path
 from napari_unet.core.model import Model
 from napari_unet.core.prediction import (
     TileProbabilities,
@@ -24,11 +25,12 @@ from napari_unet.core.resampling import Resampled
 from napari_unet.core.source import ImageSource
 from napari_unet.core.source_plane import SourcePlane
 from napari_unet.core.storing import Result, open_result
+from napari_unet.core.storing_instances import objects_into
 from napari_unet.core.tile_size import best_tile
 from napari_unet.core.tiling import tile_side
 from napari_unet.errors import InvalidInput
 
-Saved = Literal["labels", "probabilities"]
+Saved = Literal["labels", "probabilities", "instances"]
 
 
 @dataclass(frozen=True)
@@ -95,15 +97,17 @@ def result_of(
     dtype = model.class_ids.dtype
     if what == "probabilities":
         sizes, dtype = {"C": len(model.classes)} | sizes, np.dtype(np.float32)
+    objects = what == "instances"
     return Result(
         sizes=sizes,
-        dtype=dtype,
-        kind=model.header.label_kind,
-        classes=model.classes,
+        dtype=np.dtype(np.int32) if objects else dtype,
+        kind="instances" if objects else model.header.label_kind,
+        classes=() if objects else model.classes,
         pixel_size=source.pixel_size_at(level),
         units=source.units,
         chunk=chunk,
         name=Path(source.name).name,
+        values=what,
     )
 
 
@@ -118,6 +122,7 @@ def segment(
     factors: tuple[float, float] | None = None,
     tile: int | None = None,
     average_rotations: bool = False,
+    measure: bool = False,
 ) -> Generator[Segmented | Notice, None, None]:
     """Segment an image into files; a result that is large, and an image, never are in memory.
 
@@ -130,7 +135,7 @@ def segment(
     source
         The image.
     outputs
-        Where to write class ids and probabilities; see
+        Where to write class ids, probabilities and objects; see
         :func:`napari_unet.core.storing.open_result`.
     device
         Where to compute.
@@ -141,6 +146,9 @@ def segment(
         results are put back on its own pixels.
     tile, average_rotations
         As for :func:`napari_unet.core.prediction.predict`.
+    measure
+        Whether to measure the objects, into a table beside them, see
+        :func:`napari_unet.core.measuring_pieces.measurements_path`.
 
     Yields
     ------
@@ -168,11 +176,21 @@ def segment(
     config = model.header.network
     chunk = (tile_side(config, height, largest), tile_side(config, width, largest))
     ids, axes = model.class_ids, source.plane_axes
+    table: PieceMeasurements | None = None
     with ExitStack() as stack:
         opened: dict[Saved, tuple[Result, Any]] = {}
         for what, path in outputs.items():
             result = result_of(model, source, what, level=level, chunk=chunk)
-            opened[what] = (result, stack.enter_context(open_result(path, result)))
+            array = stack.enter_context(open_result(path, result))
+            if what == "instances":
+                if measure:
+                    table = PieceMeasurements(
+                        source, result, model.header, channels=channels, level=level
+                    )
+                array = stack.enter_context(
+                    objects_into(array, result, model.header, folder=path.parent, on_piece=table)
+                )
+            opened[what] = (result, array)
         for plane, part in _parts(
             model,
             _planes(source, channels, level, factors),
@@ -190,6 +208,8 @@ def segment(
                 values = ids[found.argmax(axis=0)] if what == "labels" else found
                 array[result.place(where)] = values
             yield Segmented(part.fraction)
+    if table is not None:
+        table.write(measurements_path(outputs["instances"]))
 
 
 class _Plane:

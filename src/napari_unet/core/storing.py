@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tifffile
@@ -21,6 +21,7 @@ from napari_unet.core.writing import placed
 
 MOST_TIFF_BYTES = 2**29  # of a result that is put together in memory
 NAMESPACE = "napari-unet"
+Values = Literal["labels", "probabilities", "instances"]
 _ORDER = "TCZYX"  # what OME-Zarr asks for
 
 
@@ -35,7 +36,9 @@ class Result:
     dtype
         Of its pixels.
     kind, classes
-        From the model.
+        From the model; no classes where the values are ids of objects.
+    values
+        What the values are; objects are scored as such by ``napari-unet evaluate``.
     pixel_size, units
         By axis, where known.
     chunk
@@ -52,6 +55,7 @@ class Result:
     units: Mapping[str, str] = field(default_factory=dict)
     chunk: tuple[int, int] = (512, 512)
     name: str = ""
+    values: Values = "labels"
 
     @property
     def axes(self) -> str:
@@ -72,7 +76,7 @@ class Result:
     def meaning(self) -> dict[str, Any]:
         """What its values mean, as JSON has it."""
         classes = [entry.model_dump() for entry in self.classes]
-        return {"label_kind": self.kind, "classes": classes}
+        return {"label_kind": self.kind, "values": self.values, "classes": classes}
 
     def place(self, where: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the index of what is at ``where`` along each axis; everything where it is not."""
@@ -118,6 +122,11 @@ def read_label_kind(path: str | os.PathLike[str]) -> LabelKind | None:
     return next((known for known in LABEL_KINDS if known == kind), None)
 
 
+def holds_objects(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file says of itself that its values are ids of objects."""
+    return _meaning_of(Path(path)).get("values") == "instances"
+
+
 def _meaning_of(path: Path) -> Mapping[str, Any]:
     """Return what a result says of its values; empty if it is none."""
     try:
@@ -140,6 +149,7 @@ def _write_tiff(path: Path, data: np.ndarray, result: Result) -> None:
         "MapAnnotation": {
             "Namespace": NAMESPACE,
             "label_kind": result.kind,
+            "values": result.values,
             "classes": json.dumps(meaning["classes"]),
         },
     }

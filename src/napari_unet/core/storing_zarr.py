@@ -90,13 +90,12 @@ def _described(result: Result, levels: int) -> dict[str, Any]:
     }
     ome: dict[str, Any] = {"version": "0.5", "multiscales": [image]}
     if result.dtype.kind != "f":
-        ome["image-label"] = {
-            "version": "0.5",
-            "colors": [
-                {"label-value": c.id, "rgba": [*bytes.fromhex(c.color[1:]), 255]}
-                for c in result.classes
-            ],
-        }
+        ome["image-label"] = {"version": "0.5"}
+    if result.dtype.kind != "f" and result.classes:
+        ome["image-label"]["colors"] = [
+            {"label-value": c.id, "rgba": [*bytes.fromhex(c.color[1:]), 255]}
+            for c in result.classes
+        ]
     return {"ome": ome, NAMESPACE: result.meaning}
 
 

@@ -1,0 +1,148 @@
+"""Objects of an image whose class probabilities come tile by tile, written where results go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+
+from napari_unet.core.components import Writable, chunks
+from napari_unet.core.header import ModelHeader
+from napari_unet.core.instance_prediction import background_output
+from napari_unet.core.instances import DEFAULTS, label_instances
+from napari_unet.core.splitting import InstanceSettings
+from napari_unet.core.storing import Result
+
+MOST_IN_MEMORY = 2**29  # bytes of the probabilities of one piece; larger ones go to disk
+_SIDES = {2: 2048, 3: 256}  # of what is read at a time of a piece on disk, in pixels
+
+Lead = tuple[int, ...]
+OnPiece = Callable[[Lead, Writable, Writable], None]
+
+
+@contextmanager
+def objects_into(
+    array: Any,
+    result: Result,
+    header: ModelHeader,
+    *,
+    folder: Path | None = None,
+    settings: InstanceSettings = DEFAULTS,
+    on_piece: OnPiece | None = None,
+) -> Iterator[Any]:
+    """Give what takes probabilities where ``array`` takes ids, and turns them into objects.
+
+    Each plane, or for a model of volumes each volume, is a piece whose objects are found once all
+    its probabilities are there: when the next piece begins, or the block ends without an error. No
+    id is in two pieces. A piece that is large is kept in a file that has no name.
+
+    Parameters
+    ----------
+    array
+        Of the result's shape, int32.
+    result
+        What it is.
+    header
+        Of the model.
+    folder
+        Where a large piece is kept; ``None`` for where temporary files go.
+    settings
+        How probabilities become objects.
+    on_piece
+        Called with each piece that is complete: its index along the axes before it, its ids, and
+        its probabilities, (K, *axes).
+
+    Yields
+    ------
+    Pieces
+        To assign (K, *axes) probabilities to, by the result's index.
+    """
+    pieces = Pieces(array, result, header, settings, on_piece, folder)
+    yield pieces
+    pieces.finish()
+
+
+class Pieces:
+    """See :func:`objects_into`; pieces come one after the other."""
+
+    def __init__(
+        self,
+        array: Any,
+        result: Result,
+        header: ModelHeader,
+        settings: InstanceSettings,
+        on_piece: OnPiece | None,
+        folder: Path | None,
+    ) -> None:
+        ndim = header.network.ndim
+        self._array, self._settings, self._on_piece = array, settings, on_piece
+        self._background = background_output(header)
+        self._spacing = _spacing(result, header)
+        shape = result.shape[-ndim:]
+        values = len(header.classes) * prod(shape)
+        large = 4 * values > MOST_IN_MEMORY
+        self._side = _SIDES[ndim] if large else None
+        room = _on_disk if large else _in_memory
+        self._probabilities = room((len(header.classes), *shape), np.float32, folder)
+        self._ids = room(shape, np.int32, folder)
+        self._lead: Lead | None = None
+        self._used = 0
+
+    def __setitem__(self, index: tuple[Any, ...], probabilities: np.ndarray) -> None:
+        before = len(index) - self._ids.ndim
+        lead = tuple(int(number) for number in index[:before])
+        if lead != self._lead:
+            self.finish()
+            self._lead = lead
+        self._probabilities[(slice(None), *index[before:])] = probabilities
+
+    def finish(self) -> None:
+        """Find the objects of the piece that is there, and write them."""
+        if self._lead is None:
+            return
+        label_instances(
+            self._probabilities,
+            self._background,
+            self._settings,
+            spacing=self._spacing,
+            chunk=self._side,
+            out=self._ids,
+        )
+        highest = self._used
+        for box in chunks(self._ids.shape, self._side):
+            ids = self._ids[box]
+            ids[ids > 0] += self._used
+            highest = max(highest, int(ids.max()))
+            self._array[(*self._lead, *box)] = ids
+        self._used = highest
+        if self._on_piece is not None:
+            self._on_piece(self._lead, self._ids, self._probabilities)
+        self._lead = None
+
+
+def _spacing(result: Result, header: ModelHeader) -> tuple[float, ...] | None:
+    """Return the size of the image's pixels, or else of those that the model was trained on."""
+    letters = "ZYX"[-header.network.ndim :]
+    known = all(letter in result.pixel_size for letter in letters)
+    if known and len({result.units.get(letter) for letter in letters}) == 1:
+        return tuple(result.pixel_size[letter] for letter in letters)
+    size = header.pixel_size
+    return size if size is not None and len(size) == len(letters) else None
+
+
+def _in_memory(shape: tuple[int, ...], dtype: type, folder: Path | None) -> np.ndarray:
+    return np.zeros(shape, dtype)
+
+
+def _on_disk(shape: tuple[int, ...], dtype: type, folder: Path | None) -> np.ndarray:
+    """Return an array in a file without a name, which is gone with the array."""
+    with TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):  # a disk that is full says so now, not in the middle
+            os.posix_fallocate(file.fileno(), 0, prod(shape) * np.dtype(dtype).itemsize)
+        return np.memmap(file, dtype, "w+", shape=shape)
