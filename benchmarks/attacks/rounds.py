@@ -80,7 +80,7 @@ def long_use(
         _button(dock, "segment_image_button").click()
         _wait(lambda: not dock.session.predicting)
         let_run(0.2)
-        uses.append(measured(dock))
+        uses.append(measured())
         say(number + 1, uses[-1])
     return uses
 
@@ -92,7 +92,7 @@ def growth(uses: list[Use], name: str, after: int = 10) -> float:
     return float(slope * (len(values) - 1) / start)
 
 
-def measured(below: QObject) -> Use:
+def measured() -> Use:
     """Return what this process and its children hold now."""
     own = psutil.Process()
     children = sum(child.memory_info().rss for child in own.children(recursive=True))
