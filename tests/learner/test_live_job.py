@@ -193,6 +193,13 @@ class TestLoop:
         assert (tile.key, tile.box) == ("b", (0, 24, 0, 24))
         assert len(trainers[0].images) == 1
 
+    def test_a_plane_of_other_channels_is_told_once_and_the_loop_goes_on(self, trainers):
+        other = np.concatenate([picture(24)] * 2)
+        replies = run([START, *PAINTED, view()], [view(2, "b", None, other)], [view(3, "a")])
+        (notice,) = contents(replies, Notice)
+        assert "1 channel and the image in view has 2" in notice.text
+        assert contents(replies, LiveTile)[-1].generation == 3
+
     def test_images_of_another_size_join(self, trainers):
         joined = [LivePlane(JOB, "b", picture(24)), stroke(2, 20, "b")]
         run([START, *PAINTED, view()], joined)

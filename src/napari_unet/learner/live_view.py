@@ -11,6 +11,7 @@ from napari_unet.core.guide import FilterBlocks, Guide
 from napari_unet.core.live import LiveTrainer
 from napari_unet.core.prediction import TileProbabilities, predict_tiles
 from napari_unet.core.tiling import Tile
+from napari_unet.errors import InvalidInput
 from napari_unet.learner.cover import Cover
 
 
@@ -52,12 +53,23 @@ class View:
             Of the plane, if the trainer has it.
         block
             What to predict.
+
+        Raises
+        ------
+        InvalidInput
+            The plane has other channels than those that were learnt from.
         """
         if index is not None:
             return trainer.predict_tiles(index, block)
         if self.filters is None:
             raise LookupError(f"the plane {self.key} was never sent")
         model = trainer.model()
+        wanted, found = model.header.network.in_channels, len(self.filters.plane)
+        if found != wanted:
+            raise InvalidInput(
+                f"Live learns from {wanted} channel{'s' * (wanted > 1)} and the image in view has "
+                f"{found}; look at one like those that are painted."
+            )
         forest = None if model.first is None else model.first.forest
         if forest is not self._forest:
             self._forest = forest

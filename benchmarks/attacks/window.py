@@ -1,0 +1,130 @@
+"""The window under fire: a monkey for a while, and what became of it."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import napari
+
+from benchmarks.attacks.ledger import Ledger, StrokesLost
+from benchmarks.attacks.monkey import Monkey
+from benchmarks.attacks.watch import Belongings, belongings, let_run, settled, watched
+from napari_unet.widgets.metadata import Role, role_of
+
+CHECK_EVERY = 20  # actions
+PAUSE = 0.02
+STALLS = 20
+
+
+@dataclass(frozen=True)
+class Survived:
+    """What a monkey did, and what it did to the program.
+
+    Attributes
+    ----------
+    actions, strokes
+        How many.
+    kinds
+        How often each kind of action.
+    faults
+        What was done, and the exception or what was lost.
+    stalls
+        The longest times that the event loop was away, in seconds, and in what; the worst first.
+    left
+        What was left of the plugin after all docks were closed; empty if nothing.
+    seconds
+        How long it took.
+    """
+
+    actions: int
+    strokes: int
+    kinds: Counter[str]
+    faults: list[tuple[str, str]]
+    stalls: list[tuple[float, str]]
+    left: Belongings
+    seconds: float
+
+
+def under_fire(
+    viewer: napari.Viewer,
+    folder: Path,
+    *,
+    actions: int,
+    seconds: float = float("inf"),
+    seed: int = 0,
+    say: Callable[[str], None] = lambda _text: None,
+) -> Survived:
+    """Let a monkey act on a window, then close all docks.
+
+    Parameters
+    ----------
+    viewer
+        An empty viewer with a window.
+    folder
+        An empty folder for what it saves.
+    actions, seconds
+        How many actions, at most how long.
+    seed
+        Of all it does.
+    say
+        Told each action before it is done, with its number.
+    """
+    (folder / "no model.unet").write_bytes(b"PK\x03\x04 not a model")
+    (folder / "empty.unet").write_bytes(b"")
+    ledger, start = Ledger(), time.perf_counter()
+    kinds: Counter[str] = Counter()
+    done = 0
+    with watched() as watch:
+        monkey = Monkey(viewer, seed, folder, ledger)
+        before = belongings()
+        with monkey.dialogs():
+            monkey.begin()
+            while done < actions and time.perf_counter() - start < seconds:
+                watch.doing = f"action {done}: {monkey.plan()}"
+                say(watch.doing)
+                try:
+                    monkey.act()
+                    let_run(PAUSE)
+                    if done % CHECK_EVERY == 0:
+                        ledger.check(viewer.layers)
+                        _follow(viewer, ledger)
+                except StrokesLost as error:
+                    watch.fault(str(error))
+                    break
+                except Exception:
+                    watch.fault(traceback.format_exc())
+                kinds[monkey.last] += 1
+                done += 1
+            watch.doing = "the end"
+            monkey.close_docks()
+            settled(lambda: belongings() == before)
+        with_ledger = _last_check(ledger, viewer)
+        faults = watch.faults + with_ledger
+        left = belongings()
+    stalls = sorted(watch.gaps, reverse=True)[:STALLS]
+    remains = Belongings(
+        tuple((Counter(left.threads) - Counter(before.threads)).elements()),
+        tuple((Counter(left.widgets) - Counter(before.widgets)).elements()),
+    )
+    took = time.perf_counter() - start
+    return Survived(done, ledger.strokes, kinds, faults, stalls, remains, took)
+
+
+def _follow(viewer: napari.Viewer, ledger: Ledger) -> None:
+    """Watch layers of strokes that were made since."""
+    for layer in viewer.layers:
+        if role_of(layer) is Role.STROKES and layer not in ledger.layers:
+            ledger.watch(layer)
+
+
+def _last_check(ledger: Ledger, viewer: napari.Viewer) -> list[tuple[str, str]]:
+    try:
+        ledger.check(viewer.layers)
+    except StrokesLost as error:
+        return [("the end", str(error))]
+    return []
