@@ -102,7 +102,9 @@ def test_better_weights_show_in_the_view_one_preview_at_a_time(
 def test_only_the_current_plane_of_a_stack_follows_a_training(
     qtbot, viewer, image, dock, learner, training
 ):
-    stack = viewer.add_image(np.zeros((4, 32, 40), np.float32), name="stack")
+    stack = viewer.add_image(
+        np.zeros((4, 32, 40), np.float32), axis_labels=("z", "y", "x"), name="stack"
+    )
     combo = dock.findChild(QWidget, "image_combo")
     combo.choose(stack)
     viewer.dims.set_current_step(0, 2)

@@ -33,7 +33,7 @@ def grey(model, dock, tmp_path):
     dock.session.load_model(path)
     one = model.add_image(np.zeros((6, 8)), name="one")
     model.add_image(np.zeros((6, 8, 3), np.uint8), rgb=True, name="colour")
-    two = model.add_image(np.zeros((3, 6, 8)), name="two")
+    two = model.add_image(np.zeros((3, 6, 8)), axis_labels=("z", "y", "x"), name="two")
     return one, two
 
 
@@ -61,7 +61,8 @@ def test_nothing_can_run_without_a_model(dock, model):
 def test_the_plan_is_shown_before_anything_runs(dock, grey):
     assert fates(dock) == {
         "one": "will be segmented",
-        "colour": "The model needs 1 channel, the image has 3; train one for it.",
+        "colour": "The model needs 1 channel, the image has 3; choose them with Channels… in "
+        "Annotate and train, change there what its axes are, or train one for it.",
         "two": "will be segmented",
     }
     assert [dock.table.item(row, 1).text() for row in range(3)] == [

@@ -20,6 +20,7 @@ from napari_unet.widgets.layers import (
     spatial_shape,
     transform_of,
 )
+from napari_unet.widgets.sources import choose_level
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,9 @@ from napari_unet.widgets.layers import (
         ((6, 7, 3), True, (6, 7), 1, (3, 6, 7)),
         ((6, 7, 4), True, (6, 7), 1, (3, 6, 7)),
         ((5, 6, 7), False, (5, 6, 7), 5, (1, 6, 7)),
-        ((2, 5, 6, 7), False, (2, 5, 6, 7), 10, (1, 6, 7)),
+        ((2, 5, 6, 7), False, (5, 6, 7), 5, (2, 6, 7)),
+        ((5, 2, 6, 7), False, (5, 1, 6, 7), 5, (2, 6, 7)),
+        ((9, 5, 6, 7), False, (9, 5, 6, 7), 45, (1, 6, 7)),
         ((5, 6, 7, 3), True, (5, 6, 7), 5, (3, 6, 7)),
     ],
 )
@@ -42,8 +45,10 @@ def test_planes_are_read_with_their_channels_first(shape, rgb, spatial, planes, 
     assert len(read) == planes
     assert read[0].shape == first
     assert channel_count(layer) == first[0]
-    last = data[indices[-1]]
-    assert np.array_equal(read[-1], np.moveaxis(last[..., :3], -1, 0) if rgb else last[None])
+    last = (data[-1, :] if shape[0] == 5 else data[:, -1]) if 2 in shape[:2] else data[indices[-1]]
+    if rgb:
+        last = np.moveaxis(last[..., :3], -1, 0)
+    assert np.array_equal(read[-1], last.reshape(first))
 
 
 def test_only_the_asked_plane_of_a_lazy_stack_is_computed():
@@ -69,8 +74,8 @@ def test_a_multiscale_layer_is_read_at_full_resolution():
 
 
 def test_painted_planes_are_a_copy_of_the_strokes_at_that_moment():
-    image = Image(np.random.default_rng(0).random((4, 6, 7)), scale=(1, 0.5, 0.25))
-    strokes = Labels(np.zeros((4, 6, 7), np.uint8))
+    image = Image(np.random.default_rng(0).random((5, 6, 7)), scale=(1, 0.5, 0.25))
+    strokes = Labels(np.zeros((5, 6, 7), np.uint8))
     strokes.data[2, 1] = 2
     read = painted_reader(image, strokes, [(2,)])
     strokes.data[2, 1] = 3
@@ -87,6 +92,44 @@ def test_pixel_size_is_known_only_where_somebody_set_it():
     assert pixel_size(Image(data)) == (None, None)
     assert pixel_size(Image(data, scale=(0.5, 0.5))) == ((0.5, 0.5), None)
     assert pixel_size(Image(data, scale=(2, 3), units="um")) == ((2.0, 3.0), "micrometer")
+
+
+def test_strokes_on_channels_behind_planes_are_on_the_current_plane_of_each(model):
+    image = model.add_image(np.zeros((5, 2, 6, 7)), scale=(1, 3, 1, 1), translate=(0, 10, 0, 0))
+    labels = Labels(np.zeros(spatial_shape(image), np.uint8), **transform_of(image))
+    model.add_layer(labels)
+    model.dims.set_point(0, 2)
+    for world in (10, 13):
+        model.dims.set_point(1, world)
+        assert current_index(image, model.dims.point) == (2, 0)
+        inside = np.round(labels.world_to_data(model.dims.point))[:2]
+        assert inside.tolist() == [2, 0]
+    assert same_place(labels, image)
+
+
+def test_a_painting_lacks_channels_that_come_first_and_lies_right():
+    turned = {"rotate": 30.0, "scale": (1, 2, 3), "translate": (7, 5, -1), "shear": (0, 0, 0.2)}
+    image = Image(
+        np.zeros((2, 6, 7)), axis_labels=("c", "y", "x"), units=("pixel", "um", "um"), **turned
+    )
+    labels = Labels(np.zeros(spatial_shape(image), np.uint8), **transform_of(image))
+    assert labels.data.shape == (6, 7)
+    assert np.allclose(labels.data_to_world((3, 4)), image.data_to_world((0, 3, 4))[1:])
+    assert labels.axis_labels == ("y", "x")
+    assert same_place(labels, image)
+
+
+def test_a_painting_on_a_coarser_level_covers_the_pixels_of_the_finest():
+    data = np.zeros((5, 12, 16))
+    image = Image([data, data[:, ::2, ::4]], multiscale=True, scale=(1, 0.5, 0.5))
+    choose_level(image, 1)
+    assert spatial_shape(image) == (5, 6, 4)
+    assert pixel_size(image) == ((1.0, 2.0), None)
+    labels = Labels(np.zeros((5, 6, 4), np.uint8), **transform_of(image))
+    corner = labels.data_to_world((4, -0.5, -0.5))
+    assert np.allclose(corner, image.data_to_world((4, -0.5, -0.5)))
+    corner = labels.data_to_world((4, 5.5, 3.5))
+    assert np.allclose(corner, image.data_to_world((4, 11.5, 15.5)))
 
 
 TRANSFORMS = [
@@ -152,6 +195,22 @@ def test_view_of_a_coarse_level_is_given_at_full_resolution(model):
     image._data_level = 1
     image.corner_pixels = np.array([[5, 10], [14, 19]])
     assert in_view(image, model.dims) == ([()], (10, 30, 20, 40))
+
+
+def test_the_view_is_given_at_the_level_that_is_worked_on(model):
+    data = np.zeros((80, 80))
+    image = model.add_image([data, data[::2, ::2], data[::4, ::4]], multiscale=True)
+    image._data_level = 1
+    image.corner_pixels = np.array([[5, 10], [14, 19]])
+    choose_level(image, 2)
+    assert in_view(image, model.dims) == ([()], (2, 8, 5, 10))
+
+
+def test_channels_are_no_planes_of_the_view(model):
+    image = model.add_image(np.zeros((5, 2, 60, 80)))
+    model.dims.set_current_step(0, 3)
+    image.corner_pixels = np.array([[0, 0, 10, 20], [0, 0, 29, 49]])
+    assert in_view(image, model.dims) == ([(3, 0)], (10, 30, 20, 50))
 
 
 def test_a_region_without_a_pixel_is_empty():

@@ -161,7 +161,9 @@ def test_tiles_are_written_where_they_belong(qtbot, desk, loop, strokes, fake, t
 def test_late_tiles_of_an_older_view_or_version_are_dropped(
     qtbot, desk, loop, strokes, fake, told, answer
 ):
-    stack = desk.viewer.add_image(np.zeros((3, 32, 40), np.float32), name="stack")
+    stack = desk.viewer.add_image(
+        np.zeros((3, 32, 40), np.float32), axis_labels=("z", "y", "x"), name="stack"
+    )
     desk.choice.annotation, desk.choice.image = None, stack
     number = switch_on(loop, fake)
     (first,) = told(LiveView)

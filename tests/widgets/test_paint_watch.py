@@ -58,7 +58,7 @@ def test_one_message_for_many_strokes(qtbot, desk, strokes):
 
 
 def test_planes_of_a_stack_are_known_at_once_when_asked(qtbot, desk):
-    stack = desk.viewer.add_image(np.zeros((4, 32, 40)))
+    stack = desk.viewer.add_image(np.zeros((4, 32, 40)), axis_labels=("z", "y", "x"))
     layer = new_annotation(stack, describe_classes((1, 2), "scribbles"))
     desk.viewer.add_layer(layer)
     desk.choice.annotation = layer
@@ -70,7 +70,7 @@ def test_planes_of_a_stack_are_known_at_once_when_asked(qtbot, desk):
 
 
 def test_undo_from_another_plane_is_noticed(qtbot, desk):
-    stack = desk.viewer.add_image(np.zeros((4, 32, 40)))
+    stack = desk.viewer.add_image(np.zeros((4, 32, 40)), axis_labels=("z", "y", "x"))
     layer = new_annotation(stack, describe_classes((1, 2), "scribbles"))
     desk.viewer.add_layer(layer)
     desk.choice.annotation = layer

@@ -46,7 +46,7 @@ def test_without_a_model_nothing_starts(predictions, image):
 
 def test_a_task_stays_with_its_model(session, fake, answer, predictions, model, monkeypatch):
     monkeypatch.setattr(predictions_module, "_BYTES_AT_ONCE", 1)
-    stack = model.add_image(np.zeros((2, 6, 8)))
+    stack = model.add_image(np.zeros((2, 6, 8)), axis_labels=("z", "y", "x"))
     first = model_file((1, 2))
     predictions.start(stack, [(0,), (1,)], model=first)
     answer(fake.jobs[0], *fake.predict(fake.jobs[0], 2))
@@ -72,7 +72,7 @@ def test_a_stack_is_sent_in_portions_with_progress_over_all(
 
 def test_stop_between_portions_ends_the_task(model, fake, answer, predictions, ended, monkeypatch):
     monkeypatch.setattr(predictions_module, "_BYTES_AT_ONCE", 1)
-    stack = model.add_image(np.zeros((3, 6, 8)))
+    stack = model.add_image(np.zeros((3, 6, 8)), axis_labels=("z", "y", "x"))
     task = predictions.start(stack, [(0,), (1,), (2,)], model=model_file())
     predictions.stop(task)
     assert fake.stopped == [fake.jobs[0].number]

@@ -74,7 +74,7 @@ def test_a_region_leaves_the_rest_as_it_was(model, image):
 
 
 def test_a_plane_of_a_stack_is_written_alone(model):
-    stack = model.add_image(np.zeros((4, 6, 8)))
+    stack = model.add_image(np.zeros((4, 6, 8)), axis_labels=("z", "y", "x"))
     write_classes(model, stack, (2,), None, IDS, LEGEND)
     result = segmentation_of(model, stack)
     assert result.data.shape == (4, 6, 8)

@@ -79,7 +79,7 @@ def test_a_view_without_image_is_no_job(qtbot, desk, panel, trained, fake, said)
 
 
 def test_every_plane_of_a_stack_is_segmented(qtbot, desk, panel, trained, fake):
-    desk.choice.image = desk.viewer.add_image(np.zeros((3, 6, 8)))
+    desk.choice.image = desk.viewer.add_image(np.zeros((3, 6, 8)), axis_labels=("z", "y", "x"))
     click(qtbot, panel.image_button)
     assert len(fake.jobs[0].prepare().images) == 3
 

@@ -158,13 +158,18 @@ class ImageSource:
 
     def pixel_size_at(self, level: int) -> dict[str, float]:
         """Return the pixel sizes of a level: the finest's, times how much smaller the level is."""
+        ratios = self.ratios_at(level)
+        return {letter: size * ratios[letter] for letter, size in self.pixel_size.items()}
+
+    def ratios_at(self, level: int) -> dict[str, float]:
+        """Return how many of the finest level's pixels one of a level covers, along each axis."""
         finest, here = self.sizes(), self.sizes(level)
         ratios = {letter: finest[letter] / here[letter] for letter in self.axes}
         # A level's length is rounded; a factor within half a pixel of a whole one is meant whole.
         for letter, ratio in ratios.items():
             if abs(finest[letter] / round(ratio) - here[letter]) < 1:
                 ratios[letter] = float(round(ratio))
-        return {letter: size * ratios[letter] for letter, size in self.pixel_size.items()}
+        return ratios
 
     def plane(
         self, index: Sequence[int] = (), *, channels: Sequence[int] | None = None, level: int = 0

@@ -63,7 +63,10 @@ class SourcePlane:
         """
         top, left = int(rows.min()), int(columns.min())
         box = self._box(slice(top, int(rows.max()) + 1), slice(left, int(columns.max()) + 1))
-        return check_array(box, may_be_constant=True)[:, (rows - top)[:, None], columns - left]
+        part = check_array(box, may_be_constant=True)
+        if _is_run(rows) and _is_run(columns):
+            return part.copy()  # several times faster than by index
+        return part[:, (rows - top)[:, None], columns - left]
 
     def grey_range(self) -> np.ndarray:
         """Return each channel's range, (C, 2), see :func:`napari_unet.core.image.grey_range`.
@@ -107,6 +110,11 @@ class SourcePlane:
         order = [left.index(letter) for letter in "SYX" if letter in left]
         part = part.transpose(order)
         return part if "S" in left else part[None]
+
+
+def _is_run(indices: np.ndarray) -> bool:
+    """Return whether each index is the one before, plus one."""
+    return bool((np.diff(indices) == 1).all())
 
 
 def reason_of(error: BaseException) -> str:

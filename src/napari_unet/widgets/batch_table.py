@@ -9,9 +9,10 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 
 from napari_unet.session import Session
 from napari_unet.widgets.connections import Connections
-from napari_unet.widgets.layer_panel import is_picture
-from napari_unet.widgets.layers import spatial_shape
-from napari_unet.widgets.readiness import size_text, why_not_segment
+from napari_unet.widgets.levels import follow_model
+from napari_unet.widgets.readiness import why_not_segment
+from napari_unet.widgets.said import sizes_said
+from napari_unet.widgets.sources import is_picture
 
 _NAME, _SIZE, _FATE = range(3)
 WILL_RUN = "will be segmented"
@@ -57,7 +58,7 @@ class BatchTable(QTableWidget):
         events = viewer.layers.events
         for emitter in (events.inserted, events.removed, events.reordered):
             self._links.add(emitter, self._on_layers_changed)
-        self._links.add(session.model_changed, self._on_model_changed)
+        self._links.add(session.model_changed, self._plan_anew)
         self.itemChanged.connect(self._on_item_changed)
         self._on_layers_changed()
 
@@ -84,10 +85,13 @@ class BatchTable(QTableWidget):
             return
         for image in self._rows:
             self._links.remove(image.events.name, self._on_renamed)
+            self._links.remove(image.events.metadata, self._plan_anew)
         gone = [image for image in self._rows if self._is_reported_gone(image)]
         self._rows = gone + [layer for layer in self._viewer.layers if is_picture(layer)]
         for image in self._rows:
+            follow_model(self._viewer, image, self._session.header)
             self._links.add(image.events.name, self._on_renamed)
+            self._links.add(image.events.metadata, self._plan_anew)
         with QSignalBlocker(self):
             self.setRowCount(len(self._rows))
             for row, image in enumerate(self._rows):
@@ -103,7 +107,7 @@ class BatchTable(QTableWidget):
         name.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
         checked = str(image.unique_id) not in self._unchecked
         name.setCheckState(Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked)
-        size = QTableWidgetItem(size_text(spatial_shape(image)))
+        size = QTableWidgetItem(sizes_said(image))
         for column, item in ((_NAME, name), (_SIZE, size), (_FATE, QTableWidgetItem())):
             self.setItem(row, column, item)
         report = self._reports.get(str(image.unique_id))
@@ -126,7 +130,7 @@ class BatchTable(QTableWidget):
             for row, image in enumerate(self._rows):
                 self.item(row, _NAME).setText(image.name)
 
-    def _on_model_changed(self) -> None:
+    def _plan_anew(self) -> None:
         if not self._frozen:
             self._reports.clear()
             self._on_layers_changed()

@@ -1,9 +1,13 @@
-"""Which layers the user works on."""
+"""Which layers the user works on, and when one of them is taken as something else."""
 
 from __future__ import annotations
 
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal
+
+from napari_unet.errors import InvalidInput
+from napari_unet.widgets.connections import Connections
+from napari_unet.widgets.sources import picture_of
 
 
 class Choice(QObject):
@@ -11,16 +15,23 @@ class Choice(QObject):
 
     Notes
     -----
-    Signals: ``image_changed(image | None)`` and ``annotation_changed(annotation | None)``.
+    Signals: ``image_changed(image | None)`` and ``annotation_changed(annotation | None)``, and
+    ``image_retaken(image)`` when other axes, channels or another level of the image are chosen, or
+    when it, or a layer that lends it channels, gets other data.
     """
 
     image_changed = Signal(object)
     annotation_changed = Signal(object)
+    image_retaken = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._image: Image | None = None
         self._annotation: Labels | None = None
+        self.problem = ""  # why the layer that should be the image cannot be
+        self._links = Connections(self)
+        self._followed: tuple[Image, ...] = ()
+        self._meaning: tuple[object, ...] | None = None
 
     @property
     def image(self) -> Image | None:
@@ -29,9 +40,15 @@ class Choice(QObject):
 
     @image.setter
     def image(self, image: Image | None) -> None:
-        if image is not self._image:
-            self._image = image
-            self.image_changed.emit(image)
+        before = self._image, self.problem
+        self._image, self.problem = image, ""
+        try:
+            self._follow()
+        except InvalidInput as error:
+            self._image, self.problem = None, f"{image.name if image else ''}: {error}"
+            self._follow()
+        if before != (self._image, self.problem):
+            self.image_changed.emit(self._image)
 
     @property
     def annotation(self) -> Labels | None:
@@ -43,3 +60,31 @@ class Choice(QObject):
         if annotation is not self._annotation:
             self._annotation = annotation
             self.annotation_changed.emit(annotation)
+
+    def _follow(self) -> None:
+        """Listen to the image, and to the layers that lend it channels.
+
+        Raises
+        ------
+        InvalidInput
+            It is no image that can be worked on.
+        """
+        picture = None if self._image is None else picture_of(self._image)
+        self._meaning = None if picture is None else picture.meaning
+        before, self._followed = self._followed, () if picture is None else picture.layers
+        for layer in set(before) - set(self._followed):
+            self._links.remove(layer.events.metadata, self._on_metadata_changed)
+            self._links.remove(layer.events.data, self._on_data_replaced)
+        for layer in set(self._followed) - set(before):
+            self._links.add(layer.events.metadata, self._on_metadata_changed)
+            self._links.add(layer.events.data, self._on_data_replaced)
+
+    def _on_metadata_changed(self) -> None:
+        if self._image is not None and picture_of(self._image).meaning != self._meaning:
+            self._on_data_replaced()
+
+    def _on_data_replaced(self) -> None:
+        image = self._image
+        self.image = image  # looked at anew; it may be no image any more
+        if image is not None and self._image is image:
+            self.image_retaken.emit(image)

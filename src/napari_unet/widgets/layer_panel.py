@@ -16,12 +16,9 @@ from napari_unet.widgets.annotation import (
 )
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.layer_combo import LayerCombo
-from napari_unet.widgets.metadata import role_of
-
-
-def is_picture(layer: Layer) -> bool:
-    """Return whether a layer is an image to work on, rather than a result."""
-    return isinstance(layer, Image) and role_of(layer) is None
+from napari_unet.widgets.layers import spatial_shape
+from napari_unet.widgets.picture_row import PictureRow
+from napari_unet.widgets.sources import is_picture
 
 
 class LayerPanel(QWidget):
@@ -47,9 +44,11 @@ class LayerPanel(QWidget):
         self.new_button = QPushButton("&New")
         self.new_button.setObjectName("new_annotation_button")
         self.new_button.clicked.connect(self._on_new_clicked)
+        self.picture = PictureRow(viewer, session, choice)
         self._lay_out()
         self.images.chosen.connect(self._on_image_chosen)
         self.annotations.chosen.connect(self._on_annotation_chosen)
+        choice.image_retaken.connect(self._on_image_retaken)
         self.images.offer_changed.connect(self._choose_missing)
         self.annotations.offer_changed.connect(self._choose_missing)
         self._choose_missing()
@@ -64,6 +63,7 @@ class LayerPanel(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Image", self.images)
+        form.addRow(self.picture)
         form.addRow("Strokes", row)
 
     def _choose_missing(self) -> None:
@@ -81,6 +81,14 @@ class LayerPanel(QWidget):
         self._update_new_button()
         if image is not None:
             self.annotations.choose(find_annotation(self.annotations.offered, image))
+
+    def _on_image_retaken(self, image: Image) -> None:
+        """Change to strokes that fit what the image is taken as now, where there are some."""
+        annotation = self._choice.annotation
+        fits = annotation is not None and spatial_shape(annotation) == spatial_shape(image)
+        fitting = None if fits else find_annotation(self.annotations.offered, image)
+        if fitting is not None:
+            self.annotations.choose(fitting)
 
     def _on_annotation_chosen(self, annotation: Layer | None) -> None:
         self._choice.annotation = annotation

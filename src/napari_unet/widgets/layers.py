@@ -1,11 +1,13 @@
 """Between napari's layers and the planes that a session works on; pure functions.
 
-Axes are plane axes (none for a single picture), row, column; the channels of an RGB layer are no
-axis of the layer.
+The planes of an image are those of a painting on it: an index along each of its plane axes (none
+for a single picture), then row and column. What the image is taken as is kept by
+:mod:`napari_unet.widgets.sources`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,26 +15,24 @@ import numpy as np
 from napari.components import Dims
 from napari.layers import Image, Labels, Layer
 
+from napari_unet.core.plane_reading import whole_plane
+from napari_unet.core.source_plane import SourcePlane
 from napari_unet.session_data import PaintedPlanes
+from napari_unet.widgets.placement import LINEAR, placed_on
+from napari_unet.widgets.sources import is_picture, picture_of
 
 Index = tuple[int, ...]
 Region = tuple[int, int, int, int]
 
 
-def full_data(layer: Image | Labels) -> Any:
-    """Return a layer's array at full resolution."""
-    return layer.data[0] if layer.multiscale else layer.data
-
-
 def spatial_shape(layer: Image | Labels) -> tuple[int, ...]:
-    """Return the layer's shape at full resolution, (..., Y, X)."""
-    shape = tuple(full_data(layer).shape)
-    return shape[:-1] if getattr(layer, "rgb", False) else shape
+    """Return the shape of a painting on an image, or of a layer of labels: (..., Y, X)."""
+    return picture_of(layer).shape if is_picture(layer) else tuple(layer.data.shape)
 
 
 def channel_count(layer: Image) -> int:
-    """Return how many channels the planes of an image layer have."""
-    return 3 if layer.rgb else 1
+    """Return how many channels of an image a model is given."""
+    return len(picture_of(layer).channels)
 
 
 def plane_indices(shape: Sequence[int]) -> list[Index]:
@@ -46,32 +46,23 @@ def has_plane(shape: Sequence[int], index: Index) -> bool:
     return len(index) == len(planes) and all(i < n for i, n in zip(index, planes, strict=True))
 
 
-def read_plane(data: Any, index: Index, *, rgb: bool) -> np.ndarray:
-    """Read one plane of an image.
+def plane_of(image: Image, index: Index) -> SourcePlane:
+    """Return one plane of an image as it is taken now: chosen channels, to be read in parts.
 
     Parameters
     ----------
-    data
-        (..., Y, X) or, for RGB and RGBA, (..., Y, X, 3 or 4); any array, lazy ones too.
+    image
+        The layer.
     index
-        Which plane.
-    rgb
-        Whether the last axis is colour; an alpha channel is dropped.
-
-    Returns
-    -------
-    numpy.ndarray
-        (C, Y, X), contiguous, dtype of the data.
+        Which plane of a painting on it.
     """
-    plane = np.asarray(data[index])
-    channels = np.moveaxis(plane[..., :3], -1, 0) if rgb else plane[np.newaxis]
-    return np.ascontiguousarray(channels)
+    return picture_of(image).plane(index)
 
 
 def reader(image: Image, indices: Iterable[Index]) -> Callable[[], tuple[np.ndarray, ...]]:
     """Return what reads these planes of an image later, in any thread, layer removed or not."""
-    data, rgb, wanted = full_data(image), bool(image.rgb), tuple(indices)
-    return lambda: tuple(read_plane(data, index, rgb=rgb) for index in wanted)
+    planes = [plane_of(image, index) for index in indices]
+    return lambda: tuple(whole_plane(plane) for plane in planes)
 
 
 def plane_reader(image: Image, index: Index) -> Callable[[], np.ndarray]:
@@ -103,18 +94,25 @@ def painted_reader(
     )
 
 
-def pixel_size(layer: Layer) -> tuple[tuple[float, float] | None, str | None]:
-    """Return a pixel's size as (row, column) and its unit; ``None`` where nobody set it."""
-    unit = str(layer.units[-1])
-    row, column = (float(step) for step in layer.scale[-2:])
-    if unit == "pixel":
-        return (None, None) if row == column == 1 else ((row, column), None)
-    return (row, column), unit
+def pixel_size(image: Image) -> tuple[tuple[float, float] | None, str | None]:
+    """Return a pixel's size as (row, column), at the level that is worked on, and its unit.
+
+    ``None`` where nobody set it.
+    """
+    picture = picture_of(image)
+    sizes = picture.own.pixel_size_at(picture.level)
+    if not {"Y", "X"} <= sizes.keys():
+        return None, None
+    return (sizes["Y"], sizes["X"]), picture.own.units.get("X")
 
 
 def transform_of(layer: Layer) -> dict[str, Any]:
-    """Return where a layer lies in the world, as keywords for a new layer of its shape."""
-    return {
+    """Return where a painting on a layer lies in the world, as keywords for a new layer.
+
+    Of an image that is the place of its channels, and of the level that is worked on, whose first
+    pixel covers several of the finest.
+    """
+    placed = {
         "scale": np.array(layer.scale),
         "translate": np.array(layer.translate),
         "rotate": np.array(layer.rotate),
@@ -123,26 +121,25 @@ def transform_of(layer: Layer) -> dict[str, Any]:
         "units": tuple(layer.units),
         "axis_labels": tuple(layer.axis_labels),
     }
+    return placed_on(picture_of(layer), placed) if is_picture(layer) else placed
 
 
 def same_place(one: Layer, other: Layer) -> bool:
-    """Return whether two layers lie on each other, units aside."""
-    if one.ndim != other.ndim:
+    """Return whether paintings on two layers lie on each other, units aside."""
+    first, second = transform_of(one), transform_of(other)
+    if len(first["scale"]) != len(second["scale"]):
         return False
-    pairs = zip(_placement(one), _placement(other), strict=True)
-    return all(np.allclose(first, second) for first, second in pairs)
-
-
-def _placement(layer: Layer) -> tuple[np.ndarray, ...]:
-    linear = (layer.scale, layer.translate, layer.rotate, layer.shear)
-    return (*map(np.asarray, linear), layer.affine.affine_matrix)
+    return all(np.allclose(first[name], second[name]) for name in LINEAR)
 
 
 def current_index(layer: Image | Labels, point: Sequence[float]) -> Index:
     """Return the plane of a layer at a point of the world (the viewer's ``dims.point``)."""
-    shape = spatial_shape(layer)
-    position = np.round(layer.world_to_data(point)).astype(int)
-    pairs = zip(position[:-2], shape[:-2], strict=True)
+    position = np.round(layer.world_to_data(point)).astype(int).tolist()
+    if is_picture(layer):
+        picture = picture_of(layer)
+        at = dict(zip(picture.layer_axes, position, strict=True)) | {"C": 0}
+        position = [at[letter] for letter in picture.painted_axes]
+    pairs = zip(position[:-2], spatial_shape(layer)[:-2], strict=True)
     return tuple(int(np.clip(i, 0, n - 1)) for i, n in pairs)
 
 
@@ -154,32 +151,44 @@ def in_view(image: Image, dims: Dims) -> tuple[list[Index], Region | None]:
     list of tuple of int
         The current plane, or every shown one where the planes are displayed along an axis.
     tuple of int or None
-        (row start, row stop, column start, column stop), at full resolution; ``None`` for all of
-        a plane.
+        (row start, row stop, column start, column stop), at the level that is worked on; ``None``
+        for all of a plane.
     """
-    shape = spatial_shape(image)
-    current = current_index(image, dims.point)
+    picture = picture_of(image)
+    letters = picture.layer_axes
     shown = {axis - (dims.ndim - image.ndim) for axis in dims.displayed}
-    spans = [
-        _span(image, axis) if axis in shown else (at, at + 1) for axis, at in enumerate(current)
-    ]
+    spans = {letter: _span(image, axis) for axis, letter in enumerate(letters) if axis in shown}
+    spans["C"] = (0, 1)
+    leading = picture.painted_axes[:-2]
+    current = current_index(image, dims.point)
+    starts = [spans.get(letter, (at,))[0] for letter, at in zip(leading, current, strict=True)]
+    stops = [spans.get(letter, (0, at + 1))[1] for letter, at in zip(leading, current, strict=True)]
     planes = [
-        tuple(start + step for (start, _), step in zip(spans, offset, strict=True))
-        for offset in np.ndindex(*(stop - start for start, stop in spans))
+        tuple(start + step for start, step in zip(starts, offset, strict=True))
+        for offset in np.ndindex(*(stop - start for start, stop in zip(starts, stops, strict=True)))
     ]
+    ratios = picture.own.ratios_at(picture.level)
     rows, columns = (
-        _span(image, axis) if axis in shown else (0, shape[axis])
-        for axis in (image.ndim - 2, image.ndim - 1)
+        _coarser(spans.get(letter), ratios[letter], length)
+        for letter, length in zip("YX", picture.shape[-2:], strict=True)
     )
     region = (*rows, *columns)
-    return planes, None if region == (0, shape[-2], 0, shape[-1]) else region
+    return planes, None if region == (0, picture.shape[-2], 0, picture.shape[-1]) else region
+
+
+def _coarser(span: tuple[int, int] | None, ratio: float, length: int) -> tuple[int, int]:
+    """Return the pixels of a coarser level that cover some of the finest; ``None`` for all."""
+    if span is None:
+        return 0, length
+    stop = min(math.ceil(span[1] / ratio), length)
+    return min(math.floor(span[0] / ratio), stop), stop
 
 
 def _span(image: Image, axis: int) -> tuple[int, int]:
     """Return start and stop of what the canvas shows along an axis, at full resolution."""
     factor = image.downsample_factors[image.data_level][axis] if image.multiscale else 1.0
     first, last = image.corner_pixels[:, axis] * factor
-    length = spatial_shape(image)[axis]
+    length = image.level_shapes[0][axis] if image.multiscale else image.data.shape[axis]
     start = int(np.clip(np.floor(first), 0, length))
     stop = int(np.clip(np.ceil(last + factor), start, length))
     return start, stop

@@ -93,9 +93,9 @@ class LiveLoop(QObject):
         self._counted: dict[Index, dict[int, int]] = {}
         self._dirty: set[Index] = set()
         self._view: tuple[str, Region | None] | None = None
+        self._channels: int | None = None  # of the images that are learnt from
         self._afresh = False  # whether what was predicted of the view is gone
-        self._image: Image | None = None
-        # How often an image's data were replaced, so that no key ever means two pictures.
+        # How often an image got other data, axes or channels, so that no key means two pictures.
         self._replaced: WeakKeyDictionary[Image, int] = WeakKeyDictionary()
         self._links = Connections(self)
         self._timer = QTimer(self)
@@ -115,10 +115,11 @@ class LiveLoop(QObject):
         links.add(self._session.live.status_changed, self._on_status_changed)
         links.add(self._viewer.layers.events.removed, self._on_layer_removed)
         self._choice.image_changed.connect(self._on_image_chosen)
+        self._choice.image_retaken.connect(self._on_image_retaken)
         self._choice.annotation_changed.connect(self._on_annotation_chosen)
         self._watch.stroked.connect(self._on_stroked)
         self._watch.changed.connect(self._on_counted)
-        self._on_image_chosen(self._choice.image)
+        self._start_over()
 
     @property
     def _on(self) -> bool:
@@ -153,13 +154,12 @@ class LiveLoop(QObject):
         image = self._choice.image
         if image is None:
             return NO_IMAGE
-        others = {channel_count(plane.image) for plane in self._painted().values()}
         has = channel_count(image)
-        if others and has not in others:
-            (needed,) = others
+        if self._channels is not None and self._channels != has:
+            needed = channels_text(self._channels)
             return (
-                f"Live learns from images with {channels_text(needed)}, and {image.name} has "
-                f"{has}; switch it off and on to start with this one."
+                f"Live learns from images with {needed}, and {image.name} has {has}; switch it off "
+                "and on to start with this one."
             )
         return None
 
@@ -175,17 +175,13 @@ class LiveLoop(QObject):
             self._lookout.stop()
         if state is State.IDLE:
             self._planes.clear()
+            self._channels = None
         self.status_changed.emit()
 
     def _on_status_changed(self, _status: str) -> None:
         self.status_changed.emit()
 
-    def _on_image_chosen(self, image: Image | None) -> None:
-        if self._image is not None:
-            self._links.remove(self._image.events.data, self._on_image_replaced)
-        self._image = image
-        if image is not None:
-            self._links.add(image.events.data, self._on_image_replaced)
+    def _on_image_chosen(self, _image: Image | None) -> None:
         self._start_over()
         self._tell_soon()
 
@@ -193,9 +189,8 @@ class LiveLoop(QObject):
         self._start_over()
         self._tell_soon()
 
-    def _on_image_replaced(self) -> None:
-        if self._image is not None:
-            self._replaced[self._image] = self._replaced.get(self._image, 0) + 1
+    def _on_image_retaken(self, image: Image) -> None:
+        self._replaced[image] = self._replaced.get(image, 0) + 1
         self._start_over()
         self._tell_soon()
 
@@ -290,6 +285,7 @@ class LiveLoop(QObject):
             # Of many planes, as in 3D, the watch counts which have strokes, and tells.
             if known or (index in current and np.any(read())):
                 self._planes[key] = _Plane(image, index, strokes)
+                self._channels = channel_count(image)
                 self._session.live.paint(key, plane_reader(image, index), read)
 
     def _look(self) -> None:

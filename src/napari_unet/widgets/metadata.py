@@ -1,4 +1,7 @@
-"""What the plugin writes into a layer's metadata, so that it knows its own layers again."""
+"""What the plugin writes into a layer's metadata, so that it knows its own layers again.
+
+And what the user chose for an image layer, so that the choice stays with it.
+"""
 
 from __future__ import annotations
 
@@ -34,3 +37,15 @@ def detail(layer: Layer, name: str) -> object:
     """Return one detail of a layer's metadata; ``None`` where there is none."""
     own = layer.metadata.get(KEY)
     return own.get(name) if isinstance(own, dict) else None
+
+
+def remember(layer: Layer, **details: object) -> None:
+    """Keep details in a layer's metadata, ``None`` to forget one; listeners are told of a change.
+
+    They are told through ``layer.events.metadata``.
+    """
+    own = layer.metadata.get(KEY)
+    before = own if isinstance(own, dict) else {}
+    now = {name: value for name, value in (before | details).items() if value is not None}
+    if now != before:
+        layer.metadata = {**layer.metadata, KEY: now}

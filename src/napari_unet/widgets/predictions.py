@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 from napari.components import ViewerModel
@@ -17,15 +18,9 @@ from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import PlanePredicted
 from napari_unet.session import Session
 from napari_unet.widgets.connections import Connections
-from napari_unet.widgets.layers import (
-    Index,
-    Region,
-    channel_count,
-    full_data,
-    reader,
-    spatial_shape,
-)
+from napari_unet.widgets.layers import Index, Region, has_plane, reader
 from napari_unet.widgets.results import legend_of, write_classes, write_probabilities
+from napari_unet.widgets.sources import picture_of
 
 _BYTES_AT_ONCE = 64 * 2**20
 
@@ -42,6 +37,7 @@ class _Task:
     probabilities: bool
     device: DeviceName
     total: int
+    meaning: tuple[object, ...]
     job: int = -1
     stopping: bool = False
     current: list[Index] = field(default_factory=list)
@@ -123,6 +119,7 @@ class Predictions(QObject):
             probabilities=probabilities,
             device=device,
             total=len(indices),
+            meaning=picture_of(image).meaning,
         )
         self._tasks[number] = task
         self._send_next(task)
@@ -163,8 +160,9 @@ class Predictions(QObject):
             return
         _, task = found
         index = task.current[plane.plane]
-        if not _fits(plane.classes, task.image, index, task.region):
-            return  # the layer got other data meanwhile
+        if not _fits(plane.classes, task, index):
+            self.stop(found[0])  # the layer is another image meanwhile
+            return
         legend = legend_of(task.header, self._session.classes)
         target = (self._viewer, task.image, index, task.region)
         if plane.probabilities is not None:
@@ -201,21 +199,19 @@ class Predictions(QObject):
                 self.ended.emit(number, "the layer was removed.", False)
 
 
-def _fits(ids: np.ndarray, image: Image, index: Index, region: Region | None) -> bool:
-    """Return whether predicted ids, (Y, X), still are of this part of the image."""
-    *planes, rows, columns = spatial_shape(image)
-    top, bottom, left, right = region or (0, rows, 0, columns)
-    return (
-        ids.shape == (bottom - top, right - left)
-        and bottom <= rows
-        and right <= columns
-        and len(index) == len(planes)
-        and all(i < n for i, n in zip(index, planes, strict=True))
-    )
+def _fits(ids: np.ndarray, task: _Task, index: Index) -> bool:
+    """Return whether the image still is what these predicted ids, (Y, X), are of."""
+    try:
+        picture = picture_of(task.image)
+    except InvalidInput:
+        return False
+    top, bottom, left, right = task.region or (0, picture.shape[-2], 0, picture.shape[-1])
+    same = picture.meaning == task.meaning and has_plane(picture.shape, index)
+    return same and ids.shape == (bottom - top, right - left)
 
 
 def _planes_at_once(image: Image) -> int:
     """Return how many planes of an image one request may carry."""
-    rows, columns = spatial_shape(image)[-2:]
-    itemsize = np.dtype(full_data(image).dtype).itemsize
-    return max(1, _BYTES_AT_ONCE // max(rows * columns * channel_count(image) * itemsize, 1))
+    picture = picture_of(image)
+    pixels = prod(picture.shape[-2:]) * len(picture.channels)
+    return max(1, _BYTES_AT_ONCE // max(pixels * picture.source.dtype.itemsize, 1))

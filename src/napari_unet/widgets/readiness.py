@@ -8,8 +8,10 @@ from napari.layers import Image, Labels
 
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.header import ModelHeader
+from napari_unet.errors import InvalidInput
 from napari_unet.widgets.annotation import too_many
 from napari_unet.widgets.layers import channel_count, spatial_shape
+from napari_unet.widgets.sources import picture_of
 
 NO_IMAGE = "Open an image and choose it above."
 NO_MODEL = "Train a model first, or open a saved one."
@@ -50,6 +52,7 @@ def why_not_train(
     annotation: Labels | None,
     painted: Mapping[int, int],
     classes: tuple[ClassInfo, ...],
+    model: ModelHeader | None = None,
 ) -> str | None:
     """Say why a training cannot start; ``None`` if it can.
 
@@ -59,10 +62,16 @@ def why_not_train(
         As for :func:`why_not_paint`.
     classes
         Classes with their names.
+    model
+        That the training would go on with, if any.
     """
     reason = why_not_paint(image, annotation, painted)
     if reason is not None:
         return reason
+    if image is not None and model is not None:
+        mismatch = _other_channels(image, model)
+        if mismatch is not None:
+            return f"{mismatch} press New under Model to train one for it."
     if not painted:
         return "Paint at least one stroke of background and one of another class."
     if len(painted) == 1:
@@ -78,10 +87,23 @@ def why_not_segment(image: Image | None, model: ModelHeader | None) -> str | Non
         return NO_MODEL
     if image is None:
         return NO_IMAGE
+    try:
+        picture_of(image)
+    except InvalidInput as error:
+        return str(error)
+    mismatch = _other_channels(image, model)
+    return mismatch and f"{mismatch} train one for it."
+
+
+def _other_channels(image: Image, model: ModelHeader) -> str | None:
+    """Say that a model needs other channels than it would be given, and begin to say what to do."""
     needed, has = model.network.in_channels, channel_count(image)
-    if needed != has:
-        return f"The model needs {channels_text(needed)}, the image has {has}; train one for it."
-    return None
+    if needed == has:
+        return None
+    return (
+        f"The model needs {channels_text(needed)}, the image has {has}; choose them with Channels… "
+        "in Annotate and train, change there what its axes are, or"
+    )
 
 
 def size_text(shape: tuple[int, ...]) -> str:

@@ -82,7 +82,11 @@ def put_classes(
     """Do what :func:`write_classes` does, except for showing it, which ``show_part`` may do."""
     shape = spatial_shape(image)
     dtype = max(_dtype_for(legend), ids.dtype, key=lambda kind: kind.itemsize)
-    layer = segmentation_of(viewer, image) or add_segmentation(viewer, image, legend)
+    layer = segmentation_of(viewer, image)
+    if layer is not None and layer.ndim != len(shape):
+        viewer.layers.remove(layer)  # of the image as it was taken before
+        layer = None
+    layer = layer or add_segmentation(viewer, image, legend)
     if layer.data.shape != shape:
         layer.data = np.zeros(shape, dtype=dtype)
     elif layer.data.dtype.itemsize < dtype.itemsize:
@@ -145,6 +149,9 @@ def write_probabilities(
     shape = spatial_shape(image)
     for info, probability in zip(legend.classes, probabilities, strict=True):
         layer = _probability_of(viewer, image, info.id)
+        if layer is not None and layer.ndim != len(shape):
+            viewer.layers.remove(layer)  # of the image as it was taken before
+            layer = None
         if layer is None:
             layer = Image(
                 np.zeros(shape, dtype=np.float32),

@@ -56,6 +56,7 @@ class SegmentPanel(QWidget):
         self._lay_out()
         Connections(self).add(session.model_changed, self._update)
         choice.image_changed.connect(self._update)
+        choice.image_retaken.connect(self._update)
         predictions.progressed.connect(self._on_progressed)
         predictions.ended.connect(self._on_ended)
         self._update()

@@ -40,7 +40,11 @@ class Training(QObject):
         """Say why a training cannot start; ``None`` if it can."""
         choice = self._choice
         return why_not_train(
-            choice.image, choice.annotation, self._watch.counts, self._session.classes
+            choice.image,
+            choice.annotation,
+            self._watch.counts,
+            self._session.classes,
+            self._session.header,
         )
 
     def start(self, settings: TrainSettings) -> None:

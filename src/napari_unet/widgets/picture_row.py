@@ -1,0 +1,96 @@
+"""What the chosen image is taken as, said in one line, and what can be changed about it."""
+
+from __future__ import annotations
+
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_unet.session import Session
+from napari_unet.session_data import Level
+from napari_unet.widgets.axes_combo import AxesCombo
+from napari_unet.widgets.channel_menu import ChannelMenu
+from napari_unet.widgets.choice import Choice
+from napari_unet.widgets.connections import Connections
+from napari_unet.widgets.levels import LevelCombo, follow_model
+from napari_unet.widgets.said import guesses_said, picture_said
+from napari_unet.widgets.sources import give_back, is_guessed, picture_of
+
+_GUESSED = "{} <b>(guessed)</b>"
+
+
+class PictureRow(QWidget):
+    """One line, and below it, only where there is something to choose, axes, channels and level.
+
+    Parameters
+    ----------
+    viewer, session, choice
+        The image, the model that it is for, and the layers that may lend channels.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        choice: Choice,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._session = session
+        self._choice = choice
+        self.label = QLabel()
+        self.label.setObjectName("picture_label")
+        self.label.setWordWrap(True)
+        self.axes = AxesCombo()
+        self.channels = ChannelMenu(viewer)
+        self.levels = LevelCombo()
+        self._lay_out()
+        links = Connections(self)
+        links.add(session.model_changed, self._on_model_changed)
+        links.add(viewer.layers.events.inserted, self._update)
+        links.add(viewer.layers.events.removed, self._on_layer_removed)
+        choice.image_changed.connect(self._on_model_changed)
+        choice.image_retaken.connect(self._update)
+        self._on_model_changed()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        for widget in (self.axes, self.levels, self.channels):
+            row.addWidget(widget)
+        row.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.label)
+        layout.addLayout(row)
+
+    def _on_model_changed(self) -> None:
+        image = self._choice.image
+        if image is not None:
+            follow_model(self._viewer, image, self._session.header)
+        self._update()
+
+    def _update(self) -> None:
+        image, header = self._choice.image, self._session.header
+        picture = None if image is None else picture_of(image)
+        needed = None if header is None else header.network.in_channels
+        self.axes.show_picture(picture)
+        self.levels.show_picture(picture)
+        self.channels.show_picture(picture, needed=needed)
+        self.label.setVisible(picture is not None or bool(self._choice.problem))
+        if picture is None:
+            self.label.setText(self._choice.problem)
+            self.label.setToolTip("")
+        else:
+            said, why = picture_said(picture), guesses_said(picture)
+            self.label.setText(_GUESSED.format(said) if is_guessed(picture.layer) else said)
+            self.label.setToolTip(why or "What the image is taken as")
+
+    def _on_layer_removed(self, event: object) -> None:
+        removed = event.value  # type: ignore[attr-defined]
+        image = self._choice.image
+        if image is not None and removed in picture_of(image).layers[1:]:
+            give_back(image, removed)
+            text = f"{removed.name} was removed, and its channels are used no more."
+            self._session.said.emit(Level.INFO, text)
+        self._update()
