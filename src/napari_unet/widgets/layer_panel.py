@@ -79,8 +79,9 @@ class LayerPanel(QWidget):
     def _on_image_chosen(self, image: Image | None) -> None:
         self._choice.image = image
         self._update_new_button()
-        if image is not None:
-            self.annotations.choose(find_annotation(self.annotations.offered, image))
+        if self._choice.image is not None:
+            fitting = find_annotation(self.annotations.offered, self._choice.image)
+            self.annotations.choose(fitting)
 
     def _on_image_retaken(self, image: Image) -> None:
         """Change to strokes that fit what the image is taken as now, where there are some."""

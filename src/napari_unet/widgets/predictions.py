@@ -128,7 +128,7 @@ class Predictions(QObject):
     def stop(self, number: int) -> None:
         """End a task; planes that are ready stay."""
         task = self._tasks.get(number)
-        if task is not None:
+        if task is not None and not task.stopping:
             task.stopping = True
             self._session.stop_predicting(task.job)
 
