@@ -51,6 +51,7 @@ class AxesCombo(QComboBox):
             "What the axes before rows and columns are: planes along slices and time are "
             "segmented one by one, channels are seen together"
         )
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.activated.connect(self._on_activated)
 
     def show_picture(self, picture: Picture | None) -> None:

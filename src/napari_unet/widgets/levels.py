@@ -41,6 +41,7 @@ class LevelCombo(QComboBox):
             "The level of the pyramid that is painted on, trained on and segmented: a coarser one "
             "sees more of the surroundings, and is faster"
         )
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.activated.connect(self._on_activated)
 
     def show_picture(self, picture: Picture | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari.components import ViewerModel
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_unet.session import Session
@@ -55,14 +56,15 @@ class PictureRow(QWidget):
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
-        for widget in (self.axes, self.levels, self.channels):
-            row.addWidget(widget)
+        row.addWidget(self.axes)
+        row.addWidget(self.channels)
         row.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.label)
         layout.addLayout(row)
+        layout.addWidget(self.levels, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _on_model_changed(self) -> None:
         image = self._choice.image
