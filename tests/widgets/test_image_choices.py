@@ -298,3 +298,18 @@ def test_the_batch_says_what_a_choice_changes(viewer, dock, tmp_path):
     assert "The model needs 1 channel, the image has 7" in batch.table.item(0, 2).text()
     pick(dock, "axes_combo", "time")
     assert batch.table.item(0, 2).text() == "will be segmented"
+
+
+def test_strokes_on_slices_of_channels_are_seen_and_painted_with_each_channel(qtbot, viewer, dock):
+    viewer.add_image(noise(5, 3, 32, 40), name="stack", scale=(2, 4, 1, 1))
+    press(qtbot, dock, "new_annotation_button")
+    strokes = viewer.layers["strokes on stack"]
+    strokes.data[3, 0, 8, 8] = 2
+    viewer.dims.set_current_step(0, 3)
+    for channel in range(3):
+        viewer.dims.set_current_step(1, channel)
+        strokes.refresh()
+        assert viewer.dims.point[:2] == (6, 4 * channel)
+        assert strokes.get_value((6, 4 * channel, 8, 8), world=True) == 2
+        assert np.asarray(strokes._slice.image.raw).shape == (32, 40)
+        assert (np.asarray(strokes._slice.image.raw) == 2).sum() == 1

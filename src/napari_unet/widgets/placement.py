@@ -30,6 +30,8 @@ def placed_on(picture: Picture, layer: Mapping[str, Any]) -> dict[str, Any]:
     """
     letters, painted = picture.layer_axes, picture.painted_axes
     factors, shifts = _steps(picture)
+    if painted == letters and (factors == 1).all():
+        return dict(layer)
     linear = Affine(
         scale=layer["scale"], rotate=layer["rotate"], shear=layer["shear"], ndim=len(letters)
     ).linear_matrix
