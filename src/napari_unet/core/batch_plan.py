@@ -18,7 +18,7 @@ from napari_unet.core.measuring_pieces import (
     measurements_path,
 )
 from napari_unet.core.model import Model
-from napari_unet.core.pixel_size import best_level, pixel_size_text, resampling
+from napari_unet.core.pixel_size import best_level, pixel_size_text, resampling, slices_said
 from napari_unet.core.reading import open_image
 from napari_unet.core.result_paths import check_ours, result_path
 from napari_unet.core.segmenting import Saved, check_channels
@@ -208,13 +208,14 @@ def _described(
         "axes": source.axes,
         "pixel_size": pixel_size_text(sizes, {a: sign(u) or u for a, u in source.units.items()}),
         "level": level,
-        "pixels": prod(source.lead) * prod(source.plane_shape(level)),
+        "pixels": prod(source.sizes(level)[a] for a in (*source.plane_axes, "Y", "X")),
     }
     try:
         check_channels(model.header, source, options.channels)
     except InvalidInput as error:
         count = source.channels if options.channels is None else len(options.channels)
-        group = f"have {count} channel{'s' * (count != 1)}"
+        flat = model.header.network.ndim == 3 and "Z" not in source.axes
+        group = "have no slices" if flat else f"have {count} channel{'s' * (count != 1)}"
         return PlannedItem(path, "refused", (str(error),), group, **known)  # type: ignore[arg-type]
     for place in outputs.values():
         check_ours(place)
@@ -228,5 +229,6 @@ def _described(
         said = ("its results are there already; let them be overwritten to make them anew.",)
         return PlannedItem(path, "done", said, "done already", **known)  # type: ignore[arg-type]
     factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
-    sentences = (*source.guesses, *([said_of_size] if said_of_size else []))
+    said_of_slices = slices_said(model.header, source, level)
+    sentences = (*source.guesses, *filter(None, (said_of_size, said_of_slices)))
     return PlannedItem(path, "run", sentences, factors=factors, **known)  # type: ignore[arg-type]

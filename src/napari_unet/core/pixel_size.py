@@ -85,7 +85,8 @@ def resampling(
     if all(1 / _ALIKE <= ratio <= _ALIKE for ratio in ratios):
         return None, None
     unit = long_name(header.pixel_unit)
-    trained = f"{header.pixel_size[0]:.3g} x {header.pixel_size[1]:.3g} {sign(unit) or unit}"
+    height, width = header.pixel_size[-2:]
+    trained = f"{height:.3g} x {width:.3g} {sign(unit) or unit}"
     sizes = source.pixel_size_at(level)
     here = f"{sizes['Y']:.3g} x {sizes['X']:.3g} {sign(source.units['Y']) or source.units['Y']}"
     if not wanted:
@@ -101,6 +102,27 @@ def resampling(
     return ratios, (
         f"its pixels are {here} and the model was trained on {trained}; it is resampled to that, "
         "and the result is put back on its own pixels."
+    )
+
+
+def slices_said(header: ModelHeader, source: ImageSource, level: int = 0) -> str | None:
+    """Say that slices are not as far apart as those that a model of volumes was trained on.
+
+    They are never resampled: new slices between measured ones would be made up, and a model of
+    volumes has seen none such. ``None`` if they are alike within 10 %, or nobody knows.
+    """
+    trained = _METRES.get(long_name(header.pixel_unit) or "")
+    unit = _METRES.get(source.units.get("Z", ""))
+    if header.network.ndim == 2 or header.pixel_size is None or trained is None or unit is None:
+        return None
+    here, there = source.pixel_size_at(level)["Z"], header.pixel_size[0]
+    if 1 / _ALIKE <= here * unit / (there * trained) <= _ALIKE:
+        return None
+    here_unit, there_unit = (sign(long_name(u)) for u in (source.units["Z"], header.pixel_unit))
+    return (
+        f"its slices are {here:.3g} {here_unit} apart and those that the model was trained on "
+        f"{there:.3g} {there_unit}; slices are never resampled, so things look another height to "
+        "it."
     )
 
 

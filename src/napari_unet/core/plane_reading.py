@@ -1,7 +1,10 @@
-"""Reading parts of a plane that need not be in memory."""
+"""Reading parts of a plane or a volume that need not be in memory."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+from math import isqrt, prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,21 +12,23 @@ import numpy as np
 from napari_unet.core.image import check_array, grey_range, grey_range_of_sample
 from napari_unet.core.volumes import along_rows
 
-_MOST_WHOLE = 2**25  # values of a plane that is read as a whole
+_MOST_WHOLE = 2**25  # values of a plane or volume that is read as a whole
 _MOST_SAMPLED = 2**22  # pixels
-_BLOCKS = 16  # along rows and along columns
+_BLOCKS = 16  # along rows and along columns of a plane; planes of a volume
+_BLOCKS_OF_VOLUME = 8  # along rows and along columns of each
 _STRIP_PIXELS = 2**22
 
 
 class LazyPlane(Protocol):
-    """A plane of which parts are read on demand."""
+    """A plane, or a volume, of which parts are read on demand."""
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, rows, columns."""
+    def shape(self) -> tuple[int, ...]:
+        """Channels, rows, columns; of a volume channels, planes, rows, columns."""
 
-    def read(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return the pixels at some rows and columns, which may repeat: (C, R, C')."""
+    # Taken by mypy for any parameters: a plane has two, a volume three.
+    def read(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        """Return the pixels at some indices along each axis, which may repeat: (C, *axes)."""
 
     def grey_range(self) -> np.ndarray:
         """Return each channel's range, (C, 2), see :func:`napari_unet.core.image.grey_range`."""
@@ -33,12 +38,12 @@ Plane = np.ndarray | LazyPlane
 
 
 def read_part(plane: Plane, *indices: np.ndarray) -> np.ndarray:
-    """Return the pixels at some rows and columns, of an array of volumes also at some planes.
+    """Return the pixels at some rows and columns, of volumes also at some planes.
 
     Parameters
     ----------
     plane
-        (C, Y, X), any real dtype; as an array also (C, Z, Y, X).
+        (C, Y, X) or (C, Z, Y, X), any real dtype.
     *indices
         One array an axis, in any order; mirrored ones may repeat.
 
@@ -50,8 +55,7 @@ def read_part(plane: Plane, *indices: np.ndarray) -> np.ndarray:
     if isinstance(plane, np.ndarray):
         everything: list[Any] = [slice(None), *np.ix_(*indices)]
         return plane[tuple(everything)]
-    rows, columns = indices
-    return plane.read(rows, columns)
+    return plane.read(*indices)
 
 
 def range_of(plane: Plane) -> np.ndarray:
@@ -60,24 +64,24 @@ def range_of(plane: Plane) -> np.ndarray:
 
 
 def whole_plane(plane: Plane) -> np.ndarray:
-    """Return a plane as an array, (C, Y, X)."""
+    """Return a plane or a volume as an array, (C, *axes)."""
     if isinstance(plane, np.ndarray):
         return plane
-    return plane.read(np.arange(plane.shape[1]), np.arange(plane.shape[2]))
+    return plane.read(*map(np.arange, plane.shape[1:]))
 
 
 def sampled_range(plane: LazyPlane) -> np.ndarray:
     """Return each channel's range from a bounded sample, always the same one.
 
-    A plane of at most 2**25 values is read as a whole, so that the result is that of
-    :func:`napari_unet.core.image.grey_range`. Of a larger one 16 x 16 square blocks, evenly spread,
-    are read, 2**22 pixels at most; where a channel is constant in all of them, the whole plane is
-    searched for its extremes, strip by strip.
+    What has at most 2**25 values is read as a whole, so that the result is that of
+    :func:`napari_unet.core.image.grey_range`. Of a larger plane 16 x 16 square blocks, evenly
+    spread, are read, of a larger volume 8 x 8 of each of 16 planes, 2**22 pixels at most; where a
+    channel is constant in all of them, everything is searched for its extremes, strip by strip.
 
     Parameters
     ----------
     plane
-        (C, Y, X).
+        (C, Y, X) or (C, Z, Y, X).
 
     Returns
     -------
@@ -89,17 +93,12 @@ def sampled_range(plane: LazyPlane) -> np.ndarray:
     InvalidInput
         A pixel of the sample is not finite.
     """
-    channels, height, width = plane.shape
-    if channels * height * width <= _MOST_WHOLE:
-        return grey_range(check_array(whole_plane(plane), may_be_constant=True))
-    side = int(np.sqrt(_MOST_SAMPLED)) // _BLOCKS
+    if prod(plane.shape) <= _MOST_WHOLE:
+        return grey_range(along_rows(check_array(whole_plane(plane), may_be_constant=True)))
     pieces = []
-    for top in _starts(height, side):
-        for left in _starts(width, side):
-            rows = np.arange(top, min(top + side, height))
-            columns = np.arange(left, min(left + side, width))
-            piece = check_array(plane.read(rows, columns), may_be_constant=True)
-            pieces.append(piece.reshape(len(piece), -1))
+    for indices in _sample(plane.shape[1:]):
+        piece = check_array(plane.read(*indices), may_be_constant=True)
+        pieces.append(piece.reshape(len(piece), -1))
     ranges = grey_range_of_sample(np.concatenate(pieces, axis=1))
     flat = ranges[:, 0] == ranges[:, 1]
     if flat.any():
@@ -107,20 +106,34 @@ def sampled_range(plane: LazyPlane) -> np.ndarray:
     return ranges
 
 
-def _starts(size: int, side: int) -> np.ndarray:
-    """Return where the blocks of a sample start along an axis; each once."""
-    return np.unique(np.linspace(0, max(0, size - side), _BLOCKS).astype(int))
+def _sample(shape: tuple[int, ...]) -> Iterator[tuple[np.ndarray, ...]]:
+    """Iterate over the blocks of a sample: what each takes of each axis."""
+    counts: tuple[int, ...] = (_BLOCKS, _BLOCKS)
+    sides: tuple[int, ...] = (isqrt(_MOST_SAMPLED) // _BLOCKS,) * 2
+    if len(shape) == 3:
+        side = isqrt(_MOST_SAMPLED // _BLOCKS) // _BLOCKS_OF_VOLUME
+        counts, sides = (_BLOCKS, _BLOCKS_OF_VOLUME, _BLOCKS_OF_VOLUME), (1, side, side)
+    starts = [
+        np.unique(np.linspace(0, max(0, size - side), count).astype(int))
+        for size, side, count in zip(shape, sides, counts, strict=True)
+    ]
+    for corner in product(*starts):
+        yield tuple(
+            np.arange(start, min(start + side, size))
+            for start, side, size in zip(corner, sides, shape, strict=True)
+        )
 
 
 def _extremes(plane: LazyPlane) -> np.ndarray:
     """Return each channel's smallest and largest value, (C, 2) float64."""
-    channels, height, width = plane.shape
+    channels, *planes, height, width = plane.shape
     lowest = np.full(channels, np.inf)
     highest = np.full(channels, -np.inf)
     step = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, step):
+    for *index, top in product(*map(range, planes), range(0, height, step)):
         rows = np.arange(top, min(top + step, height))
-        part = check_array(plane.read(rows, np.arange(width)), may_be_constant=True)
-        lowest = np.minimum(lowest, part.min(axis=(1, 2)))
-        highest = np.maximum(highest, part.max(axis=(1, 2)))
+        strip = plane.read(*(np.array([i]) for i in index), rows, np.arange(width))
+        part = check_array(strip, may_be_constant=True).reshape(channels, -1)
+        lowest = np.minimum(lowest, part.min(axis=1))
+        highest = np.maximum(highest, part.max(axis=1))
     return np.stack([lowest, highest], axis=-1)

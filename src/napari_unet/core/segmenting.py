@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,13 +20,12 @@ from napari_unet.core.prediction import (
     predict_orientations,
     predict_tiles,
 )
-from napari_unet.core.resampling import Resampled
 from napari_unet.core.source import ImageSource
-from napari_unet.core.source_plane import SourcePlane
+from napari_unet.core.source_pieces import Piece, check_slices, count_pieces, pieces_of
 from napari_unet.core.storing import Result, open_result
 from napari_unet.core.storing_instances import objects_into
-from napari_unet.core.tile_size import best_tile
-from napari_unet.core.tiling import tile_side
+from napari_unet.core.tile_size import best_sides
+from napari_unet.core.tiling import Tile, tile_side
 from napari_unet.errors import InvalidInput
 
 Saved = Literal["labels", "probabilities", "instances"]
@@ -49,7 +47,7 @@ class Segmented:
 def check_channels(
     header: ModelHeader, source: ImageSource, channels: Sequence[int] | None = None
 ) -> None:
-    """Refuse an image that has not the channels that a model was trained on; planes for 3D, too.
+    """Refuse an image that has not the channels that a model was trained on, or no slices for 3D.
 
     Parameters
     ----------
@@ -66,11 +64,7 @@ def check_channels(
         With how many there are and how many should be.
     """
     source.check_channels(channels)
-    if header.network.ndim == 3:
-        raise InvalidInput(
-            "the model is one for volumes, and images are read plane by plane here; predict a "
-            "volume with it from Python, with napari_unet.predict."
-        )
+    check_slices(header.network, source)
     wanted = header.network.in_channels
     found = source.channels if channels is None else len(channels)
     if found == wanted:
@@ -89,7 +83,7 @@ def result_of(
     what: Saved,
     *,
     level: int = 0,
-    chunk: tuple[int, int] = (512, 512),
+    chunk: tuple[int, ...] = (512, 512),
 ) -> Result:
     """Describe a result: the image's axes without its channels, its pixel size and units."""
     here = source.sizes(level)
@@ -126,6 +120,8 @@ def segment(
 ) -> Generator[Segmented | Notice, None, None]:
     """Segment an image into files; a result that is large, and an image, never are in memory.
 
+    It is seen plane by plane, or by a model of volumes volume by volume, each tile by tile.
+
     Close the generator to give up: then nothing is left of the results.
 
     Parameters
@@ -143,7 +139,7 @@ def segment(
         Which channels, in the order of those that the model was trained on, of which level.
     factors
         New pixels for each of the image's, along rows and columns, to resample it for the network;
-        results are put back on its own pixels.
+        results are put back on its own pixels. Slices are taken as they are.
     tile, average_rotations
         As for :func:`napari_unet.core.prediction.predict`.
     measure
@@ -171,11 +167,8 @@ def segment(
     """
     check_channels(model.header, source, channels)
     source.check_level(level)
-    largest = max(1, tile or best_tile(device))
-    height, width = source.plane_shape(level)
-    config = model.header.network
-    chunk = (tile_side(config, height, largest), tile_side(config, width, largest))
-    ids, axes = model.class_ids, source.plane_axes
+    config, ids = model.header.network, model.class_ids
+    chunk = _chunk(model, source, level, device, tile)
     table: PieceMeasurements | None = None
     with ExitStack() as stack:
         opened: dict[Saved, tuple[Result, Any]] = {}
@@ -191,10 +184,10 @@ def segment(
                     objects_into(array, result, model.header, folder=path.parent, on_piece=table)
                 )
             opened[what] = (result, array)
-        for plane, part in _parts(
+        for piece, part in _parts(
             model,
-            _planes(source, channels, level, factors),
-            prod(source.lead),
+            pieces_of(source, config, channels=channels, level=level, factors=factors),
+            count_pieces(source, config, level),
             device=device,
             tile=tile,
             average=average_rotations,
@@ -202,8 +195,7 @@ def segment(
             if isinstance(part, Notice):
                 yield part
                 continue
-            (rows, columns), found = plane.put_back(part)
-            where = dict(zip(axes, plane.index, strict=True)) | {"Y": rows, "X": columns}
+            where, found = piece.put_back(part)
             for what, (result, array) in opened.items():
                 values = ids[found.argmax(axis=0)] if what == "labels" else found
                 array[result.place(where)] = values
@@ -212,66 +204,35 @@ def segment(
         table.write(measurements_path(outputs["instances"]))
 
 
-class _Plane:
-    """A plane as the network sees it, whose grey range is asked for once."""
-
-    def __init__(self, plane: SourcePlane, factors: tuple[float, float] | None) -> None:
-        self.index = plane.index
-        self._resampled = None if factors is None else Resampled(plane, factors)
-        seen = self._resampled or plane
-        self.shape = seen.shape
-        self.read = seen.read
-        self.ranges = plane.grey_range()
-
-    def grey_range(self) -> np.ndarray:
-        return self.ranges
-
-    @property
-    def is_constant(self) -> bool:
-        return bool((self.ranges[:, 0] == self.ranges[:, 1]).all())
-
-    def put_back(self, part: TileProbabilities) -> tuple[tuple[slice, ...], np.ndarray]:
-        """Return rows and columns of the image, and the (K, Y, X) probabilities there."""
-        if self._resampled is None:
-            return part.tile.slices, part.probabilities
-        return self._resampled.put_back(part.tile, part.probabilities)
-
-
-def _planes(
-    source: ImageSource,
-    channels: Sequence[int] | None,
-    level: int,
-    factors: tuple[float, float] | None,
-) -> Iterator[_Plane]:
-    """Iterate over an image's planes; refuse the image if all of them are constant."""
-    varied = False
-    for index in source.plane_indices():
-        plane = _Plane(source.plane(index, channels=channels, level=level), factors)
-        varied |= not plane.is_constant
-        is_last = all(i == n - 1 for i, n in zip(index, source.lead, strict=True))
-        if is_last and not varied:
-            raise InvalidInput(
-                f"every pixel of the image is {plane.ranges[0, 0]:g}, so there is nothing to "
-                "find; choose another image or channel."
-            )
-        yield plane
+def _chunk(
+    model: Model, source: ImageSource, level: int, device: torch.device, tile: int | None
+) -> tuple[int, ...]:
+    """Return how much of a result is written at once: the sides of a tile."""
+    network, sizes = model.header.network, source.sizes(level)
+    shape = tuple(sizes[letter] for letter in "ZYX"[-network.ndim :])
+    if tile is None:
+        largest = best_sides(network, Tile.whole(shape), device)
+    else:
+        largest = (max(1, tile),) * network.ndim
+    pairs = zip(shape, largest, strict=True)
+    return tuple(tile_side(network, *pair, axis) for axis, pair in enumerate(pairs))
 
 
 def _parts(
     model: Model,
-    planes: Iterator[_Plane],
+    pieces: Iterator[Piece],
     count: int,
     *,
     device: torch.device,
     tile: int | None,
     average: bool,
-) -> Iterator[tuple[_Plane, TileProbabilities | Notice]]:
-    """Predict plane after plane; the fraction is that of all planes."""
+) -> Iterator[tuple[Piece, TileProbabilities | Notice]]:
+    """Predict piece after piece; the fraction is that of all of them."""
     parts_of = predict_orientations if average else predict_tiles
-    for number, plane in enumerate(planes):
-        for part in parts_of(model, plane, device=device, tile=tile):
+    for number, piece in enumerate(pieces):
+        for part in parts_of(model, piece, device=device, tile=tile):
             if isinstance(part, TileProbabilities):
                 fraction = (number + part.fraction) / count
-                yield plane, TileProbabilities(part.tile, part.probabilities, fraction)
+                yield piece, TileProbabilities(part.tile, part.probabilities, fraction)
             else:
-                yield plane, part
+                yield piece, part

@@ -11,9 +11,10 @@ import numpy as np
 
 from napari_unet.core.axes import checked_axes, guess_axes
 from napari_unet.core.source_plane import SourcePlane
+from napari_unet.core.source_volume import SourceVolume
 from napari_unet.errors import InvalidInput
 
-PLANE_AXES = "TZ"  # a network sees one plane at a time of each of these
+PLANE_AXES = "TZ"  # a network of planes sees one at a time of each of these
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,10 +191,36 @@ class ImageSource:
         InvalidInput
             There is no such channel or level.
         """
+        return SourcePlane(self, tuple(index), self._chosen(channels, level), level)
+
+    def volume(
+        self, index: Sequence[int] = (), *, channels: Sequence[int] | None = None, level: int = 0
+    ) -> SourceVolume:
+        """Return one volume, all slices at one time point, to be read in parts.
+
+        Parameters
+        ----------
+        index
+            Along T, where the image has it.
+        channels, level
+            As for :meth:`plane`.
+
+        Raises
+        ------
+        InvalidInput
+            There is no such channel or level, or no axis of slices.
+        """
+        if "Z" not in self.axes:
+            raise InvalidInput(
+                f"an image of axes {self.axes} has no slices (Z), so it is no volume; choose "
+                "another, or name the axes otherwise."
+            )
+        return SourceVolume(self, tuple(index), self._chosen(channels, level), level)
+
+    def _chosen(self, channels: Sequence[int] | None, level: int) -> tuple[int, ...]:
         self.check_channels(channels)
         self.check_level(level)
-        chosen = tuple(range(self.channels)) if channels is None else tuple(channels)
-        return SourcePlane(self, tuple(index), chosen, level)
+        return tuple(range(self.channels)) if channels is None else tuple(channels)
 
     def check_channels(self, channels: Sequence[int] | None) -> None:
         """Refuse channels that are not there."""

@@ -1,7 +1,8 @@
-"""One plane of an image, of which only what is asked for is read."""
+"""One plane of an image, or any box of it: only what is asked for is read."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +63,8 @@ class SourcePlane:
             A pixel is not finite.
         """
         top, left = int(rows.min()), int(columns.min())
-        box = self._box(slice(top, int(rows.max()) + 1), slice(left, int(columns.max()) + 1))
-        part = check_array(box, may_be_constant=True)
+        where = {"Y": slice(top, int(rows.max()) + 1), "X": slice(left, int(columns.max()) + 1)}
+        part = check_array(self._box(where), may_be_constant=True)
         if _is_run(rows) and _is_run(columns):
             return part.copy()  # several times faster than by index
         return part[:, (rows - top)[:, None], columns - left]
@@ -76,40 +77,64 @@ class SourcePlane:
         """
         level = self.source.levels[self.level]
         if isinstance(level, np.ndarray) and not isinstance(level, np.memmap):
-            box = self._box(slice(None), slice(None))
-            return grey_range(check_array(box, may_be_constant=True))
+            return grey_range(check_array(self._box({}), may_be_constant=True))
         return sampled_range(self)
 
-    def _box(self, rows: slice, columns: slice) -> np.ndarray:
-        """Return (C, Y', X') of a rectangle, as stored."""
-        samples = self.source.samples
-        read: dict[int, np.ndarray] = {}  # by index along C: (S, Y', X')
-        parts = []
-        for channel in self.channels:
-            number, sample = divmod(channel, samples)
-            if number not in read:
-                read[number] = self._samples(number, rows, columns)
-            parts.append(read[number][sample])
-        return parts[0][None] if len(parts) == 1 else np.stack(parts)
+    def _box(self, where: Mapping[str, slice]) -> np.ndarray:
+        here = dict(zip(self.source.plane_axes, self.index, strict=True))
+        return read_box(self.source, self.level, self.channels, {**here, **where})
 
-    def _samples(self, channel: int, rows: slice, columns: slice) -> np.ndarray:
-        """Return (S, Y', X') of one index along C; S is 1 where there is no RGB."""
-        source = self.source
-        where = dict(zip(source.plane_axes, self.index, strict=True))
-        places: dict[str, Any] = {"C": channel, "Y": rows, "X": columns, "S": slice(None)} | where
-        try:
-            part = np.asarray(source.levels[self.level][tuple(places[a] for a in source.axes)])
-        except (MemoryError, UserError):
-            raise
-        except Exception as error:  # each library has its own errors for damaged data
-            raise UnreadableFile(
-                f"a part of {source.name} cannot be read ({reason_of(error)}); take another copy "
-                "of the file."
-            ) from None
-        left = [letter for letter in source.axes if letter in "YXS"]
-        order = [left.index(letter) for letter in "SYX" if letter in left]
-        part = part.transpose(order)
-        return part if "S" in left else part[None]
+
+def read_box(
+    source: ImageSource, level: int, channels: Sequence[int], where: Mapping[str, int | slice]
+) -> np.ndarray:
+    """Read a box; only the chunks under it are.
+
+    Parameters
+    ----------
+    source, level
+        The image, and which level of it.
+    channels
+        Which, in their order.
+    where
+        An index or a slice along T, Z, Y and X, where the image has them; without an entry all of
+        the axis.
+
+    Returns
+    -------
+    ndarray
+        (C, *axes), as stored; the axes are those of slices, in the order Z, Y, X.
+
+    Raises
+    ------
+    UnreadableFile
+        A chunk is damaged or gone.
+    """
+    read: dict[int, np.ndarray] = {}  # by index along C: (S, *axes)
+    parts = []
+    for channel in channels:
+        number, sample = divmod(channel, source.samples)
+        if number not in read:
+            read[number] = _samples(source, level, {**where, "C": number})
+        parts.append(read[number][sample])
+    return parts[0][None] if len(parts) == 1 else np.stack(parts)
+
+
+def _samples(source: ImageSource, level: int, where: Mapping[str, int | slice]) -> np.ndarray:
+    """Return (S, *axes) of one index along C; S is 1 where there is no RGB."""
+    places: list[Any] = [where.get(letter, slice(None)) for letter in source.axes]
+    try:
+        part = np.asarray(source.levels[level][tuple(places)])
+    except (MemoryError, UserError):
+        raise
+    except Exception as error:  # each library has its own errors for damaged data
+        raise UnreadableFile(
+            f"a part of {source.name} cannot be read ({reason_of(error)}); take another copy "
+            "of the file."
+        ) from None
+    left = [a for a, place in zip(source.axes, places, strict=True) if isinstance(place, slice)]
+    part = part.transpose([left.index(letter) for letter in "SZYX" if letter in left])
+    return part if "S" in left else part[None]
 
 
 def _is_run(indices: np.ndarray) -> bool:

@@ -42,7 +42,7 @@ class Result:
     pixel_size, units
         By axis, where known.
     chunk
-        Rows and columns that are written at once.
+        Rows and columns that are written at once, before them planes where it is several.
     name
         Of the image.
     """
@@ -53,7 +53,7 @@ class Result:
     classes: tuple[ClassInfo, ...]
     pixel_size: Mapping[str, float] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
-    chunk: tuple[int, int] = (512, 512)
+    chunk: tuple[int, ...] = (512, 512)
     name: str = ""
     values: Values = "labels"
 

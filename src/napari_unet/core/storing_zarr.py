@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +37,11 @@ def write_zarr(path: Path, result: Result) -> Iterator[Any]:
 
 
 def _new_level(group: Any, number: int, result: Result, shape: tuple[int, ...]) -> Any:
-    plane = zip(result.chunk, shape[-2:], strict=True)
-    chunks = (*[1] * (len(shape) - 2), *(min(wanted, size) for wanted, size in plane))
+    wanted = (*[1] * (len(shape) - len(result.chunk)), *result.chunk)
     return group.create_array(
         str(number),
         shape=shape,
-        chunks=chunks,
+        chunks=tuple(min(pair) for pair in zip(wanted, shape, strict=True)),
         dtype=result.dtype,
         fill_value=0,
         dimension_names=[letter.lower() for letter in result.axes],
@@ -52,25 +52,26 @@ def _coarser(group: Any, finer: Any, number: int, result: Result) -> Any:
     """Write the next level, a chunk at a time."""
     shape = (*finer.shape[:-2], *(-(-size // 2) for size in finer.shape[-2:]))
     level = _new_level(group, number, result, shape)
-    height, width = level.chunks[-2:]
-    for lead in np.ndindex(*shape[:-2]):
-        for top in range(0, shape[-2], height):
-            for left in range(0, shape[-1], width):
-                rows = slice(2 * top, 2 * (top + height))
-                columns = slice(2 * left, 2 * (left + width))
-                part = _halved(finer[(*lead, rows, columns)])
-                bottom, right = top + part.shape[0], left + part.shape[1]
-                level[(*lead, slice(top, bottom), slice(left, right))] = part
+    steps = zip(shape, level.chunks, strict=True)
+    for corner in product(*(range(0, size, step) for size, step in steps)):
+        *lead, rows, columns = (
+            slice(start, min(start + step, size))
+            for start, step, size in zip(corner, level.chunks, shape, strict=True)
+        )
+        twice = (slice(2 * part.start, 2 * part.stop) for part in (rows, columns))
+        level[(*lead, rows, columns)] = _halved(finer[(*lead, *twice)])
     return level
 
 
 def _halved(part: np.ndarray) -> np.ndarray:
-    """Return (Y, X) pixels at half the size: every second id, the mean of probabilities."""
+    """Return (..., Y, X) pixels at half the size: every second id, the mean of probabilities."""
     if part.dtype.kind != "f":
-        return part[::2, ::2]
-    even = np.pad(part, [(0, size % 2) for size in part.shape], mode="edge")
-    quarters = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2)
-    return quarters.mean(axis=(1, 3), dtype=np.float32)
+        return part[..., ::2, ::2]
+    *lead, height, width = part.shape
+    pads = [(0, 0)] * len(lead) + [(0, height % 2), (0, width % 2)]
+    even = np.pad(part, pads, mode="edge")
+    quarters = even.reshape(*lead, -(-height // 2), 2, -(-width // 2), 2)
+    return quarters.mean(axis=(-3, -1), dtype=np.float32)
 
 
 def _described(result: Result, levels: int) -> dict[str, Any]:

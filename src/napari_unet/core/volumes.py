@@ -44,7 +44,7 @@ def volumes_like(image: np.ndarray, labels: np.ndarray) -> Volumes:
     ----------
     image
         (..., Z, Y, X), with one more axis than the labels if it has channels: at the end for RGB,
-        or anywhere before the planes.
+        or anywhere before the rows.
     labels
         (..., Z, Y, X).
 
@@ -62,7 +62,8 @@ def volumes_like(image: np.ndarray, labels: np.ndarray) -> Volumes:
     if image.shape == labels.shape:
         return _pile(np.expand_dims(image, -4))
     if image.ndim == labels.ndim + 1:
-        for axis in (image.ndim - 1, *reversed(range(labels.ndim - 2))):
+        before = reversed(range(labels.ndim - 2))
+        for axis in (image.ndim - 1, *before, image.ndim - 3):  # the last as ImageJ stores it
             if image.shape[:axis] + image.shape[axis + 1 :] == labels.shape:
                 return _pile(np.moveaxis(image, axis, -4))
     raise InvalidInput(
