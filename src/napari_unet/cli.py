@@ -51,19 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=int, default=0)
     demo.set_defaults(run=_demo)
 
-    train = commands.add_parser("train", help="train a model on images and labels")
-    train.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    train.add_argument("--labels", nargs="+", type=Path, required=True, metavar="LABELS")
-    train.add_argument("--output", type=Path, required=True, metavar="MODEL")
-    train.add_argument("--label-kind", choices=_KINDS, default="scribbles")
-    train.add_argument("--preset", choices=("compact", "unet2015"), default="compact")
-    budget = train.add_mutually_exclusive_group()
-    budget.add_argument("--seconds", type=float, help="training time (default 60)")
-    budget.add_argument("--steps", type=int, help="number of steps, for an exact repeat")
-    train.add_argument("--model", type=Path, help="model to fine-tune")
-    train.add_argument("--device", choices=_DEVICES, default="auto")
-    train.add_argument("--seed", type=int, default=0)
-    train.set_defaults(run=_train)
+    _add_train(commands)
 
     _add_predict(commands)
     _add_batch(commands)
@@ -108,6 +96,34 @@ def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     predict.set_defaults(run=_predict)
 
 
+def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    train = commands.add_parser("train", help="train a model on images and labels")
+    train.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    train.add_argument("--labels", nargs="+", type=Path, required=True, metavar="LABELS")
+    train.add_argument("--output", type=Path, required=True, metavar="MODEL")
+    train.add_argument("--label-kind", choices=_KINDS, default="scribbles")
+    train.add_argument("--preset", choices=("compact", "unet2015"), default="compact")
+    train.add_argument(
+        "--dimensions",
+        type=int,
+        choices=(2, 3),
+        help="2 for planes, one by one (default); 3 for volumes, slices seen together",
+    )
+    train.add_argument(
+        "--voxel-size",
+        type=_sizes,
+        metavar="Z,Y,X",
+        help="size of a voxel in any unit, for volumes (default: what the images say)",
+    )
+    budget = train.add_mutually_exclusive_group()
+    budget.add_argument("--seconds", type=float, help="training time (default 60)")
+    budget.add_argument("--steps", type=int, help="number of steps, for an exact repeat")
+    train.add_argument("--model", type=Path, help="model to fine-tune")
+    train.add_argument("--device", choices=_DEVICES, default="auto")
+    train.add_argument("--seed", type=int, default=0)
+    train.set_defaults(run=_train)
+
+
 def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     batch = commands.add_parser("batch", help="segment whole folders of images, with a report")
     batch.add_argument("model", type=Path, metavar="MODEL")
@@ -148,6 +164,14 @@ def _numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers like 0,2") from None
 
 
+def _sizes(text: str) -> tuple[float, ...]:
+    try:
+        plane, row, column = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no three numbers like 4,1,1") from None
+    return plane, row, column
+
+
 def _demo(options: argparse.Namespace) -> int:
     if options.window:
         from napari_unet.widgets.demo import open_demo
@@ -177,6 +201,8 @@ def _train(options: argparse.Namespace) -> int:
             steps=options.steps,
             device=options.device,
             seed=options.seed,
+            dimensions=options.dimensions,
+            voxel_size=options.voxel_size,
         )
     return 0
 

@@ -181,7 +181,7 @@ class TestSegmenting:
             found = segmented(source, tmp_path / "out.ome.zarr", tile=16)
         np.testing.assert_array_equal(found, nu.predict(MODEL, data, device="cpu"))
         finest = zarr.open_group(str(tmp_path / "out.ome.zarr"))["0"]
-        assert finest.chunks == (12, 16, 16)
+        assert finest.chunks == (9, 16, 16)
 
     def test_coarser_levels_of_chunks_with_several_slices(self, rng, tmp_path, monkeypatch):
         monkeypatch.setattr("napari_unet.core.storing_zarr._COARSEST", 12)

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from napari_unet.commands.info import dimensions_text
 from napari_unet.core.batch_plan import BatchOptions, BatchPlan, plan_batch
 from napari_unet.core.batch_report import REPORT_NAME, ReportFile, counts, table
 from napari_unet.core.batching import ItemEnded, ItemNotice, ItemProgress, run_batch
@@ -54,6 +55,8 @@ def run_batch_command(
     """
     model = load_model(model_path)
     chosen = pick_device(device)
+    if model.header.network.ndim == 3:
+        print(f"dimensions {dimensions_text(model.header)}")
     make_folder(output)
     plan = plan_batch(inputs, model, output, options)
     print(plan.summary)

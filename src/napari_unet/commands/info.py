@@ -25,6 +25,17 @@ def run_info(model: Path | None) -> None:
         _print_model(load_model(model).header)
 
 
+def dimensions_text(header: ModelHeader) -> str:
+    """Return what a model sees at a time."""
+    if header.network.ndim == 2:
+        return "2: planes, one by one"
+    reach = " x ".join(map(str, header.network.margins))
+    return (
+        f"3: volumes; each voxel is seen with {reach} voxels (slices, rows, columns) around it, so "
+        "images need an axis of slices (Z)"
+    )
+
+
 def _print_system() -> None:
     import torch
 
@@ -46,12 +57,14 @@ def _print_model(header: ModelHeader) -> None:
     network = header.network
     print(f"preset       {header.preset}, {network.base_channels} channels, depth {network.depth}")
     print(f"input        {network.in_channels} channel{'s' * (network.in_channels > 1)}")
+    print(f"dimensions   {dimensions_text(header)}")
     print(f"label kind   {header.label_kind}")
     for entry in header.classes:
         print(f"class {entry.id:<6} {entry.name} ({entry.color})")
     if header.pixel_size is not None:
         size = " x ".join(map(str, header.pixel_size))
-        print(f"pixel size   {size} {header.pixel_unit or ''}".rstrip())
+        name = "pixel size" if network.ndim == 2 else "voxel size"
+        print(f"{name:12} {size} {header.pixel_unit or ''}".rstrip())
     if header.network_share < 1:
         print(f"answer       {header.network_share:.0%} its network's, the rest its forest's")
     for record in header.history:

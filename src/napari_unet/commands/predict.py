@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from napari_unet.commands.info import dimensions_text
 from napari_unet.core.config import DeviceName
 from napari_unet.core.device import pick_device
 from napari_unet.core.events import Notice
@@ -19,6 +20,7 @@ from napari_unet.core.measuring_pieces import (
     measurements_path,
 )
 from napari_unet.core.model import Model, load_model
+from napari_unet.core.pixel_size import slices_said
 from napari_unet.core.reading import open_image
 from napari_unet.core.result_paths import check_ours, result_path, stem_of
 from napari_unet.core.segmenting import Saved, check_channels, segment
@@ -72,6 +74,8 @@ def run_predict(
         )
     model = load_model(model_path)
     channels = model.header.network.in_channels
+    if model.header.network.ndim == 3:
+        print(f"dimensions {dimensions_text(model.header)}")
     make_folder(output)
     plans = []
     for path in images:
@@ -85,8 +89,9 @@ def run_predict(
     with tqdm(total=len(images), desc="segmenting", unit="image") as bar:
         for path, outputs in zip(images, plans, strict=True):
             with open_image(path, channels=channels) as source, _about(path):
-                for guess in source.guesses:
-                    tqdm.write(f"{path}: {guess}")
+                said = (*source.guesses, slices_said(model.header, source))
+                for sentence in filter(None, said):
+                    tqdm.write(f"{path}: {sentence}")
                 segment_with_bar(
                     model,
                     source,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from napari_unet.commands.voxels import voxels_of
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.events import Best, Done, Notice, Score, Started, Step
 from napari_unet.core.files import check_writable, read_image, read_labels
@@ -36,6 +37,8 @@ def run_train(
     *,
     start_from: Path | None,
     stop: Callable[[], bool],
+    dimensions: int | None = None,
+    voxel_size: tuple[float, ...] | None = None,
     **settings: Any,
 ) -> None:
     """Train on files and write the model.
@@ -50,8 +53,12 @@ def run_train(
         Model file to fine-tune.
     stop
         Asked after each step.
+    dimensions
+        2 for planes, 3 for volumes; ``None`` for the model's, or 2.
+    voxel_size
+        Of volumes, as (plane, row, column); ``None`` for what the images say.
     **settings
-        Fields of :class:`napari_unet.core.config.TrainSettings`.
+        Other fields of :class:`napari_unet.core.config.TrainSettings`.
 
     Raises
     ------
@@ -65,6 +72,7 @@ def run_train(
         )
     check_writable(output)
     model = None if start_from is None else load_model(start_from)
+    settings |= _dimension_settings(images, model, dimensions, voxel_size)
     trained = train_with_bar(
         [read_image(path) for path in images],
         [read_labels(path) for path in labels],
@@ -73,6 +81,28 @@ def run_train(
         **settings,
     )
     print(f"model: {save_somewhere(trained.model, output)}")
+
+
+def _dimension_settings(
+    images: Sequence[Path],
+    model: Model | None,
+    dimensions: int | None,
+    voxel_size: tuple[float, ...] | None,
+) -> dict[str, Any]:
+    """Return the settings of planes or volumes; a new model's voxels are those of the images."""
+    of_model = None if model is None else model.header.network.ndim
+    given = {"dimensions": dimensions or of_model or 2}
+    if voxel_size is not None:
+        return given | {"voxel_size": voxel_size}
+    if given["dimensions"] == 2:
+        return given
+    if model is not None and of_model == 3:
+        return given | {"pixel_unit": model.header.pixel_unit}  # and its size, by itself
+    voxels = voxels_of(images)
+    if voxels is None:
+        return given
+    print(f"the images' voxels are {voxels} (slice, row, column).")
+    return given | {"voxel_size": voxels.size, "pixel_unit": voxels.unit}
 
 
 def train_with_bar(

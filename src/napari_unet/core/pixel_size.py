@@ -22,6 +22,14 @@ _METRES = {
 }
 
 
+def in_unit(size: float, unit: str | None, wanted: str | None) -> float | None:
+    """Return a size in another unit; ``None`` if one of the units is no known length."""
+    if unit is not None and unit == wanted:
+        return size
+    here, there = _METRES.get(unit or ""), _METRES.get(wanted or "")
+    return None if here is None or there is None else size * here / there
+
+
 def size_ratios(
     header: ModelHeader, source: ImageSource, level: int = 0
 ) -> tuple[float, float] | None:

@@ -37,8 +37,8 @@ _TOLERANCE = 0.005  # a later model may score this much less: later weights are 
 _GRADIENT_NORM = 1.0
 _MOST_BAD_STEPS = 5
 _CUBES = (
-    "no voxel size was given, so voxels are taken for cubes; pass "
-    "voxel_size=(plane, row, column) if they are longer along one axis."
+    "no voxel size is known, so voxels are taken for cubes; give it as slice, row, column if they "
+    "are longer along one axis."
 )
 
 
