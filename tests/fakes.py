@@ -106,8 +106,16 @@ class FakeLearner:
         return [*answers, Predicted(stopped=False)]
 
 
-def model_file(ids=(1, 2), *, channels: int = 1, kind: str = "scribbles", score: float = 0.8):
+def model_file(
+    ids=(1, 2),
+    *,
+    channels: int = 1,
+    kind: str = "scribbles",
+    score: float = 0.8,
+    dimensions: int = 2,
+):
     """Return the bytes of a model file without weights."""
+    voxels = (1.0, 1.0, 1.0) if dimensions == 3 else None
     record = TrainingRecord(
         finished="2024-05-06T07:08:09+00:00",
         steps=100,
@@ -119,7 +127,7 @@ def model_file(ids=(1, 2), *, channels: int = 1, kind: str = "scribbles", score:
         device="cpu",
     )
     header = ModelHeader(
-        network=PRESETS["compact"].network(channels, len(ids)),
+        network=PRESETS["compact"].network(channels, len(ids), voxel_size=voxels),
         preset="compact",
         label_kind=kind,
         classes=describe_classes(ids, kind),

@@ -225,20 +225,21 @@ class Session:
         read: Callable[[], tuple[np.ndarray, ...]],
         *,
         model: bytes | None = None,
-        region: tuple[int, int, int, int] | None = None,
+        region: tuple[int, ...] | None = None,
         probabilities: bool = False,
         device: DeviceName = "auto",
     ) -> int:
-        """Predict planes; returns the number of the job that the signals carry.
+        """Predict planes or volumes; returns the number of the job that the signals carry.
 
         Parameters
         ----------
         read
-            Gives one array a plane, (C, Y, X); called in another thread.
+            Gives one array a plane, (C, Y, X), or a volume, (C, Z, Y, X); called in another thread.
         model
             Content of a model file; ``None`` for the model in use.
         region
-            Rows and columns, (row start, row stop, column start, column stop); ``None`` for all.
+            Rows and columns, (row start, row stop, column start, column stop), of volumes with the
+            planes' before them; ``None`` for all.
         probabilities
             Whether to send the probabilities too.
         device

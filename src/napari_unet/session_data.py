@@ -58,18 +58,18 @@ class LearnerLike(Protocol):
 
 @dataclass(frozen=True)
 class PaintedPlanes:
-    """The planes of a layer that have strokes.
+    """The planes of a layer that have strokes, or its volumes that have, to be learnt in 3D.
 
     Attributes
     ----------
     keys
-        A name for each plane that stays the same between trainings.
+        A name for each that stays the same between trainings.
     images
-        One array a plane, (C, Y, X).
+        One array a plane, (C, Y, X), or a volume, (C, Z, Y, X).
     labels
-        One array a plane, (Y, X), class ids as painted, 0 unlabelled.
+        One array each, (Y, X) or (Z, Y, X), class ids as painted, 0 unlabelled.
     pixel_size, pixel_unit
-        Size of a pixel as (row, column), where known.
+        Size of a pixel as (row, column), where known; of voxels the unit alone.
     """
 
     keys: tuple[str, ...]
@@ -111,14 +111,14 @@ def newest_strokes(labels: np.ndarray, before: np.ndarray | None) -> np.ndarray:
     Parameters
     ----------
     labels
-        (Y, X) class ids as painted, 0 unlabelled.
+        (Y, X) or (Z, Y, X) class ids as painted, 0 unlabelled.
     before
-        The same plane earlier, or ``None`` if it had no strokes.
+        The same plane or volume earlier, or ``None`` if it had no strokes.
 
     Returns
     -------
     ndarray
-        (Y, X) bool.
+        Of the same shape, bool.
     """
     if before is None or before.shape != labels.shape:
         return labels != 0

@@ -27,7 +27,7 @@ from napari_unet.learner.messages import (
     TrainRequest,
 )
 from napari_unet.learner.spawn import close_streams, spawn
-from scenes import discs, random_model, small_network
+from scenes import BALLS_VOXEL, balls, discs, random_model, small_network
 
 SCENE = discs(0)
 MODEL = random_model(small_network())
@@ -131,6 +131,35 @@ class TestTraining:
         (reply,) = run([request_])
         assert isinstance(reply.content, Failed)
         assert message in reply.content.text
+
+
+class TestVolumes:
+    def test_are_trained_on_and_predicted_as_parts(self):
+        scene = balls(0)
+        corner = np.s_[2:10, 4:36, 4:36]
+        request = TrainRequest(
+            job=1,
+            images=(scene.image[corner][None],),
+            labels=(scene.strokes[corner],),
+            newest=(scene.strokes[corner] == 2,),
+            settings=TrainSettings(steps=1, device="cpu", dimensions=3, voxel_size=BALLS_VOXEL),
+            classes=describe_classes((1, 2), "scribbles"),
+            model=None,
+            pixel_unit="micrometer",
+        )
+        last = run([request])[-1].content
+        assert isinstance(last, Trained)
+        model = Model.from_bytes(last.model)
+        assert (model.header.network.ndim, model.header.pixel_size) == (3, BALLS_VOXEL)
+
+        part = prediction(
+            images=request.images, model=last.model, region=(3, 5, 8, 30, 0, 32), probabilities=True
+        )
+        (ready,) = [r.content for r in run([part]) if isinstance(r.content, PlanePredicted)]
+        expected = nu.predict_probabilities(model, scene.image[corner], device="cpu")
+        expected = expected[:, 3:5, 8:30]
+        assert ready.classes.shape == (2, 22, 32)
+        np.testing.assert_allclose(ready.probabilities, expected, atol=0.02)
 
 
 class TestPrediction:

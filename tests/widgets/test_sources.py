@@ -112,7 +112,7 @@ def test_other_metadata_is_left_alone():
 def test_channels_of_a_layer_are_given_in_the_chosen_order():
     layer = Image(np.random.default_rng(0).random((3, 6, 7)), axis_labels=("c", "y", "x"))
     choose_channels(layer, [(layer, 2), (layer, 0)])
-    assert np.array_equal(whole_plane(picture_of(layer).plane(())), layer.data[[2, 0]])
+    assert np.array_equal(whole_plane(picture_of(layer).piece(())), layer.data[[2, 0]])
     assert picture_said(picture_of(layer)) == "6 x 7, 2 of 3 channels"
     choose_channels(layer, [(layer, 0), (layer, 1), (layer, 2)])
     assert detail(layer, "channels") is None
@@ -130,7 +130,7 @@ def test_layers_of_one_size_lend_channels_and_are_given_back():
     assert picture.layers == (cells, nuclei)
     assert picture_said(picture) == "5 slices of 6 x 7, 2 channels of 2 layers"
     both = np.stack([np.asarray(nuclei.data[3]), cells.data[3]])
-    assert np.array_equal(whole_plane(picture.plane((3,))), both)
+    assert np.array_equal(whole_plane(picture.piece((3,))), both)
     give_back(cells, nuclei)
     assert chosen_channels(cells) == [(cells, 0)]
     choose_channels(cells, [(nuclei, 0)])

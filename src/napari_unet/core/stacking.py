@@ -17,8 +17,8 @@ from napari_unet.errors import InvalidInput
 class StackedChannels:
     """The channels of several images, one after the other, as one lazy array.
 
-    It knows the one kind of index that :class:`napari_unet.core.source_plane.SourcePlane` uses: a
-    whole number for the channel and for each plane axis, and slices of rows and columns.
+    It knows the kind of index that :func:`napari_unet.core.source_plane.read_box` uses: a whole
+    number for the channel, one or a slice for each plane axis, and slices of rows and columns.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class StackedChannels:
         return prod(self.shape)
 
     def __getitem__(self, places: tuple[Any, ...]) -> np.ndarray:
-        """Return a rectangle of one channel of one plane, (Y', X')."""
+        """Return a box of one channel, of as many axes as there are slices."""
         channel, *lead, rows, columns = places
         part, own = self._part_of(channel)
         number, sample = divmod(own, part.samples)
@@ -62,7 +62,8 @@ class StackedChannels:
         where |= {"C": number, "S": sample, "Y": rows, "X": columns}
         stored = part.levels[self.level][tuple(where[letter] for letter in part.axes)]
         found = np.asarray(stored).astype(self.dtype, copy=False)
-        return found.T if part.axes.index("X") < part.axes.index("Y") else found
+        left = [letter for letter in part.axes if isinstance(where[letter], slice)]
+        return found.transpose([left.index(a) for a in (*part.plane_axes, "Y", "X") if a in left])
 
     def _part_of(self, channel: int) -> tuple[ImageSource, int]:
         """Return the image that a channel is of, and its number there."""

@@ -6,7 +6,7 @@ tile fall on the same pixels of the image and tiles agree with each other and wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -36,6 +36,11 @@ class Tile:
         """Return the tile that is a whole image of that shape."""
         return cls(*((0, size) for size in shape))
 
+    @classmethod
+    def of(cls, numbers: Sequence[int]) -> Tile:
+        """Return the tile of starts and stops in a row: (row start, row stop, ...)."""
+        return cls(*zip(numbers[::2], numbers[1::2], strict=True))
+
     @property
     def rows(self) -> tuple[int, int]:
         """(start, stop) of the rows."""
@@ -50,6 +55,13 @@ class Tile:
     def slices(self) -> tuple[slice, ...]:
         """The box as an index."""
         return tuple(slice(*span) for span in self.ranges)
+
+    def within(self, region: Tile) -> tuple[slice, ...]:
+        """Return where the box lies in a larger one, as an index into that."""
+        return tuple(
+            slice(start - first, stop - first)
+            for (start, stop), (first, _) in zip(self.ranges, region.ranges, strict=True)
+        )
 
     @property
     def sides(self) -> tuple[int, ...]:

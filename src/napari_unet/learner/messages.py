@@ -26,18 +26,18 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """Train on painted planes.
+    """Train on painted planes, or on painted volumes with settings of 3 dimensions.
 
     Attributes
     ----------
     job
         Number that every reply to this request carries.
     images
-        One array a painted plane, (C, Y, X), any dtype.
+        One array a painted plane, (C, Y, X), or volume, (C, Z, Y, X), any dtype.
     labels
-        One array a plane, (Y, X), integer.
+        One array a plane, (Y, X), or volume, (Z, Y, X), integer.
     newest
-        One boolean array a plane, (Y, X): what was painted since the last training; or empty.
+        One boolean array of that shape each: what was painted since the last training; or empty.
     settings
         How to train.
     classes
@@ -45,7 +45,7 @@ class TrainRequest:
     model
         Content of a model file to start from, or ``None``.
     pixel_size, pixel_unit
-        Size of a pixel as (row, column), where known.
+        Size of a pixel as (row, column), where known; that of voxels is in the settings.
     """
 
     job: int
@@ -61,17 +61,17 @@ class TrainRequest:
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """Predict planes.
+    """Predict planes, or volumes with a model of volumes.
 
     Attributes
     ----------
     images
-        One array a plane, (C, Y, X), any dtype.
+        One array a plane, (C, Y, X), or a volume, (C, Z, Y, X), any dtype.
     model
         Content of a model file.
     region
-        Rows and columns to predict as (row start, row stop, column start, column stop); ``None``
-        for all.
+        Rows and columns to predict as (row start, row stop, column start, column stop), of volumes
+        with the planes' start and stop before them; ``None`` for all.
     probabilities
         Whether to send the probabilities too.
     """
@@ -80,7 +80,7 @@ class PredictRequest:
     images: tuple[np.ndarray, ...]
     model: bytes
     device: DeviceName = "auto"
-    region: Box | None = None
+    region: tuple[int, ...] | None = None
     probabilities: bool = False
 
 
@@ -202,16 +202,16 @@ class Trained:
 
 @dataclass(frozen=True)
 class PlanePredicted:
-    """A plane is ready.
+    """A plane, or a volume, is ready.
 
     Attributes
     ----------
     plane
         Its index in the request.
     classes
-        (Y, X) class ids as painted, of the region.
+        (Y, X), or (Z, Y, X), class ids as painted, of the region.
     probabilities
-        (K, Y, X) float32, or ``None`` if not asked for.
+        (K, *axes) float32, or ``None`` if not asked for.
     """
 
     plane: int

@@ -179,19 +179,16 @@ class Loop:
                     f"{plane.shape[0]}; choose an image like those it was trained on."
                 )
             plane = check_array(plane, may_be_constant=len(request.images) > 1)
-            area = request.region or (0, plane.shape[1], 0, plane.shape[2])
-            region = Tile((area[0], area[1]), (area[2], area[3]))
-            shape = (area[1] - area[0], area[3] - area[2])
-            classes = np.empty(shape, dtype=ids.dtype)
-            kept = np.empty((len(ids), *shape), np.float32) if request.probabilities else None
+            whole = Tile.whole(plane.shape[1:])
+            region = whole if request.region is None else Tile.of(request.region)
+            classes = np.empty(region.sides, dtype=ids.dtype)
+            probabilities = (len(ids), *region.sides)
+            kept = np.empty(probabilities, np.float32) if request.probabilities else None
             for part in predict_tiles(model, plane, device=device, region=region, fast=True):
                 if not isinstance(part, TileProbabilities):
                     yield part
                     continue
-                where = (
-                    slice(part.tile.rows[0] - area[0], part.tile.rows[1] - area[0]),
-                    slice(part.tile.columns[0] - area[2], part.tile.columns[1] - area[2]),
-                )
+                where = part.tile.within(region)
                 classes[where] = ids[part.probabilities.argmax(axis=0)]
                 if kept is not None:
                     kept[:, *where] = part.probabilities

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from magicgui.widgets import create_widget
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
@@ -10,12 +10,22 @@ from superqt import QCollapsible
 
 from napari_unet.core.config import PRESETS, DeviceName, PresetName, TrainSettings
 
+DIMENSIONS_TIP = (
+    "What the network sees at a time: a plane, or neighbouring slices too; the sizes of voxels are "
+    "taken from the image's scale"
+)
 _FIELDS: dict[str, tuple[str, type, dict[str, Any], str]] = {
     "preset": (
         "Network",
         str,
         {"choices": get_args(PresetName)},
         "compact is fast enough for a laptop; unet2015 is the network of the paper, for a GPU",
+    ),
+    "dimensions": (
+        "Dimensions",
+        int,
+        {"choices": [("2D planes", 2), ("3D volumes", 3)]},
+        DIMENSIONS_TIP,
     ),
     "learning_rate": (
         "Learning rate",
@@ -57,7 +67,7 @@ _FIELDS: dict[str, tuple[str, type, dict[str, Any], str]] = {
 
 
 class AdvancedPanel(QWidget):
-    """Network, learning rate, augmentation, border weights, seed and device."""
+    """Network, dimensions, learning rate, augmentation, border weights, seed and device."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -95,8 +105,25 @@ class AdvancedPanel(QWidget):
             A value is not allowed.
         """
         values = {name: widget.value for name, widget in self._widgets.items()}
+        values["dimensions"] = self.dimensions
         values["learning_rate"] = values["learning_rate"] or None
         return TrainSettings.checked(label_kind="scribbles", seconds=seconds, **values)
+
+    @property
+    def dimensions(self) -> Literal[2, 3]:
+        """2 to train on planes, 3 on volumes."""
+        widget = self._widgets["dimensions"]
+        return 3 if widget.enabled and widget.value == 3 else 2
+
+    @dimensions.setter
+    def dimensions(self, dimensions: Literal[2, 3]) -> None:
+        self._widgets["dimensions"].value = dimensions
+
+    def offer_volumes(self, why_not: str | None) -> None:
+        """Let volumes be chosen, or say why they cannot be."""
+        widget = self._widgets["dimensions"]
+        widget.enabled = why_not is None
+        widget.tooltip = why_not or DIMENSIONS_TIP
 
     def device(self) -> DeviceName:
         """Return where to compute."""

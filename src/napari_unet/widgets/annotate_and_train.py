@@ -8,6 +8,7 @@ from napari_unet.widgets.advanced import AdvancedPanel
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.class_panel import ClassPanel
 from napari_unet.widgets.class_sync import ClassSync
+from napari_unet.widgets.dimensions import Dimensions
 from napari_unet.widgets.docked import Docked
 from napari_unet.widgets.layer_panel import LayerPanel
 from napari_unet.widgets.live import LivePrediction
@@ -46,6 +47,7 @@ class AnnotateAndTrain(Docked):
         watch = PaintWatch(viewer, choice, self)
         training = Training(viewer, session, choice, watch, self)
         advanced = AdvancedPanel()
+        Dimensions(session, choice, advanced, self)
         ClassSync(viewer, session, choice, watch, self)
         live = LiveLoop(viewer, session, choice, watch, advanced.settings, self)
         LivePrediction(viewer, session, predictions, choice, advanced.device, self)

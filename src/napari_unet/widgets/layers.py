@@ -17,9 +17,10 @@ from napari.layers import Image, Labels, Layer
 
 from napari_unet.core.plane_reading import whole_plane
 from napari_unet.core.source_plane import SourcePlane
+from napari_unet.core.source_volume import SourceVolume
 from napari_unet.session_data import PaintedPlanes
 from napari_unet.widgets.placement import LINEAR, placed_on
-from napari_unet.widgets.sources import is_picture, picture_of
+from napari_unet.widgets.sources import Place, is_picture, picture_of
 
 Index = tuple[int, ...]
 Region = tuple[int, int, int, int]
@@ -46,21 +47,24 @@ def has_plane(shape: Sequence[int], index: Index) -> bool:
     return len(index) == len(planes) and all(i < n for i, n in zip(index, planes, strict=True))
 
 
-def plane_of(image: Image, index: Index) -> SourcePlane:
-    """Return one plane of an image as it is taken now: chosen channels, to be read in parts.
+def plane_of(image: Image, index: Place) -> SourcePlane | SourceVolume:
+    """Return one plane, or volume, of an image as it is taken now, to be read in parts.
 
     Parameters
     ----------
     image
         The layer.
     index
-        Which plane of a painting on it.
+        Which plane of a painting on it; with a slice along Z the volume.
     """
-    return picture_of(image).plane(index)
+    return picture_of(image).piece(index)
 
 
-def reader(image: Image, indices: Iterable[Index]) -> Callable[[], tuple[np.ndarray, ...]]:
-    """Return what reads these planes of an image later, in any thread, layer removed or not."""
+def reader(image: Image, indices: Iterable[Place]) -> Callable[[], tuple[np.ndarray, ...]]:
+    """Return what reads these planes of an image later, in any thread, layer removed or not.
+
+    Volumes, (C, Z, Y, X), where a place says all slices.
+    """
     planes = [plane_of(image, index) for index in indices]
     return lambda: tuple(whole_plane(plane) for plane in planes)
 
@@ -78,9 +82,9 @@ def strokes_reader(annotation: Labels, index: Index) -> Callable[[], np.ndarray]
 
 
 def painted_reader(
-    image: Image, annotation: Labels, indices: Iterable[Index]
+    image: Image, annotation: Labels, indices: Iterable[Place]
 ) -> Callable[[], PaintedPlanes]:
-    """Return what reads painted planes of an image later, in any thread.
+    """Return what reads painted planes, or volumes, of an image later, in any thread.
 
     The strokes are copied now, so that painting can go on meanwhile; the image is read then.
     """

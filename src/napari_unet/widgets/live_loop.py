@@ -41,6 +41,7 @@ from napari_unet.widgets.tiles import TileWriter
 
 _WAIT_MS = 60
 _LOOK_MS = 100
+_PLANES = "Live learns from planes, one by one; volumes are learnt with Train."
 LEARNING = "Live: it learns as you paint. Paint where the result is wrong."
 
 
@@ -136,6 +137,8 @@ class LiveLoop(QObject):
         if on:
             settings = self._settings(60.0)
             self._session.start_live(settings.device, settings.seed)
+            if settings.dimensions == 3:
+                self._session.said.emit(Level.INFO, _PLANES)
         else:
             self._session.stop_live()
 

@@ -20,6 +20,7 @@ from napari_unet.session_data import State
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.notify import errors_shown
 
+_SEEN = {2: "planes", 3: "volumes"}
 _FILES = "U-Net models (*.unet);;All files (*)"
 
 
@@ -120,8 +121,9 @@ def model_text(header: ModelHeader | None, *, unsaved: bool) -> str:
 
 def model_details(header: ModelHeader) -> str:
     """Return what a tooltip tells of a model."""
+    network = header.network
     lines = [
-        f"{header.preset}, {header.network.in_channels} channel(s) in",
+        f"{header.preset}, {_SEEN[network.ndim]}, {network.in_channels} channel(s) in",
         *(f"{entry.id} = {entry.name}" for entry in header.classes),
     ]
     if header.history:

@@ -14,33 +14,38 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_unet.core.config import DeviceName
 from napari_unet.core.header import ModelHeader, header_of
+from napari_unet.core.tiling import Tile
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import PlanePredicted
 from napari_unet.session import Session
 from napari_unet.widgets.connections import Connections
-from napari_unet.widgets.layers import Index, Region, has_plane, reader
+from napari_unet.widgets.layers import Index, Region, reader
 from napari_unet.widgets.results import legend_of, write_classes, write_probabilities
-from napari_unet.widgets.sources import picture_of
+from napari_unet.widgets.sources import Place, picture_of
+from napari_unet.widgets.volumes import Part, has_place, sides_of, volumes_under
 
 _BYTES_AT_ONCE = 64 * 2**20
 
 
 @dataclass
 class _Task:
-    """One layer to predict, a few planes at a time, so that a stack need not fit into memory."""
+    """One layer to predict, a few planes at a time, so that a stack need not fit into memory.
+
+    With a model of volumes it is volumes instead, and a part of each where not all are asked for.
+    """
 
     image: Image
     model: bytes
     header: ModelHeader
-    waiting: list[Index]
-    region: Region | None
+    waiting: list[Place]
+    region: Part | None
     probabilities: bool
     device: DeviceName
     total: int
     meaning: tuple[object, ...]
     job: int = -1
     stopping: bool = False
-    current: list[Index] = field(default_factory=list)
+    current: list[Place] = field(default_factory=list)
 
 
 class Predictions(QObject):
@@ -91,7 +96,7 @@ class Predictions(QObject):
         image
             Layer to predict; what becomes ready shows at once.
         indices
-            Which planes.
+            Which planes; a model of volumes sees the slices around them too.
         model
             Content of a model file; ``None`` for the model in use. A task stays with its model.
         region
@@ -110,15 +115,20 @@ class Predictions(QObject):
         if model is None:
             raise InvalidInput("there is no model yet; train one or open a saved one.")
         number = next(self._numbers)
+        header = header_of(model)
+        waiting: list[Place] = list(indices)
+        part: Part | None = region
+        if header.network.ndim == 3:
+            waiting, part = volumes_under(image, indices, region)
         task = _Task(
             image=image,
             model=model,
-            header=header_of(model),
-            waiting=list(indices),
-            region=region,
+            header=header,
+            waiting=waiting,
+            region=part,
             probabilities=probabilities,
             device=device,
-            total=len(indices),
+            total=len(waiting),
             meaning=picture_of(image).meaning,
         )
         self._tasks[number] = task
@@ -141,7 +151,7 @@ class Predictions(QObject):
         self._tasks.clear()
 
     def _send_next(self, task: _Task) -> None:
-        count = _planes_at_once(task.image)
+        count = _pieces_at_once(task.image, task.waiting)
         task.current, task.waiting = task.waiting[:count], task.waiting[count:]
         task.job = self._session.predict(
             reader(task.image, task.current),
@@ -199,19 +209,23 @@ class Predictions(QObject):
                 self.ended.emit(number, "the layer was removed.", False)
 
 
-def _fits(ids: np.ndarray, task: _Task, index: Index) -> bool:
-    """Return whether the image still is what these predicted ids, (Y, X), are of."""
+def _fits(ids: np.ndarray, task: _Task, place: Place) -> bool:
+    """Return whether the image still is what these predicted ids, (Y, X) or (Z, Y, X), are of."""
     try:
         picture = picture_of(task.image)
     except InvalidInput:
         return False
-    top, bottom, left, right = task.region or (0, picture.shape[-2], 0, picture.shape[-1])
-    same = picture.meaning == task.meaning and has_plane(picture.shape, index)
-    return same and ids.shape == (bottom - top, right - left)
+    if picture.meaning != task.meaning or not has_place(picture.shape, place):
+        return False
+    tile = (
+        Tile.whole(sides_of(picture.shape, place)) if task.region is None else Tile.of(task.region)
+    )
+    return ids.shape == tile.sides
 
 
-def _planes_at_once(image: Image) -> int:
-    """Return how many planes of an image one request may carry."""
+def _pieces_at_once(image: Image, places: Sequence[Place]) -> int:
+    """Return how many planes, or volumes, of an image one request may carry."""
     picture = picture_of(image)
-    pixels = prod(picture.shape[-2:]) * len(picture.channels)
-    return max(1, _BYTES_AT_ONCE // max(pixels * picture.source.dtype.itemsize, 1))
+    pixels = prod(sides_of(picture.shape, places[0])) if places else 1
+    size = pixels * len(picture.channels) * picture.source.dtype.itemsize
+    return max(1, _BYTES_AT_ONCE // max(size, 1))

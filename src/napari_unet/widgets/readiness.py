@@ -12,6 +12,7 @@ from napari_unet.errors import InvalidInput
 from napari_unet.widgets.annotation import too_many
 from napari_unet.widgets.layers import channel_count, spatial_shape
 from napari_unet.widgets.sources import picture_of
+from napari_unet.widgets.volumes import NO_SLICES, has_slices
 
 NO_IMAGE = "Open an image and choose it above."
 NO_MODEL = "Train a model first, or open a saved one."
@@ -91,6 +92,8 @@ def why_not_segment(image: Image | None, model: ModelHeader | None) -> str | Non
         picture_of(image)
     except InvalidInput as error:
         return str(error)
+    if model.network.ndim == 3 and not has_slices(image):
+        return NO_SLICES
     mismatch = _other_channels(image, model)
     return mismatch and f"{mismatch} train one for it."
 

@@ -23,6 +23,8 @@ from napari_unet.widgets.layers import (
     transform_of,
 )
 from napari_unet.widgets.metadata import Role, detail, entry, role_of
+from napari_unet.widgets.sources import Place
+from napari_unet.widgets.volumes import Part, lies_in
 
 SEGMENTATION_OPACITY = 0.5
 
@@ -57,25 +59,25 @@ def legend_of(model: ModelHeader, painted: Sequence[ClassInfo]) -> Legend:
 def write_classes(
     viewer: ViewerModel,
     image: Image,
-    index: Index,
-    region: Region | None,
+    place: Place,
+    part: Part | None,
     ids: np.ndarray,
     legend: Legend,
 ) -> None:
-    """Write predicted ids, (Y, X) of the region, to the image's segmentation layer.
+    """Write predicted ids, (Y, X) or (Z, Y, X) of the part, to the image's segmentation layer.
 
-    The layer is made the first time and keeps what the user set later, the region's surroundings,
+    The layer is made the first time and keeps what the user set later, the part's surroundings,
     and the choice of the active layer.
     """
-    layer = put_classes(viewer, image, index, region, ids, legend)
-    _show(viewer, layer, image, index)
+    layer = put_classes(viewer, image, place, part, ids, legend)
+    _show(viewer, layer, image, place)
 
 
 def put_classes(
     viewer: ViewerModel,
     image: Image,
-    index: Index,
-    region: Region | None,
+    place: Place,
+    part: Part | None,
     ids: np.ndarray,
     legend: Legend,
 ) -> Labels:
@@ -91,7 +93,7 @@ def put_classes(
         layer.data = np.zeros(shape, dtype=dtype)
     elif layer.data.dtype.itemsize < dtype.itemsize:
         layer.data = layer.data.astype(dtype)
-    _write(layer.data, index, region, ids)
+    _write(layer.data, place, part, ids)
     return layer
 
 
@@ -136,12 +138,12 @@ def add_segmentation(viewer: ViewerModel, image: Image, legend: Legend) -> Label
 def write_probabilities(
     viewer: ViewerModel,
     image: Image,
-    index: Index,
-    region: Region | None,
+    place: Place,
+    part: Part | None,
     probabilities: np.ndarray,
     legend: Legend,
 ) -> None:
-    """Write probabilities, (K, Y, X) of the region, to one image layer a class.
+    """Write probabilities, (K, *axes) of the part, to one image layer a class.
 
     One layer a class, rather than one with an axis of classes, lets each be shown in its colour,
     and leaves the viewer's sliders as they were.
@@ -167,8 +169,8 @@ def write_probabilities(
             insert_quietly(viewer, layer, image)
         if layer.data.shape != shape:
             layer.data = np.zeros(shape, dtype=np.float32)
-        _write(layer.data, index, region, probability)
-        _show(viewer, layer, image, index)
+        _write(layer.data, place, part, probability)
+        _show(viewer, layer, image, place)
 
 
 def segmentation_of(viewer: ViewerModel, image: Image) -> Labels | None:
@@ -211,16 +213,18 @@ def _probability_of(viewer: ViewerModel, image: Image, class_id: int) -> Image |
     return next((layer for layer in found if detail(layer, "id") == class_id), None)
 
 
-def _write(data: np.ndarray, index: Index, region: Region | None, values: np.ndarray) -> None:
-    plane = data[index]
-    if region is not None:
-        plane = plane[region[0] : region[1], region[2] : region[3]]
-    plane[...] = values
+def _write(data: np.ndarray, place: Place, part: Part | None, values: np.ndarray) -> None:
+    """Write into a plane or volume, or a part of it: (start, stop) of each axis in a row."""
+    piece = data[place]
+    if part is not None:
+        piece = piece[tuple(map(slice, part[::2], part[1::2]))]
+    piece[...] = values
 
 
-def _show(viewer: ViewerModel, layer: Layer, image: Image, index: Index) -> None:
+def _show(viewer: ViewerModel, layer: Layer, image: Image, place: Place) -> None:
     if not same_place(layer, image):
         for name, value in transform_of(image).items():
             setattr(layer, name, value)
-    if current_index(image, viewer.dims.point) == index or viewer.dims.ndisplay == 3:
+    current = current_index(image, viewer.dims.point)
+    if lies_in(current, place) or viewer.dims.ndisplay == 3:
         layer.refresh(extent=False)

@@ -16,11 +16,13 @@ from napari.layers import Image, Layer
 from napari_unet.core.axes import UNTOLD, checked_axes, guess_axes
 from napari_unet.core.source import ImageSource
 from napari_unet.core.source_plane import SourcePlane
+from napari_unet.core.source_volume import SourceVolume
 from napari_unet.core.stacking import same_size, stack_channels
 from napari_unet.core.units import known_size, long_name
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.metadata import detail, remember, role_of
 
+Place = tuple[int | slice, ...]
 _NAMED = "TCZYX"
 
 # Layers that lend channels, by their id: metadata with layers in them could not be saved.
@@ -74,11 +76,19 @@ class Picture:
         sizes = self.own.sizes() | {"C": 1, "Y": rows, "X": columns}
         return tuple(sizes[letter] for letter in self.painted_axes)
 
-    def plane(self, index: Sequence[int]) -> SourcePlane:
-        """Return the pixels under one plane of a painting, with the chosen channels."""
-        leading = zip(self.painted_axes[:-2], index, strict=True)
-        where = [at for letter, at in leading if letter != "C"]
-        return self.source.plane(where, channels=self.channels, level=self.level)
+    def piece(self, place: Place) -> SourcePlane | SourceVolume:
+        """Return the pixels under a plane of a painting, or all slices where it says so.
+
+        Parameters
+        ----------
+        place
+            An index along each axis of a painting before the rows; a slice along Z for a volume.
+        """
+        leading = zip(self.painted_axes[:-2], place, strict=True)
+        where = [at for letter, at in leading if letter != "C" and not isinstance(at, slice)]
+        volume = any(isinstance(at, slice) for at in place)
+        get = self.source.volume if volume else self.source.plane
+        return get(where, channels=self.channels, level=self.level)
 
     @property
     def meaning(self) -> tuple[object, ...]:

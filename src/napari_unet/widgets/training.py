@@ -15,6 +15,7 @@ from napari_unet.widgets.connections import Connections, when_destroyed
 from napari_unet.widgets.layers import painted_reader
 from napari_unet.widgets.paint_watch import PaintWatch
 from napari_unet.widgets.readiness import why_not_train
+from napari_unet.widgets.volumes import painted_volumes_reader, voxel_size
 
 
 class Training(QObject):
@@ -50,6 +51,8 @@ class Training(QObject):
     def start(self, settings: TrainSettings) -> None:
         """Train on the strokes as they are now; those painted later wait for the next training.
 
+        In 3 dimensions on the volumes that they lie in, with the voxel size of the image's scale.
+
         Raises
         ------
         InvalidInput
@@ -60,7 +63,12 @@ class Training(QObject):
         image, annotation = self._choice.image, self._choice.annotation
         if reason is not None or image is None or annotation is None:
             raise InvalidInput(reason or "")
-        self._session.train(painted_reader(image, annotation, planes), settings)
+        if settings.dimensions == 3:
+            read = painted_volumes_reader(image, annotation, planes)
+            settings = settings.model_copy(update={"voxel_size": voxel_size(image)})
+        else:
+            read = painted_reader(image, annotation, planes)
+        self._session.train(read, settings)
         self._layers = (image, annotation)
 
     def stop(self) -> None:
