@@ -132,6 +132,17 @@ def test_channels_may_lie_between_slices_and_rows(folder):
     np.testing.assert_array_equal(tifffile.imread("out/ij_labels.tif"), expected)
 
 
+def test_objects_of_a_volume_are_found_and_measured_in_space(model):
+    words = ["predict", "m.unet", "a.ome.tif", "--output", "out", "--device", "cpu"]
+    assert main([*words, "--save", "instances", "--measure", "--tile", "16"]) == 0
+    found = tifffile.imread("out/a_instances.tif")
+    assert found.shape == balls(0).image.shape
+    with open("out/a_instances.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["id"]) for row in rows] == [i for i in np.unique(found) if i]
+    assert any(name.startswith("volume") for name in rows[0])
+
+
 def test_predict_says_what_the_model_is_and_what_it_guesses(model, capsys):
     np.save("b.npy", balls(1).image)
     assert main(["predict", "m.unet", "b.npy", "--output", "out", "--device", "cpu"]) == 0
