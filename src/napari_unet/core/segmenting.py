@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from napari_unet.core.config import UNetConfig
 from napari_unet.core.events import Notice
 from napari_unet.core.header import ModelHeader
 from napari_unet.core.model import Model
@@ -107,6 +108,20 @@ def result_of(
     )
 
 
+def chunk_of(config: UNetConfig, shape: tuple[int, int], largest: int) -> tuple[int, int]:
+    """Return rows and columns of a result's chunks: those of the tiles that a plane is cut into."""
+    largest = max(1, largest)
+    return tile_side(config, shape[0], largest), tile_side(config, shape[1], largest)
+
+
+def nothing_to_find(value: float) -> InvalidInput:
+    """Return what is raised for an image whose pixels all have the same value."""
+    return InvalidInput(
+        f"every pixel of the image is {value:g}, so there is nothing to find; choose another image "
+        "or channel."
+    )
+
+
 def segment(
     model: Model,
     source: ImageSource,
@@ -163,10 +178,8 @@ def segment(
     """
     check_channels(model.header, source, channels)
     source.check_level(level)
-    largest = max(1, tile or best_tile(device))
-    height, width = source.plane_shape(level)
-    config = model.header.network
-    chunk = (tile_side(config, height, largest), tile_side(config, width, largest))
+    largest = best_tile(device) if tile is None else tile
+    chunk = chunk_of(model.header.network, source.plane_shape(level), largest)
     ids, axes = model.class_ids, source.plane_axes
     with ExitStack() as stack:
         opened: dict[Saved, tuple[Result, Any]] = {}
@@ -230,10 +243,7 @@ def _planes(
         varied |= not plane.is_constant
         is_last = all(i == n - 1 for i, n in zip(index, source.lead, strict=True))
         if is_last and not varied:
-            raise InvalidInput(
-                f"every pixel of the image is {plane.ranges[0, 0]:g}, so there is nothing to "
-                "find; choose another image or channel."
-            )
+            raise nothing_to_find(plane.ranges[0, 0])
         yield plane
 
 
