@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from napari_unet.core.config import UNetConfig
 from napari_unet.core.events import Notice
 from napari_unet.core.header import ModelHeader
 from napari_unet.core.measuring_pieces import PieceMeasurements, measurements_path
@@ -103,6 +104,14 @@ def result_of(
         name=Path(source.name).name,
         values=what,
     )
+
+
+def chunk_of(
+    config: UNetConfig, shape: tuple[int, ...], largest: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Return sides of a result's chunks: those of the tiles that a plane or volume is cut into."""
+    pairs = zip(shape, largest, strict=True)
+    return tuple(tile_side(config, *pair, axis) for axis, pair in enumerate(pairs))
 
 
 def segment(
@@ -214,8 +223,7 @@ def _chunk(
         largest = best_sides(network, Tile.whole(shape), device)
     else:
         largest = (max(1, tile),) * network.ndim
-    pairs = zip(shape, largest, strict=True)
-    return tuple(tile_side(network, *pair, axis) for axis, pair in enumerate(pairs))
+    return chunk_of(network, shape, largest)
 
 
 def _parts(

@@ -121,8 +121,13 @@ def pieces_of(
         varied |= not piece.is_constant
         left -= 1
         if not left and not varied:
-            raise InvalidInput(
-                f"every pixel of the image is {piece.ranges[0, 0]:g}, so there is nothing to "
-                "find; choose another image or channel."
-            )
+            raise nothing_to_find(piece.ranges[0, 0])
         yield piece
+
+
+def nothing_to_find(value: float) -> InvalidInput:
+    """Return what is raised for an image whose pixels all have the same value."""
+    return InvalidInput(
+        f"every pixel of the image is {value:g}, so there is nothing to find; choose another image "
+        "or channel."
+    )
