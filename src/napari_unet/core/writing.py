@@ -77,12 +77,20 @@ def _mark(process: int) -> str:
     return f"{platform.node()[:40]}.{process}.part"
 
 
+def remove_left_overs(folder: Path) -> None:
+    """Remove what processes of this computer that were killed left of any path in a folder."""
+    with suppress(OSError):
+        _remove_hidden(folder, ".+")
+
+
 def _remove_left_over(path: Path) -> None:
     """Remove what a process of this computer that was killed left of a path."""
-    hidden = re.compile(
-        rf"\.{re.escape(path.name)}\.{re.escape(platform.node()[:40])}\.(\d+)\.part"
-    )
-    for other in path.parent.iterdir():
+    _remove_hidden(path.parent, re.escape(path.name))
+
+
+def _remove_hidden(folder: Path, name: str) -> None:
+    hidden = re.compile(rf"\.{name}\.{re.escape(platform.node()[:40])}\.(\d+)\.part")
+    for other in folder.iterdir():
         match = hidden.fullmatch(other.name)
         if match is not None and not _runs(int(match[1])):
             _remove(other)
