@@ -29,16 +29,20 @@ def copy_project(source: Path, index: ProjectIndex, folder: Path) -> ProjectStor
         There are files in it, or it cannot be written.
     """
     store = ProjectStore.create(folder)
+    images = [x.model_copy(update={"beside": path_beside(folder, x.path)}) for x in index.images]
     try:
-        for path in files_of(source, index):
+        for path in set(files_of(source, index)):
             if path.is_file() and path.resolve().is_relative_to(source.resolve()):
                 target = folder / path.relative_to(source)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
+        store.adopt(index.model_copy(update={"images": tuple(images)}))
     except OSError as error:
+        for path in folder.iterdir():  # the folder was empty
+            shutil.rmtree(path, ignore_errors=True)
+        if isinstance(error, UnwritableOutput):
+            raise
         raise UnwritableOutput(
             f"the project cannot be written to {folder} ({error.strerror}); choose another folder."
         ) from None
-    images = [x.model_copy(update={"beside": path_beside(folder, x.path)}) for x in index.images]
-    store.adopt(index.model_copy(update={"images": tuple(images)}))
     return store

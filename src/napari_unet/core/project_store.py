@@ -192,11 +192,12 @@ class ProjectStore:
             layers[layer.key] = layer.model_copy(update={"planes": kept})
         for key in facts.removed & layers.keys():
             layers[key] = layers[key].model_copy(update={"removed": True})
+        painted_on = {layer.image for layer in layers.values()}
         update = {
             "classes": facts.classes,
             "settings": facts.settings,
             "in_use": facts.in_use,
-            "images": tuple(images.values()),
+            "images": tuple(image for image in images.values() if image.key in painted_on),
             "annotations": tuple(layers.values()),
         }
         return index.model_copy(update=update)

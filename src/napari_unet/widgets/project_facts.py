@@ -1,0 +1,81 @@
+"""What a project is told of a viewer's layers: their keys, and the images under the strokes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+
+from napari_unet.core.project_changes import Facts, next_key
+from napari_unet.core.project_index import AnnotationEntry, ImageEntry, ProjectIndex
+from napari_unet.widgets.layers import full_data
+from napari_unet.widgets.project_layers import annotation_entry, image_entry, image_under
+
+
+class LayerKeys:
+    """Gives each layer a key in its project, the same for as long as the project is open."""
+
+    def __init__(self) -> None:
+        self._keys: WeakKeyDictionary[Layer, str] = WeakKeyDictionary()
+        self._taken: set[str] = set()
+        self._images: dict[str, str] = {}  # of an annotation: the key of its image
+
+    def begin(self, index: ProjectIndex) -> None:
+        """Forget all layers; the keys of a project are taken."""
+        self._keys.clear()
+        self._taken = {x.key for x in index.images} | {x.key for x in index.annotations}
+        self._images = {x.key: x.image for x in index.annotations if x.image is not None}
+
+    def assign(self, layer: Layer, key: str) -> None:
+        """Say which layer of the project a layer is."""
+        self._keys[layer] = key
+
+    def key_of(self, layer: Layer) -> str:
+        """Return a layer's key, a new one if it has none."""
+        if layer not in self._keys:
+            key = next_key(self._taken, "i" if isinstance(layer, Image) else "a")
+            self._taken.add(key)
+            self._keys[layer] = key
+        return self._keys[layer]
+
+    def layer_of(self, key: str, layers: Iterable[Layer]) -> Layer | None:
+        """Return the layer of a key, if it is among these."""
+        return next((layer for layer in layers if self._keys.get(layer) == key), None)
+
+    def facts(self, viewer: ViewerModel, strokes: Iterable[Labels], **others: Any) -> Facts:
+        """Return what a project is told.
+
+        Parameters
+        ----------
+        viewer
+            Whose images.
+        strokes
+            The annotation layers.
+        **others
+            The other fields of :class:`napari_unet.core.project_changes.Facts`.
+        """
+        images: dict[str, ImageEntry] = {}
+        arrays: dict[str, Any] = {}
+        annotations: list[AnnotationEntry] = []
+        for layer in strokes:
+            key = self.key_of(layer)
+            image = self._image_of(viewer, layer, key)
+            if image is not None:
+                image_key = self._images[key] = self.key_of(image)
+                images[image_key] = image_entry(image, image_key)
+                arrays[image_key] = full_data(image)
+            annotations.append(annotation_entry(layer, key, self._images.get(key)))
+        return Facts(
+            images=tuple(images.values()), arrays=arrays, annotations=tuple(annotations), **others
+        )
+
+    def _image_of(self, viewer: ViewerModel, layer: Labels, key: str) -> Image | None:
+        known = self._images.get(key)
+        if known is not None:
+            found = self.layer_of(known, viewer.layers)
+            if isinstance(found, Image):
+                return found
+        return image_under(viewer, layer)
