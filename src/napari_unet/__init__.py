@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_unet.core.borders import border_weights as border_weights
     from napari_unet.core.classes import ClassInfo as ClassInfo
+    from napari_unet.core.files import read_image as read_image
     from napari_unet.core.instance_prediction import predict_instances as predict_instances
     from napari_unet.core.live import LiveTrainer as LiveTrainer
     from napari_unet.core.model import Model as Model
@@ -34,6 +35,7 @@ _HOMES = {
     "predict": "core.prediction",
     "predict_instances": "core.instance_prediction",
     "predict_probabilities": "core.prediction",
+    "read_image": "core.files",
     "train": "core.training",
     "train_events": "core.training",
 }

@@ -44,12 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="train on a sample with strokes and segment it")
-    demo.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR")
-    demo.add_argument("--window", action="store_true", help="open the sample in napari instead")
-    demo.add_argument("--seconds", type=float, default=50.0, help="training time (default 50)")
-    demo.add_argument("--seed", type=int, default=0)
-    demo.set_defaults(run=_demo)
+    _add_demo(commands)
 
     _add_train(commands)
 
@@ -68,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(run=_evaluate)
 
     _add_export(commands)
+    _add_reproduce(commands)
 
     info = commands.add_parser("info", help="show versions and devices, or what a model is")
     info.add_argument("model", nargs="?", type=Path, metavar="MODEL")
@@ -124,6 +120,15 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     train.set_defaults(run=_train)
 
 
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    demo = commands.add_parser("demo", help="train on a sample with strokes and segment it")
+    demo.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR")
+    demo.add_argument("--window", action="store_true", help="open the sample in napari instead")
+    demo.add_argument("--seconds", type=float, default=50.0, help="training time (default 50)")
+    demo.add_argument("--seed", type=int, default=0)
+    demo.set_defaults(run=_demo)
+
+
 def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     batch = commands.add_parser("batch", help="segment whole folders of images, with a report")
     batch.add_argument("model", type=Path, metavar="MODEL")
@@ -158,6 +163,17 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     export.add_argument("--format", choices=("bioimageio", "onnx"), required=True)
     export.add_argument("--output", type=Path, required=True, metavar="FILE")
     export.set_defaults(run=_export)
+
+
+def _add_reproduce(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    reproduce = commands.add_parser(
+        "reproduce", help="write a project as a script and a methods paragraph"
+    )
+    reproduce.add_argument("project", type=Path, metavar="PROJECT")
+    reproduce.add_argument(
+        "--output", type=Path, default=Path(), metavar="DIR", help="folder (default: this one)"
+    )
+    reproduce.set_defaults(run=_reproduce)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -269,6 +285,12 @@ def _export(options: argparse.Namespace) -> int:
     from napari_unet.commands.export import run_export
 
     run_export(options.model, options.output, format=options.format)
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from napari_unet.commands.reproduce import run_reproduce
+
+    run_reproduce(options.project, options.output)
     return 0
 
 

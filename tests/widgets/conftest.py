@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from fakes import FakeLearner, Job
 from napari_unet.learner.messages import Content, Reply
 from napari_unet.session import Session
-from napari_unet.widgets import shared
+from napari_unet.widgets import project_keeper, project_opening, shared
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.paint_watch import PaintWatch
 
@@ -92,7 +92,17 @@ def desk(qtbot, model, session):
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left(qapp):
+def recovery_root(monkeypatch, tmp_path):
+    """Where strokes are kept for the next start: never in the user's own folder."""
+    root = tmp_path / "recovery"
+    monkeypatch.setattr(project_keeper, "recovery_root", lambda: root)
+    monkeypatch.setattr(project_opening, "recovery_root", lambda: root)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))  # of other processes
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(qapp, recovery_root):
     """Fail a test that leaves a widget of ours or a learner's thread behind."""
     yield
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
@@ -106,4 +116,5 @@ def _nothing_is_left(qapp):
 
 
 def _threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("learner-")]
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith(("learner-", "project-"))]

@@ -106,6 +106,7 @@ def train(
     *,
     model: Model | None = None,
     classes: Sequence[ClassInfo] = (),
+    newest: Sequence[np.ndarray] = (),
     pixel_size: tuple[float, float] | None = None,
     pixel_unit: str | None = None,
     on_event: Callable[[TrainEvent], None] | None = None,
@@ -115,7 +116,7 @@ def train(
 
     Parameters
     ----------
-    images, labels, model, classes, pixel_size, pixel_unit, **settings
+    images, labels, model, classes, newest, pixel_size, pixel_unit, **settings
         As for :func:`train_events`. Without ``seconds`` or ``steps`` it takes 60 s.
     on_event
         Called with each event; without it, notices become warnings.
@@ -130,6 +131,7 @@ def train(
         labels,
         model=model,
         classes=classes,
+        newest=newest,
         pixel_size=pixel_size,
         pixel_unit=pixel_unit,
         **settings,

@@ -125,6 +125,12 @@ class AdvancedPanel(QWidget):
         widget.enabled = why_not is None
         widget.tooltip = why_not or DIMENSIONS_TIP
 
+    def show(self, settings: TrainSettings) -> None:
+        """Show other settings, as those of a project."""
+        for name, widget in self._widgets.items():
+            value = getattr(settings, name)
+            widget.value = _FIELDS[name][2]["min"] if value is None else value
+
     def device(self) -> DeviceName:
         """Return where to compute."""
         return cast(DeviceName, self._widgets["device"].value)

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from napari.components import ViewerModel
 
+from napari_unet.core.config import TrainSettings
+from napari_unet.errors import InvalidInput
 from napari_unet.widgets.advanced import AdvancedPanel
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.class_panel import ClassPanel
 from napari_unet.widgets.class_sync import ClassSync
+from napari_unet.widgets.comparison import Comparison
+from napari_unet.widgets.connections import ended_with
 from napari_unet.widgets.dimensions import Dimensions
 from napari_unet.widgets.docked import Docked
+from napari_unet.widgets.history_panel import HistoryPanel
 from napari_unet.widgets.layer_panel import LayerPanel
 from napari_unet.widgets.live import LivePrediction
 from napari_unet.widgets.live_loop import LiveLoop
 from napari_unet.widgets.model_row import ModelRow
 from napari_unet.widgets.paint_watch import PaintWatch
 from napari_unet.widgets.plot_panel import PlotPanel
+from napari_unet.widgets.project_keeper import ProjectKeeper
+from napari_unet.widgets.project_opening import ProjectOpening
+from napari_unet.widgets.project_panel import ProjectPanel
 from napari_unet.widgets.sections import section, stack
 from napari_unet.widgets.segment_panel import SegmentPanel
 from napari_unet.widgets.shared import shared_by
+from napari_unet.widgets.thumbnails import Thumbnails
 from napari_unet.widgets.train_panel import TrainPanel
 from napari_unet.widgets.training import Training
 
@@ -51,6 +60,15 @@ class AnnotateAndTrain(Docked):
         ClassSync(viewer, session, choice, watch, self)
         live = LiveLoop(viewer, session, choice, watch, advanced.settings, self)
         LivePrediction(viewer, session, predictions, choice, advanced.device, self)
+        train_panel = TrainPanel(session, choice, watch, training, live, advanced.settings)
+        settings = _Settings(advanced, train_panel)
+        keeper = ProjectKeeper(viewer, session, choice, watch, settings.read)
+        opening = ProjectOpening(keeper, settings.show)
+        comparison = Comparison(viewer, session, choice, advanced.device)
+        Thumbnails(viewer, session, predictions, choice, keeper, self)
+        for part in (opening, comparison, keeper):
+            ended_with(self, part.close)
+        opening.go_on()
         stack(
             self,
             section(
@@ -60,7 +78,7 @@ class AnnotateAndTrain(Docked):
             ),
             section(
                 "Train",
-                TrainPanel(session, choice, watch, training, live, advanced.settings),
+                train_panel,
                 PlotPanel(viewer, session),
             ),
             section(
@@ -68,5 +86,31 @@ class AnnotateAndTrain(Docked):
                 SegmentPanel(viewer, session, predictions, choice, advanced.device),
             ),
             section("Model", ModelRow(session)),
+            section(
+                "Project",
+                ProjectPanel(session, keeper, opening),
+                HistoryPanel(session, keeper, comparison),
+            ),
             advanced,
         )
+
+
+class _Settings:
+    """The settings of a training as the dock shows them."""
+
+    def __init__(self, advanced: AdvancedPanel, train: TrainPanel) -> None:
+        self._advanced = advanced
+        self._seconds = train.seconds
+
+    def read(self) -> TrainSettings | None:
+        """Return them; ``None`` while one of them is not allowed."""
+        try:
+            return self._advanced.settings(self._seconds.value())
+        except InvalidInput:
+            return None
+
+    def show(self, settings: TrainSettings) -> None:
+        """Show others."""
+        self._advanced.show(settings)
+        if settings.seconds is not None:
+            self._seconds.setValue(round(settings.seconds))

@@ -24,7 +24,7 @@ _LARGEST_ID = 65535
 
 def can_be_painted(layer: Layer) -> bool:
     """Return whether a layer can hold strokes: labels that are not a result."""
-    own_result = role_of(layer) in (Role.SEGMENTATION, Role.PROBABILITY)
+    own_result = role_of(layer) in (Role.SEGMENTATION, Role.PROBABILITY, Role.COMPARISON)
     return isinstance(layer, Labels) and not layer.multiscale and not own_result
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakMethod
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QCoreApplication, QObject
 
 
 class Connections:
@@ -56,6 +56,26 @@ def when_destroyed(owner: QObject, call: Callable[[], None]) -> None:
     farewell = _Farewell(call)
     _farewells.add(farewell)
     owner.destroyed.connect(farewell.say)
+
+
+def ended_with(owner: QObject, end: Callable[[], None]) -> None:
+    """Call back once, when a Qt object has been destroyed or the application quits.
+
+    Parameters
+    ----------
+    owner
+        The object.
+    end
+        What to call, as for :func:`when_destroyed`; the second call has to do nothing.
+    """
+    application = QCoreApplication.instance()
+    application.aboutToQuit.connect(end)
+
+    def leave() -> None:
+        application.aboutToQuit.disconnect(end)
+        end()
+
+    when_destroyed(owner, leave)
 
 
 class _Farewell:

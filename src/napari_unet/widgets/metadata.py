@@ -18,6 +18,7 @@ class Role(Enum):
     STROKES = "strokes"
     SEGMENTATION = "segmentation"
     PROBABILITY = "probability"
+    COMPARISON = "comparison"
 
 
 def entry(role: Role, **details: object) -> dict[str, dict[str, object]]:

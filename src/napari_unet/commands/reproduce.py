@@ -1,0 +1,30 @@
+"""``napari-unet reproduce``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_unet.core.reproduce import write_reproduction
+
+
+def run_reproduce(project: Path, output: Path) -> None:
+    """Write a project's script and methods paragraph, and print the paragraph.
+
+    Parameters
+    ----------
+    project
+        A project folder.
+    output
+        Folder for ``reproduce.py`` and ``methods.md``.
+
+    Raises
+    ------
+    UserError
+        With what is wrong and what to do.
+    """
+    written = write_reproduction(project, output)
+    for note in written.notes:
+        print(f"note: {note}")
+    print(f"script: {written.script}")
+    print(f"paragraph: {written.paragraph}\n")
+    print(written.methods)
