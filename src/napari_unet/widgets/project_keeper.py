@@ -169,6 +169,7 @@ class ProjectKeeper:
         self._autosave = self._new_autosave()
         show()
         self.strokes.look()
+        self._on_layers_changed()  # also if they are the same layers, in another project
         if place.folder is not None:
             self.begin()
         self.changed.emit()
