@@ -143,6 +143,7 @@ def draw_window() -> None:
     """Train in the real window, then segment several layers in it, and photograph both."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        os.environ["XDG_DATA_HOME"] = folder  # where strokes are kept for the next start
         import napari
 
         viewer = napari.Viewer(title="napari-unet")

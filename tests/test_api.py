@@ -51,6 +51,7 @@ def test_other_names_are_not():
         ("predict_probabilities", ["model", "image", "tile", "device"]),
         ("predict_instances", ["model", "image", "tile"]),
         ("load_model", ["path"]),
+        ("read_image", ["path", "level"]),
         ("border_weights", ["instances", "w0", "sigma"]),
     ],
 )
@@ -107,6 +108,9 @@ def test_importing_is_quick_and_loads_nothing_heavy():
         ("napari_unet.core.training", WINDOW | {"matplotlib"}),
         ("napari_unet.commands.train", WINDOW | {"matplotlib"}),
         ("napari_unet.session", WINDOW | {"torch"}),
+        ("napari_unet.history", WINDOW | {"torch"}),
+        ("napari_unet.project_place", WINDOW | {"torch"}),
+        ("napari_unet.core.reproduce", WINDOW | {"torch"}),
         ("napari_unet.learner", WINDOW | {"torch"}),
         ("napari_unet.learner.process", WINDOW),
         ("napari_unet.samples", WINDOW | {"torch"}),

@@ -285,6 +285,7 @@ def _export(options: argparse.Namespace) -> int:
     from napari_unet.commands.export import run_export
 
     run_export(options.model, options.output, format=options.format)
+    return 0
 
 
 def _reproduce(options: argparse.Namespace) -> int:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from projects import small_project, stroke
 
 from napari_unet.core.project import open_project
 from napari_unet.core.project_changes import Changes
 from napari_unet.core.project_store import ProjectStore
 from napari_unet.errors import UnreadableFile, UnwritableOutput
+from projects import small_project, stroke
 
 INDEX, BEFORE = "project.json", "project.previous.json"
 

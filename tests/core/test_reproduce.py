@@ -82,9 +82,52 @@ def test_the_script_gives_the_same_predictions(project, tmp_path, capsys):
     for name, value in kept.weights.items():
         assert np.allclose(value, again.weights[name], atol=1e-6), name
     stack = tifffile.imread(tmp_path / "stack.tif")
-    found = tifffile.imread(tmp_path / "out" / "stack_labels.tif")
+    found = tifffile.imread(tmp_path / "out" / "i1_stack_labels.tif")
     assert np.array_equal(found, predict(kept, stack, device="cpu"))
     assert [entry.name for entry in again.classes] == [entry.name for entry in NAMES]
+
+
+def test_axes_and_channels_are_taken_as_they_were(tmp_path, rng):
+    """Two of the channels of one image, and the red of another, of planes of a time-lapse."""
+    grey = rng.integers(0, 255, (2, 3, 24, 20), dtype=np.uint8)  # time, channel, row, column
+    colours = rng.integers(0, 255, (2, 24, 20, 3), dtype=np.uint8)
+    np.save(tmp_path / "grey.npy", grey)
+    np.save(tmp_path / "colours.npy", colours)
+    chosen = (("i1", 2), ("i2", 0), ("i1", 0))
+    images = (
+        ImageEntry(
+            key="i1",
+            name="grey",
+            path=str(tmp_path / "grey.npy"),
+            shape=grey.shape,
+            axes="TCYX",
+            channels=chosen,
+        ),
+        ImageEntry(
+            key="i2",
+            name="colours",
+            path=str(tmp_path / "colours.npy"),
+            shape=colours.shape,
+            rgb=True,
+            axes="TYXS",
+        ),
+    )
+    # A painting on it has one pixel along the channels, which lie behind the time points.
+    layer = AnnotationEntry(key="a1", name="x", image="i1", shape=(2, 1, 24, 20), dtype="uint8")
+    labels = np.zeros((24, 20), np.uint8)
+    labels[4], labels[12] = 1, 2
+    stack = np.stack([grey[:, 2], colours[..., 0], grey[:, 0]], axis=1)
+    settings = {"steps": 1, "device": "cpu"}
+    model = train([stack[1]], [labels], newest=[labels != 0], **settings)
+    version = as_version(1, model, [strokes(labels, (1, 0))])
+    store = ProjectStore.create(tmp_path / "p")
+    store.commit(Changes(Facts(NAMES, None, 1, images, {}, (layer,)), (), (version,)))
+    assert len(store.index.images) == 2
+    write_reproduction(store.folder, tmp_path / "out")
+    done = run_script(tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    found = tifffile.imread(tmp_path / "out" / "i1_grey_labels.tif")
+    assert np.array_equal(found, predict(model, stack, device="cpu"))
 
 
 def test_the_script_holds_nothing_but_what_it_says(project, tmp_path):

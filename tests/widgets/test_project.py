@@ -17,6 +17,7 @@ from napari_unet.learner.messages import Improved, Trained
 from napari_unet.recovery import recoverable
 from napari_unet.widgets import project_keeper
 from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
+from napari_unet.widgets.sources import choose_axes, choose_channels, picture_of
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (32, 40)).astype(np.uint8)
 
@@ -243,6 +244,7 @@ def test_a_training_that_is_cut_short_by_closing_keeps_its_best(
 
 def test_undo_and_other_planes_are_saved(qtbot, make_dock, choose, tmp_path):
     viewer, dock = make_dock(np.stack([PICTURE] * 4))
+    choose_axes(viewer.layers["cells"], "ZYX")
     press(qtbot, dock, "new_annotation_button")
     strokes = viewer.layers["strokes on cells"]
     for plane in (1, 3):
@@ -408,3 +410,26 @@ def test_settings_come_back(qtbot, make_dock, learners, choose, tmp_path):
     viewer, dock = reopen(qtbot, make_dock, choose, tmp_path / "p")
     qtbot.waitUntil(lambda: "strokes on cells" in layer_names(viewer))
     assert dock.findChild(QSpinBox, "seconds_spin").value() == 240
+
+
+def test_axes_and_channels_come_back(qtbot, make_dock, choose, tmp_path):
+    np.save(tmp_path / "film.npy", np.random.default_rng(0).random((3, 2, 32, 40)))
+    viewer, dock = make_dock(tmp_path / "film.npy")
+    film = viewer.layers["film"]
+    choose_axes(film, "TCYX")
+    choose_channels(film, [(film, 1)])
+    press(qtbot, dock, "new_annotation_button")
+    strokes = viewer.layers["strokes on film"]
+    assert strokes.data.shape == (3, 1, 32, 40)
+    strokes.paint((1, 0, 4, 4), 2)
+    save_as(qtbot, dock, choose, tmp_path / "p")
+    expected = strokes.data.copy()
+    viewer.close()
+    viewer, dock = reopen(qtbot, make_dock, choose, tmp_path / "p")
+    qtbot.waitUntil(lambda: "strokes on film" in layer_names(viewer))
+    film = viewer.layers["film"]
+    assert picture_of(film).own.axes == "TCYX"
+    assert picture_of(film).channels == (1,)
+    assert np.array_equal(viewer.layers["strokes on film"].data, expected)
+    (entry,) = open_project(tmp_path / "p").index.images
+    assert (entry.axes, entry.channels) == ("TCYX", (("i1", 1),))

@@ -12,13 +12,15 @@ from napari_unet.core.source_plane import reason_of
 from napari_unet.errors import UnreadableFile, UnwritableOutput
 
 
-def read_image(path: str | os.PathLike[str]) -> np.ndarray:
+def read_image(path: str | os.PathLike[str], level: int = 0) -> np.ndarray:
     """Read an image or a label array.
 
     Parameters
     ----------
     path
         Any kind that :func:`napari_unet.core.reading.open_image` opens.
+    level
+        Of a pyramid, 0 for the finest.
 
     Returns
     -------
@@ -30,12 +32,13 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     UnreadableFile
         The file is not there or is no image.
     InvalidInput
-        It is empty or not numeric.
+        It is empty or not numeric, or has no such level.
     """
     path = Path(path)
     with open_image(path) as source:
+        source.check_level(level)
         try:
-            return np.array(source.levels[0][...])
+            return np.array(source.levels[level][...])
         except Exception as error:  # each reader has its own errors for a damaged file
             raise UnreadableFile(
                 f"{path} cannot be read as an image ({reason_of(error)}); save it as TIFF or PNG."

@@ -18,6 +18,7 @@ FORMAT_VERSION = 1
 # File names are made of keys, numbers and digests alone, so that none can lead out of the folder.
 Key = Annotated[str, Field(pattern=r"^[a-z0-9]{1,32}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+_Axes = Annotated[str, Field(pattern=r"^[TCZYXS]{2,6}$")]
 _Text = Annotated[str, Field(max_length=4096)]
 _Length = Annotated[int, Field(ge=1, le=2**31)]
 _Place = Annotated[int, Field(ge=0, le=2**31)]
@@ -60,6 +61,13 @@ class ImageEntry(_Entry):
         (..., Y, X), with RGB's channels at the end.
     rgb
         Whether the last axis is colour.
+    axes
+        A letter an axis of ``shape``, see :class:`napari_unet.core.source.ImageSource`.
+    channels
+        What a model is given: keys of images, and the number of a channel in each; empty for all
+        of the image's own.
+    level
+        Which level of a pyramid is worked on, 0 for the finest.
     reader
         The viewer's plugin that opened it.
     placement
@@ -74,6 +82,9 @@ class ImageEntry(_Entry):
     checksum: Digest | None = None
     shape: tuple[_Length, ...] = Field(min_length=2, max_length=16)
     rgb: bool = False
+    axes: _Axes | None = None
+    channels: tuple[tuple[Key, _Place], ...] = ()
+    level: int = Field(default=0, ge=0, le=64)
     reader: _Text | None = None
     placement: Placement | None = None
 

@@ -193,6 +193,9 @@ class ProjectStore:
         for key in facts.removed & layers.keys():
             layers[key] = layers[key].model_copy(update={"removed": True})
         painted_on = {layer.image for layer in layers.values()}
+        for image in images.values():  # and those that lend it channels
+            if image.key in painted_on:
+                painted_on = painted_on | {key for key, _ in image.channels}
         update = {
             "classes": facts.classes,
             "settings": facts.settings,

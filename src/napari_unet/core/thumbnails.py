@@ -9,7 +9,7 @@ import numpy as np
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.pictures import overlay
 
-SIDE = 96
+_SIDE = 96
 
 
 def thumbnail(
@@ -35,7 +35,7 @@ def thumbnail(
     """
     from imageio.v3 import imwrite
 
-    step = max(1, -(-max(labels.shape) // SIDE))
+    step = max(1, -(-max(labels.shape) // _SIDE))
     small = np.ascontiguousarray(plane[:, ::step, ::step])
     picture = overlay(small, labels[::step, ::step], classes, background)
     data: bytes = imwrite("<bytes>", picture, extension=".png")

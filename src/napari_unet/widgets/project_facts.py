@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -11,8 +12,14 @@ from napari.layers import Image, Labels, Layer
 
 from napari_unet.core.project_changes import Facts, next_key
 from napari_unet.core.project_index import AnnotationEntry, ImageEntry, ProjectIndex
-from napari_unet.widgets.layers import full_data
-from napari_unet.widgets.project_layers import annotation_entry, image_entry, image_under
+from napari_unet.errors import InvalidInput
+from napari_unet.widgets.project_layers import (
+    annotation_entry,
+    full_data,
+    image_entry,
+    image_under,
+)
+from napari_unet.widgets.sources import is_picture, picture_of
 
 
 class LayerKeys:
@@ -62,20 +69,21 @@ class LayerKeys:
         annotations: list[AnnotationEntry] = []
         for layer in strokes:
             key = self.key_of(layer)
-            image = self._image_of(viewer, layer, key)
-            if image is not None:
-                image_key = self._images[key] = self.key_of(image)
-                images[image_key] = image_entry(image, image_key)
-                arrays[image_key] = full_data(image)
+            with suppress(InvalidInput):  # an image that cannot be worked on now stays as it was
+                for part in self._images_of(viewer, layer, key):
+                    part_key = self.key_of(part)
+                    images[part_key] = image_entry(part, part_key, self.key_of)
+                    arrays[part_key] = full_data(part)
             annotations.append(annotation_entry(layer, key, self._images.get(key)))
         return Facts(
             images=tuple(images.values()), arrays=arrays, annotations=tuple(annotations), **others
         )
 
-    def _image_of(self, viewer: ViewerModel, layer: Labels, key: str) -> Image | None:
-        known = self._images.get(key)
-        if known is not None:
-            found = self.layer_of(known, viewer.layers)
-            if isinstance(found, Image):
-                return found
-        return image_under(viewer, layer)
+    def _images_of(self, viewer: ViewerModel, layer: Labels, key: str) -> tuple[Image, ...]:
+        """Return the image under strokes, which stays the same, and those that lend it channels."""
+        known = self.layer_of(self._images.get(key, ""), viewer.layers)
+        image = known if known is not None and is_picture(known) else image_under(viewer, layer)
+        if image is None:
+            return ()
+        self._images[key] = self.key_of(image)
+        return picture_of(image).layers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,31 @@ from napari_unet.core.reading import open_image
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.annotation import BRUSH_SIZE, STROKES_OPACITY, strokes_metadata
 from napari_unet.widgets.colormaps import label_colormap
-from napari_unet.widgets.layers import full_data, same_place, spatial_shape, transform_of
+from napari_unet.widgets.layers import same_place, spatial_shape
+from napari_unet.widgets.sources import (
+    choose_axes,
+    choose_channels,
+    choose_level,
+    chosen_channels,
+    is_picture,
+    picture_of,
+)
+
+
+def full_data(layer: Image) -> Any:
+    """Return an image layer's array at full resolution."""
+    return layer.data[0] if layer.multiscale else layer.data
 
 
 def placement_of(layer: Layer) -> Placement:
     """Return where a layer lies in the world."""
     values: dict[str, Any] = {
-        name: value.tolist() if isinstance(value, np.ndarray) else tuple(map(str, value))
-        for name, value in transform_of(layer).items()
+        name: np.asarray(getattr(layer, name)).tolist()
+        for name in ("scale", "translate", "rotate", "shear")
     }
+    values["affine"] = layer.affine.affine_matrix.tolist()
+    values["units"] = tuple(map(str, layer.units))
+    values["axis_labels"] = tuple(map(str, layer.axis_labels))
     return Placement.model_validate(values)
 
 
@@ -36,15 +53,29 @@ def keywords_of(placement: Placement | None, ndim: int) -> dict[str, Any]:
     return values | {name: np.array(values[name]) for name in arrays}
 
 
-def image_entry(layer: Image, key: str) -> ImageEntry:
-    """Return what a project says of an image."""
+def image_entry(layer: Image, key: str, key_of: Callable[[Image], str]) -> ImageEntry:
+    """Return what a project says of an image.
+
+    Parameters
+    ----------
+    layer, key
+        The image, and its key.
+    key_of
+        Gives the key of an image that lends it channels.
+    """
     path = layer.source.path
+    picture = picture_of(layer)
+    places = chosen_channels(layer)
+    own = [(layer, channel) for channel in range(picture.own.channels)]
     return ImageEntry(
         key=key,
         name=layer.name,
         path=None if path is None or "://" in str(path) else str(Path(path).absolute()),
         shape=tuple(map(int, full_data(layer).shape)),
         rgb=bool(layer.rgb),
+        axes=picture.own.axes,
+        channels=() if places == own else tuple((key_of(x), c) for x, c in places),
+        level=picture.level,
         reader=layer.source.reader_plugin,
         placement=placement_of(layer),
     )
@@ -67,14 +98,37 @@ def annotation_entry(layer: Labels, key: str, image: str | None) -> AnnotationEn
 def image_under(viewer: ViewerModel, strokes: Labels) -> Image | None:
     """Return the image that strokes lie on: the topmost of their shape and place."""
     fitting = [
-        layer
-        for layer in viewer.layers
-        if isinstance(layer, Image)
-        and spatial_shape(layer) == tuple(strokes.data.shape)
-        and same_place(layer, strokes)
+        layer for layer in viewer.layers if is_picture(layer) and _lies_under(layer, strokes)
     ]
-    pictures = [layer for layer in fitting if "napari_unet" not in layer.metadata]
-    return next(reversed(pictures), None)
+    return next(reversed(fitting), None)
+
+
+def _lies_under(image: Image, strokes: Labels) -> bool:
+    try:
+        return spatial_shape(image) == tuple(strokes.data.shape) and same_place(image, strokes)
+    except InvalidInput:  # it is no image that can be worked on
+        return False
+
+
+def take_as(layer: Image, entry: ImageEntry, lenders: Mapping[str, Image]) -> None:
+    """Take an image as it was taken when it was painted on: axes, channels and level.
+
+    Raises
+    ------
+    InvalidInput
+        An image that lent it channels is not there, or does not fit any more.
+    """
+    if entry.axes is not None:
+        choose_axes(layer, entry.axes)
+    choose_level(layer, entry.level)
+    if entry.channels:
+        missing = sorted({key for key, _ in entry.channels if key not in lenders})
+        if missing:
+            raise InvalidInput(
+                f"an image that lends channels to {entry.name!r} is not open; open it, and check "
+                "its channels."
+            )
+        choose_channels(layer, [(lenders[key], channel) for key, channel in entry.channels])
 
 
 def new_strokes(entry: AnnotationEntry, data: np.ndarray, classes: tuple[ClassInfo, ...]) -> Labels:

@@ -22,7 +22,7 @@ from napari_unet.recovery import Recoverable, Recovery, recoverable
 from napari_unet.session_data import Level, State
 from napari_unet.widgets.main_thread import MainThread
 from napari_unet.widgets.project_keeper import ProjectKeeper, left_by, recovery_root
-from napari_unet.widgets.project_layers import is_image_of, new_strokes, open_layer
+from napari_unet.widgets.project_layers import is_image_of, new_strokes, open_layer, take_as
 
 _MOST_SAID = 4
 
@@ -234,6 +234,7 @@ class ProjectOpening:
 
     def _show_images(self, opened: OpenedProject, problems: list[str]) -> None:
         keeper = self._keeper
+        found: dict[str, Image] = {}
         for image in opened.images:
             layer: Layer | None = next(
                 (x for x in keeper.viewer.layers if is_image_of(x, image.entry, image.path)), None
@@ -245,8 +246,15 @@ class ProjectOpening:
                     problems.append(str(error))
             if isinstance(layer, Image):
                 keeper.keys.assign(layer, image.entry.key)
+                found[image.entry.key] = layer
                 in_memory = f"the image {image.entry.name!r} was only in memory"
                 problems[:] = [x for x in problems if not x.startswith(in_memory)]
+        for image in opened.images:
+            if image.entry.key in found:
+                try:
+                    take_as(found[image.entry.key], image.entry, found)
+                except UserError as error:
+                    problems.append(str(error))
 
     def _show_model(self, opened: OpenedProject, problems: list[str]) -> None:
         session, number = self._keeper.session, opened.index.in_use

@@ -6,17 +6,20 @@ from functools import partial
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
 from qtpy.QtCore import QObject
 
-from napari_unet.core.thumbnails import SIDE, thumbnail
+from napari_unet.core.classes import ClassInfo
+from napari_unet.core.source_plane import SourcePlane
+from napari_unet.core.thumbnails import thumbnail
 from napari_unet.session import Session
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
-from napari_unet.widgets.layers import Index, current_index, full_data, read_plane
+from napari_unet.widgets.layers import current_index, plane_of
 from napari_unet.widgets.predictions import Predictions
 from napari_unet.widgets.project_keeper import ProjectKeeper
 from napari_unet.widgets.results import legend_of, segmentation_of
+
+_MOST_PIXELS = 2048
 
 
 class Thumbnails(QObject):
@@ -53,15 +56,23 @@ class Thumbnails(QObject):
         if segmentation is not None and number == self._keeper.history.in_use:
             legend = legend_of(header, self._session.classes)
             index = current_index(image, self._viewer.dims.point)
-            draw = partial(_draw, image, segmentation, index, legend.classes, legend.background)
+            labels = np.asarray(segmentation.data[index])
+            draw = partial(_draw, plane_of(image, index), labels, legend.classes, legend.background)
             self._keeper.autosave.picture(number, draw)
 
 
 def _draw(
-    image: Image, segmentation: Labels, index: Index, classes: tuple, background: int
+    plane: SourcePlane,
+    labels: np.ndarray,
+    classes: tuple[ClassInfo, ...],
+    background: int,
 ) -> bytes:
-    labels = np.asarray(segmentation.data[index])
-    step = max(1, -(-max(labels.shape) // SIDE))
-    data = full_data(image)[(*index, slice(None, None, step), slice(None, None, step))]
-    plane = read_plane(data, (), rgb=bool(image.rgb))
-    return thumbnail(plane, labels[::step, ::step], classes, background)
+    """Draw the middle of a plane, so that little is read of a large one."""
+    rows, columns = (_middle(length) for length in labels.shape)
+    inside = labels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return thumbnail(plane.read(rows, columns), inside, classes, background)
+
+
+def _middle(length: int) -> np.ndarray:
+    start = max(0, (length - _MOST_PIXELS) // 2)
+    return np.arange(start, min(length, start + _MOST_PIXELS))
