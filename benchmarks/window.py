@@ -9,8 +9,10 @@ for example ``xvfb-run``.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -141,7 +143,8 @@ def until(condition: Callable[[], bool]) -> float:
 
 
 def open_window() -> tuple[napari.Viewer, AnnotateAndTrain, Session]:
-    """Open a window on the sample, with a warm learner."""
+    """Open a window on the sample, with a warm learner; strokes are kept for nobody."""
+    os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp()
     viewer = napari.Viewer()
     for layer in tissue_layers():
         viewer._add_layer_from_data(*layer)
