@@ -146,6 +146,9 @@ def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     batch.add_argument("--overwrite", action="store_true", help="make results anew")
     batch.add_argument("--tile", type=int, help="side of a tile's output in pixels")
     batch.add_argument("--device", choices=_DEVICES, default="auto")
+    batch.add_argument(
+        "--scheduler", metavar="ADDRESS", help="segment on the workers of this Dask scheduler"
+    )
     batch.set_defaults(run=_batch)
 
 
@@ -244,6 +247,7 @@ def _batch(options: argparse.Namespace) -> int:
             options.output,
             chosen,
             device=options.device,
+            scheduler=options.scheduler,
             stop=stop,
         )
     return 0 if complete else 1

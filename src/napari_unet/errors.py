@@ -29,3 +29,7 @@ class UnwritableOutput(UserError, OSError):
 
 class DeviceUnavailable(UserError, RuntimeError):
     """The device that was asked for is not there, or has no memory left."""
+
+
+class SchedulerUnavailable(UserError, ConnectionError):
+    """No Dask scheduler answers, it went away, or its workers cannot do the work."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
 from napari_unet.core.batch_plan import BatchOptions, BatchPlan, plan_batch
 from napari_unet.core.batch_report import REPORT_NAME, ReportFile, counts, table
-from napari_unet.core.batching import ItemEnded, ItemNotice, ItemProgress, run_batch
+from napari_unet.core.batching import BatchEvent, ItemEnded, ItemNotice, ItemProgress
+from napari_unet.core.cluster import connected
 from napari_unet.core.config import DeviceName
 from napari_unet.core.device import pick_device
 from napari_unet.core.files import make_folder
 from napari_unet.core.model import Model, load_model
-from napari_unet.errors import UnwritableOutput
+from napari_unet.core.spreading import run_batch_on
+from napari_unet.errors import UnwritableOutput, UserError
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
@@ -28,6 +31,7 @@ def run_batch_command(
     options: BatchOptions,
     *,
     device: DeviceName,
+    scheduler: str | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Segment files and folders of images into a folder, with a report.
@@ -39,7 +43,9 @@ def run_batch_command(
     options
         How to segment them.
     device
-        Where to compute.
+        Where to compute; each worker, if there is a scheduler.
+    scheduler
+        Address of a Dask scheduler whose workers segment; ``None`` for this process.
     stop
         Asked after each tile.
 
@@ -51,10 +57,27 @@ def run_batch_command(
     Raises
     ------
     UserError
-        Nothing can be done at all: no model, no image, no place for results.
+        Nothing can be done at all: no model, no image, no place for results, no scheduler.
     """
     model = load_model(model_path)
-    chosen = pick_device(device)
+    with ExitStack() as stack:
+        client = None
+        if scheduler is None:
+            pick_device(device)  # one that is not there is told before anything is written
+        else:
+            client = stack.enter_context(connected(scheduler))
+        run = partial(run_batch_on, client, model, device=device, stop=stop)
+        return _planned_and_run(model, inputs, output, options, run)
+
+
+def _planned_and_run(
+    model: Model,
+    inputs: Sequence[str],
+    output: Path,
+    options: BatchOptions,
+    run: Callable[[BatchPlan], Iterator[BatchEvent]],
+) -> bool:
+    """Say what will be done, do it, and report; return whether all of it was done."""
     if model.header.network.ndim == 3:
         print(f"dimensions {dimensions_text(model.header)}")
     make_folder(output)
@@ -66,7 +89,9 @@ def run_batch_command(
     path = output / REPORT_NAME
     try:
         with open(path, "w", encoding="utf-8", newline="") as file:
-            ended = _run(model, plan, ReportFile(file), device=chosen, stop=stop)
+            ended = _followed(run(plan), ReportFile(file))
+    except UserError:
+        raise
     except OSError as error:
         raise UnwritableOutput(
             f"the report {path} cannot be written ({error.strerror or error}); make room, or "
@@ -78,18 +103,11 @@ def run_batch_command(
     return all(item.status in ("done", "skipped") for item in ended)
 
 
-def _run(
-    model: Model,
-    plan: BatchPlan,
-    report: ReportFile,
-    *,
-    device: torch.device,
-    stop: Callable[[], bool],
-) -> list[ItemEnded]:
-    """Run the plan with a progress bar and write the report as it goes."""
+def _followed(events: Iterator[BatchEvent], report: ReportFile) -> list[ItemEnded]:
+    """Show a run with a progress bar and write the report as it goes; return the plan's order."""
     ended: list[ItemEnded] = []
     with tqdm(total=100, desc="segmenting", unit="%", bar_format=_BAR) as bar:
-        for event in run_batch(model, plan, device=device, stop=stop):
+        for event in events:
             match event:
                 case ItemProgress(overall=overall):
                     bar.update(100 * overall - bar.n)
@@ -100,4 +118,4 @@ def _run(
                     report.add(event)
                     if event.status == "failed" and event.item.action == "run":
                         tqdm.write(f"failed: {event.item.path}: {event.sentence}")
-    return ended
+    return sorted(ended, key=lambda item: item.number)

@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 
-from napari_unet.core.batch_plan import BatchPlan, PlannedItem, open_for
+from napari_unet.core.batch_plan import BatchOptions, BatchPlan, PlannedItem, open_for
 from napari_unet.core.device import free_memory, is_out_of_memory
 from napari_unet.core.events import Notice
 from napari_unet.core.files import make_folder
@@ -142,7 +142,7 @@ def run_batch(
         start = time.monotonic()
         status: Status = "done"
         yield ItemStarted(number)
-        with closing(_parts(model, plan, item, device)) as parts:
+        with closing(segment_item(model, item, plan.options, device)) as parts:
             try:
                 for event in parts:
                     if isinstance(event, str):
@@ -154,18 +154,17 @@ def run_batch(
                         stopped, status, said = True, "stopped", "the run was stopped in it."
                         break
             except Exception as error:  # whatever it is, the others must go on
-                status, said = "failed", _said(error, item)
+                status, said = "failed", said_of(error, item)
                 if is_out_of_memory(error):
                     free_memory(device)
         ready += item.pixels
         yield ItemEnded(number, item, status, said, time.monotonic() - start)
 
 
-def _parts(
-    model: Model, plan: BatchPlan, item: PlannedItem, device: torch.device
+def segment_item(
+    model: Model, item: PlannedItem, options: BatchOptions, device: torch.device
 ) -> Generator[float | str, None, None]:
-    """Segment an image; yield the share that is ready, and what there is to say."""
-    options = plan.options
+    """Segment an image of a batch; yield the share that is ready, and what there is to say."""
     for path in item.outputs.values():
         make_folder(path.parent)
     with open_for(item.path, model.header, options) as source:
@@ -185,8 +184,8 @@ def _parts(
                 yield event.text if isinstance(event, Notice) else event.fraction
 
 
-def _said(error: Exception, item: PlannedItem) -> str:
-    """Say in one sentence what went wrong."""
+def said_of(error: BaseException, item: PlannedItem) -> str:
+    """Say in one sentence what went wrong with an image."""
     if isinstance(error, UserError):
         return str(error)
     if is_out_of_memory(error):

@@ -168,7 +168,7 @@ def segment(
     check_channels(model.header, source, channels)
     source.check_level(level)
     config, ids = model.header.network, model.class_ids
-    chunk = _chunk(model, source, level, device, tile)
+    chunk = chunk_of(model, source, level, device, tile)
     table: PieceMeasurements | None = None
     with ExitStack() as stack:
         opened: dict[Saved, tuple[Result, Any]] = {}
@@ -204,7 +204,7 @@ def segment(
         table.write(measurements_path(outputs["instances"]))
 
 
-def _chunk(
+def chunk_of(
     model: Model, source: ImageSource, level: int, device: torch.device, tile: int | None
 ) -> tuple[int, ...]:
     """Return how much of a result is written at once: the sides of a tile."""

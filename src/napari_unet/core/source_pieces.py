@@ -43,6 +43,14 @@ def check_slices(network: UNetConfig, source: ImageSource) -> None:
         )
 
 
+def nothing_to_find(value: float) -> InvalidInput:
+    """Return what is raised for an image whose pixels all have the same value."""
+    return InvalidInput(
+        f"every pixel of the image is {value:g}, so there is nothing to find; choose another image "
+        "or channel."
+    )
+
+
 class Piece:
     """A plane or volume as the network sees it, whose grey range is asked for once.
 
@@ -121,8 +129,5 @@ def pieces_of(
         varied |= not piece.is_constant
         left -= 1
         if not left and not varied:
-            raise InvalidInput(
-                f"every pixel of the image is {piece.ranges[0, 0]:g}, so there is nothing to "
-                "find; choose another image or channel."
-            )
+            raise nothing_to_find(piece.ranges[0, 0])
         yield piece

@@ -30,12 +30,15 @@ class SourcePlane:
         Which, in their order.
     level
         0 for the finest.
+    ranges
+        Each channel's grey range, (C, 2), where it is known already.
     """
 
     source: ImageSource
     index: tuple[int, ...]
     channels: tuple[int, ...]
     level: int = 0
+    ranges: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -75,6 +78,8 @@ class SourcePlane:
         Of the whole plane if it is in memory, else of a sample, see
         :func:`napari_unet.core.plane_reading.sampled_range`.
         """
+        if self.ranges is not None:
+            return self.ranges
         level = self.source.levels[self.level]
         if isinstance(level, np.ndarray) and not isinstance(level, np.memmap):
             return grey_range(check_array(self._box({}), may_be_constant=True))
