@@ -83,7 +83,7 @@ def test_errors_are_of_one_family():
     from napari_unet import errors
 
     found = [value for value in vars(errors).values() if inspect.isclass(value)]
-    assert len(found) == 6
+    assert len(found) == 7
     assert all(issubclass(kind, nu.UserError) for kind in found)
 
 

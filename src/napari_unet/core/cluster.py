@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Iterator
@@ -53,14 +54,11 @@ def connected(address: str, *, seconds: float = _SECONDS) -> Iterator[Client]:
     """
     distributed = needed_distributed()
     try:
-        # A client that gets no answer keeps trying for as long as it may; a port that nobody
-        # listens at is told at once.
-        host, port = distributed.comm.get_address_host_port(address, strict=True)
-        socket.create_connection((host, port), seconds).close()
+        _ask_who(address, seconds)
         client = distributed.Client(address, timeout=seconds, set_as_default=False)
     except Exception as error:  # what listens there may be anything
         raise SchedulerUnavailable(
-            f"no Dask scheduler answers at {address} ({reason_of(error)}); start one with "
+            f"no Dask scheduler answers at {address} ({_why(error, seconds)}); start one with "
             "`dask scheduler`, or check the address."
         ) from None
     log = logging.getLogger("distributed")
@@ -72,3 +70,29 @@ def connected(address: str, *, seconds: float = _SECONDS) -> Iterator[Client]:
         with suppress(Exception):  # the scheduler may be gone
             client.close(timeout=seconds)
         log.setLevel(before)
+
+
+def _ask_who(address: str, seconds: float) -> None:
+    """Raise an error of some kind if no scheduler answers.
+
+    A client that gets no answer tries for as long as it may, and again when it is thrown away.
+    """
+    distributed = needed_distributed()
+    host, port = distributed.comm.get_address_host_port(address)
+    socket.create_connection((host, port), seconds).close()
+
+    async def ask() -> None:
+        arguments = distributed.Security().get_connection_args("client")
+        async with distributed.rpc(address, timeout=seconds, connection_args=arguments) as there:
+            await asyncio.wait_for(there.identity(), seconds)
+
+    asyncio.run(ask())
+
+
+def _why(error: Exception, seconds: float) -> str:
+    """Return in a few words why there is no connection."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {seconds:g} s"
+    if isinstance(error, MemoryError):  # somebody's words were taken for the length of an answer
+        return "something else listens there"
+    return getattr(error, "strerror", None) or reason_of(error)
