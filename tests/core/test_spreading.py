@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import time
+import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import tifffile
 import zarr
 
+from napari_unet.cli import main
 from napari_unet.core.batch_plan import BatchOptions, plan_batch
 from napari_unet.core.batching import ItemEnded, ItemNotice, ItemProgress, ItemStarted
+from napari_unet.core.cluster import connected
 from napari_unet.core.spreading import run_batch_on
-from napari_unet.errors import InvalidModel
+from napari_unet.errors import InvalidModel, SchedulerUnavailable
 from scenes import preset_model, random_model, small_network
 
 distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
@@ -191,7 +195,7 @@ def test_a_model_that_no_worker_can_load_is_told_at_once(client, model, folder, 
 def test_without_a_worker_it_waits_and_says_so(model, folder):
     with (
         distributed.LocalCluster(
-            n_workers=0, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=0, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as empty,
         distributed.Client(empty, set_as_default=False) as client,
     ):
@@ -206,22 +210,88 @@ def test_without_a_worker_it_waits_and_says_so(model, folder):
     assert sum(isinstance(e, ItemNotice) for e in events) == 1
 
 
-def test_a_scheduler_that_goes_away_is_told_and_what_is_done_stays(folder):
+def test_in_the_shell(cluster, model, folder, monkeypatch, capsys):
+    """Relative paths too, though the workers may be elsewhere; the report is in the plan's order."""
+    monkeypatch.chdir(folder)
+    model.save("model.unet")
+    (folder / "in" / "a0.png").write_text("no image")
+    words = ["batch", "model.unet", "in", "--output", "out", "--device", "cpu"]
+    assert main([*words, "--scheduler", cluster.scheduler_address]) == 1
+    said = capsys.readouterr().out
+    assert "4 images: 3 done, 1 failed." in said
+    assert said.index("in/a.tif ") < said.index("in/a0.png ") < said.index("in/large.zarr ")
+    names = ["a_labels.tif", "b_labels.tif", "batch_report.csv", "large_labels.ome.zarr"]
+    assert sorted(os.listdir("out")) == names
+    assert main([*words, "--scheduler", "127.0.0.1:1"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("napari-unet: no Dask scheduler answers at 127.0.0.1:1")
+    assert error.count("\n") == 1
+
+
+@pytest.fixture
+def scheduler():
+    """A scheduler with a worker, together in a process of their own: the process, its address."""
+    program = (
+        "import sys; from distributed import LocalCluster\n"
+        "with LocalCluster(protocol='tcp://', n_workers=1, threads_per_worker=1, processes=False,"
+        " dashboard_address=None) as cluster:\n"
+        "    print(cluster.scheduler_address, flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process, process.stdout.readline().decode().strip()
+        process.kill()
+
+
+def test_a_scheduler_that_goes_away_is_told_and_what_is_done_stays(scheduler, folder):
+    process, address = scheduler
     model = preset_model("compact")
     plan = planned(model, folder, "out", "a.tif", "large.zarr")
-    cluster = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None
-    )
-    with cluster, distributed.Client(cluster, set_as_default=False) as client:
-        events = []
-        start = time.monotonic()
+    events = []
+    with connected(address) as client:
         for event in run_batch_on(client, model, plan, device="cpu"):
             events.append(event)
             if isinstance(event, ItemProgress) and event.number == 1 and event.fraction < 1:
-                cluster.loop.add_callback(cluster.scheduler.close)
-        assert time.monotonic() - start < 60
+                process.kill()
     found = ended(events)
     assert found["a.tif"].status == "done"
     assert found["large.zarr"].status == "failed"
     assert "went away" in found["large.zarr"].sentence
     assert os.listdir(folder / "out") == ["a_labels.tif"]
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1:1", "refused"),
+        ("nowhere", "missing port"),
+        ("foo://127.0.0.1:1", "unknown address scheme"),
+    ],
+)
+def test_a_scheduler_that_is_not_there_is_told(address, reason):
+    with (
+        pytest.raises(
+            SchedulerUnavailable, match=f"no Dask scheduler answers at {address}.*{reason}"
+        ),
+        connected(address),
+    ):
+        pass
+
+
+def test_somebody_else_who_listens_is_told():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(SchedulerUnavailable, match=r"no answer within 0\.2 s"),
+        connected(f"127.0.0.1:{silent.getsockname()[1]}", seconds=0.2),
+    ):
+        pass
+
+
+def test_a_missing_package_is_told_with_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(SchedulerUnavailable, match=r"pip install \"napari-unet\[cluster\]\""),
+        connected("127.0.0.1:1"),
+    ):
+        pass

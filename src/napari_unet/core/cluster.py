@@ -61,7 +61,7 @@ def connected(address: str, *, seconds: float = _SECONDS) -> Iterator[Client]:
             f"no Dask scheduler answers at {address} ({_why(error, seconds)}); start one with "
             "`dask scheduler`, or check the address."
         ) from None
-    log = logging.getLogger("distributed")
+    log = logging.getLogger("distributed.client")
     before = log.level
     log.setLevel(logging.CRITICAL)  # what goes wrong is said in the report
     try:

@@ -174,7 +174,7 @@ class _Run:
     def leave(self) -> None:
         """Let the workers end what they are at, so that nobody writes to what is then removed."""
         with suppress(SchedulerUnavailable):
-            self._stop()
+            self._stop()  # does nothing where all is done
             until = time.monotonic() + _LEAVE
             while self._futures and time.monotonic() < until:
                 for future in self._workers.done(_LOOK):

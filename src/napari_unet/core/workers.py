@@ -52,6 +52,7 @@ class Workers:
         self._client = client
         self._done: SimpleQueue[Future] = SimpleQueue()
         self._threads, self._looked = 0, float("-inf")
+        self._is_gone = False
         try:
             client.register_plugin(SentModel(model.to_bytes(), device), name=self.model)
         except UserError:
@@ -88,7 +89,7 @@ class Workers:
             while True:
                 found.append(self._done.get_nowait())
         if any(future.cancelled() for future in found):
-            raise self._gone
+            raise self._gone()
         return found
 
     def result(self, future: Future) -> Any:
@@ -111,7 +112,7 @@ class Workers:
                 "smaller tiles."
             ) from None
         except cancelled:
-            raise self._gone from None
+            raise self._gone() from None
 
     def best_side(self) -> Future:
         """Have :meth:`done` return the side of a tile that is best on a worker, in pixels."""
@@ -130,7 +131,9 @@ class Workers:
 
     def leave(self) -> None:
         """Take the model from the workers."""
-        with suppress(Exception):  # of a scheduler that is gone, nothing is left to be taken
+        if self._is_gone:  # and the workers with it; to ask would take as long as a client waits
+            return
+        with suppress(Exception):
             self._client.unregister_worker_plugin(self.model)
 
     @property
@@ -138,8 +141,8 @@ class Workers:
         scheduler = self._client.scheduler
         return str(scheduler.address) if scheduler is not None else "the cluster"
 
-    @property
     def _gone(self) -> SchedulerUnavailable:
+        self._is_gone = True
         return SchedulerUnavailable(
             f"the Dask scheduler at {self._address} went away; what was done before is kept, so "
             "start it again and run the rest."
@@ -152,4 +155,4 @@ class Workers:
         except UserError:
             raise
         except Exception:  # a client that is closed or closing has many kinds of errors
-            raise self._gone from None
+            raise self._gone() from None
