@@ -211,7 +211,7 @@ def test_without_a_worker_it_waits_and_says_so(model, folder):
 
 
 def test_in_the_shell(cluster, model, folder, monkeypatch, capsys):
-    """Relative paths too, though the workers may be elsewhere; the report is in the plan's order."""
+    """Paths may be relative, though workers are elsewhere; the report is in the plan's order."""
     monkeypatch.chdir(folder)
     model.save("model.unet")
     (folder / "in" / "a0.png").write_text("no image")
