@@ -162,7 +162,7 @@ def throughput(side: int, channels: int, rounds: int) -> None:
 
 
 def workers(side: int, channels: int, rounds: int) -> None:
-    """Compare two workers of one thread with one."""
+    """Compare two workers of one thread with one; and two bare processes, with nothing between."""
     from distributed import Client, LocalCluster
 
     model = compact(channels)
@@ -176,13 +176,23 @@ def workers(side: int, channels: int, rounds: int) -> None:
             client = stack.enter_context(Client(cluster, set_as_default=False))
             out = Path(folder) / f"{count}"
             jobs[f"{count}"] = partial(on_cluster, client, model, image, out)
+            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(count))
+            quarters = [(side // 2, channels)] * 4
+            jobs[f"{count} bare"] = partial(pool.starmap, bare, quarters, 1)
         times = in_turns(jobs, rounds)
     medians = {name: statistics.median(values) for name, values in times.items()}
     print(
         f"\n{side:,} x {side:,}: {medians['1']:.2f} s with one worker of one thread, "
         f"{medians['2']:.2f} s with two: {median_ratio(times, '1', '2'):.2f} times as fast "
-        "(goal: at least 1.7)"
+        f"(goal: at least 1.7); processes that only predict: {medians['1 bare']:.2f} s, "
+        f"{medians['2 bare']:.2f} s, {median_ratio(times, '1 bare', '2 bare'):.2f} times"
     )
+
+
+def bare(side: int, channels: int) -> None:
+    """Predict an array in one thread."""
+    torch.set_num_threads(1)
+    in_memory(compact(channels), np.random.default_rng(0).random((1, side, side), np.float32))
 
 
 def on_cluster(client: object, model: Model, image: Path, out: Path) -> None:
