@@ -94,6 +94,8 @@ def _described(
     zarrs = all(path.suffix == ".zarr" for path in item.outputs.values())
     if not zarrs or item.factors is not None or not _BY_TILES.issuperset(item.outputs):
         return None
+    if side < 1:  # is refused where it is predicted
+        return None
     config = model.header.network
     if config.ndim != 2:
         return None

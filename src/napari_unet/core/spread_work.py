@@ -31,7 +31,6 @@ from napari_unet.core.tiling import Tile
 from napari_unet.core.zarr_package import needed_zarr
 from napari_unet.errors import UnwritableOutput
 
-
 # mallopt(3)
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
