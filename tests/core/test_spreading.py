@@ -117,6 +117,32 @@ def test_a_worker_that_is_killed_changes_nothing(client, folder):
     assert not list((folder / "killed").rglob("*.partial"))
 
 
+def test_an_image_that_workers_die_of_is_given_up(client, cluster, folder, monkeypatch):
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
+    model = preset_model("compact")
+    killed = False
+    events = []
+    for event in run_batch_on(
+        client, model, planned(model, folder, "out", "large.zarr"), device="cpu"
+    ):
+        events.append(event)
+        if isinstance(event, ItemProgress) and not killed:
+            os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+            killed = True
+    found = ended(events)["large.zarr"]
+    assert found.status == "failed"
+    assert "workers died" in found.sentence
+    assert os.listdir(folder / "out") == []
+
+
+def test_a_tile_without_pixels_is_refused_as_without_a_cluster(client, model, folder):
+    plan = plan_batch([folder / "in"], model, folder / "out", BatchOptions(tile=0))
+    for there in (client, None):
+        found = ended(run_batch_on(there, model, plan, device="cpu"))
+        assert {e.status for e in found.values()} == {"failed"}
+        assert all("a tile of 0 px is too small" in e.sentence for e in found.values())
+
+
 def test_an_image_that_fails_does_not_stop_the_others(client, model, folder):
     """A corrupt chunk of a large image, and one whose pixels are all the same."""
     ramp = np.tile(np.arange(250, dtype=np.uint8), (300, 2))

@@ -60,8 +60,6 @@ def run_batch_command(
         Nothing can be done at all: no model, no image, no place for results, no scheduler.
     """
     model = load_model(model_path)
-    if model.header.network.ndim == 3:
-        print(f"dimensions {dimensions_text(model.header)}")
     with ExitStack() as stack:
         client = None
         if scheduler is None:
@@ -80,6 +78,8 @@ def _planned_and_run(
     run: Callable[[BatchPlan], Iterator[BatchEvent]],
 ) -> bool:
     """Say what will be done, do it, and report; return whether all of it was done."""
+    if model.header.network.ndim == 3:
+        print(f"dimensions {dimensions_text(model.header)}")
     make_folder(output)
     plan = plan_batch(inputs, model, output, options)
     print(plan.summary)

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from napari_unet.core.config import UNetConfig
 from napari_unet.core.events import Notice
 from napari_unet.core.header import ModelHeader
 from napari_unet.core.measuring_pieces import PieceMeasurements, measurements_path
@@ -106,14 +105,6 @@ def result_of(
     )
 
 
-def chunk_of(
-    config: UNetConfig, shape: tuple[int, ...], largest: tuple[int, ...]
-) -> tuple[int, ...]:
-    """Return sides of a result's chunks: those of the tiles that a plane or volume is cut into."""
-    pairs = zip(shape, largest, strict=True)
-    return tuple(tile_side(config, *pair, axis) for axis, pair in enumerate(pairs))
-
-
 def segment(
     model: Model,
     source: ImageSource,
@@ -177,7 +168,7 @@ def segment(
     check_channels(model.header, source, channels)
     source.check_level(level)
     config, ids = model.header.network, model.class_ids
-    chunk = _chunk(model, source, level, device, tile)
+    chunk = chunk_of(model, source, level, device, tile)
     table: PieceMeasurements | None = None
     with ExitStack() as stack:
         opened: dict[Saved, tuple[Result, Any]] = {}
@@ -213,7 +204,7 @@ def segment(
         table.write(measurements_path(outputs["instances"]))
 
 
-def _chunk(
+def chunk_of(
     model: Model, source: ImageSource, level: int, device: torch.device, tile: int | None
 ) -> tuple[int, ...]:
     """Return how much of a result is written at once: the sides of a tile."""
@@ -223,7 +214,8 @@ def _chunk(
         largest = best_sides(network, Tile.whole(shape), device)
     else:
         largest = (max(1, tile),) * network.ndim
-    return chunk_of(network, shape, largest)
+    pairs = zip(shape, largest, strict=True)
+    return tuple(tile_side(network, *pair, axis) for axis, pair in enumerate(pairs))
 
 
 def _parts(

@@ -43,6 +43,14 @@ def check_slices(network: UNetConfig, source: ImageSource) -> None:
         )
 
 
+def nothing_to_find(value: float) -> InvalidInput:
+    """Return what is raised for an image whose pixels all have the same value."""
+    return InvalidInput(
+        f"every pixel of the image is {value:g}, so there is nothing to find; choose another image "
+        "or channel."
+    )
+
+
 class Piece:
     """A plane or volume as the network sees it, whose grey range is asked for once.
 
@@ -123,11 +131,3 @@ def pieces_of(
         if not left and not varied:
             raise nothing_to_find(piece.ranges[0, 0])
         yield piece
-
-
-def nothing_to_find(value: float) -> InvalidInput:
-    """Return what is raised for an image whose pixels all have the same value."""
-    return InvalidInput(
-        f"every pixel of the image is {value:g}, so there is nothing to find; choose another image "
-        "or channel."
-    )

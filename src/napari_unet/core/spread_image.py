@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from napari_unet.core.batch_plan import open_for
 from napari_unet.core.files import make_folder
@@ -91,13 +92,16 @@ def _described(
     """Return planes, tiles of each and results of an image that is spread, ``None`` for others."""
     item, options = work.item, work.options
     zarrs = all(path.suffix == ".zarr" for path in item.outputs.values())
+    if not zarrs or item.factors is not None or not _BY_TILES.issuperset(item.outputs):
+        return None
+    if side < 1:  # is refused where it is predicted
+        return None
     config = model.header.network
-    spread = zarrs and item.factors is None and config.ndim == 2
-    if not spread or not _BY_TILES.issuperset(item.outputs):
+    if config.ndim != 2:
         return None
     with open_for(item.path, model.header, options) as source:
         shape = source.plane_shape(item.level)
-        chunk = chunk_of(config, shape, (side, side))
+        chunk = chunk_of(model, source, item.level, torch.device("cpu"), side)
         count = prod(source.lead) * prod(-(-a // b) for a, b in zip(shape, chunk, strict=True))
         if count < _FEWEST_TILES or _in_memory(source, item.level):
             return None

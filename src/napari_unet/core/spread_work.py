@@ -24,7 +24,7 @@ from napari_unet.core.guide import FilterBlocks, Guide
 from napari_unet.core.model import Model
 from napari_unet.core.prediction import TileProbabilities, predict_tiles
 from napari_unet.core.segmenting import Saved
-from napari_unet.core.source_plane import SourcePlane
+from napari_unet.core.source_pieces import Piece
 from napari_unet.core.storing import Result
 from napari_unet.core.tile_size import best_tile
 from napari_unet.core.tiling import Tile
@@ -168,25 +168,24 @@ def write_tiles(
     with open_for(work.item.path, sent.model.header, work.options) as source:
         plane = source.plane(index, channels=work.options.channels, level=work.item.level)
         lead = dict(zip(source.plane_axes, index, strict=True))
-        for part in _predicted(sent, replace(plane, ranges=ranges), tiles):
+        piece = Piece(replace(plane, ranges=ranges), lead, None)
+        for part in _predicted(sent, piece, tiles):
             if work.key in sent.given_up:
                 break
             if isinstance(part, Notice):
                 notices.append(part.text)
                 continue
-            rows, columns = part.tile.slices
-            where = lead | {"Y": rows, "X": columns}
-            found = part.probabilities
+            where, found = piece.put_back(part)
             for what, (result, path) in results.items():
                 values = ids[found.argmax(axis=0)] if what == "labels" else found
                 _write(path, result.place(where), values, work.item.outputs[what])
             pixels += part.tile.pixels
-    constant = float(ranges[0, 0]) if (ranges[:, 0] == ranges[:, 1]).all() else None
+    constant = float(ranges[0, 0]) if piece.is_constant else None
     return Written(pixels, constant, tuple(dict.fromkeys(notices)))
 
 
 def _predicted(
-    sent: SentModel, plane: SourcePlane, tiles: Sequence[Tile]
+    sent: SentModel, plane: Piece, tiles: Sequence[Tile]
 ) -> Iterator[TileProbabilities | Notice]:
     """Predict tiles as they are, so that they are those of a run without a cluster."""
     first = sent.model.first

@@ -57,7 +57,9 @@ class Thumbnails(QObject):
             legend = legend_of(header, self._session.classes)
             index = current_index(image, self._viewer.dims.point)
             labels = np.asarray(segmentation.data[index])
-            draw = partial(_draw, plane_of(image, index), labels, legend.classes, legend.background)
+            plane = plane_of(image, index)
+            assert isinstance(plane, SourcePlane)  # the index has no slice in it
+            draw = partial(_draw, plane, labels, legend.classes, legend.background)
             self._keeper.autosave.picture(number, draw)
 
 
