@@ -78,6 +78,8 @@ def assert_same_results(one, other):
             for level in levels:
                 found = [zarr.open_group(root / name, mode="r")[level][:] for root in (one, other)]
                 np.testing.assert_array_equal(*found)
+        elif name.endswith(".csv"):
+            assert (one / name).read_bytes() == (other / name).read_bytes()
         else:
             found = [tifffile.imread(root / name) for root in (one, other)]
             np.testing.assert_array_equal(*found)
@@ -95,6 +97,15 @@ def test_two_workers_make_the_same_as_none(client, model, folder):
     assert progress[-1] == pytest.approx(1)
     large = [e for e in events if isinstance(e, ItemProgress) and e.number == 2]
     assert len(large) > 4  # its chunks are tasks of their own
+
+
+def test_instances_are_a_task_an_image(client, model, folder):
+    inputs, save = ("a.tif", "b.tif"), {"save": ("instances",), "measure": True}
+    for there, out in ((client, "two"), (None, "none")):
+        events = run_batch_on(there, model, planned(model, folder, out, *inputs, **save))
+        assert {e.status for e in ended(events).values()} == {"done"}
+    assert_same_results(folder / "two", folder / "none")
+    assert any(path.suffix == ".csv" for path in (folder / "two").iterdir())
 
 
 def test_a_worker_that_is_killed_changes_nothing(client, folder):
