@@ -130,6 +130,32 @@ def test_axes_and_channels_are_taken_as_they_were(tmp_path, rng):
     assert np.array_equal(found, predict(model, stack, device="cpu"))
 
 
+def test_volumes_are_trained_and_segmented_as_volumes(tmp_path, rng):
+    """Two time points of volumes, of which the second has strokes on two slices."""
+    film = rng.normal(size=(2, 6, 24, 20)).astype(np.float32)
+    np.save(tmp_path / "film.npy", film)
+    path = str(tmp_path / "film.npy")
+    image = ImageEntry(key="i1", name="film", path=path, shape=film.shape, axes="TZYX")
+    layer = AnnotationEntry(key="a1", name="x", image="i1", shape=film.shape, dtype="uint8")
+    labels = np.zeros((6, 24, 20), np.uint8)
+    labels[2, 4], labels[4, 12] = 1, 2
+    settings = {"steps": 1, "device": "cpu", "dimensions": 3, "voxel_size": (2.0, 1.0, 1.0)}
+    model = train([film[1]], [labels], newest=[labels != 0], pixel_unit="micrometer", **settings)
+    used = [strokes(labels[z], (1, z)) for z in (2, 4)]
+    store = ProjectStore.create(tmp_path / "p")
+    facts = Facts(NAMES, None, 1, (image,), {}, (layer,))
+    store.commit(Changes(facts, (), (as_version(1, model, used),)))
+    written = write_reproduction(store.folder, tmp_path / "out")
+    assert "3D U-Net (Çiçek et al. 2016)" in written.methods
+    done = run_script(tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    again = load_model(tmp_path / "out" / "model.unet")
+    assert again.header.pixel_size == model.header.pixel_size
+    assert again.header.pixel_unit == model.header.pixel_unit
+    found = tifffile.imread(tmp_path / "out" / "i1_film_labels.tif")
+    assert np.array_equal(found, predict(model, film, device="cpu"))
+
+
 def test_the_script_holds_nothing_but_what_it_says(project, tmp_path):
     """Names from a project, which may come from somebody else, stay data."""
     written = write_reproduction(project.folder, tmp_path / "out")

@@ -49,10 +49,11 @@ def methods_paragraph(
     sentences = [_network(header), _data(index, chain, header)]
     sentences += [_training(entry, headers[entry.number]) for entry in chain]
     sentences.append(_scores(header))
+    piece = "plane" if header.network.ndim == 2 else "volume"
     sentences.append(
-        "Images were normalised plane by plane from the 1st and 99.8th percentile of each channel "
-        "to 0 and 1, and segmented tile by tile with mirrored borders, each pixel as the class "
-        "with the highest probability."
+        f"Images were normalised {piece} by {piece} from the 1st and 99.8th percentile of each "
+        "channel to 0 and 1, and segmented tile by tile with mirrored borders, each pixel as the "
+        "class with the highest probability."
     )
     sentences.append(_versions(header))
     sources = "\n".join(f"- {source}" for source in _sources(chain, header))
@@ -85,7 +86,8 @@ def _data(index: ProjectIndex, chain: Sequence[VersionEntry], header: ModelHeade
     size = ""
     if header.pixel_size is not None:
         lengths = " x ".join(f"{length:g}" for length in header.pixel_size)
-        size = f" of a pixel size of {lengths} {header.pixel_unit or ''}".rstrip()
+        what = "pixel" if header.network.ndim == 2 else "voxel"
+        size = f" of a {what} size of {lengths} {header.pixel_unit or ''}".rstrip()
     return (
         f"It was trained on sparse strokes painted on {_count(len(planes), 'plane')} of "
         f"{_count(max(1, len(images)), 'image')}{size}; the last training used {counts} pixels."

@@ -118,8 +118,10 @@ def _step(
         if record.settings.get(name) is not None and name not in ("seconds", "steps")
     }
     options["steps"] = record.steps
-    if header.pixel_size is not None and len(header.pixel_size) == 2:
-        options |= {"pixel_size": header.pixel_size, "pixel_unit": header.pixel_unit}
+    if header.pixel_size is not None and header.network.ndim == 2:
+        options["pixel_size"] = header.pixel_size
+    if header.pixel_unit is not None:
+        options["pixel_unit"] = header.pixel_unit
     start = "None" if entry.parent is None else "model"
     classes = "".join(
         f"        nu.ClassInfo(id={x.id!r}, name={x.name!r}, color={x.color!r}),\n"
@@ -195,40 +197,72 @@ def channel_of(key, channel, index, level):
     return plane if axes.index("Y") < axes.index("X") else plane.T
 
 
-def read(planes):
-    """Return images and strokes of planes: (key of the image, index of the plane, file)."""
-    strokes = [np.load(PROJECT / name)["labels"] for _, _, name in planes]
-    return [plane_of(key, index) for key, index, _ in planes], strokes
+def volume_of(key, index):
+    """Return the volume of a plane, (channel, slice, row, column)."""
+    at = slice_axis(key)
+    places = [(*index[:at], z, *index[at + 1 :]) for z in range(lead_of(key)[at])]
+    return np.stack([plane_of(key, place) for place in places], axis=1)
 
 
-def train(planes, **settings):
+def slice_axis(key):
+    """Return which number of an index is the slice's."""
+    return [axis for axis in TAKEN[key][0] if axis in "TZ"].index("Z")
+
+
+def read(planes, dimensions):
+    """Return images and strokes of planes, or of the volumes that they lie in, by their place."""
+    images, strokes = {}, {}
+    for key, index, name in planes:  # key of the image, index of the plane, file of strokes
+        labels = np.load(PROJECT / name)["labels"]
+        folder = Path(name).parent
+        if dimensions == 2:
+            images[folder, index] = plane_of(key, index)
+            strokes[folder, index] = labels
+            continue
+        at = slice_axis(key)
+        place = folder, (*index[:at], None, *index[at + 1 :])
+        if place not in images:
+            images[place] = volume_of(key, index)
+            strokes[place] = np.zeros(images[place].shape[1:], labels.dtype)
+        strokes[place][index[at]] = labels
+    return images, strokes
+
+
+def train(planes, dimensions=2, **settings):
     """Train; strokes that are new since the training before are looked at more often."""
-    images, strokes = read(planes)
+    images, strokes = read(planes, dimensions)
     newest = []
-    for (_, index, name), labels in zip(planes, strokes):
-        place = Path(name).parent, index
+    for place, labels in strokes.items():
         before = seen.get(place, np.zeros_like(labels))
         newest.append((labels != before) & (labels != 0))
-        seen[place] = labels
-    return nu.train(images, strokes, newest=newest, **settings)
+    seen.update(strokes)
+    settings |= {"dimensions": dimensions, "newest": newest}
+    return nu.train(list(images.values()), list(strokes.values()), **settings)
 
 
 def live(planes, *, seconds, seed):
     """Learn from all strokes at once, as Live does from one after the other."""
-    images, strokes = read(planes)
-    trainer = nu.LiveTrainer(images, seed=seed)
-    for number, labels in enumerate(strokes):
+    images, strokes = read(planes, 2)
+    trainer = nu.LiveTrainer(list(images.values()), seed=seed)
+    for number, labels in enumerate(strokes.values()):
         trainer.set_labels(number, labels)
     trainer.run(seconds)
     return trainer.model()
 
 
 def segment(model, key):
-    """Segment all planes of an image: (time point, slice, row, column), as far as it has them."""
-    lead = lead_of(key)
-    planes = [plane_of(key, index) for index in np.ndindex(*lead)]
-    classes = [nu.predict(model, plane[0] if len(plane) == 1 else plane) for plane in planes]
-    return np.reshape(classes, (*lead, *classes[0].shape))
+    """Segment all of an image: (time point, slice, row, column), as far as it has them."""
+    lead = list(lead_of(key))
+    read_piece, at = plane_of, None
+    if model.header.network.ndim == 3:
+        read_piece, at = volume_of, slice_axis(key)
+        slices, lead[at] = lead[at], 1
+    pieces = [read_piece(key, index) for index in np.ndindex(*lead)]
+    classes = [nu.predict(model, piece[0] if len(piece) == 1 else piece) for piece in pieces]
+    if at is None:
+        return np.reshape(classes, (*lead, *classes[0].shape))
+    piled = np.reshape(classes, (*lead, slices, *classes[0].shape[1:]))
+    return np.moveaxis(piled, len(lead), at + 1).squeeze(at)
 
 '''
 

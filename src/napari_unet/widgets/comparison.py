@@ -29,6 +29,8 @@ from napari_unet.widgets.layers import (
 from napari_unet.widgets.metadata import Role, detail, entry, role_of
 from napari_unet.widgets.readiness import why_not_segment
 from napari_unet.widgets.results import SEGMENTATION_OPACITY, insert_quietly, legend_of
+from napari_unet.widgets.sources import Place
+from napari_unet.widgets.volumes import Part, volumes_under
 
 
 @dataclass
@@ -106,8 +108,12 @@ class Comparison:
         pair = _Pair(image, index, region or (0, rows, 0, columns), models)
         self._pair = pair
         for number, model in models.items():
+            place: Place = index
+            part: Part | None = pair.region
+            if header_of(model).network.ndim == 3:
+                (place,), part = volumes_under(image, [index], region)
             job = self._session.predict(
-                reader(image, [index]), model=model, region=pair.region, device=self._device()
+                reader(image, [place]), model=model, region=part, device=self._device()
             )
             pair.jobs[job] = number
         self.said.emit("Comparing…")
@@ -117,9 +123,10 @@ class Comparison:
         if pair is None or job not in pair.jobs:
             return
         number = pair.jobs[job]
-        pair.found[number] = plane.classes
+        # Of a volume the one slice that is in view was asked for.
+        ids = pair.found[number] = plane.classes[0] if plane.classes.ndim == 3 else plane.classes
         if pair.image in self._viewer.layers:
-            self._show(pair, number, plane.classes)
+            self._show(pair, number, ids)
 
     def _on_ended(self, job: int, error: str | None, _stopped: bool) -> None:
         pair = self._pair
