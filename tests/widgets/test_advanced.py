@@ -40,3 +40,13 @@ def test_the_chosen_values_are_used(panel):
     chosen = panel.settings(10)
     assert (chosen.preset, chosen.device, chosen.seed) == ("unet2015", "cpu", 7)
     assert chosen.label_kind == "scribbles"
+
+
+def test_settings_of_a_project_are_shown(panel):
+    settings = TrainSettings.checked(
+        seconds=5, preset="unet2015", learning_rate=0.01, elastic=3.0, seed=7, device="cpu"
+    )
+    panel.show(settings)
+    assert panel.settings(5) == settings
+    panel.show(TrainSettings.checked(seconds=5))
+    assert panel.settings(5) == TrainSettings.checked(seconds=5)
