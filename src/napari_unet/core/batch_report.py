@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TextIO
 
 from napari_unet.core.batching import ItemEnded, Status
@@ -39,7 +38,7 @@ class ReportFile:
         item = ended.item
         self._writer.writerow(
             (
-                item.path,
+                item.name,
                 ";".join(map(str, ended.outputs)),
                 ended.status,
                 ended.sentence,
@@ -54,11 +53,11 @@ class ReportFile:
 
 def table(items: Sequence[ItemEnded]) -> str:
     """Return a line an item: its status, name, time, and what there is to say."""
-    width = max((len(_name(item.item.path)) for item in items), default=0)
+    width = max((len(_name(item.item.name)) for item in items), default=0)
     lines = []
     for item in items:
         seconds = f"{item.seconds:7.1f} s" if item.seconds else " " * 9
-        text = f"{_WORDS[item.status]:<14}{_name(item.item.path):<{width}} {seconds}"
+        text = f"{_WORDS[item.status]:<14}{_name(item.item.name):<{width}} {seconds}"
         lines.append(f"{text}  {item.sentence}".rstrip())
     return "\n".join(lines)
 
@@ -70,6 +69,5 @@ def counts(items: Sequence[ItemEnded]) -> str:
     return f"{len(items)} images: {', '.join(parts)}."
 
 
-def _name(path: Path) -> str:
-    text = str(path)
+def _name(text: str) -> str:
     return text if len(text) <= 50 else f"...{text[-47:]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_unet.core.model import Model
+from napari_unet.core.predictor import Described
 from napari_unet.core.segmenting import Saved, result_of
 from napari_unet.core.source import ImageSource
 from napari_unet.core.storing import MOST_TIFF_BYTES, read_label_kind
@@ -20,7 +20,7 @@ def stem_of(path: Path) -> str:
 
 
 def result_path(
-    folder: Path, stem: str, model: Model, source: ImageSource, what: Saved, level: int = 0
+    folder: Path, stem: str, model: Described, source: ImageSource, what: Saved, level: int = 0
 ) -> Path:
     """Return where a result goes: ``STEM_labels.tif``, or ``STEM_labels.ome.zarr``.
 

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_unet.core.components import Writable, chunks
-from napari_unet.core.header import ModelHeader
-from napari_unet.core.instance_prediction import background_output
+from napari_unet.core.header import ModelHeader, background_output
 from napari_unet.core.instances import DEFAULTS, label_instances
 from napari_unet.core.splitting import InstanceSettings
 from napari_unet.core.storing import Result
