@@ -22,6 +22,7 @@ from napari_unet.core.reading import open_image
 from napari_unet.core.result_paths import check_ours, result_path
 from napari_unet.core.segmenting import Saved, check_channels
 from napari_unet.core.source import ImageSource
+from napari_unet.core.source_plane import reason_of
 from napari_unet.core.units import sign
 from napari_unet.core.zarr_package import needed_zarr
 from napari_unet.errors import InvalidInput, UnreadableFile, UserError
@@ -97,11 +98,15 @@ class Candidate:
         Where its results go in the folder for them, without what tells them apart.
     open
         Opens it, without reading its pixels.
+    channels, level
+        Which of it, instead of those of the batch's options.
     """
 
     name: str
     result: Path
     open: Callable[[], ImageSource]
+    channels: tuple[int, ...] | None = None
+    level: int | None = None
 
 
 @dataclass(frozen=True)
@@ -122,8 +127,8 @@ class PlannedItem:
         Where its results go; nothing if they stay in memory.
     shape, axes, pixel_size
         Of the level that is taken, as text; empty if it could not be opened.
-    level
-        The level that is taken.
+    level, channels
+        The level and, unless it is all, the channels that are taken.
     pixels
         Number of pixels that are segmented.
     factors
@@ -139,6 +144,7 @@ class PlannedItem:
     axes: str = ""
     pixel_size: str = ""
     level: int = 0
+    channels: tuple[int, ...] | None = None
     pixels: int = 0
     factors: tuple[float, float] | None = None
 
@@ -256,6 +262,9 @@ def _planned(
         return PlannedItem(candidate, "refused", (str(error),), "cannot be read")
     except UserError as error:
         return PlannedItem(candidate, "refused", (str(error),), "cannot be segmented")
+    except Exception as error:  # each lazy array has its own errors
+        said = f"{candidate.name} cannot be read ({reason_of(error)}); take another copy."
+        return PlannedItem(candidate, "refused", (said,), "cannot be read")
 
 
 def _described(
@@ -265,8 +274,10 @@ def _described(
     source: ImageSource,
     options: BatchOptions,
 ) -> PlannedItem:
-    level = best_level(model.header, source) if options.level is None else options.level
+    level = options.level if candidate.level is None else candidate.level
+    level = best_level(model.header, source) if level is None else level
     source.check_level(level)
+    channels = options.channels if candidate.channels is None else candidate.channels
     outputs = {}
     if output is not None:
         target = output / candidate.result
@@ -281,12 +292,13 @@ def _described(
         "axes": source.axes,
         "pixel_size": pixel_size_text(sizes, {a: sign(u) or u for a, u in source.units.items()}),
         "level": level,
+        "channels": channels,
         "pixels": prod(source.sizes(level)[a] for a in (*source.plane_axes, "Y", "X")),
     }
     try:
-        check_channels(model.header, source, options.channels)
+        check_channels(model.header, source, channels)
     except InvalidInput as error:
-        count = source.channels if options.channels is None else len(options.channels)
+        count = source.channels if channels is None else len(channels)
         flat = model.header.network.ndim == 3 and "Z" not in source.axes
         group = "have no slices" if flat else f"have {count} channel{'s' * (count != 1)}"
         return PlannedItem(candidate, "refused", (str(error),), group, **known)  # type: ignore[arg-type]
@@ -298,10 +310,12 @@ def _described(
     if outputs and options.measure:
         check_measurements_ours(outputs["instances"])
         expected.append(measurements_path(outputs["instances"]))
-    if expected and not options.overwrite and all(place.exists() for place in expected):
+    there = bool(expected) and all(place.exists() for place in expected)
+    if there and not options.overwrite:
         said = ("its results are there already; let them be overwritten to make them anew.",)
         return PlannedItem(candidate, "done", said, "done already", **known)  # type: ignore[arg-type]
     factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
     said_of_slices = slices_said(model.header, source, level)
-    sentences = (*source.guesses, *filter(None, (said_of_size, said_of_slices)))
+    said_of_results = "its results are there already and are made anew." if there else None
+    sentences = (*source.guesses, *filter(None, (said_of_size, said_of_slices, said_of_results)))
     return PlannedItem(candidate, "run", sentences, factors=factors, **known)  # type: ignore[arg-type]

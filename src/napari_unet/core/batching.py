@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Literal
 from napari_unet.core.batch_plan import BatchOptions, BatchPlan, PlannedItem
 from napari_unet.core.events import Notice
 from napari_unet.core.files import make_folder
+from napari_unet.core.instances import label_instances
 from napari_unet.core.predictor import Described, Predictor
 from napari_unet.core.segmenting import Opener, Saved, segment
 from napari_unet.core.source_plane import reason_of
 from napari_unet.core.stopping import Stopped
+from napari_unet.core.storing_instances import FindObjects
 from napari_unet.errors import UserError
 
 if TYPE_CHECKING:
@@ -111,6 +113,7 @@ def run_batch(
     *,
     device: torch.device | None = None,
     predictor: Predictor | None = None,
+    find_objects: FindObjects = label_instances,
     openers: Callable[[int], Mapping[Saved, Opener]] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[BatchEvent]:
@@ -122,8 +125,9 @@ def run_batch(
         A trained model; where there is a predictor, its description is enough.
     plan
         See :func:`napari_unet.core.batch_plan.plan_batch`.
-    device, predictor
-        Where to compute, or who predicts, see :func:`napari_unet.core.segmenting.segment`.
+    device, predictor, find_objects
+        Where to compute, or who predicts, and who finds objects, see
+        :func:`napari_unet.core.segmenting.segment`.
     openers
         What gives the arrays for the results of the item of that number, where they do not go to
         the files of the plan.
@@ -159,6 +163,7 @@ def run_batch(
             device,
             outputs=outputs,
             predictor=predictor,
+            find_objects=find_objects,
             stop=stop,
         )
         with closing(work) as parts:
@@ -191,6 +196,7 @@ def segment_item(
     *,
     outputs: Mapping[Saved, Path | Opener] | None = None,
     predictor: Predictor | None = None,
+    find_objects: FindObjects = label_instances,
     stop: Callable[[], bool] = lambda: False,
 ) -> Generator[float | str, None, None]:
     """Segment an image of a batch; yield the share that is ready, and what there is to say.
@@ -208,8 +214,9 @@ def segment_item(
             places,
             device=device,
             predictor=predictor,
+            find_objects=find_objects,
             stop=stop,
-            channels=options.channels,
+            channels=item.channels,
             level=item.level,
             factors=item.factors,
             tile=options.tile,

@@ -41,5 +41,12 @@ class Described(Protocol):
         """Network, classes, normalisation, pixel size and history."""
 
 
+@dataclass(frozen=True)
+class Description:
+    """A model of which nothing but the description is at hand."""
+
+    header: ModelHeader
+
+
 Predictor = Callable[[Plane, int | None], Iterator[TileProbabilities | Notice]]
 """Predicts a plane in tiles of that side, ``None`` for the fastest known."""

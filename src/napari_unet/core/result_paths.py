@@ -10,6 +10,7 @@ from napari_unet.core.source import ImageSource
 from napari_unet.core.storing import MOST_TIFF_BYTES, read_label_kind
 from napari_unet.errors import UnwritableOutput
 
+_MOST_BYTES = 120  # of the name of an image, where files may have 255
 RESULTS: tuple[Saved, ...] = ("labels", "probabilities", "instances")
 
 
@@ -17,6 +18,18 @@ def stem_of(path: Path) -> str:
     """Return an image's name without its ending: ``a`` of ``a.ome.tif`` and ``a.ome.zarr``."""
     stem = path.name.rpartition(".")[0] or path.name
     return stem[:-4] if stem.lower().endswith(".ome") and len(stem) > 4 else stem
+
+
+def safe_stem(name: str) -> str:
+    """Return a name that any file system takes, from one that somebody gave to an image.
+
+    What is no good in a file's name becomes ``_``; a long one is cut, so that there is room for
+    endings.
+    """
+    text = "".join("_" if c in '<>:"/\\|?*' or not c.isprintable() else c for c in name)
+    text = text.strip().rstrip(". ")
+    text = f"_{text[1:]}" if text.startswith(".") else text
+    return text.encode()[:_MOST_BYTES].decode(errors="ignore").rstrip(". ") or "image"
 
 
 def result_path(

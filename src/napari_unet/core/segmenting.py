@@ -12,12 +12,13 @@ import numpy as np
 
 from napari_unet.core.events import Notice
 from napari_unet.core.header import ModelHeader
+from napari_unet.core.instances import label_instances
 from napari_unet.core.measuring_pieces import PieceMeasurements, measurements_path
 from napari_unet.core.predictor import Described, Predictor, TileProbabilities
 from napari_unet.core.source import ImageSource
 from napari_unet.core.source_pieces import Piece, check_slices, count_pieces, pieces_of
 from napari_unet.core.storing import Result, open_result
-from napari_unet.core.storing_instances import objects_into
+from napari_unet.core.storing_instances import FindObjects, objects_into
 from napari_unet.core.tile_size import best_sides
 from napari_unet.core.tiling import Tile, tile_side
 from napari_unet.errors import InvalidInput
@@ -114,6 +115,7 @@ def segment(
     *,
     device: torch.device | None = None,
     predictor: Predictor | None = None,
+    find_objects: FindObjects = label_instances,
     stop: Callable[[], bool] = lambda: False,
     channels: Sequence[int] | None = None,
     level: int = 0,
@@ -141,6 +143,8 @@ def segment(
         Where to compute, unless there is a predictor.
     predictor
         Who predicts a plane's tiles; ``None`` for the model, in this process.
+    find_objects
+        Who finds objects in probabilities.
     stop
         Asked while files are written; see :class:`napari_unet.core.stopping.Stopped`.
     channels, level
@@ -194,7 +198,14 @@ def segment(
                     )
                 folder = place.parent if isinstance(place, Path) else None
                 array = stack.enter_context(
-                    objects_into(array, result, model.header, folder=folder, on_piece=table)
+                    objects_into(
+                        array,
+                        result,
+                        model.header,
+                        folder=folder,
+                        on_piece=table,
+                        find=find_objects,
+                    )
                 )
             opened[what] = (result, array)
         pieces = pieces_of(

@@ -133,7 +133,7 @@ def segment_whole(work: Work) -> Written:
 def range_of_plane(work: Work, index: tuple[int, ...]) -> np.ndarray:
     """Return the grey range of a plane, (C, 2), by which all its tiles are normalised."""
     with work.item.candidate.open() as source:
-        plane = source.plane(index, channels=work.options.channels, level=work.item.level)
+        plane = source.plane(index, channels=work.item.channels, level=work.item.level)
         return plane.grey_range()
 
 
@@ -167,7 +167,7 @@ def write_tiles(
     notices: list[str] = []
     pixels = 0
     with work.item.candidate.open() as source:
-        plane = source.plane(index, channels=work.options.channels, level=work.item.level)
+        plane = source.plane(index, channels=work.item.channels, level=work.item.level)
         lead = dict(zip(source.plane_axes, index, strict=True))
         piece = Piece(replace(plane, ranges=ranges), lead, None)
         for part in _predicted(sent, piece, tiles):
