@@ -17,7 +17,7 @@ from napari_unet.core.events import Corrective, LiveScore, Settled, Shown
 from napari_unet.core.header import METADATA_KEY, ModelHeader, TrainingRecord
 from napari_unet.core.image import check_array
 from napari_unet.core.model import Model
-from napari_unet.core.prediction import TileProbabilities
+from napari_unet.core.predictor import TileProbabilities
 from napari_unet.core.tiling import Tile
 from napari_unet.learner.messages import (
     Content,
@@ -29,6 +29,7 @@ from napari_unet.learner.messages import (
     Reply,
     TrainRequest,
 )
+from napari_unet.learner.piece import PieceRequest
 from scenes import random_model, small_network
 
 
@@ -37,8 +38,9 @@ class Job:
     """A job that a session submitted."""
 
     number: int
-    prepare: Callable[[], TrainRequest | PredictRequest | LiveRequest]
+    prepare: Callable[[], TrainRequest | PredictRequest | PieceRequest | LiveRequest]
     training: bool
+    answer: Callable[[Content], None] | None = None
 
 
 class FakeLearner:
@@ -47,6 +49,7 @@ class FakeLearner:
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self.stopped: list[int] = []
+        self.dropped: list[int] = []
         self.added: list[tuple[int, Callable[[], Sequence[LiveMessage]]]] = []
         self.warm = False
         self.closed = False
@@ -60,8 +63,16 @@ class FakeLearner:
     def predictions(self) -> list[Job]:
         return [job for job in self.jobs if not job.training]
 
-    def submit(self, job, prepare, *, training) -> None:
-        self.jobs.append(Job(job, prepare, training))
+    @property
+    def pieces(self) -> list[PieceRequest]:
+        """What was asked for of planes, in the order in which it was."""
+        return [job.prepare() for job in self.jobs if job.answer is not None]
+
+    def submit(self, job, prepare, *, training, answer=None) -> None:
+        self.jobs.append(Job(job, prepare, training, answer))
+
+    def drop(self, job) -> None:
+        self.dropped.append(job)
 
     def add(self, job, prepare) -> None:
         assert job in [known.number for known in self.jobs], "a learner would drop these"
@@ -91,6 +102,16 @@ class FakeLearner:
     def say(self, job: int, *contents: Content) -> None:
         for content in contents:
             self._replies.put(Reply(job, content))
+
+    def answer_piece(self, number: int, *contents: Content) -> None:
+        """Answer the piece that was asked for as the n-th, by default with the second class."""
+        job = [job for job in self.jobs if job.answer is not None][number]
+        region = job.prepare().region
+        found = np.zeros((2, *region.sides), np.float32)
+        found[1] = 1
+        usual = (TileProbabilities(region, found, 1.0), Predicted(stopped=False))
+        for content in contents or usual:
+            job.answer(content)
 
     def predict(self, job: Job, class_id: int) -> list[Content]:
         """Return the answer to a prediction: one class everywhere."""

@@ -114,6 +114,7 @@ def test_importing_is_quick_and_loads_nothing_heavy():
         ("napari_unet.learner", WINDOW | {"torch"}),
         ("napari_unet.learner.process", WINDOW),
         ("napari_unet.samples", WINDOW | {"torch"}),
+        ("napari_unet.core.batching", WINDOW | {"torch"}),
     ],
 )
 def test_without_a_window_nothing_of_it_is_loaded(module, unwanted):

@@ -31,6 +31,7 @@ from napari_unet.core.header import ModelHeader, header_of
 from napari_unet.core.writing import write_whole
 from napari_unet.errors import InvalidInput, UnreadableFile
 from napari_unet.learner.messages import (
+    Content,
     Failed,
     Improved,
     LiveRequest,
@@ -42,6 +43,7 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
 )
+from napari_unet.learner.piece import PieceRequest
 from napari_unet.session_data import (
     Curve,
     LearnerLike,
@@ -267,6 +269,26 @@ class Session:
     def stop_predicting(self, job: int) -> None:
         """End a prediction; planes that are ready stay."""
         self._learner.stop(job)
+
+    def ask(self, prepare: Callable[[int], PieceRequest], answer: Callable[[Content], None]) -> int:
+        """Queue a request whose replies go to one place; returns its job.
+
+        Nothing of the session changes, so any thread may call it.
+
+        Parameters
+        ----------
+        prepare
+            Makes the request of a job; called in another thread.
+        answer
+            Takes the replies, in another thread; it must not wait.
+        """
+        job = next(self._numbers)
+        self._learner.submit(job, lambda: prepare(job), training=False, answer=answer)
+        return job
+
+    def drop(self, job: int) -> None:
+        """Say that nobody waits for a job of :meth:`ask` any more; any thread may call it."""
+        self._learner.drop(job)
 
     def load_model(self, path: str | os.PathLike[str]) -> ModelHeader:
         """Take a saved model into use; its classes replace the session's.

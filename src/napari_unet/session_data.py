@@ -10,11 +10,13 @@ from typing import Protocol
 import numpy as np
 
 from napari_unet.learner.messages import (
+    Content,
     LiveMessage,
     LiveRequest,
     PredictRequest,
     TrainRequest,
 )
+from napari_unet.learner.piece import PieceRequest
 
 
 class State(Enum):
@@ -40,9 +42,10 @@ class LearnerLike(Protocol):
     def submit(
         self,
         job: int,
-        prepare: Callable[[], TrainRequest | PredictRequest | LiveRequest],
+        prepare: Callable[[], TrainRequest | PredictRequest | PieceRequest | LiveRequest],
         *,
         training: bool,
+        answer: Callable[[Content], None] | None = None,
     ) -> None:
         """Queue a job."""
 
@@ -51,6 +54,9 @@ class LearnerLike(Protocol):
 
     def stop(self, job: int) -> None:
         """End a job."""
+
+    def drop(self, job: int) -> None:
+        """Say that nobody waits for a prediction any more."""
 
     def close(self) -> None:
         """End the learner."""

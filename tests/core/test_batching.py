@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,14 +14,16 @@ import zarr
 from imageio.v3 import imwrite
 
 import napari_unet as nu
-from napari_unet.core.batch_plan import BatchOptions, plan_batch
+from napari_unet.core.batch_plan import BatchOptions, Candidate, plan_batch, plan_items
 from napari_unet.core.batch_report import table
 from napari_unet.core.batching import ItemEnded, ItemProgress, ItemStarted, run_batch
 from napari_unet.core.files import read_labels
 from napari_unet.core.finding import Found, find_images, result_names
 from napari_unet.core.model import Model
 from napari_unet.core.pixel_size import best_level, resampling
+from napari_unet.core.predictor import TileProbabilities
 from napari_unet.core.source import ImageSource
+from napari_unet.core.tiling import Tile
 from napari_unet.errors import InvalidInput
 from scenes import random_model, small_network
 
@@ -115,7 +120,7 @@ class TestPlan:
         plan = plan_batch([broken], model, tmp_path / "out")
         assert plan.summary == "5 of 8 will run, 2 cannot be read, 1 has 3 channels."
         assert not (tmp_path / "out").exists()
-        (rgb,) = [item for item in plan.items if item.path.name == "rgb.png"]
+        (rgb,) = [item for item in plan.items if Path(item.name).name == "rgb.png"]
         assert (rgb.action, rgb.shape, rgb.axes) == ("refused", (40, 50, 3), "YXS")
         assert "trained on 1 channel " in rgb.sentences[0]
 
@@ -147,7 +152,7 @@ class TestRun:
         self, broken, model, tmp_path
     ):
         ended = run(model, plan_batch([broken], model, tmp_path / "out"))
-        states = {str(e.item.path.relative_to(broken)): e.status for e in ended}
+        states = {str(Path(e.item.name).relative_to(broken)): e.status for e in ended}
         assert states == {
             "a.tif": "done",
             "b.png": "done",
@@ -160,7 +165,7 @@ class TestRun:
         }
         for item in ended:
             if item.status == "failed":
-                assert item.item.path.name in item.sentence or "channel" in item.sentence
+                assert Path(item.item.name).name in item.sentence or "channel" in item.sentence
                 assert item.sentence.endswith(".")
                 assert "\n" not in item.sentence
         made = {str(p.relative_to(tmp_path / "out")) for e in ended for p in e.outputs}
@@ -245,6 +250,58 @@ class TestRun:
         ended = run(model, plan)
         assert [e.status for e in ended] == ["failed", "done"]
         assert "ZeroDivisionError: a bug" in ended[0].sentence
+
+    def test_results_can_stay_in_memory_and_somebody_else_predict(self, model, rng):
+        """Three images of one name, of which one has other channels."""
+        grey = rng.random((2, 40, 50))
+        sources = [
+            ImageSource.from_array(grey, "ZYX"),
+            ImageSource.from_array(grey, "CYX"),
+            ImageSource.from_array(grey[0], "YX"),
+        ]
+        candidates = [Candidate("cells", Path("cells"), lambda s=s: s) for s in sources]
+        plan = plan_items(candidates, model, None, BatchOptions(save=("labels", "probabilities")))
+        assert plan.summary == "2 of 3 will run, 1 has 2 channels."
+        assert all(item.outputs == {} for item in plan.items)
+        arrays = {}
+
+        def openers(number):
+            def opener(what):
+                @contextmanager
+                def give(result):
+                    arrays[number, what] = np.zeros(result.shape, result.dtype)
+                    yield arrays[number, what]
+
+                return give
+
+            return {what: opener(what) for what in plan.options.save}
+
+        def predict(plane, tile):
+            for start in (0, 20):
+                where = Tile((start, start + 20), (0, 50))
+                found = np.stack([np.full((20, 50), share) for share in (0.25, 0.75)])
+                yield TileProbabilities(where, found.astype(np.float32), (start + 20) / 40)
+
+        described = SimpleNamespace(header=model.header)
+        ended = run(described, plan, predictor=predict, openers=openers)
+        assert [e.status for e in ended] == ["done", "failed", "done"]
+        assert arrays[0, "labels"].shape == (2, 40, 50)
+        assert (arrays[2, "labels"] == 2).all()
+        assert arrays[0, "probabilities"].shape == (2, 2, 40, 50)
+        assert (arrays[0, "probabilities"].sum(axis=0) == 1).all()
+
+    def test_stop_while_a_file_is_written_leaves_nothing_of_it(
+        self, folder, model, tmp_path, monkeypatch
+    ):
+        from napari_unet.core import storing
+
+        asked = threading.Event()
+        real = storing._write_tiff
+        monkeypatch.setattr(storing, "_write_tiff", lambda *a: (real(*a), asked.set()))
+        plan = plan_batch([folder / "a.tif", folder / "b.png"], model, tmp_path / "out")
+        ended = run(model, plan, stop=asked.is_set)
+        assert [e.status for e in ended] == ["stopped", "stopped"]
+        assert os.listdir(tmp_path / "out") == []
 
 
 class TestPixelSize:

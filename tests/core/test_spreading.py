@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def planned(model, folder, out, *inputs, **options):
 
 
 def ended(events) -> dict[str, ItemEnded]:
-    return {e.item.path.name: e for e in events if isinstance(e, ItemEnded)}
+    return {Path(e.item.name).name: e for e in events if isinstance(e, ItemEnded)}
 
 
 def assert_same_results(one, other):

@@ -14,7 +14,7 @@ import zarr
 from imageio.v3 import imwrite
 
 import napari_unet as nu
-from napari_unet.core import storing
+from napari_unet.core import storing, storing_zarr
 from napari_unet.core.classes import describe_classes
 from napari_unet.core.files import read_labels
 from napari_unet.core.reading import open_image
@@ -22,6 +22,7 @@ from napari_unet.core.reading_tiff import map_annotations
 from napari_unet.core.result_paths import is_result, result_path, stem_of
 from napari_unet.core.segmenting import Segmented, segment
 from napari_unet.core.source import ImageSource
+from napari_unet.core.stopping import Stopped
 from napari_unet.core.storing import Result, open_result, read_label_kind
 from napari_unet.errors import InvalidInput, UnreadableFile, UnwritableOutput
 from scenes import random_model, small_network
@@ -129,6 +130,16 @@ class TestNothingHalf:
         ):
             array[0] = 1
             raise error
+        assert os.listdir(tmp_path) == []
+
+    @pytest.mark.parametrize("answers", [[True], [False, True]], ids=["before", "after"])
+    @pytest.mark.parametrize("suffix", ["tif", "zarr"])
+    def test_is_left_by_a_stop_while_it_is_written(self, tmp_path, suffix, answers, monkeypatch):
+        monkeypatch.setattr(storing_zarr, "_COARSEST", 4)
+        asked = iter(answers)
+        result, path = described({"Y": 16, "X": 16}), tmp_path / f"a.{suffix}"
+        with pytest.raises(Stopped), open_result(path, result, lambda: next(asked)) as array:
+            array[...] = 1
         assert os.listdir(tmp_path) == []
 
     @pytest.mark.parametrize("suffix", ["tif", "zarr"])

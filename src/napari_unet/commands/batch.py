@@ -85,7 +85,7 @@ def _planned_and_run(
     print(plan.summary)
     for item in plan.items:
         for sentence in item.sentences if item.action == "run" else ():
-            print(f"{item.path}: {sentence}")
+            print(f"{item.name}: {sentence}")
     path = output / REPORT_NAME
     try:
         with open(path, "w", encoding="utf-8", newline="") as file:
@@ -117,5 +117,5 @@ def _followed(events: Iterator[BatchEvent], report: ReportFile) -> list[ItemEnde
                     ended.append(event)
                     report.add(event)
                     if event.status == "failed" and event.item.action == "run":
-                        tqdm.write(f"failed: {event.item.path}: {event.sentence}")
+                        tqdm.write(f"failed: {event.item.name}: {event.sentence}")
     return sorted(ended, key=lambda item: item.number)

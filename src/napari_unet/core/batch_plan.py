@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Literal
 
-from napari_unet.core.finding import Found, find_images, result_names
-from napari_unet.core.header import ModelHeader
+from napari_unet.core.finding import find_images, result_names
 from napari_unet.core.measuring_pieces import (
     check_measure,
     check_measurements_ours,
     measurements_path,
 )
-from napari_unet.core.model import Model
 from napari_unet.core.pixel_size import best_level, pixel_size_text, resampling, slices_said
+from napari_unet.core.predictor import Described
 from napari_unet.core.reading import open_image
 from napari_unet.core.result_paths import check_ours, result_path
 from napari_unet.core.segmenting import Saved, check_channels
 from napari_unet.core.source import ImageSource
+from napari_unet.core.source_plane import reason_of
 from napari_unet.core.units import sign
 from napari_unet.core.zarr_package import needed_zarr
 from napari_unet.errors import InvalidInput, UnreadableFile, UserError
@@ -64,12 +64,58 @@ class BatchOptions:
 
 
 @dataclass(frozen=True)
+class OpenFile:
+    """Opens a file as an image, here or in another process.
+
+    Attributes
+    ----------
+    path, axes, channels
+        As for :func:`napari_unet.core.reading.open_image`.
+    """
+
+    path: Path
+    axes: str | None
+    channels: int | None
+
+    def __call__(self) -> ImageSource:
+        """Open it."""
+        return open_image(self.path, self.axes, channels=self.channels)
+
+    def absolute(self) -> OpenFile:
+        """Return the same for a process with another current folder."""
+        return replace(self, path=self.path.absolute())
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """An image that may be segmented, wherever it comes from.
+
+    Attributes
+    ----------
+    name
+        What people know it by.
+    result
+        Where its results go in the folder for them, without what tells them apart.
+    open
+        Opens it, without reading its pixels.
+    channels, level
+        Which of it, instead of those of the batch's options.
+    """
+
+    name: str
+    result: Path
+    open: Callable[[], ImageSource]
+    channels: tuple[int, ...] | None = None
+    level: int | None = None
+
+
+@dataclass(frozen=True)
 class PlannedItem:
     """An image of a batch.
 
     Attributes
     ----------
-    path
+    candidate
         The image.
     action
         ``"run"``, ``"done"`` (its results are there) or ``"refused"``.
@@ -78,18 +124,18 @@ class PlannedItem:
     group
         What it shares with others that are not run, for the summary.
     outputs
-        Where its results go.
+        Where its results go; nothing if they stay in memory.
     shape, axes, pixel_size
         Of the level that is taken, as text; empty if it could not be opened.
-    level
-        The level that is taken.
+    level, channels
+        The level and, unless it is all, the channels that are taken.
     pixels
         Number of pixels that are segmented.
     factors
         By which it is resampled, along rows and columns; ``None`` if it is not.
     """
 
-    path: Path
+    candidate: Candidate
     action: Action
     sentences: tuple[str, ...] = ()
     group: str = ""
@@ -98,8 +144,14 @@ class PlannedItem:
     axes: str = ""
     pixel_size: str = ""
     level: int = 0
+    channels: tuple[int, ...] | None = None
     pixels: int = 0
     factors: tuple[float, float] | None = None
+
+    @property
+    def name(self) -> str:
+        """What people know the image by."""
+        return self.candidate.name
 
 
 @dataclass(frozen=True)
@@ -135,7 +187,7 @@ class BatchPlan:
 
 def plan_batch(
     inputs: Sequence[str | os.PathLike[str]],
-    model: Model,
+    model: Described,
     output: Path,
     options: BatchOptions | None = None,
 ) -> BatchPlan:
@@ -165,42 +217,74 @@ def plan_batch(
             f"there is no image in {', '.join(map(str, inputs))}; give files or folders with "
             "TIFF, OME-Zarr, PNG, JPEG or npy in them."
         )
-    names = result_names(found)
-    items = (
-        _planned(item, name, model, output, options)
-        for item, name in zip(found, names, strict=True)
+    wanted = model.header.network.in_channels if options.channels is None else None
+    candidates = (
+        Candidate(
+            str(item.path),
+            name,
+            OpenFile(item.path, options.axes, wanted),
+        )
+        for item, name in zip(found, result_names(found), strict=True)
     )
+    return plan_items(candidates, model, output, options)
+
+
+def plan_items(
+    candidates: Iterable[Candidate],
+    model: Described,
+    output: Path | None,
+    options: BatchOptions,
+) -> BatchPlan:
+    """Look at each of some images, without reading its pixels.
+
+    Parameters
+    ----------
+    candidates
+        The images; their results' names differ.
+    model
+        To segment them with.
+    output
+        Folder for the results; ``None`` if they stay in memory.
+    options
+        How; the axes are the candidates' own affair.
+    """
+    items = (_planned(candidate, model, output, options) for candidate in candidates)
     return BatchPlan(tuple(items), options)
 
 
 def _planned(
-    found: Found, name: Path, model: Model, output: Path, options: BatchOptions
+    candidate: Candidate, model: Described, output: Path | None, options: BatchOptions
 ) -> PlannedItem:
-    path = found.path
     try:
-        with open_for(path, model.header, options) as source:
-            return _described(path, output / name, model, source, options)
+        with candidate.open() as source:
+            return _described(candidate, output, model, source, options)
     except UnreadableFile as error:
-        return PlannedItem(path, "refused", (str(error),), "cannot be read")
+        return PlannedItem(candidate, "refused", (str(error),), "cannot be read")
     except UserError as error:
-        return PlannedItem(path, "refused", (str(error),), "cannot be segmented")
-
-
-def open_for(path: Path, header: ModelHeader, options: BatchOptions) -> ImageSource:
-    """Open an image of a batch."""
-    wanted = header.network.in_channels if options.channels is None else None
-    return open_image(path, options.axes, channels=wanted)
+        return PlannedItem(candidate, "refused", (str(error),), "cannot be segmented")
+    except Exception as error:  # each lazy array has its own errors
+        said = f"{candidate.name} cannot be read ({reason_of(error)}); take another copy."
+        return PlannedItem(candidate, "refused", (said,), "cannot be read")
 
 
 def _described(
-    path: Path, target: Path, model: Model, source: ImageSource, options: BatchOptions
+    candidate: Candidate,
+    output: Path | None,
+    model: Described,
+    source: ImageSource,
+    options: BatchOptions,
 ) -> PlannedItem:
-    level = best_level(model.header, source) if options.level is None else options.level
+    level = options.level if candidate.level is None else candidate.level
+    level = best_level(model.header, source) if level is None else level
     source.check_level(level)
-    outputs = {
-        what: result_path(target.parent, target.name, model, source, what, level)
-        for what in options.save
-    }
+    channels = options.channels if candidate.channels is None else candidate.channels
+    outputs = {}
+    if output is not None:
+        target = output / candidate.result
+        outputs = {
+            what: result_path(target.parent, target.name, model, source, what, level)
+            for what in options.save
+        }
     sizes = source.pixel_size_at(level)
     known: dict[str, object] = {
         "outputs": outputs,
@@ -208,27 +292,30 @@ def _described(
         "axes": source.axes,
         "pixel_size": pixel_size_text(sizes, {a: sign(u) or u for a, u in source.units.items()}),
         "level": level,
+        "channels": channels,
         "pixels": prod(source.sizes(level)[a] for a in (*source.plane_axes, "Y", "X")),
     }
     try:
-        check_channels(model.header, source, options.channels)
+        check_channels(model.header, source, channels)
     except InvalidInput as error:
-        count = source.channels if options.channels is None else len(options.channels)
+        count = source.channels if channels is None else len(channels)
         flat = model.header.network.ndim == 3 and "Z" not in source.axes
         group = "have no slices" if flat else f"have {count} channel{'s' * (count != 1)}"
-        return PlannedItem(path, "refused", (str(error),), group, **known)  # type: ignore[arg-type]
+        return PlannedItem(candidate, "refused", (str(error),), group, **known)  # type: ignore[arg-type]
     for place in outputs.values():
         check_ours(place)
         if place.suffix == ".zarr":
-            needed_zarr(f"the result of {path} is written as OME-Zarr; for that")
+            needed_zarr(f"the result of {candidate.name} is written as OME-Zarr; for that")
     expected = list(outputs.values())
-    if options.measure:
+    if outputs and options.measure:
         check_measurements_ours(outputs["instances"])
         expected.append(measurements_path(outputs["instances"]))
-    if not options.overwrite and all(place.exists() for place in expected):
+    there = bool(expected) and all(place.exists() for place in expected)
+    if there and not options.overwrite:
         said = ("its results are there already; let them be overwritten to make them anew.",)
-        return PlannedItem(path, "done", said, "done already", **known)  # type: ignore[arg-type]
+        return PlannedItem(candidate, "done", said, "done already", **known)  # type: ignore[arg-type]
     factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
     said_of_slices = slices_said(model.header, source, level)
-    sentences = (*source.guesses, *filter(None, (said_of_size, said_of_slices)))
-    return PlannedItem(path, "run", sentences, factors=factors, **known)  # type: ignore[arg-type]
+    said_of_results = "its results are there already and are made anew." if there else None
+    sentences = (*source.guesses, *filter(None, (said_of_size, said_of_slices, said_of_results)))
+    return PlannedItem(candidate, "run", sentences, factors=factors, **known)  # type: ignore[arg-type]

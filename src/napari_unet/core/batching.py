@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-
-from napari_unet.core.batch_plan import BatchOptions, BatchPlan, PlannedItem, open_for
-from napari_unet.core.device import free_memory, is_out_of_memory
+from napari_unet.core.batch_plan import BatchOptions, BatchPlan, PlannedItem
 from napari_unet.core.events import Notice
 from napari_unet.core.files import make_folder
-from napari_unet.core.model import Model
-from napari_unet.core.segmenting import segment
+from napari_unet.core.instances import label_instances
+from napari_unet.core.predictor import Described, Predictor
+from napari_unet.core.segmenting import Opener, Saved, segment
 from napari_unet.core.source_plane import reason_of
+from napari_unet.core.stopping import Stopped
+from napari_unet.core.storing_instances import FindObjects
 from napari_unet.errors import UserError
 
+if TYPE_CHECKING:
+    import torch
+
 Status = Literal["done", "skipped", "failed", "stopped"]
+STOPPED_IN = "the run was stopped in it."
+STOPPED_BEFORE = "the run was stopped before it."
 
 
 @dataclass(frozen=True)
@@ -102,10 +108,13 @@ BatchEvent = ItemStarted | ItemProgress | ItemNotice | ItemEnded
 
 
 def run_batch(
-    model: Model,
+    model: Described,
     plan: BatchPlan,
     *,
-    device: torch.device,
+    device: torch.device | None = None,
+    predictor: Predictor | None = None,
+    find_objects: FindObjects = label_instances,
+    openers: Callable[[int], Mapping[Saved, Opener]] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[BatchEvent]:
     """Segment the images of a plan one after the other; one that fails does not stop the others.
@@ -113,14 +122,18 @@ def run_batch(
     Parameters
     ----------
     model
-        A trained model.
+        A trained model; where there is a predictor, its description is enough.
     plan
         See :func:`napari_unet.core.batch_plan.plan_batch`.
-    device
-        Where to compute.
+    device, predictor, find_objects
+        Where to compute, or who predicts, and who finds objects, see
+        :func:`napari_unet.core.segmenting.segment`.
+    openers
+        What gives the arrays for the results of the item of that number, where they do not go to
+        the files of the plan.
     stop
-        Asked after each tile; nothing is left of the image that is then being segmented, and what
-        is ready stays. To close the generator does the same.
+        Asked after each tile and while results are written; nothing is left of the image that is
+        then being segmented, and what is ready stays. To close the generator does the same.
 
     Yields
     ------
@@ -137,12 +150,23 @@ def run_batch(
             continue
         stopped = stopped or stop()
         if stopped:
-            yield ItemEnded(number, item, "stopped", "the run was stopped before it.")
+            yield ItemEnded(number, item, "stopped", STOPPED_BEFORE)
             continue
         start = time.monotonic()
         status: Status = "done"
         yield ItemStarted(number)
-        with closing(segment_item(model, item, plan.options, device)) as parts:
+        outputs = item.outputs if openers is None else openers(number)
+        work = segment_item(
+            model,
+            item,
+            plan.options,
+            device,
+            outputs=outputs,
+            predictor=predictor,
+            find_objects=find_objects,
+            stop=stop,
+        )
+        with closing(work) as parts:
             try:
                 for event in parts:
                     if isinstance(event, str):
@@ -151,29 +175,48 @@ def run_batch(
                     overall = (ready + event * item.pixels) / total
                     yield ItemProgress(number, event, overall)
                     if event < 1 and stop():
-                        stopped, status, said = True, "stopped", "the run was stopped in it."
-                        break
+                        raise Stopped
+            except Stopped:
+                stopped, status, said = True, "stopped", STOPPED_IN
             except Exception as error:  # whatever it is, the others must go on
                 status, said = "failed", said_of(error, item)
-                if is_out_of_memory(error):
+                if device is not None and is_memory_error(error):
+                    from napari_unet.core.device import free_memory  # is loaded already
+
                     free_memory(device)
         ready += item.pixels
         yield ItemEnded(number, item, status, said, time.monotonic() - start)
 
 
 def segment_item(
-    model: Model, item: PlannedItem, options: BatchOptions, device: torch.device
+    model: Described,
+    item: PlannedItem,
+    options: BatchOptions,
+    device: torch.device | None = None,
+    *,
+    outputs: Mapping[Saved, Path | Opener] | None = None,
+    predictor: Predictor | None = None,
+    find_objects: FindObjects = label_instances,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Generator[float | str, None, None]:
-    """Segment an image of a batch; yield the share that is ready, and what there is to say."""
-    for path in item.outputs.values():
-        make_folder(path.parent)
-    with open_for(item.path, model.header, options) as source:
+    """Segment an image of a batch; yield the share that is ready, and what there is to say.
+
+    Results go to the item's outputs, unless others are given; see :func:`run_batch`.
+    """
+    places = item.outputs if outputs is None else outputs
+    for place in places.values():
+        if isinstance(place, Path):
+            make_folder(place.parent)
+    with item.candidate.open() as source:
         parts = segment(
             model,
             source,
-            item.outputs,
+            places,
             device=device,
-            channels=options.channels,
+            predictor=predictor,
+            find_objects=find_objects,
+            stop=stop,
+            channels=item.channels,
             level=item.level,
             factors=item.factors,
             tile=options.tile,
@@ -188,6 +231,15 @@ def said_of(error: BaseException, item: PlannedItem) -> str:
     """Say in one sentence what went wrong with an image."""
     if isinstance(error, UserError):
         return str(error)
-    if is_out_of_memory(error):
-        return f"memory does not suffice for {item.path}; use tiles of 128 px or a free device."
-    return f"{item.path} failed unexpectedly ({type(error).__name__}: {reason_of(error)})."
+    if is_memory_error(error):
+        return f"memory does not suffice for {item.name}; use tiles of 128 px or a free device."
+    return f"{item.name} failed unexpectedly ({type(error).__name__}: {reason_of(error)})."
+
+
+def is_memory_error(error: BaseException) -> bool:
+    """Tell whether memory ran out; torch, which has errors of its own, is not loaded for that."""
+    if "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from napari_unet.core.device import is_out_of_memory
+
+    return is_out_of_memory(error)

@@ -61,6 +61,11 @@ def result_names(images: Sequence[Found]) -> list[Path]:
         image.folder / image.path.name if count[_key(name)] > 1 else name
         for image, name in zip(images, names, strict=True)
     ]
+    return unique_names(names)
+
+
+def unique_names(names: Sequence[Path]) -> list[Path]:
+    """Add a number to each name that an earlier one has; capitals do not tell two apart."""
     taken: set[str] = set()
     unique = []
     for name in names:

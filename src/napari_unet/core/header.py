@@ -9,9 +9,10 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from napari_unet.core.classes import ClassInfo, LabelKind
+from napari_unet.core.classes import ClassInfo, LabelKind, background_id
 from napari_unet.core.config import PresetName, UNetConfig
 from napari_unet.errors import InvalidModel
 
@@ -102,6 +103,12 @@ class ModelHeader(BaseModel):
     pixel_unit: str | None = Field(default=None, max_length=100)
     history: tuple[TrainingRecord, ...] = ()
 
+    @property
+    def class_ids(self) -> np.ndarray:
+        """Ids as painted, (K,) uint16, or uint8 where they fit, in the order of the outputs."""
+        ids = np.array([entry.id for entry in self.classes])
+        return ids.astype(np.uint8 if ids.max() < 256 else np.uint16)
+
     @model_validator(mode="after")
     def _network_fits(self) -> ModelHeader:
         if self.network.guided:
@@ -110,6 +117,13 @@ class ModelHeader(BaseModel):
         if len(ids) != self.network.n_classes or len(set(ids)) != len(ids):
             raise ValueError("the classes do not fit the network's output")
         return self
+
+
+def background_output(header: ModelHeader) -> int | None:
+    """Return which output of a model is the background, ``None`` if it knows none."""
+    ids = [entry.id for entry in header.classes]
+    background = background_id(header.label_kind)
+    return ids.index(background) if background in ids else None
 
 
 @lru_cache(maxsize=1)

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from napari_unet.core.classes import background_id
 from napari_unet.core.config import DeviceName
 from napari_unet.core.device import pick_device
-from napari_unet.core.header import ModelHeader
+from napari_unet.core.header import background_output
 from napari_unet.core.image import planes_for
 from napari_unet.core.instances import DEFAULTS, label_instances
 from napari_unet.core.linking import link
@@ -100,10 +99,3 @@ def stack_instances(
 def background_index(model: Model) -> int | None:
     """Return which output of a model is the background, ``None`` if it knows none."""
     return background_output(model.header)
-
-
-def background_output(header: ModelHeader) -> int | None:
-    """Return the same, of a model's description."""
-    ids = [entry.id for entry in header.classes]
-    background = background_id(header.label_kind)
-    return ids.index(background) if background in ids else None

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet.core.components import Writable
-from napari_unet.core.header import ModelHeader
-from napari_unet.core.instance_prediction import background_output
+from napari_unet.core.header import ModelHeader, background_output
 from napari_unet.core.instances import class_map
 from napari_unet.core.measuring import Table, measure, write_csv
 from napari_unet.core.plane_reading import whole_plane

@@ -50,8 +50,7 @@ class Model:
     @property
     def class_ids(self) -> np.ndarray:
         """Ids as painted, (K,) uint16, or uint8 where they fit, in the order of the outputs."""
-        ids = np.array([entry.id for entry in self.header.classes])
-        return ids.astype(np.uint8 if ids.max() < 256 else np.uint16)
+        return self.header.class_ids
 
     def network(self, n_classes: int | None = None) -> UNet:
         """Return a new network with these weights, to be trained further.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,29 +21,11 @@ from napari_unet.core.guide import Guide
 from napari_unet.core.model import Model
 from napari_unet.core.orientations import orientations
 from napari_unet.core.plane_reading import Plane, whole_plane
+from napari_unet.core.predictor import TileProbabilities
 from napari_unet.core.tile_size import best_sides
 from napari_unet.core.tiling import Tile, halves, plan
 from napari_unet.core.volumes import pieces_for
 from napari_unet.errors import DeviceUnavailable, InvalidInput
-
-
-@dataclass(frozen=True)
-class TileProbabilities:
-    """Class probabilities of one tile.
-
-    Attributes
-    ----------
-    tile
-        Where it belongs.
-    probabilities
-        (K, Y, X) or (K, Z, Y, X) float32 of the tile's size.
-    fraction
-        Share of the region's pixels that is ready, this tile included.
-    """
-
-    tile: Tile
-    probabilities: np.ndarray
-    fraction: float
 
 
 def predict(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_unet.core.model import Model
+from napari_unet.core.predictor import Described
 from napari_unet.core.segmenting import Saved, result_of
 from napari_unet.core.source import ImageSource
 from napari_unet.core.storing import MOST_TIFF_BYTES, read_label_kind
 from napari_unet.errors import UnwritableOutput
 
+_MOST_BYTES = 120  # of the name of an image, where files may have 255
 RESULTS: tuple[Saved, ...] = ("labels", "probabilities", "instances")
 
 
@@ -19,8 +20,20 @@ def stem_of(path: Path) -> str:
     return stem[:-4] if stem.lower().endswith(".ome") and len(stem) > 4 else stem
 
 
+def safe_stem(name: str) -> str:
+    """Return a name that any file system takes, from one that somebody gave to an image.
+
+    What is no good in a file's name becomes ``_``; a long one is cut, so that there is room for
+    endings.
+    """
+    text = "".join("_" if c in '<>:"/\\|?*' or not c.isprintable() else c for c in name)
+    text = text.strip().rstrip(". ")
+    text = f"_{text[1:]}" if text.startswith(".") else text
+    return text.encode()[:_MOST_BYTES].decode(errors="ignore").rstrip(". ") or "image"
+
+
 def result_path(
-    folder: Path, stem: str, model: Model, source: ImageSource, what: Saved, level: int = 0
+    folder: Path, stem: str, model: Described, source: ImageSource, what: Saved, level: int = 0
 ) -> Path:
     """Return where a result goes: ``STEM_labels.tif``, or ``STEM_labels.ome.zarr``.
 

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
-import torch
 
 from napari_unet.core.events import Notice
 from napari_unet.core.header import ModelHeader
+from napari_unet.core.instances import label_instances
 from napari_unet.core.measuring_pieces import PieceMeasurements, measurements_path
-from napari_unet.core.model import Model
-from napari_unet.core.prediction import (
-    TileProbabilities,
-    predict_orientations,
-    predict_tiles,
-)
+from napari_unet.core.predictor import Described, Predictor, TileProbabilities
 from napari_unet.core.source import ImageSource
 from napari_unet.core.source_pieces import Piece, check_slices, count_pieces, pieces_of
 from napari_unet.core.storing import Result, open_result
-from napari_unet.core.storing_instances import objects_into
+from napari_unet.core.storing_instances import FindObjects, objects_into
 from napari_unet.core.tile_size import best_sides
 from napari_unet.core.tiling import Tile, tile_side
 from napari_unet.errors import InvalidInput
 
+if TYPE_CHECKING:
+    import torch
+
+    from napari_unet.core.model import Model
+
 Saved = Literal["labels", "probabilities", "instances"]
+Opener = Callable[[Result], AbstractContextManager[Any]]
+"""Gives an array to write a result into, as :func:`napari_unet.core.storing.open_result` does."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def check_channels(
 
 
 def result_of(
-    model: Model,
+    model: Described,
     source: ImageSource,
     what: Saved,
     *,
@@ -88,15 +90,16 @@ def result_of(
     """Describe a result: the image's axes without its channels, its pixel size and units."""
     here = source.sizes(level)
     sizes = {letter: here[letter] for letter in (*source.plane_axes, "Y", "X")}
-    dtype = model.class_ids.dtype
+    header = model.header
+    dtype = header.class_ids.dtype
     if what == "probabilities":
-        sizes, dtype = {"C": len(model.classes)} | sizes, np.dtype(np.float32)
+        sizes, dtype = {"C": len(header.classes)} | sizes, np.dtype(np.float32)
     objects = what == "instances"
     return Result(
         sizes=sizes,
         dtype=np.dtype(np.int32) if objects else dtype,
-        kind="instances" if objects else model.header.label_kind,
-        classes=() if objects else model.classes,
+        kind="instances" if objects else header.label_kind,
+        classes=() if objects else header.classes,
         pixel_size=source.pixel_size_at(level),
         units=source.units,
         chunk=chunk,
@@ -106,11 +109,14 @@ def result_of(
 
 
 def segment(
-    model: Model,
+    model: Described,
     source: ImageSource,
-    outputs: Mapping[Saved, Path],
+    outputs: Mapping[Saved, Path | Opener],
     *,
-    device: torch.device,
+    device: torch.device | None = None,
+    predictor: Predictor | None = None,
+    find_objects: FindObjects = label_instances,
+    stop: Callable[[], bool] = lambda: False,
     channels: Sequence[int] | None = None,
     level: int = 0,
     factors: tuple[float, float] | None = None,
@@ -127,14 +133,20 @@ def segment(
     Parameters
     ----------
     model
-        A trained model.
+        A trained model; where there is a predictor, its description is enough.
     source
         The image.
     outputs
-        Where to write class ids, probabilities and objects; see
-        :func:`napari_unet.core.storing.open_result`.
+        Where to write class ids, probabilities and objects: files, see
+        :func:`napari_unet.core.storing.open_result`, or what gives an array for them.
     device
-        Where to compute.
+        Where to compute, unless there is a predictor.
+    predictor
+        Who predicts a plane's tiles; ``None`` for the model, in this process.
+    find_objects
+        Who finds objects in probabilities.
+    stop
+        Asked while files are written; see :class:`napari_unet.core.stopping.Stopped`.
     channels, level
         Which channels, in the order of those that the model was trained on, of which level.
     factors
@@ -164,34 +176,43 @@ def segment(
         A result cannot be written.
     DeviceUnavailable
         Memory does not even suffice for the smallest tile.
+    Stopped
+        Somebody asked for it.
     """
     check_channels(model.header, source, channels)
     source.check_level(level)
-    config, ids = model.header.network, model.class_ids
+    ids = model.header.class_ids
     chunk = chunk_of(model, source, level, device, tile)
+    predict = predictor or _local(cast("Model", model), device, average=average_rotations)
     table: PieceMeasurements | None = None
     with ExitStack() as stack:
         opened: dict[Saved, tuple[Result, Any]] = {}
-        for what, path in outputs.items():
+        for what, place in outputs.items():
             result = result_of(model, source, what, level=level, chunk=chunk)
-            array = stack.enter_context(open_result(path, result))
+            there = open_result(place, result, stop) if isinstance(place, Path) else place(result)
+            array = stack.enter_context(there)
             if what == "instances":
                 if measure:
                     table = PieceMeasurements(
                         source, result, model.header, channels=channels, level=level
                     )
+                folder = place.parent if isinstance(place, Path) else None
                 array = stack.enter_context(
-                    objects_into(array, result, model.header, folder=path.parent, on_piece=table)
+                    objects_into(
+                        array,
+                        result,
+                        model.header,
+                        folder=folder,
+                        on_piece=table,
+                        find=find_objects,
+                    )
                 )
             opened[what] = (result, array)
-        for piece, part in _parts(
-            model,
-            pieces_of(source, config, channels=channels, level=level, factors=factors),
-            count_pieces(source, config, level),
-            device=device,
-            tile=tile,
-            average=average_rotations,
-        ):
+        pieces = pieces_of(
+            source, model.header.network, channels=channels, level=level, factors=factors
+        )
+        count = count_pieces(source, model.header.network, level)
+        for piece, part in _parts(predict, pieces, count, tile):
             if isinstance(part, Notice):
                 yield part
                 continue
@@ -200,12 +221,17 @@ def segment(
                 values = ids[found.argmax(axis=0)] if what == "labels" else found
                 array[result.place(where)] = values
             yield Segmented(part.fraction)
-    if table is not None:
-        table.write(measurements_path(outputs["instances"]))
+    beside = outputs.get("instances")
+    if table is not None and isinstance(beside, Path):
+        table.write(measurements_path(beside))
 
 
 def chunk_of(
-    model: Model, source: ImageSource, level: int, device: torch.device, tile: int | None
+    model: Described,
+    source: ImageSource,
+    level: int,
+    device: torch.device | None,
+    tile: int | None,
 ) -> tuple[int, ...]:
     """Return how much of a result is written at once: the sides of a tile."""
     network, sizes = model.header.network, source.sizes(level)
@@ -218,21 +244,23 @@ def chunk_of(
     return tuple(tile_side(network, *pair, axis) for axis, pair in enumerate(pairs))
 
 
+def _local(model: Model, device: torch.device | None, *, average: bool) -> Predictor:
+    """Return who predicts in this process."""
+    from napari_unet.core.prediction import predict_orientations, predict_tiles  # loads torch
+
+    if device is None:
+        raise ValueError("a device is needed to predict in this process")
+    parts_of = predict_orientations if average else predict_tiles
+    return lambda plane, tile: parts_of(model, plane, device=device, tile=tile)
+
+
 def _parts(
-    model: Model,
-    pieces: Iterator[Piece],
-    count: int,
-    *,
-    device: torch.device,
-    tile: int | None,
-    average: bool,
+    predict: Predictor, pieces: Iterator[Piece], count: int, tile: int | None
 ) -> Iterator[tuple[Piece, TileProbabilities | Notice]]:
     """Predict piece after piece; the fraction is that of all of them."""
-    parts_of = predict_orientations if average else predict_tiles
     for number, piece in enumerate(pieces):
-        for part in parts_of(model, piece, device=device, tile=tile):
+        for part in predict(piece, tile):
             if isinstance(part, TileProbabilities):
-                fraction = (number + part.fraction) / count
-                yield piece, TileProbabilities(part.tile, part.probabilities, fraction)
+                yield piece, replace(part, fraction=(number + part.fraction) / count)
             else:
                 yield piece, part

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from napari_unet.core.config import UNetConfig
-from napari_unet.core.prediction import TileProbabilities
+from napari_unet.core.predictor import TileProbabilities
 from napari_unet.core.resampling import Resampled
 from napari_unet.core.source import ImageSource
 from napari_unet.core.source_plane import SourcePlane

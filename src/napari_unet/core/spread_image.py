@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_unet.core.batch_plan import open_for
 from napari_unet.core.files import make_folder
 from napari_unet.core.model import Model
 from napari_unet.core.segmenting import Saved, chunk_of, result_of
@@ -90,7 +89,7 @@ def _described(
     work: Work, model: Model, side: int
 ) -> tuple[list[tuple[int, ...]], list[Tile], dict[Saved, Result]] | None:
     """Return planes, tiles of each and results of an image that is spread, ``None`` for others."""
-    item, options = work.item, work.options
+    item = work.item
     zarrs = all(path.suffix == ".zarr" for path in item.outputs.values())
     if not zarrs or item.factors is not None or not _BY_TILES.issuperset(item.outputs):
         return None
@@ -99,7 +98,7 @@ def _described(
     config = model.header.network
     if config.ndim != 2:
         return None
-    with open_for(item.path, model.header, options) as source:
+    with item.candidate.open() as source:
         shape = source.plane_shape(item.level)
         chunk = chunk_of(model, source, item.level, torch.device("cpu"), side)
         count = prod(source.lead) * prod(-(-a // b) for a, b in zip(shape, chunk, strict=True))

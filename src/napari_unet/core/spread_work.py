@@ -15,14 +15,15 @@ import numpy as np
 import torch
 from distributed import WorkerPlugin, get_worker
 
-from napari_unet.core.batch_plan import BatchOptions, PlannedItem, open_for
+from napari_unet.core.batch_plan import BatchOptions, PlannedItem
 from napari_unet.core.batching import segment_item
 from napari_unet.core.config import DeviceName
 from napari_unet.core.device import pick_device
 from napari_unet.core.events import Notice
 from napari_unet.core.guide import FilterBlocks, Guide
 from napari_unet.core.model import Model
-from napari_unet.core.prediction import TileProbabilities, predict_tiles
+from napari_unet.core.prediction import predict_tiles
+from napari_unet.core.predictor import TileProbabilities
 from napari_unet.core.segmenting import Saved
 from napari_unet.core.source_pieces import Piece
 from napari_unet.core.storing import Result
@@ -131,8 +132,8 @@ def segment_whole(work: Work) -> Written:
 
 def range_of_plane(work: Work, index: tuple[int, ...]) -> np.ndarray:
     """Return the grey range of a plane, (C, 2), by which all its tiles are normalised."""
-    with open_for(work.item.path, _sent(work.model).model.header, work.options) as source:
-        plane = source.plane(index, channels=work.options.channels, level=work.item.level)
+    with work.item.candidate.open() as source:
+        plane = source.plane(index, channels=work.item.channels, level=work.item.level)
         return plane.grey_range()
 
 
@@ -165,8 +166,8 @@ def write_tiles(
     ids = sent.model.class_ids
     notices: list[str] = []
     pixels = 0
-    with open_for(work.item.path, sent.model.header, work.options) as source:
-        plane = source.plane(index, channels=work.options.channels, level=work.item.level)
+    with work.item.candidate.open() as source:
+        plane = source.plane(index, channels=work.item.channels, level=work.item.level)
         lead = dict(zip(source.plane_axes, index, strict=True))
         piece = Piece(replace(plane, ranges=ranges), lead, None)
         for part in _predicted(sent, piece, tiles):

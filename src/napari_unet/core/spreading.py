@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from napari_unet.core.batch_plan import BatchPlan, PlannedItem
+from napari_unet.core.batch_plan import BatchPlan, OpenFile, PlannedItem
 from napari_unet.core.batching import (
     BatchEvent,
     ItemEnded,
@@ -224,7 +224,11 @@ class _Run:
         number, item = self._waiting.popleft()
         assert self._side is not None
         outputs = {what: path.absolute() for what, path in item.outputs.items()}
-        there = replace(item, path=item.path.absolute(), outputs=outputs)
+        opener = item.candidate.open
+        if isinstance(opener, OpenFile):
+            opener = opener.absolute()
+        candidate = replace(item.candidate, open=opener)
+        there = replace(item, candidate=candidate, outputs=outputs)
         work = Work(self._workers.model, str(number), there, self._options)
         submit = self._workers.submit
         tasks = tasks_of(work, self._model, submit, side=self._side, threads=threads)

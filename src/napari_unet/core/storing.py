@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ import tifffile
 
 from napari_unet.core.classes import LABEL_KINDS, ClassInfo, LabelKind
 from napari_unet.core.reading_tiff import map_annotations
+from napari_unet.core.stopping import Stopped
 from napari_unet.core.storing_zarr import write_zarr
 from napari_unet.core.units import sign
 from napari_unet.core.writing import placed
@@ -84,7 +85,9 @@ class Result:
 
 
 @contextmanager
-def open_result(path: Path, result: Result) -> Iterator[Any]:
+def open_result(
+    path: Path, result: Result, stop: Callable[[], bool] = lambda: False
+) -> Iterator[Any]:
     """Give an array to write a result into; it is at its path when all is written.
 
     Parameters
@@ -94,6 +97,8 @@ def open_result(path: Path, result: Result) -> Iterator[Any]:
         together in memory.
     result
         What it is.
+    stop
+        Asked while what is in memory, and the coarser levels of a pyramid, are written.
 
     Yields
     ------
@@ -104,15 +109,21 @@ def open_result(path: Path, result: Result) -> Iterator[Any]:
     ------
     UnwritableOutput
         It cannot be written; nothing is left of it.
+    Stopped
+        Somebody asked for it; nothing is left of it either.
     """
     with placed(path) as temporary:
         if path.suffix == ".zarr":
-            with write_zarr(temporary, result) as array:
+            with write_zarr(temporary, result, stop) as array:
                 yield array
         else:
             data = np.zeros(result.shape, dtype=result.dtype)
             yield data
+            if stop():
+                raise Stopped
             _write_tiff(temporary, data, result)
+        if stop():  # asked again, since to compress it may have taken long
+            raise Stopped
 
 
 def read_label_kind(path: str | os.PathLike[str]) -> LabelKind | None:

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_unet.core.components import Writable, chunks
-from napari_unet.core.header import ModelHeader
-from napari_unet.core.instance_prediction import background_output
+from napari_unet.core.header import ModelHeader, background_output
 from napari_unet.core.instances import DEFAULTS, label_instances
 from napari_unet.core.splitting import InstanceSettings
 from napari_unet.core.storing import Result
@@ -23,6 +22,8 @@ MOST_IN_MEMORY = 2**29  # bytes of the probabilities of one piece; larger ones g
 _SIDES = {2: 2048, 3: 256}  # of what is read at a time of a piece on disk, in pixels
 
 Lead = tuple[int, ...]
+FindObjects = Callable[..., Writable]
+"""Does what :func:`napari_unet.core.instances.label_instances` does."""
 OnPiece = Callable[[Lead, Writable, Writable], None]
 
 
@@ -35,6 +36,7 @@ def objects_into(
     folder: Path | None = None,
     settings: InstanceSettings = DEFAULTS,
     on_piece: OnPiece | None = None,
+    find: FindObjects = label_instances,
 ) -> Iterator[Any]:
     """Give what takes probabilities where ``array`` takes ids, and turns them into objects.
 
@@ -57,13 +59,15 @@ def objects_into(
     on_piece
         Called with each piece that is complete: its index along the axes before it, its ids, and
         its probabilities, (K, *axes).
+    find
+        Who finds objects.
 
     Yields
     ------
     Pieces
         To assign (K, *axes) probabilities to, by the result's index.
     """
-    pieces = Pieces(array, result, header, settings, on_piece, folder)
+    pieces = Pieces(array, result, header, settings, on_piece, folder, find)
     yield pieces
     pieces.finish()
 
@@ -79,9 +83,11 @@ class Pieces:
         settings: InstanceSettings,
         on_piece: OnPiece | None,
         folder: Path | None,
+        find: FindObjects,
     ) -> None:
         ndim = header.network.ndim
         self._array, self._settings, self._on_piece = array, settings, on_piece
+        self._find = find
         self._background = background_output(header)
         self._spacing = _spacing(result, header)
         shape = result.shape[-ndim:]
@@ -106,7 +112,7 @@ class Pieces:
         """Find the objects of the piece that is there, and write them."""
         if self._lead is None:
             return
-        label_instances(
+        self._find(
             self._probabilities,
             self._background,
             self._settings,

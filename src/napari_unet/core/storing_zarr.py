@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.core.stopping import Stopped
 from napari_unet.core.zarr_package import needed_zarr
 
 if TYPE_CHECKING:
@@ -20,11 +21,14 @@ _TYPES = {"T": "time", "C": "channel"}
 
 
 @contextmanager
-def write_zarr(path: Path, result: Result) -> Iterator[Any]:
+def write_zarr(
+    path: Path, result: Result, stop: Callable[[], bool] = lambda: False
+) -> Iterator[Any]:
     """Give the finest level to write into; then make the coarser ones and describe them.
 
     Each level has half the rows and columns of the one before: of ids every second pixel, of
-    probabilities the mean of 2 x 2.
+    probabilities the mean of 2 x 2. Before each chunk of the coarser ones it is asked whether to
+    stop.
     """
     zarr = needed_zarr("the result is written as OME-Zarr; for that")
     group = zarr.open_group(str(path), mode="w", zarr_format=3)
@@ -32,7 +36,7 @@ def write_zarr(path: Path, result: Result) -> Iterator[Any]:
     yield finest
     levels = [finest]
     while max(levels[-1].shape[-2:]) > _COARSEST:
-        levels.append(_coarser(group, levels[-1], len(levels), result))
+        levels.append(_coarser(group, levels[-1], len(levels), result, stop))
     group.attrs.update(_described(result, len(levels)))
 
 
@@ -48,12 +52,14 @@ def _new_level(group: Any, number: int, result: Result, shape: tuple[int, ...]) 
     )
 
 
-def _coarser(group: Any, finer: Any, number: int, result: Result) -> Any:
+def _coarser(group: Any, finer: Any, number: int, result: Result, stop: Callable[[], bool]) -> Any:
     """Write the next level, a chunk at a time."""
     shape = (*finer.shape[:-2], *(-(-size // 2) for size in finer.shape[-2:]))
     level = _new_level(group, number, result, shape)
     steps = zip(shape, level.chunks, strict=True)
     for corner in product(*(range(0, size, step) for size, step in steps)):
+        if stop():
+            raise Stopped
         *lead, rows, columns = (
             slice(start, min(start + step, size))
             for start, step, size in zip(corner, level.chunks, shape, strict=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-
-import torch
+from typing import TYPE_CHECKING
 
 from napari_unet.core.config import UNetConfig
 from napari_unet.core.tiling import Tile
+
+if TYPE_CHECKING:
+    import torch
 
 # Sides of the output of a plane's tile in pixels. On a CPU larger tiles fall out of the caches and
 # smaller ones compute more context than output, see benchmarks/README.md.
@@ -21,12 +23,15 @@ _GPU_VOXELS = 2**25
 _CHANNELS = 16
 
 
-def best_tile(device: torch.device) -> int:
-    """Return the side of the output of a plane's tile that is fastest on a device, in pixels."""
-    return _CPU_TILE if device.type == "cpu" else _GPU_TILE
+def best_tile(device: torch.device | None) -> int:
+    """Return the side of the output of a plane's tile that is fastest on a device, in pixels.
+
+    ``None`` for a device that is not known, where tiles are as small as for a CPU.
+    """
+    return _CPU_TILE if device is None or device.type == "cpu" else _GPU_TILE
 
 
-def best_sides(config: UNetConfig, region: Tile, device: torch.device) -> tuple[int, ...]:
+def best_sides(config: UNetConfig, region: Tile, device: torch.device | None) -> tuple[int, ...]:
     """Return the sides of the output of the tiles that are fastest on a device, in pixels.
 
     Parameters
@@ -36,11 +41,11 @@ def best_sides(config: UNetConfig, region: Tile, device: torch.device) -> tuple[
     region
         What is to be predicted.
     device
-        Where.
+        Where; ``None`` for a device that is not known, where tiles are as small as for a CPU.
     """
     if config.ndim == 2:
         return (best_tile(device),) * 2
-    voxels = _CPU_VOXELS if device.type == "cpu" else _GPU_VOXELS
+    voxels = _CPU_VOXELS if device is None or device.type == "cpu" else _GPU_VOXELS
     return largest_sides(config, region, voxels * _CHANNELS // config.base_channels)
 
 

@@ -10,8 +10,17 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from napari_unet.learner import pipe
-from napari_unet.learner.jobs import Addition, Job, Prepare, PrepareMessages, last_replies, sentence
+from napari_unet.learner.jobs import (
+    Addition,
+    Answer,
+    Job,
+    Prepare,
+    PrepareMessages,
+    last_replies,
+    sentence,
+)
 from napari_unet.learner.messages import (
+    Content,
     Failed,
     Improved,
     LiveMessage,
@@ -23,11 +32,13 @@ from napari_unet.learner.messages import (
     StopRequest,
     Trained,
 )
-from napari_unet.learner.spawn import close_streams, replies_of, requests_of, spawn
+from napari_unet.learner.piece import UnknownModel
+from napari_unet.learner.spawn import close_streams, last_words, replies_of, requests_of, spawn
 
 COMMAND = (sys.executable, "-m", "napari_unet.learner")
 STOP_SECONDS = 0.4
 _STARTS_WITHOUT_SUCCESS = 2
+_CLOSED = "the window was closed."
 _NO_MEMORY = "memory does not suffice to copy the image; use fewer planes."
 
 
@@ -70,7 +81,9 @@ class Learner:
             if self._process is None and not self._closed:
                 self._start_or_tell()
 
-    def submit(self, job: int, prepare: Prepare, *, training: bool) -> None:
+    def submit(
+        self, job: int, prepare: Prepare, *, training: bool, answer: Answer | None = None
+    ) -> None:
         """Queue a job.
 
         Parameters
@@ -82,9 +95,15 @@ class Learner:
         prepare
             Makes the request; called in the sending thread, so it may read large layers. What it
             raises becomes the job's :class:`Failed` reply.
+        answer
+            Takes the job's replies, at once and in the thread that receives them, instead of
+            :meth:`replies`; it must not wait.
         """
         with self._lock:
-            self._jobs[job] = Job(training, prepare)
+            if self._closed and answer is not None:
+                answer(Failed(_CLOSED))
+                return
+            self._jobs[job] = Job(training, prepare, answer)
         self._outbox.put(job)
 
     def add(self, job: int, prepare: PrepareMessages) -> None:
@@ -115,17 +134,29 @@ class Learner:
         timer.daemon = True
         timer.start()
 
+    def drop(self, job: int) -> None:
+        """Say that nobody waits for a prediction any more; its process is spared."""
+        with self._lock:
+            if job not in self._jobs:
+                return
+            self._jobs[job].answer = _ignore
+            self._jobs[job].stopping = True
+        self._outbox.put(StopRequest(job))
+
     def replies(self) -> Iterator[Reply]:
         """Yield replies as they come, until :meth:`close`."""
         while (reply := self._replies.get()) is not None:
             yield reply
 
     def close(self) -> None:
-        """End the process and the threads; waiting jobs get no reply."""
+        """End the process and the threads; of waiting jobs only those with an answer are told."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
+            for job in self._jobs.values():
+                if job.answer is not None:
+                    job.answer(Failed(_CLOSED))
             self._jobs.clear()
             process = self._process
         self._outbox.put(None)
@@ -197,8 +228,15 @@ class Learner:
 
     def _fail(self, job: int, text: str) -> None:
         with self._lock:
-            if self._jobs.pop(job, None) is not None:
-                self._replies.put(Reply(job, Failed(text)))
+            known = self._jobs.pop(job, None)
+            if known is not None:
+                self._tell(job, known, Failed(text))
+
+    def _tell(self, number: int, job: Job, content: Content) -> None:
+        if job.answer is None:
+            self._replies.put(Reply(number, content))
+        else:
+            job.answer(content)
 
     def _send(self, request: Request) -> None:
         process = self._process
@@ -233,13 +271,16 @@ class Learner:
         with self._lock:
             if reply.job != 0 and reply.job not in self._jobs:
                 return  # its last reply has been given
-            self._replies.put(reply)
+            if reply.job in self._jobs:
+                self._tell(reply.job, self._jobs[reply.job], reply.content)
+            else:
+                self._replies.put(reply)
             match reply.content:
                 case Ready():
                     self._failed_starts = 0
                 case Improved():
                     self._jobs[reply.job].best = reply.content
-                case Trained() | Predicted() | Failed():
+                case Trained() | Predicted() | Failed() | UnknownModel():
                     self._jobs.pop(reply.job, None)
 
     def _bury(self, process: subprocess.Popen[bytes]) -> None:
@@ -251,7 +292,7 @@ class Learner:
             lost = {number: job for number, job in self._jobs.items() if job.sent}
             killed_by_us = any(job.stopping for job in lost.values())
             self._failed_starts += 0 if killed_by_us else 1
-            reason = self._last_words(process.returncode)
+            reason = last_words(self._log, process.returncode)
             for number, job in lost.items():
                 if killed_by_us and not job.stopping and not job.training:
                     job.sent = False  # it was not meant: the next process does it again
@@ -265,15 +306,9 @@ class Learner:
 
     def _end(self, number: int, reason: str) -> None:
         """Give a job the last replies that its process cannot give."""
-        for content in last_replies(self._jobs.pop(number), reason):
-            self._replies.put(Reply(number, content))
-
-    def _last_words(self, code: int) -> str:
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
-        if code == -9 and not lines:
-            return "the system ended it, most likely because memory ran out; use fewer planes."
-        return f"{lines[-1] if lines else f'exit code {code}'}."
+        job = self._jobs.pop(number)
+        for content in last_replies(job, reason):
+            self._tell(number, job, content)
 
     def _kill_if_running(self, number: int) -> None:
         with self._lock:
@@ -288,3 +323,7 @@ class Learner:
                 self._process.kill()
             else:  # its layer is still being read, or a training goes on beside it
                 self._end(number, "")
+
+
+def _ignore(_: Content) -> None:
+    """Take a reply that nobody waits for."""

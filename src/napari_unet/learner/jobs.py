@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from napari_unet.errors import UserError
 from napari_unet.learner.messages import (
+    Content,
     Failed,
     Improved,
     LiveMessage,
@@ -17,8 +18,10 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
 )
+from napari_unet.learner.piece import PieceRequest
 
-Prepare = Callable[[], TrainRequest | PredictRequest | LiveRequest]
+Prepare = Callable[[], TrainRequest | PredictRequest | PieceRequest | LiveRequest]
+Answer = Callable[[Content], None]
 PrepareMessages = Callable[[], Sequence[LiveMessage]]
 
 
@@ -32,10 +35,14 @@ class Addition:
 
 @dataclass
 class Job:
-    """A job whose last reply has not come; ``best`` is the last model a training sent."""
+    """A job whose last reply has not come.
+
+    ``best`` is the last model a training sent; replies go to ``answer`` where there is one.
+    """
 
     training: bool
     prepare: Prepare
+    answer: Answer | None = None
     stopping: bool = False
     sent: bool = False
     best: Improved | None = None

@@ -20,6 +20,8 @@ from napari_unet.core.events import (
     Started,
     Step,
 )
+from napari_unet.core.predictor import TileProbabilities
+from napari_unet.learner.piece import PieceRequest, UnknownModel
 
 Box = tuple[int, int, int, int]
 
@@ -264,7 +266,7 @@ class Failed:
 
 
 LiveMessage = LivePlane | LiveStrokes | LiveClasses | LiveView
-Request = TrainRequest | PredictRequest | LiveRequest | LiveMessage | StopRequest
+Request = TrainRequest | PredictRequest | PieceRequest | LiveRequest | LiveMessage | StopRequest
 Content = (
     Ready
     | Started
@@ -282,6 +284,8 @@ Content = (
     | Settled
     | Waiting
     | LiveTile
+    | TileProbabilities
+    | UnknownModel
     | Failed
 )
 

@@ -20,7 +20,8 @@ from napari_unet.core.events import Best, Done, Progress, Step
 from napari_unet.core.image import check_array
 from napari_unet.core.live import warm_up
 from napari_unet.core.model import Model
-from napari_unet.core.prediction import TileProbabilities, predict_tiles
+from napari_unet.core.prediction import predict_tiles
+from napari_unet.core.predictor import TileProbabilities
 from napari_unet.core.tiling import Tile
 from napari_unet.core.training import train_events
 from napari_unet.errors import InvalidInput, UserError
@@ -45,6 +46,7 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
 )
+from napari_unet.learner.piece import PieceRequest, UnknownModel, digest_of
 
 _NICENESS = 10  # the window's process comes first
 _SECONDS_BETWEEN_STEP_REPLIES = 0.1
@@ -82,6 +84,7 @@ class Loop:
     inbox: queue.SimpleQueue[Request]
     stream: BinaryIO
     _models: dict[bytes, Model] = field(default_factory=dict)
+    _of_pieces: tuple[str, Model] | None = None
     _works: list[_Work] = field(default_factory=list)
 
     def run(self) -> None:
@@ -103,9 +106,9 @@ class Loop:
             case TrainRequest():
                 events = self._train(request, stopping)
                 self._works.append(_Work(request.job, True, events, stopping))
-            case PredictRequest():
-                planes = self._predict(request, stopping)
-                self._works.append(_Work(request.job, False, planes, stopping))
+            case PredictRequest() | PieceRequest():
+                found = self._predicted(request, stopping)
+                self._works.append(_Work(request.job, False, found, stopping))
             case LiveRequest():
                 self._start_live(request, stopping)
             case LivePlane() | LiveStrokes() | LiveClasses() | LiveView():
@@ -132,7 +135,7 @@ class Loop:
             content = _failure(error)
         if content is not None:
             pipe.send(self.stream, Reply(work.job, content))
-        if isinstance(content, Failed | Trained | Predicted):
+        if isinstance(content, Failed | Trained | Predicted | UnknownModel):
             self._works.remove(work)
 
     def _train(self, request: TrainRequest, stopping: threading.Event) -> Iterator[Content | None]:
@@ -164,6 +167,13 @@ class Loop:
                     yield Trained(event.step, event.elapsed, event.reason, event.score, data)
                 case _:
                     yield event
+
+    def _predicted(
+        self, request: PredictRequest | PieceRequest, stopping: threading.Event
+    ) -> Iterator[Content]:
+        if isinstance(request, PieceRequest):
+            return self._predict_piece(request, stopping)
+        return self._predict(request, stopping)
 
     def _predict(self, request: PredictRequest, stopping: threading.Event) -> Iterator[Content]:
         model = self._recall(request.model)
@@ -198,6 +208,24 @@ class Loop:
                     yield Predicted(stopped=True)
                     return
             yield PlanePredicted(number, classes, kept)
+        yield Predicted(stopped=stopping.is_set())
+
+    def _predict_piece(self, request: PieceRequest, stopping: threading.Event) -> Iterator[Content]:
+        if isinstance(request.model, bytes):
+            self._of_pieces = digest_of(request.model), Model.from_bytes(request.model)
+        elif self._of_pieces is None or self._of_pieces[0] != request.model:
+            yield UnknownModel()
+            return
+        for part in predict_tiles(
+            self._of_pieces[1],
+            request.piece,
+            device=pick_device(request.device),
+            tile=request.tile,
+            region=request.region,
+        ):
+            yield part
+            if stopping.is_set():
+                break
         yield Predicted(stopped=stopping.is_set())
 
     def _remember(self, model: Model) -> bytes:

@@ -51,3 +51,12 @@ def close_streams(process: subprocess.Popen[bytes]) -> None:
     for stream in (requests_of(process), replies_of(process)):
         with suppress(OSError):
             stream.close()
+
+
+def last_words(log: IO[bytes], code: int) -> str:
+    """Return why a process ended, from its standard error and its exit code."""
+    log.seek(0)
+    lines = log.read().decode(errors="replace").strip().splitlines()
+    if code == -9 and not lines:
+        return "the system ended it, most likely because memory ran out; use fewer planes."
+    return f"{lines[-1] if lines else f'exit code {code}'}."

@@ -1,107 +1,165 @@
-"""Segments one open layer after the other."""
+"""Segments open layers, one after the other, beside the window."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
-from napari_unet.core.config import DeviceName
-from napari_unet.widgets.layers import plane_indices, spatial_shape
-from napari_unet.widgets.predictions import Predictions
+from napari_unet.core.batch_plan import BatchPlan
+from napari_unet.core.batching import (
+    STOPPED_BEFORE,
+    STOPPED_IN,
+    BatchEvent,
+    ItemEnded,
+    ItemNotice,
+    ItemProgress,
+    ItemStarted,
+)
+from napari_unet.core.header import header_of
+from napari_unet.errors import UserError
+from napari_unet.learner.remote import RemotePredictor
+from napari_unet.session import Session
+from napari_unet.widgets.batch_layers import add_results
+from napari_unet.widgets.batch_work import BatchWork
+from napari_unet.widgets.connections import Connections, when_destroyed
 
-
-@dataclass(frozen=True)
-class BatchSettings:
-    """The model that a batch is segmented with, and how."""
-
-    model: bytes
-    probabilities: bool = False
-    device: DeviceName = "auto"
+_STOP_MS = 400
 
 
 class BatchRun(QObject):
-    """A run over layers; a layer that fails or disappears is reported and skipped.
+    """A run over layers; one that fails or disappears is reported and skipped.
 
     Notes
     -----
-    Signals: ``reported(image, text)`` when something became of a layer,
-    ``progressed(fraction)`` over all layers, and, last, ``ended(done, total)``.
+    Signals: ``happened(number, BatchEvent)`` in the plan's order of numbers, and, last,
+    ``ended(list of ItemEnded, problem)``, where ``problem`` says why there is no report, or is
+    empty.
     """
 
-    reported = Signal(object, str)
-    progressed = Signal(float)
-    ended = Signal(int, int)
+    happened = Signal(int, object)
+    ended = Signal(object, str)
 
     def __init__(
-        self, viewer: ViewerModel, predictions: Predictions, parent: QObject | None = None
+        self, viewer: ViewerModel, session: Session, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._predictions = predictions
-        self._waiting: list[Image] = []
-        self._current: Image | None = None
-        self._task: int | None = None
-        self._settings: BatchSettings | None = None
-        self._total = self._done = self._tried = 0
-        predictions.progressed.connect(self._on_progressed)
-        predictions.ended.connect(self._on_ended)
+        self._session = session
+        self._plan: BatchPlan | None = None
+        self._images: tuple[Image, ...] = ()
+        self._header = session.header
+        self._ends: dict[int, ItemEnded] = {}
+        self._current = -1
+        self._works = _Works()
+        Connections(self).add(viewer.layers.events.removed, self._on_layer_removed)
+        when_destroyed(self, self._works.end)
+        QCoreApplication.instance().aboutToQuit.connect(self._works.end)
 
     @property
     def is_running(self) -> bool:
         """Whether layers are being segmented."""
-        return self._current is not None
+        return self._plan is not None
 
-    def start(self, images: Sequence[Image], settings: BatchSettings) -> None:
-        """Segment these layers, all planes of each."""
-        self._waiting = list(images)
-        self._settings = settings
-        self._total, self._done, self._tried = len(images), 0, 0
-        for image in images:
-            self.reported.emit(image, "waiting")
-        self._start_next()
+    def start(self, plan: BatchPlan, images: Sequence[Image], folder: Path | None) -> None:
+        """Segment layers, one an item of the plan, with the model in use.
+
+        Results go to the files of the plan, or become layers where there is no folder.
+        """
+        model = self._session.model
+        if model is None:
+            return
+        self._header = header_of(model)
+        self._plan, self._images = plan, tuple(images)
+        self._ends, self._current = {}, -1
+        work = BatchWork(
+            plan,
+            folder,
+            lambda check: RemotePredictor(self._session, header_of(model), model, check=check),
+        )
+        work.happened.connect(self._on_happened)
+        work.ended.connect(self._on_ended)
+        self._works.begin(work)
 
     def stop(self) -> None:
-        """End the run; layers and planes that are ready stay."""
-        for image in self._waiting:
-            self.reported.emit(image, "not done")
-        self._waiting.clear()
-        if self._task is not None:
-            self._predictions.stop(self._task)
+        """End the run within half a second; layers that are ready stay."""
+        work = self._works.current
+        if work is not None:
+            work.stop()
+            QTimer.singleShot(_STOP_MS, partial(self._leave, work))
 
-    def _start_next(self) -> None:
-        self._current = self._task = None
-        while self._waiting and self._settings is not None:
-            image = self._waiting.pop(0)
-            if image not in self._viewer.layers:
-                self._tried += 1
-                self.reported.emit(image, "the layer was removed.")
-                continue
-            self._current = image
-            self.reported.emit(image, "segmenting")
-            self._task = self._predictions.start(
-                image,
-                plane_indices(spatial_shape(image)),
-                model=self._settings.model,
-                probabilities=self._settings.probabilities,
-                device=self._settings.device,
-            )
+    def _leave(self, work: BatchWork) -> None:
+        """Go on without a thread that still reads or writes; it leaves nothing behind."""
+        if self._works.current is not work or self._plan is None:
             return
-        self.ended.emit(self._done, self._total)
+        for number, item in enumerate(self._plan.items):
+            if number not in self._ends:
+                said = STOPPED_IN if number == self._current else STOPPED_BEFORE
+                self._end_item(ItemEnded(number, item, "stopped", said), work)
+        self._works.left.add(work)
+        self._end("")
 
-    def _on_progressed(self, task: int, fraction: float) -> None:
-        if task == self._task:
-            self.progressed.emit((self._tried + fraction) / self._total)
-
-    def _on_ended(self, task: int, error: str, stopped: bool) -> None:
-        if task != self._task or self._current is None:
+    def _on_happened(self, work: BatchWork, event: BatchEvent) -> None:
+        if work is not self._works.current:
             return
-        self._tried += 1
-        self._done += not (error or stopped)
-        text = f"failed: {error}" if error else "stopped" if stopped else "done"
-        self.reported.emit(self._current, text)
-        self.progressed.emit(self._tried / self._total)
-        self._start_next()
+        match event:
+            case ItemEnded():
+                self._end_item(event, work)
+            case ItemStarted():
+                self._current = event.number
+                self.happened.emit(event.number, event)
+            case ItemProgress() | ItemNotice():
+                self.happened.emit(event.number, event)
+
+    def _end_item(self, ended: ItemEnded, work: BatchWork) -> None:
+        held = work.take(ended.number)
+        if held and ended.status == "done" and self._header is not None:
+            image = self._images[ended.number]
+            try:
+                places = add_results(self._viewer, image, held, self._header, self._session.classes)
+                ended = replace(ended, item=replace(ended.item, outputs=places))
+            except UserError as error:
+                ended = replace(ended, status="failed", sentence=str(error))
+        self._ends[ended.number] = ended
+        self.happened.emit(ended.number, ended)
+
+    def _on_ended(self, work: BatchWork, problem: str) -> None:
+        self._works.left.discard(work)
+        if work is self._works.current:
+            self._end(problem)
+
+    def _end(self, problem: str) -> None:
+        self._plan = None
+        self._works.current = None
+        self.ended.emit([self._ends[number] for number in sorted(self._ends)], problem)
+
+    def _on_layer_removed(self, event: object) -> None:
+        removed = event.value  # type: ignore[attr-defined]
+        work = self._works.current
+        for number, image in enumerate(self._images):
+            if work is not None and image is removed:
+                work.remove(number)
+
+
+class _Works:
+    """The work that goes on, and those that were left and have not ended yet."""
+
+    def __init__(self) -> None:
+        self.current: BatchWork | None = None
+        self.left: set[BatchWork] = set()
+
+    def begin(self, work: BatchWork) -> None:
+        self.current = work
+        work.start()
+
+    def end(self) -> None:
+        work, self.current = self.current, None
+        if work is not None:
+            with suppress(RuntimeError):
+                work.end()

@@ -19,6 +19,7 @@ class Role(Enum):
     SEGMENTATION = "segmentation"
     PROBABILITY = "probability"
     COMPARISON = "comparison"
+    INSTANCES = "instances"
 
 
 def entry(role: Role, **details: object) -> dict[str, dict[str, object]]:

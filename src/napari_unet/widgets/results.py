@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from napari.components import ViewerModel
@@ -27,6 +27,8 @@ from napari_unet.widgets.sources import Place
 from napari_unet.widgets.volumes import Part, lies_in
 
 SEGMENTATION_OPACITY = 0.5
+
+L = TypeVar("L", bound=Layer)
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,7 @@ def put_classes(
     """Do what :func:`write_classes` does, except for showing it, which ``show_part`` may do."""
     shape = spatial_shape(image)
     dtype = max(_dtype_for(legend), ids.dtype, key=lambda kind: kind.itemsize)
-    layer = segmentation_of(viewer, image)
-    if layer is not None and layer.ndim != len(shape):
-        viewer.layers.remove(layer)  # of the image as it was taken before
-        layer = None
+    layer = _fitting(viewer, segmentation_of(viewer, image), len(shape))
     layer = layer or add_segmentation(viewer, image, legend)
     if layer.data.shape != shape:
         layer.data = np.zeros(shape, dtype=dtype)
@@ -121,10 +120,56 @@ def _is_plain(viewer: ViewerModel, layer: Labels) -> bool:
     return small and layer.contour == 0 and shown == (viewer.dims.ndim - 2, viewer.dims.ndim - 1)
 
 
-def add_segmentation(viewer: ViewerModel, image: Image, legend: Legend) -> Labels:
-    """Add an empty segmentation layer for an image that has none."""
+def set_classes(viewer: ViewerModel, image: Image, ids: np.ndarray, legend: Legend) -> Labels:
+    """Make predicted ids, of the image's spatial shape, its segmentation, without a copy."""
+    layer = _fitting(viewer, segmentation_of(viewer, image), ids.ndim)
+    if layer is None:
+        return add_segmentation(viewer, image, legend, ids)
+    layer.data = ids
+    _lay_on(layer, image)
+    return layer
+
+
+def set_probabilities(
+    viewer: ViewerModel, image: Image, probabilities: np.ndarray, legend: Legend
+) -> list[Image]:
+    """Make probabilities, (K, ..., Y, X), layers of the image, one a class, without a copy."""
+    layers = []
+    for info, probability in zip(legend.classes, probabilities, strict=True):
+        layer = _fitting(viewer, _probability_of(viewer, image, info.id), probability.ndim)
+        if layer is None:
+            layer = _add_probability(viewer, image, info, legend, probability)
+        else:
+            layer.data = probability
+            _lay_on(layer, image)
+        layers.append(layer)
+    return layers
+
+
+def set_instances(viewer: ViewerModel, image: Image, ids: np.ndarray) -> Labels:
+    """Make ids of objects, of the image's spatial shape, its instances, without a copy."""
+    layer = _fitting(viewer, next(iter(_own(viewer, Role.INSTANCES, image)), None), ids.ndim)
+    if layer is None:
+        layer = Labels(
+            ids,
+            name=f"{image.name} instances",
+            metadata=entry(Role.INSTANCES, image=str(image.unique_id)),
+            opacity=SEGMENTATION_OPACITY,
+            **transform_of(image),
+        )
+        insert_quietly(viewer, layer, image)
+    else:
+        layer.data = ids
+        _lay_on(layer, image)
+    return layer
+
+
+def add_segmentation(
+    viewer: ViewerModel, image: Image, legend: Legend, ids: np.ndarray | None = None
+) -> Labels:
+    """Add a segmentation layer for an image that has none, empty or of these ids."""
     layer = Labels(
-        np.zeros(spatial_shape(image), dtype=_dtype_for(legend)),
+        np.zeros(spatial_shape(image), dtype=_dtype_for(legend)) if ids is None else ids,
         name=f"{image.name} segmentation",
         colormap=label_colormap(legend.classes, transparent=(legend.background,)),
         metadata=entry(Role.SEGMENTATION, image=str(image.unique_id), strokes=legend.strokes),
@@ -150,27 +195,32 @@ def write_probabilities(
     """
     shape = spatial_shape(image)
     for info, probability in zip(legend.classes, probabilities, strict=True):
-        layer = _probability_of(viewer, image, info.id)
-        if layer is not None and layer.ndim != len(shape):
-            viewer.layers.remove(layer)  # of the image as it was taken before
-            layer = None
+        layer = _fitting(viewer, _probability_of(viewer, image, info.id), len(shape))
         if layer is None:
-            layer = Image(
-                np.zeros(shape, dtype=np.float32),
-                rgb=False,
-                name=f"{image.name} probability of {info.name}",
-                colormap=probability_colormap(info),
-                contrast_limits=(0, 1),
-                blending="additive",
-                visible=info.id != legend.background,
-                metadata=entry(Role.PROBABILITY, image=str(image.unique_id), id=info.id),
-                **transform_of(image),
-            )
-            insert_quietly(viewer, layer, image)
+            empty = np.zeros(shape, dtype=np.float32)
+            layer = _add_probability(viewer, image, info, legend, empty)
         if layer.data.shape != shape:
             layer.data = np.zeros(shape, dtype=np.float32)
         _write(layer.data, place, part, probability)
         _show(viewer, layer, image, place)
+
+
+def _add_probability(
+    viewer: ViewerModel, image: Image, info: ClassInfo, legend: Legend, data: np.ndarray
+) -> Image:
+    layer = Image(
+        data,
+        rgb=False,
+        name=f"{image.name} probability of {info.name}",
+        colormap=probability_colormap(info),
+        contrast_limits=(0, 1),
+        blending="additive",
+        visible=info.id != legend.background,
+        metadata=entry(Role.PROBABILITY, image=str(image.unique_id), id=info.id),
+        **transform_of(image),
+    )
+    insert_quietly(viewer, layer, image)
+    return layer
 
 
 def segmentation_of(viewer: ViewerModel, image: Image) -> Labels | None:
@@ -213,6 +263,14 @@ def _probability_of(viewer: ViewerModel, image: Image, class_id: int) -> Image |
     return next((layer for layer in found if detail(layer, "id") == class_id), None)
 
 
+def _fitting(viewer: ViewerModel, layer: L | None, ndim: int) -> L | None:
+    """Return a layer, unless it is of the image as it was taken before: then it is removed."""
+    if layer is not None and layer.ndim != ndim:
+        viewer.layers.remove(layer)
+        return None
+    return layer
+
+
 def _write(data: np.ndarray, place: Place, part: Part | None, values: np.ndarray) -> None:
     """Write into a plane or volume, or a part of it: (start, stop) of each axis in a row."""
     piece = data[place]
@@ -221,10 +279,15 @@ def _write(data: np.ndarray, place: Place, part: Part | None, values: np.ndarray
     piece[...] = values
 
 
-def _show(viewer: ViewerModel, layer: Layer, image: Image, place: Place) -> None:
+def _lay_on(layer: Layer, image: Image) -> None:
+    """Let a layer lie where the image lies now."""
     if not same_place(layer, image):
         for name, value in transform_of(image).items():
             setattr(layer, name, value)
+
+
+def _show(viewer: ViewerModel, layer: Layer, image: Image, place: Place) -> None:
+    _lay_on(layer, image)
     current = current_index(image, viewer.dims.point)
     if lies_in(current, place) or viewer.dims.ndisplay == 3:
         layer.refresh(extent=False)

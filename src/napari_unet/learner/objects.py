@@ -1,0 +1,159 @@
+"""Objects are found in a process of their own: much of it does not let other threads go on.
+
+The process is :mod:`napari_unet.learner.find_objects`. Probabilities and ids stay here; it is given
+the parts that it asks for, so that images of any size go.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_unet.core.components import Readable, Writable
+from napari_unet.core.instances import DEFAULTS
+from napari_unet.core.splitting import InstanceSettings
+from napari_unet.core.stopping import Stopped
+from napari_unet.errors import DeviceUnavailable, InvalidInput, UserError
+from napari_unet.learner import pipe
+from napari_unet.learner.spawn import close_streams, last_words, replies_of, requests_of, spawn
+
+COMMAND = (sys.executable, "-m", "napari_unet.learner.find_objects")
+
+
+@dataclass(frozen=True)
+class Task:
+    """Find the objects of probabilities of that shape; see ``label_instances``."""
+
+    shape: tuple[int, ...]
+    background: int | None
+    settings: InstanceSettings
+    spacing: tuple[float, ...] | None
+    chunk: int | None
+
+
+@dataclass(frozen=True)
+class Read:
+    """Send a part of the probabilities, or of the ids."""
+
+    of_ids: bool
+    index: Any
+
+
+@dataclass(frozen=True)
+class Write:
+    """Write a part of the ids."""
+
+    index: Any
+    ids: np.ndarray
+
+
+@dataclass(frozen=True)
+class Done:
+    """All is written; or ``problem`` says why not."""
+
+    problem: str = ""
+
+
+class ObjectFinder:
+    """Does what :func:`napari_unet.core.instances.label_instances` does, in another process.
+
+    The process starts with the first call and goes on until :meth:`close`.
+
+    Parameters
+    ----------
+    command
+        Program and arguments of the process.
+    """
+
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        self._command = tuple(command)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+        self._lock = threading.Lock()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close())
+
+    def __call__(
+        self,
+        probabilities: Readable,
+        background: int | None = 0,
+        settings: InstanceSettings = DEFAULTS,
+        *,
+        spacing: Sequence[float] | None = None,
+        chunk: int | None = None,
+        out: Writable,
+    ) -> Writable:
+        """Find objects, see :func:`napari_unet.core.instances.label_instances`.
+
+        Raises
+        ------
+        Stopped
+            Somebody called :meth:`stop`.
+        InvalidInput
+            The probabilities or the settings make no sense.
+        DeviceUnavailable
+            The process ended, or cannot start.
+        """
+        shape = tuple(probabilities.shape)
+        sizes = None if spacing is None else tuple(spacing)
+        try:
+            process = self._running()
+            pipe.send(requests_of(process), Task(shape, background, settings, sizes, chunk))
+            self._serve(process, probabilities, out)
+        except (EOFError, OSError) as error:
+            if self._stopped:
+                raise Stopped from None
+            if isinstance(error, UserError):
+                raise
+            raise DeviceUnavailable(
+                f"the process that finds objects ended unexpectedly: {self._why(error)}"
+            ) from None
+        return out
+
+    def stop(self) -> None:
+        """End the process, and with it a call that waits; any thread may call it."""
+        with self._lock:
+            self._stopped = True
+            if self._process is not None:
+                self._process.kill()
+
+    def close(self) -> None:
+        """End the process; nothing may be asked for any more."""
+        self.stop()
+        if self._process is not None:
+            self._process.wait()
+            close_streams(self._process)
+        self._log.close()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._stopped:
+                raise Stopped
+            if self._process is None or self._process.poll() is not None:
+                self._process = spawn(self._command, self._log)
+            return self._process
+
+    @staticmethod
+    def _serve(process: subprocess.Popen[bytes], probabilities: Readable, out: Writable) -> None:
+        while True:
+            match pipe.receive(replies_of(process)):
+                case Read(of_ids=of_ids, index=index):
+                    part = np.ascontiguousarray((out if of_ids else probabilities)[index])
+                    pipe.send(requests_of(process), part)
+                case Write(index=index, ids=ids):
+                    out[index] = ids
+                case Done(problem=""):
+                    return
+                case Done(problem=problem):
+                    raise InvalidInput(problem)
+
+    def _why(self, error: Exception) -> str:
+        if self._process is None:
+            return f"{error}."
+        return last_words(self._log, self._process.wait())
