@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from psygnal import Signal
 
 from napari_unet.core import class_table
@@ -28,6 +27,7 @@ from napari_unet.core.events import (
     Step,
 )
 from napari_unet.core.header import ModelHeader, header_of
+from napari_unet.core.plane_reading import Plane
 from napari_unet.core.writing import write_whole
 from napari_unet.errors import InvalidInput, UnreadableFile
 from napari_unet.learner.messages import (
@@ -50,9 +50,9 @@ from napari_unet.session_data import (
     Level,
     PaintedPlanes,
     State,
-    newest_strokes,
 )
 from napari_unet.session_live import Live
+from napari_unet.session_parts import SeenStrokes, for_region, painted_images
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Session:
         self._numbers = itertools.count(1)
         self._training: _Training | None = None
         self._predictions: set[int] = set()
-        self._seen: dict[str, np.ndarray] = {}  # touched by the learner's sending thread only
+        self._seen = SeenStrokes()  # touched by the learner's sending thread only
         self._budget: float | None = None
         self._best: bytes | None = None  # of the running training or live loop
         self._model_job: int | None = None  # which job the model in use came from
@@ -172,16 +172,11 @@ class Session:
 
         def prepare() -> TrainRequest:
             planes = read()
-            newest = tuple(
-                newest_strokes(labels, self._seen.get(key))
-                for key, labels in zip(planes.keys, planes.labels, strict=True)
-            )
-            self._seen.update(zip(planes.keys, planes.labels, strict=True))
             return TrainRequest(
                 job=job,
-                images=planes.images,
+                images=painted_images(planes),
                 labels=planes.labels,
-                newest=newest,
+                newest=self._seen.newest(planes),
                 settings=settings,
                 classes=classes,
                 model=model,
@@ -224,7 +219,7 @@ class Session:
 
     def predict(
         self,
-        read: Callable[[], tuple[np.ndarray, ...]],
+        read: Callable[[], Sequence[Plane]],
         *,
         model: bytes | None = None,
         region: tuple[int, ...] | None = None,
@@ -236,7 +231,9 @@ class Session:
         Parameters
         ----------
         read
-            Gives one array a plane, (C, Y, X), or a volume, (C, Z, Y, X); called in another thread.
+            Gives the planes, (C, Y, X), or volumes, (C, Z, Y, X); called in another thread. Of
+            planes of more than 4096 x 4096 pixels only what the region needs is read, which may not
+            be larger.
         model
             Content of a model file; ``None`` for the model in use.
         region
@@ -252,18 +249,19 @@ class Session:
             raise InvalidInput("there is no model yet; train one or open a saved one.")
         job = next(self._numbers)
         self._predictions.add(job)
-        self._learner.submit(
-            job,
-            lambda: PredictRequest(
+
+        def prepare() -> PredictRequest:
+            network = header_of(chosen).network
+            return PredictRequest(
                 job=job,
-                images=read(),
+                images=tuple(for_region(plane, region, network) for plane in read()),
                 model=chosen,
                 device=device,
                 region=region,
                 probabilities=probabilities,
-            ),
-            training=False,
-        )
+            )
+
+        self._learner.submit(job, prepare, training=False)
         return job
 
     def stop_predicting(self, job: int) -> None:

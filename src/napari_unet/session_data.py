@@ -9,7 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
+from napari_unet.core.plane_reading import Plane
 from napari_unet.learner.messages import (
+    Box,
     Content,
     LiveMessage,
     LiveRequest,
@@ -71,16 +73,20 @@ class PaintedPlanes:
     keys
         A name for each that stays the same between trainings.
     images
-        One array a plane, (C, Y, X), or a volume, (C, Z, Y, X).
+        One a plane, (C, Y, X), or a volume, (C, Z, Y, X).
     labels
         One array each, (Y, X) or (Z, Y, X), class ids as painted, 0 unlabelled.
+    boxes
+        Which part of its plane each of ``labels`` is, ``None`` for all; of a large plane there may
+        be several. Empty if each is all.
     pixel_size, pixel_unit
         Size of a pixel as (row, column), where known; of voxels the unit alone.
     """
 
     keys: tuple[str, ...]
-    images: tuple[np.ndarray, ...]
+    images: tuple[Plane, ...]
     labels: tuple[np.ndarray, ...]
+    boxes: tuple[Box | None, ...] = ()
     pixel_size: tuple[float, float] | None = None
     pixel_unit: str | None = None
 

@@ -9,7 +9,9 @@ import numpy as np
 from psygnal import Signal
 
 from napari_unet.core.classes import ClassInfo
+from napari_unet.core.cutout import Cutout
 from napari_unet.core.events import Corrective, LiveScore, Settled, Shown
+from napari_unet.core.plane_reading import Plane
 from napari_unet.learner.messages import (
     Box,
     LiveClasses,
@@ -21,8 +23,10 @@ from napari_unet.learner.messages import (
     Waiting,
 )
 from napari_unet.session_data import Curve, LearnerLike
+from napari_unet.session_parts import for_view, sendable, suffices
 
 Read = Callable[[], np.ndarray]
+ReadPlane = Callable[[], Plane]
 
 
 @dataclass
@@ -35,10 +39,13 @@ class _Sent:
         The strokes as they were sent, of each plane that ever had some.
     viewed
         The plane that was looked at last.
+    part
+        What of it was sent, if it is a large one.
     """
 
     labels: dict[str, np.ndarray] = field(default_factory=dict)
     viewed: str | None = None
+    part: Cutout | None = None
 
 
 @dataclass
@@ -98,7 +105,7 @@ class Live:
         self._run = None
         self._set_status("")
 
-    def paint(self, key: str, read_image: Read, read_labels: Read) -> None:
+    def paint(self, key: str, read_image: ReadPlane, read_labels: Read) -> None:
         """Send what changed of a plane's strokes, and, the first time, the plane.
 
         Parameters
@@ -106,7 +113,8 @@ class Live:
         key
             A name for the plane, of this image and no other.
         read_image
-            Gives the plane, (C, Y, X); called in another thread.
+            Gives the plane, (C, Y, X), or a part of a large one, which is told of under a key of
+            its own; called in another thread.
         read_labels
             Gives its strokes, (Y, X), as they are then; called in another thread.
         """
@@ -129,7 +137,7 @@ class Live:
         run.learner.add(run.job, prepare)
 
     def look_at(
-        self, key: str, read_image: Read, region: Box | None, *, afresh: bool = False
+        self, key: str, read_image: ReadPlane, region: Box | None, *, afresh: bool = False
     ) -> None:
         """Have a part of a plane predicted before anything else.
 
@@ -151,8 +159,7 @@ class Live:
         generation = run.generation
 
         def prepare() -> list[LiveMessage]:
-            known = key in run.sent.labels or key == run.sent.viewed
-            image = None if known else read_image()
+            image = _unknown_of_view(run.sent, key, read_image, region)
             run.sent.viewed = key
             return [LiveView(run.job, generation, key, region, image)]
 
@@ -212,7 +219,21 @@ def changed_box(before: np.ndarray, now: np.ndarray) -> Box | None:
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-def _stroke_messages(run: _Run, key: str, read_image: Read, read_labels: Read) -> list[LiveMessage]:
+def _unknown_of_view(
+    sent: _Sent, key: str, read: ReadPlane, region: Box | None
+) -> np.ndarray | Cutout | None:
+    """Return what of a plane in view was not sent yet; ``None`` if all that is needed was."""
+    seen = key == sent.viewed and (sent.part is None or suffices(sent.part, region))
+    if seen or key in sent.labels:
+        return None
+    image = for_view(read(), region)
+    sent.part = image if isinstance(image, Cutout) else None
+    return image
+
+
+def _stroke_messages(
+    run: _Run, key: str, read_image: ReadPlane, read_labels: Read
+) -> list[LiveMessage]:
     labels = np.array(read_labels())  # a copy: painting goes on meanwhile
     before = run.sent.labels.get(key)
     box = changed_box(np.zeros_like(labels) if before is None else before, labels)
@@ -220,7 +241,7 @@ def _stroke_messages(run: _Run, key: str, read_image: Read, read_labels: Read) -
         return []
     messages: list[LiveMessage] = []
     if before is None:
-        messages.append(LivePlane(run.job, key, read_image()))
+        messages.append(LivePlane(run.job, key, sendable(read_image())))
     run.sent.labels[key] = labels
     top, bottom, left, right = box
     return [*messages, LiveStrokes(run.job, key, box, labels[top:bottom, left:right].copy())]

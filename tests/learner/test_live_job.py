@@ -13,8 +13,10 @@ import pytest
 
 from fakes import GreyTrainer
 from napari_unet.core.classes import describe_classes
+from napari_unet.core.cutout import cut
 from napari_unet.core.events import Corrective, LiveScore, Notice, Settled, Shown
 from napari_unet.core.model import Model
+from napari_unet.core.tiling import Tile
 from napari_unet.learner import live, pipe, process
 from napari_unet.learner.messages import (
     Failed,
@@ -258,6 +260,40 @@ class TestLoop:
 
     def test_messages_for_a_job_that_has_ended_are_ignored(self, trainers):
         assert len(contents(run([START, *PAINTED], [STOP], [*PAINTED, view()]), *LAST)) == 1
+
+
+class TestParts:
+    """Of a large plane: strokes on parts of it, and a part that is in view; the real trainer."""
+
+    def test_are_learnt_from_and_nothing_but_the_view_is_predicted(self):
+        scene = discs(0)
+        rng = np.random.default_rng(0)
+        plane = rng.normal(size=(1, 1200, 1000)).astype(np.float32)
+        plane[0, 600:664, 200:264] = scene.image
+        strokes, around = Tile((568, 696), (168, 296)), Tile((0, 1200), (0, 800))
+        labels = np.pad(scene.strokes, 32)
+        region = (600, 664, 200, 264)
+        replies = run(
+            [
+                START,
+                LivePlane(JOB, "a.cell", cut(plane, strokes)),
+                LiveStrokes(JOB, "a.cell", (0, 128, 0, 128), labels),
+                view(region=region, image=cut(plane, around)),
+            ],
+            looks=12,
+        )
+        tiles = contents(replies, LiveTile)
+        assert tiles
+        found = np.zeros((64, 64), np.uint8)
+        for tile in tiles:
+            assert tile.box[0] >= 592 and tile.box[1] <= 672
+            assert tile.box[2] >= 192 and tile.box[3] <= 272
+            rows, columns = slice(tile.box[0], tile.box[1]), slice(tile.box[2], tile.box[3])
+            whole = np.zeros(plane.shape[1:], np.uint8)
+            whole[rows, columns] = tile.classes
+            found = np.where(whole[600:664, 200:264] > 0, whole[600:664, 200:264], found)
+        assert (found == scene.truth).mean() > 0.7
+        assert not contents(replies, Notice)
 
 
 class TestRealProcess:

@@ -10,8 +10,10 @@ import pytest
 import napari_unet as nu
 from napari_unet.core.classes import describe_classes
 from napari_unet.core.config import TrainSettings
+from napari_unet.core.cutout import cut, surroundings
 from napari_unet.core.events import Notice, Progress, Score, Started, Step
 from napari_unet.core.model import Model
+from napari_unet.core.tiling import Tile
 from napari_unet.learner import pipe, process
 from napari_unet.learner.client import COMMAND
 from napari_unet.learner.messages import (
@@ -316,3 +318,35 @@ class TestRealProcess:
             pass
         child.stdin.close()
         assert child.wait(timeout=30) == 0
+
+
+class TestParts:
+    def test_of_a_plane_are_predicted_as_the_plane(self):
+        plane = SCENE.image[None]
+        region = (20, 40, 30, 50)
+        box = Tile(region[:2], region[2:])
+        part = cut(plane, surroundings(MODEL.header.network, box, plane.shape[1:]))
+        replies = [
+            run([PredictRequest(1, (image,), DATA, region=region, probabilities=True)])
+            for image in (plane, part)
+        ]
+        whole, cut_out = (
+            next(r.content for r in said if isinstance(r.content, PlanePredicted))
+            for said in replies
+        )
+        np.testing.assert_allclose(cut_out.probabilities, whole.probabilities, atol=1e-5)
+        np.testing.assert_array_equal(cut_out.classes, whole.classes)
+
+    def test_of_a_plane_are_trained_on(self):
+        plane, strokes = SCENE.image[None], SCENE.strokes
+        box = Tile((0, 64), (0, 40))
+        request = TrainRequest(
+            job=1,
+            images=(cut(plane, box),),
+            labels=(strokes[box.slices],),
+            newest=(strokes[box.slices] == 2,),
+            settings=TrainSettings(steps=1, device="cpu"),
+            classes=(),
+            model=None,
+        )
+        assert isinstance(run([request])[-1].content, Trained)

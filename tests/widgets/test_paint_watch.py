@@ -66,7 +66,7 @@ def test_planes_of_a_stack_are_known_at_once_when_asked(qtbot, desk):
     layer.paint((1, 5, 5), 2)
     desk.viewer.dims.set_current_step(0, 3)
     layer.paint((3, 5, 5), 1)
-    assert desk.watch.painted_planes() == [(1,), (3,)]
+    assert desk.watch.painted_planes() == {(1,): None, (3,): None}
 
 
 def test_undo_from_another_plane_is_noticed(qtbot, desk):
@@ -76,7 +76,7 @@ def test_undo_from_another_plane_is_noticed(qtbot, desk):
     desk.choice.annotation = layer
     desk.viewer.dims.set_current_step(0, 1)
     layer.paint((1, 5, 5), 2)
-    assert desk.watch.painted_planes() == [(1,)]
+    assert desk.watch.painted_planes() == {(1,): None}
     desk.viewer.dims.set_current_step(0, 3)
     layer.undo()
-    assert desk.watch.painted_planes() == []
+    assert desk.watch.painted_planes() == {}

@@ -5,14 +5,15 @@ A piece is what the network sees at a time: a plane, or a volume where it is tra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from napari_unet.core.classes import ClassInfo, describe_classes
 from napari_unet.core.config import TrainSettings
-from napari_unet.core.image import planes_like
+from napari_unet.core.cutout import Cutout
+from napari_unet.core.image import planes_like, rescale
 from napari_unet.core.labels import (
     IGNORED,
     Target,
@@ -65,7 +66,7 @@ class Dataset:
 
 
 def make_dataset(
-    images: Sequence[np.ndarray],
+    images: Sequence[np.ndarray | Cutout],
     labels: Sequence[np.ndarray],
     settings: TrainSettings,
     *,
@@ -78,9 +79,10 @@ def make_dataset(
     Parameters
     ----------
     images
-        (..., Y, X), in 3D (..., Z, Y, X), with a channel axis where there are channels.
+        (..., Y, X), in 3D (..., Z, Y, X), with a channel axis where there are channels; or parts of
+        planes.
     labels
-        One array an image, the image's shape without channels.
+        One array an image, the image's shape without channels; of a part, that of its rectangle.
     settings
         Kind of the labels, dimensions, border weights, seed.
     newest
@@ -105,20 +107,18 @@ def make_dataset(
     ids = class_ids(checked, kind)
     classes = _ordered_classes(ids, settings, known, model)
     order = [entry.id for entry in classes]
-    arrange = planes_like if settings.dimensions == 2 else volumes_like
+    _check_varied(images)
     pieces: list[np.ndarray] = []
     targets: list[Target] = []
     for index, (image, array) in enumerate(zip(images, checked, strict=True)):
-        arranged = arrange(image, array)
-        piled = array.reshape(-1, *arranged.data.shape[2:])
-        fresh = newest[index].reshape(piled.shape) if len(newest) else [None] * len(piled)
-        for number in labelled_planes(arranged, array, kind):
-            pieces.append(normalise_piece(arranged.data[number]))
+        fresh = newest[index] if len(newest) else np.zeros(array.shape, dtype=bool)
+        for piece, labelled, new in _labelled_pieces(image, array, fresh, settings):
+            pieces.append(piece)
             target = make_target(
-                piled[number],
+                labelled,
                 kind,
                 order,
-                newest=fresh[number],
+                newest=new,
                 w0=settings.w0,
                 sigma=settings.sigma,
                 voxel_size=settings.cubes,
@@ -127,6 +127,35 @@ def make_dataset(
     _check_channels(pieces, model)
     rng = np.random.default_rng(settings.seed)
     return Dataset(tuple(pieces), tuple(hold_out(targets, kind, len(classes), rng)), classes)
+
+
+def _labelled_pieces(
+    image: np.ndarray | Cutout, labels: np.ndarray, fresh: np.ndarray, settings: TrainSettings
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield normalised pieces of an image that have labels, these, and what of them is newest."""
+    if isinstance(image, Cutout):
+        if labels.shape != image.pixels.shape[1:] or settings.dimensions == 3:
+            raise InvalidInput(
+                f"the labels' shape {labels.shape} does not fit a part of a plane, of shape "
+                f"{image.pixels.shape[1:]}; give labels of that rectangle, and train in 2D."
+            )
+        if settings.label_kind != "scribbles" or labels.any():
+            yield rescale(image.pixels, image.ranges), labels, fresh
+        return
+    arranged = (planes_like if settings.dimensions == 2 else volumes_like)(image, labels)
+    piled = labels.reshape(-1, *arranged.data.shape[2:])
+    new = fresh.reshape(piled.shape)
+    for number in labelled_planes(arranged, labels, settings.label_kind):
+        yield normalise_piece(arranged.data[number]), piled[number], new[number]
+
+
+def _check_varied(images: Sequence[np.ndarray | Cutout]) -> None:
+    """Refuse parts of planes all of which are constant, as arrays that are constant are."""
+    if all(isinstance(image, Cutout) and image.is_constant for image in images):
+        raise InvalidInput(
+            "every pixel of the image is the same, so there is nothing to learn; choose another "
+            "image or channel."
+        )
 
 
 def _ordered_classes(

@@ -16,6 +16,7 @@ import numpy as np
 from napari_unet.core import forest
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.config import PRESETS, DeviceName
+from napari_unet.core.cutout import Cutout
 from napari_unet.core.device import pick_device
 from napari_unet.core.events import LiveEvent, Notice
 from napari_unet.core.guide import FilterBlocks
@@ -98,20 +99,26 @@ class LiveTrainer:
         """Whether there is nothing left to learn until strokes change."""
         return self._loop.settled
 
-    def add_image(self, image: np.ndarray) -> int:
+    def add_image(self, image: np.ndarray | Cutout) -> int:
         """Take in an image; return its index.
+
+        Parameters
+        ----------
+        image
+            (Y, X), (C, Y, X) or (Y, X, 3); or a part of a plane, which then is an image of its
+            own but for the plane's grey range.
 
         Raises
         ------
         InvalidInput
             It is not an image, or has other channels than those before it.
         """
-        plane = as_plane(image)
+        plane = image.alone() if isinstance(image, Cutout) else as_plane(image)
         filters = self._loop.filters
-        if filters and len(plane) != len(filters[0].plane):
+        if filters and plane.shape[0] != filters[0].plane.shape[0]:
             raise InvalidInput(
-                f"the images before had {len(filters[0].plane)} channels and this one has "
-                f"{len(plane)}; use images with the same channels."
+                f"the images before had {filters[0].plane.shape[0]} channels and this one has "
+                f"{plane.shape[0]}; use images with the same channels."
             )
         filters.append(FilterBlocks(plane))
         filters[-1].prepare()

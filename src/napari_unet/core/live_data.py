@@ -12,6 +12,7 @@ from napari_unet.core.forest import Forest, fit_forest
 from napari_unet.core.guide import FilterBlocks
 from napari_unet.core.image import rescale
 from napari_unet.core.labels import make_target, with_held_out
+from napari_unet.core.plane_reading import read_part
 from napari_unet.core.strokes import StrokeBook, bounding_box
 
 _MOST_PIXELS_A_CLASS = 600  # more take longer and say no more: docs/method.md
@@ -68,7 +69,8 @@ def dataset_of(
             continue
         window = bounding_box(labels > 0, grown_by=_SURROUNDINGS)
         blocks = filters[image]
-        planes.append(rescale(blocks.plane[:, *window], blocks.ranges))
+        rows, columns = (np.arange(part.start, part.stop) for part in window)
+        planes.append(rescale(read_part(blocks.plane, rows, columns), blocks.ranges))
         known = np.where(np.isin(labels[window], ids), labels[window], 0)
         target = make_target(known, "scribbles", ids, newest=book.newest[image][window])
         targets.append(with_held_out(target, book.held_out(image)[window]))

@@ -153,7 +153,7 @@ class LiveLoop:
         self._dataset = dataset_of(self.book, self.filters, classes)
         self._tuning.set_data(self._dataset)
         self._changed = False
-        self._first = FirstAnswer(forest, self._starter(), len(self.filters[0].plane))
+        self._first = FirstAnswer(forest, self._starter(), self.filters[0].plane.shape[0])
         weights = self._tuning.average.state() if before is None else before.weights
         model = self._snapshot(weights)
         share = best_share(list(self.evidence.latest), self._tuning.steps)
@@ -161,14 +161,14 @@ class LiveLoop:
         return [*events, *self._show(model, share, None)]
 
     def _begin(self, n_classes: int) -> FineTuning:
-        config = PRESETS["compact"].network(len(self.filters[0].plane), n_classes)
+        config = PRESETS["compact"].network(self.filters[0].plane.shape[0], n_classes)
         network = drawn(config, self._seed)
         return FineTuning(network, self._device, seed=self._seed, learning_rate=_LEARNING_RATE)
 
     def _starter(self) -> Mapping[str, Tensor]:
         if self._first is not None:
             return self._first.weights
-        return starter_weights(len(self.filters[0].plane))
+        return starter_weights(self.filters[0].plane.shape[0])
 
     def _step(self) -> list[LiveEvent]:
         assert self._tuning is not None and self.shown is not None

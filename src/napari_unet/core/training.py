@@ -11,18 +11,21 @@ import numpy as np
 
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.config import TrainSettings
+from napari_unet.core.cutout import Cutout
 from napari_unet.core.dataset import make_dataset
 from napari_unet.core.events import Done, Notice, TrainEvent
+from napari_unet.core.lazy_images import is_lazy, read_around_strokes
 from napari_unet.core.model import Model
 from napari_unet.core.run import Run
+from napari_unet.core.stroke_pieces import reach_of
 from napari_unet.errors import InvalidInput
 
 DEFAULT_SECONDS = 60.0
 
 
 def train_events(
-    images: Sequence[np.ndarray] | np.ndarray,
-    labels: Sequence[np.ndarray] | np.ndarray,
+    images: Any,
+    labels: Any,
     *,
     model: Model | None = None,
     classes: Sequence[ClassInfo] = (),
@@ -40,9 +43,12 @@ def train_events(
     images
         One array or several, (..., Y, X), with a channel axis where there are channels: at the
         end for RGB, or before the rows. Any real dtype. With ``dimensions=3`` volumes,
-        (..., Z, Y, X), with an axis of channels before the planes.
+        (..., Z, Y, X), with an axis of channels before the planes. Of an
+        :class:`napari_unet.core.source.ImageSource`, an array of dask or zarr, or one that is
+        mapped from a file, only planes with strokes are read, and of one of more than 4096 x 4096
+        pixels only what is around them.
     labels
-        One integer array an image, its shape without channels.
+        One integer array an image, its shape without channels; may be lazy where the image is.
     model
         Model to start from: its classes continue, new ones are added.
     classes
@@ -76,8 +82,7 @@ def train_events(
         The device is not there, or its memory does not suffice for one patch.
     """
     start = clock()
-    image_list = [images] if isinstance(images, np.ndarray) else list(images)
-    label_list = [labels] if isinstance(labels, np.ndarray) else list(labels)
+    image_list, label_list = _as_list(images), _as_list(labels)
     if settings.get("seconds") is None and settings.get("steps") is None:
         settings["seconds"] = DEFAULT_SECONDS
     if model is not None and model.header.network.ndim == 3:
@@ -85,6 +90,11 @@ def train_events(
     checked = TrainSettings.checked(**settings)
     if checked.dimensions == 3 and pixel_size is not None:
         raise InvalidInput("a pixel size is for planes; give a voxel_size of three numbers.")
+    preset = checked.preset if model is None else model.header.preset
+    if checked.dimensions == 2:
+        image_list, label_list, newest = read_around_strokes(
+            image_list, label_list, newest, kind=checked.label_kind, reach=reach_of(preset)
+        )
     dataset = make_dataset(
         image_list, label_list, checked, newest=newest, known=classes, model=model
     )
@@ -100,9 +110,14 @@ def train_events(
     return run.events(should_stop)
 
 
+def _as_list(arrays: Any) -> list[Any]:
+    one = isinstance(arrays, np.ndarray | Cutout) or is_lazy(arrays)
+    return [arrays] if one else list(arrays)
+
+
 def train(
-    images: Sequence[np.ndarray] | np.ndarray,
-    labels: Sequence[np.ndarray] | np.ndarray,
+    images: Any,
+    labels: Any,
     *,
     model: Model | None = None,
     classes: Sequence[ClassInfo] = (),

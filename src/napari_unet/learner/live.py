@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from napari_unet.core.cutout import Cutout
 from napari_unet.core.events import Corrective, Step
 from napari_unet.core.guide import FilterBlocks
 from napari_unet.core.image import check_array
@@ -156,9 +157,10 @@ class LiveJob:
             case LiveView():
                 self._look(message)
 
-    def _add(self, key: str, image: np.ndarray) -> None:
+    def _add(self, key: str, image: np.ndarray | Cutout) -> None:
         index = self._trainer.add_image(image)
-        self._planes[key] = _Plane(index, np.zeros(image.shape[-2:], dtype=np.uint8))
+        pixels = image.pixels if isinstance(image, Cutout) else image
+        self._planes[key] = _Plane(index, np.zeros(pixels.shape[-2:], dtype=np.uint8))
 
     def _paint(self, message: LiveStrokes) -> None:
         plane = self._planes.get(message.key)
@@ -175,7 +177,7 @@ class LiveJob:
         self._view = None
         filters = None
         if message.image is not None:
-            filters = FilterBlocks(check_array(message.image, may_be_constant=True))
+            filters = FilterBlocks(_checked(message.image))
         elif before is not None and before.key == key:
             filters = before.filters
         if filters is not None:
@@ -220,7 +222,9 @@ class LiveJob:
 
     def _outdated_rest(self) -> Tile | None:
         view = self._view
-        return None if view is None else view.cover.outdated(self._trainer.version)
+        if view is None or view.is_part:
+            return None
+        return view.cover.outdated(self._trainer.version)
 
     def _learn(self) -> Iterator[Content]:
         """Do a piece of the trainer's work; its steps are too many to be told."""
@@ -275,3 +279,8 @@ class LiveJob:
             return Failed(_NOTHING)
         elapsed = time.monotonic() - self._started
         return Trained(best.step, elapsed, "stopped", best.score, best.model)
+
+
+def _checked(image: np.ndarray | Cutout) -> np.ndarray | Cutout:
+    """Refuse what cannot be an image; a part of a plane was looked at when it was cut out."""
+    return image if isinstance(image, Cutout) else check_array(image, may_be_constant=True)

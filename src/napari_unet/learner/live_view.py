@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from napari_unet.core.cutout import Cutout
 from napari_unet.core.events import Notice
 from napari_unet.core.forest import Forest
 from napari_unet.core.guide import FilterBlocks, Guide
@@ -40,6 +41,11 @@ class View:
     _forest: Forest | None = None
     _guide: Guide | None = None
 
+    @property
+    def is_part(self) -> bool:
+        """Whether nothing but what is in view is here to be predicted."""
+        return self.filters is not None and isinstance(self.filters.plane, Cutout)
+
     def tiles(
         self, trainer: LiveTrainer, index: int | None, block: Tile
     ) -> Iterator[TileProbabilities | Notice]:
@@ -64,7 +70,7 @@ class View:
         if self.filters is None:
             raise LookupError(f"the plane {self.key} was never sent")
         model = trainer.model()
-        wanted, found = model.header.network.in_channels, len(self.filters.plane)
+        wanted, found = model.header.network.in_channels, self.filters.plane.shape[0]
         if found != wanted:
             raise InvalidInput(
                 f"Live learns from {wanted} channel{'s' * (wanted > 1)} and the image in view has "

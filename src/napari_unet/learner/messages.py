@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.config import DeviceName, TrainSettings
+from napari_unet.core.cutout import Cutout
 from napari_unet.core.events import (
     Corrective,
     LiveScore,
@@ -35,9 +36,10 @@ class TrainRequest:
     job
         Number that every reply to this request carries.
     images
-        One array a painted plane, (C, Y, X), or volume, (C, Z, Y, X), any dtype.
+        One array a painted plane, (C, Y, X), or volume, (C, Z, Y, X), any dtype; of a large plane
+        the surroundings of its strokes.
     labels
-        One array a plane, (Y, X), or volume, (Z, Y, X), integer.
+        One array each, (Y, X) of the plane or of what was cut out of it, or (Z, Y, X), integer.
     newest
         One boolean array of that shape each: what was painted since the last training; or empty.
     settings
@@ -51,7 +53,7 @@ class TrainRequest:
     """
 
     job: int
-    images: tuple[np.ndarray, ...]
+    images: tuple[np.ndarray | Cutout, ...]
     labels: tuple[np.ndarray, ...]
     newest: tuple[np.ndarray, ...]
     settings: TrainSettings
@@ -68,7 +70,8 @@ class PredictRequest:
     Attributes
     ----------
     images
-        One array a plane, (C, Y, X), or a volume, (C, Z, Y, X), any dtype.
+        One array a plane, (C, Y, X), or a volume, (C, Z, Y, X), any dtype; of a large plane what
+        the region needs.
     model
         Content of a model file.
     region
@@ -79,7 +82,7 @@ class PredictRequest:
     """
 
     job: int
-    images: tuple[np.ndarray, ...]
+    images: tuple[np.ndarray | Cutout, ...]
     model: bytes
     device: DeviceName = "auto"
     region: tuple[int, ...] | None = None
@@ -107,17 +110,17 @@ class LiveRequest:
 
 @dataclass(frozen=True)
 class LivePlane:
-    """A plane that strokes will follow for.
+    """A plane, or a part of a large one, that strokes will follow for.
 
     Attributes
     ----------
     image
-        (C, Y, X), any dtype.
+        (C, Y, X), any dtype; boxes of strokes on a part count from its first pixel.
     """
 
     job: int
     key: str
-    image: np.ndarray
+    image: np.ndarray | Cutout
 
 
 @dataclass(frozen=True)
@@ -158,14 +161,15 @@ class LiveView:
     region
         Rows and columns in view as a box; ``None`` for the whole plane.
     image
-        (C, Y, X), where the learner has not been sent the plane yet.
+        (C, Y, X), where the learner has not been sent the plane yet; of a large plane what the
+        region needs, where it has not been sent that.
     """
 
     job: int
     generation: int
     key: str
     region: Box | None
-    image: np.ndarray | None
+    image: np.ndarray | Cutout | None
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,8 @@ class Loop:
                     f"the model was trained on {channels} channels and this image has "
                     f"{plane.shape[0]}; choose an image like those it was trained on."
                 )
-            plane = check_array(plane, may_be_constant=len(request.images) > 1)
+            if isinstance(plane, np.ndarray):
+                plane = check_array(plane, may_be_constant=len(request.images) > 1)
             whole = Tile.whole(plane.shape[1:])
             region = whole if request.region is None else Tile.of(request.region)
             classes = np.empty(region.sides, dtype=ids.dtype)

@@ -10,6 +10,7 @@ from napari.layers import Image, Labels, Layer
 from pydantic import ValidationError
 
 from napari_unet.core.classes import ClassInfo
+from napari_unet.core.scratch import zeros
 from napari_unet.widgets.colormaps import label_colormap
 from napari_unet.widgets.layers import same_place, spatial_shape, transform_of
 from napari_unet.widgets.metadata import KEY, Role, detail, entry, role_of
@@ -36,7 +37,7 @@ def strokes_metadata(classes: Iterable[ClassInfo]) -> dict[str, dict[str, object
 def new_annotation(image: Image, classes: tuple[ClassInfo, ...]) -> Labels:
     """Make an empty annotation layer, of the image's spatial shape and transform."""
     layer = Labels(
-        np.zeros(spatial_shape(image), dtype=np.uint8),
+        zeros(spatial_shape(image), np.uint8, sparse=True),
         name=f"strokes on {image.name}",
         colormap=label_colormap(classes),
         metadata=strokes_metadata(classes),

@@ -8,16 +8,19 @@ for a single picture), then row and column. What the image is taken as is kept b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from napari.components import Dims
 from napari.layers import Image, Labels, Layer
 
-from napari_unet.core.plane_reading import whole_plane
+from napari_unet.core.cutout import Measured, is_large
+from napari_unet.core.plane_reading import Plane, whole_plane
 from napari_unet.core.source_plane import SourcePlane
 from napari_unet.core.source_volume import SourceVolume
+from napari_unet.core.stroke_pieces import stroke_pieces
+from napari_unet.core.tiling import Tile
 from napari_unet.session_data import PaintedPlanes
 from napari_unet.widgets.placement import LINEAR, placed_on
 from napari_unet.widgets.sources import Place, is_picture, picture_of
@@ -60,16 +63,20 @@ def plane_of(image: Image, index: Place) -> SourcePlane | SourceVolume:
     return picture_of(image).piece(index)
 
 
-def reader(image: Image, indices: Iterable[Place]) -> Callable[[], tuple[np.ndarray, ...]]:
+def reader(image: Image, indices: Iterable[Place]) -> Callable[[], tuple[Plane, ...]]:
     """Return what reads these planes of an image later, in any thread, layer removed or not.
 
-    Volumes, (C, Z, Y, X), where a place says all slices.
+    Volumes, (C, Z, Y, X), where a place says all slices. Of large planes nothing is read then;
+    their parts are, by whom they are given to.
     """
     planes = [plane_of(image, index) for index in indices]
+    if is_large(spatial_shape(image)) and all(isinstance(p, SourcePlane) for p in planes):
+        measured = tuple(Measured(plane) for plane in planes)
+        return lambda: measured
     return lambda: tuple(whole_plane(plane) for plane in planes)
 
 
-def plane_reader(image: Image, index: Index) -> Callable[[], np.ndarray]:
+def plane_reader(image: Image, index: Index) -> Callable[[], Plane]:
     """Return what reads one plane of an image, (C, Y, X), later, in any thread."""
     read = reader(image, [index])
     return lambda: read()[0]
@@ -82,13 +89,29 @@ def strokes_reader(annotation: Labels, index: Index) -> Callable[[], np.ndarray]
 
 
 def painted_reader(
-    image: Image, annotation: Labels, indices: Iterable[Place]
+    image: Image,
+    annotation: Labels,
+    painted: Mapping[Any, Sequence[Tile] | None],
+    *,
+    reach: int,
 ) -> Callable[[], PaintedPlanes]:
     """Return what reads painted planes, or volumes, of an image later, in any thread.
 
     The strokes are copied now, so that painting can go on meanwhile; the image is read then.
+
+    Parameters
+    ----------
+    image, annotation
+        The layers.
+    painted
+        Which planes or volumes, and of large planes where there may be strokes.
+    reach
+        Pixels around a stroke that belong to it, of large planes.
     """
-    wanted = tuple(indices)
+    wanted = tuple(painted)
+    volumes = any(isinstance(at, slice) for place in wanted for at in place)
+    if is_large(spatial_shape(image)) and not volumes:
+        return _pieces_reader(image, annotation, painted, reach)
     strokes = tuple(np.array(annotation.data[index]) for index in wanted)
     keys = tuple(f"{annotation.unique_id}{list(index)}" for index in wanted)
     read = reader(image, wanted)
@@ -96,6 +119,34 @@ def painted_reader(
     return lambda: PaintedPlanes(
         keys=keys, images=read(), labels=strokes, pixel_size=size, pixel_unit=unit
     )
+
+
+def _pieces_reader(
+    image: Image,
+    annotation: Labels,
+    painted: Mapping[Any, Sequence[Tile] | None],
+    reach: int,
+) -> Callable[[], PaintedPlanes]:
+    data = annotation.data
+    keys, planes, labels, boxes = [], [], [], []
+    for index, within in painted.items():
+        plane, of_plane = Measured(plane_of(image, index)), data[index]
+        found = stroke_pieces(of_plane, reach=reach, within=within)
+        for box, part in found:
+            keys.append(f"{annotation.unique_id}{list(index)}")
+            planes.append(plane)
+            labels.append(part)
+            boxes.append((*box.rows, *box.columns))
+    size, unit = pixel_size(image)
+    read = PaintedPlanes(
+        keys=tuple(keys),
+        images=tuple(planes),
+        labels=tuple(labels),
+        boxes=tuple(boxes),
+        pixel_size=size,
+        pixel_unit=unit,
+    )
+    return lambda: read
 
 
 def pixel_size(image: Image) -> tuple[tuple[float, float] | None, str | None]:

@@ -10,12 +10,14 @@ from qtpy.QtCore import QObject
 
 from napari_unet.core.classes import background_id
 from napari_unet.core.config import DeviceName
+from napari_unet.core.cutout import is_large
 from napari_unet.core.header import ModelHeader, header_of
 from napari_unet.session import Session
 from napari_unet.session_data import Level, State
+from napari_unet.session_parts import is_too_wide
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
-from napari_unet.widgets.layers import current_index, in_view, is_empty
+from napari_unet.widgets.layers import current_index, in_view, is_empty, spatial_shape
 from napari_unet.widgets.predictions import Predictions
 from napari_unet.widgets.readiness import why_not_segment
 from napari_unet.widgets.results import Legend, add_segmentation, segmentation_of
@@ -70,7 +72,8 @@ class LivePrediction(QObject):
                 self._empty = add_segmentation(self._viewer, image, legend)
         elif state is State.IDLE and self._empty is not None:
             layer, self._empty = self._empty, None
-            if layer in self._viewer.layers and not layer.data.any():
+            coarsest = layer.data[-1] if layer.multiscale else layer.data
+            if layer in self._viewer.layers and not coarsest.any():
                 self._viewer.layers.remove(layer)
 
     def _on_improved(self, model: bytes) -> None:
@@ -79,7 +82,7 @@ class LivePrediction(QObject):
             return
         if why_not_segment(image, header_of(model)) is None:
             indices, region = in_view(image, self._viewer.dims)
-            if not is_empty(region):
+            if not is_empty(region) and not is_too_wide(spatial_shape(image), region):
                 self._task = self._predictions.start(
                     image, indices[:1], region=region, model=model, device=self._device()
                 )
@@ -89,7 +92,14 @@ class LivePrediction(QObject):
         model: ModelHeader | None = self._session.header
         if image is not None and why_not_segment(image, model) is None:
             index = current_index(image, self._viewer.dims.point)
-            self._task = self._predictions.start(image, [index], device=self._device())
+            shape, region = spatial_shape(image), None
+            if is_large(shape):  # hours for all of it, which nobody has asked for
+                region = in_view(image, self._viewer.dims)[1]
+                if is_empty(region) or is_too_wide(shape, region):
+                    return
+            self._task = self._predictions.start(
+                image, [index], region=region, device=self._device()
+            )
 
     def _on_ended(self, task: int, error: str, _stopped: bool) -> None:
         if task == self._task and error and self._choice.image is not None:

@@ -12,22 +12,25 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.config import TrainSettings
+from napari_unet.core.cutout import Measured, cut, is_large
+from napari_unet.core.plane_reading import Plane
+from napari_unet.errors import UserError
 from napari_unet.learner.messages import LiveTile
 from napari_unet.session import Session
 from napari_unet.session_data import Level, State
+from napari_unet.session_parts import TOO_WIDE, is_too_wide
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections, when_destroyed
 from napari_unet.widgets.layers import (
-    Index,
     Region,
     channel_count,
     current_index,
     has_plane,
     in_view,
     is_empty,
+    plane_of,
     plane_reader,
     spatial_shape,
-    strokes_reader,
 )
 from napari_unet.widgets.metadata import Role, role_of
 from napari_unet.widgets.paint_watch import PaintWatch
@@ -37,6 +40,7 @@ from napari_unet.widgets.readiness import (
     why_not_paint,
     why_not_train,
 )
+from napari_unet.widgets.spots import Spot, around, box_in_view, spot_reader, spots_of
 from napari_unet.widgets.tiles import TileWriter
 
 _WAIT_MS = 60
@@ -50,7 +54,7 @@ class _Plane:
     """A plane that the learner knows, and the layer that its strokes are on, if any."""
 
     image: Image
-    index: Index
+    spot: Spot
     strokes: Labels | None
 
 
@@ -91,8 +95,9 @@ class LiveLoop(QObject):
         self._settings = settings
         self._writer = TileWriter(viewer, session, self)
         self._planes: dict[str, _Plane] = {}
-        self._counted: dict[Index, dict[int, int]] = {}
-        self._dirty: set[Index] = set()
+        self._large: dict[str, Measured] = {}
+        self._counted: dict[Spot, dict[int, int]] = {}
+        self._dirty: set[Spot] = set()
         self._view: tuple[str, Region | None] | None = None
         self._channels: int | None = None  # of the images that are learnt from
         self._afresh = False  # whether what was predicted of the view is gone
@@ -149,6 +154,7 @@ class LiveLoop(QObject):
         elsewhere = any(plane.image is not choice.image for plane in self._painted().values())
         if reason is None and not elsewhere:
             reason = why_not_train(choice.image, choice.annotation, counts, self._session.classes)
+        reason = reason or (TOO_WIDE if self._is_too_wide() else None)
         text = reason or self._session.live.status or LEARNING
         return text[:1].upper() + text[1:]
 
@@ -166,6 +172,12 @@ class LiveLoop(QObject):
             )
         return None
 
+    def _is_too_wide(self) -> bool:
+        image = self._choice.image
+        if image is None:
+            return False
+        return is_too_wide(spatial_shape(image), in_view(image, self._viewer.dims)[1])
+
     def _painted(self) -> dict[str, _Plane]:
         return {key: plane for key, plane in self._planes.items() if plane.strokes is not None}
 
@@ -179,6 +191,7 @@ class LiveLoop(QObject):
         if state is State.IDLE:
             self._planes.clear()
             self._channels = None
+            self._large.clear()
         self.status_changed.emit()
 
     def _on_status_changed(self, _status: str) -> None:
@@ -212,8 +225,8 @@ class LiveLoop(QObject):
         if self._why_not_look() is None:
             self._look()
 
-    def _on_stroked(self, indices: list[Index]) -> None:
-        self._dirty.update(indices)
+    def _on_stroked(self, spots: list[Spot]) -> None:
+        self._dirty.update(spots)
         self._tell_soon()
 
     def _on_counted(self) -> None:
@@ -221,10 +234,10 @@ class LiveLoop(QObject):
 
         Those on the current plane are told when they end, which they may not have.
         """
-        counted = self._watch.counts_by_plane
-        for index in counted.keys() | self._counted.keys():
-            if counted.get(index) != self._counted.get(index) and index not in self._current():
-                self._dirty.add(index)
+        counted, current = self._watch.counts_by_spot, self._current()
+        for spot in counted.keys() | self._counted.keys():
+            if counted.get(spot) != self._counted.get(spot) and spot not in current:
+                self._dirty.add(spot)
         self._counted = counted
         if self._dirty:
             self._tell_soon()
@@ -234,13 +247,17 @@ class LiveLoop(QObject):
     def _start_over(self) -> None:
         """Look at all strokes and at the view again."""
         self._counted = {}
-        self._dirty = set(self._watch.counts_by_plane) | self._current()
+        self._dirty = set(self._watch.counts_by_spot) | self._current()
         self._view = None
 
-    def _current(self) -> set[Index]:
-        """Return the plane that is painted on, if there is a layer to paint on."""
+    def _current(self) -> set[Spot]:
+        """Return the plane, or cells of it, that are painted on, if there is a layer for it."""
         strokes = self._choice.annotation
-        return set() if strokes is None else {current_index(strokes, self._viewer.dims.point)}
+        if strokes is None:
+            return set()
+        index = current_index(strokes, self._viewer.dims.point)
+        region = box_in_view(strokes, self._viewer.dims)
+        return set(spots_of(spatial_shape(strokes), index, region))
 
     def _tell_soon(self) -> None:
         if self._on and not self._timer.isActive():
@@ -262,7 +279,7 @@ class LiveLoop(QObject):
         """Take back the strokes of layers that are gone, or that were changed for others."""
         layers, choice = self._viewer.layers, self._choice
         for key, plane in list(self._planes.items()):
-            gone = plane.image not in layers or key != self._key(plane.image, plane.index)
+            gone = plane.image not in layers or key != self._key(plane.image, plane.spot)
             if plane.strokes is not None:
                 swapped = plane.image is choice.image and plane.strokes is not choice.annotation
                 gone = gone or swapped or plane.strokes not in layers
@@ -278,39 +295,69 @@ class LiveLoop(QObject):
         if image is None or strokes is None:
             return
         dirty, self._dirty = self._dirty, set()
-        painted, counted = self._painted(), self._watch.counts_by_plane
+        painted, counted = self._painted(), self._watch.counts_by_spot
         current = self._current()
-        for index in sorted(dirty):
-            if not has_plane(spatial_shape(strokes), index):
+        for spot in sorted(dirty):
+            if not has_plane(spatial_shape(strokes), spot.index):
                 continue
-            key, read = self._key(image, index), strokes_reader(strokes, index)
-            known = key in painted or counted.get(index)
+            key = self._key(image, spot)
+            known = key in painted or counted.get(spot)
             # Of many planes, as in 3D, the watch counts which have strokes, and tells.
-            if known or (index in current and np.any(read())):
-                self._planes[key] = _Plane(image, index, strokes)
+            if known or (spot in current and np.any(strokes.data[spot.slices])):
+                self._planes[key] = _Plane(image, spot, strokes)
                 self._channels = channel_count(image)
-                self._session.live.paint(key, plane_reader(image, index), read)
+                self._session.live.paint(
+                    key, self._image_reader(image, spot), spot_reader(strokes, spot)
+                )
+
+    def _image_reader(self, image: Image, spot: Spot) -> Callable[[], Plane]:
+        """Return what reads a plane, or a cell of a large one and what is around it, later."""
+        if not is_large(spatial_shape(image)):
+            return plane_reader(image, spot.index)
+        # The range of its grey values, which takes seconds to find, is asked for once.
+        key = self._key(image, Spot(spot.index))
+        plane = self._large.setdefault(key, Measured(plane_of(image, spot.index)))
+        if spot.cell is None:
+            return lambda: plane
+        box = around(spot.cell, plane.shape)
+        return lambda: cut(plane, box)
 
     def _look(self) -> None:
         image = self._choice.image
         if image is None:
             return
         region = in_view(image, self._viewer.dims)[1]
-        index = current_index(image, self._viewer.dims.point)
-        key = self._key(image, index)
+        if self._is_too_wide():
+            self._look_away()
+            return
+        spot = Spot(current_index(image, self._viewer.dims.point))
+        key = self._key(image, spot)
         if is_empty(region) or self._view == (key, region):
             return
-        read = plane_reader(image, index)
+        read = self._image_reader(image, spot)
         self._session.live.look_at(key, read, region, afresh=self._afresh)
         self._afresh = False
-        self._planes.setdefault(key, _Plane(image, index, None))
+        self._planes.setdefault(key, _Plane(image, spot, None))
+        if self._view is None:
+            self.status_changed.emit()
         self._view = (key, region)
 
-    def _key(self, image: Image, index: Index) -> str:
+    def _look_away(self) -> None:
+        if self._view is not None:
+            self._view = None
+            self._session.live.look_away()
+            self.status_changed.emit()
+
+    def _key(self, image: Image, spot: Spot) -> str:
         """Return a plane's name, which is another one when the image gets other data."""
-        return f"{image.unique_id}.{self._replaced.get(image, 0)}{list(index)}"
+        cell = "" if spot.cell is None else f"{list(spot.cell)}"
+        return f"{image.unique_id}.{self._replaced.get(image, 0)}{list(spot.index)}{cell}"
 
     def _on_tile_predicted(self, tile: LiveTile) -> None:
         plane = self._planes.get(tile.key)
         if plane is not None and plane.image in self._viewer.layers:
-            self._writer.write(plane.image, plane.index, tile.box, tile.classes)
+            try:
+                self._writer.write(plane.image, plane.spot.index, tile.box, tile.classes)
+            except UserError as error:  # a large result finds no room
+                self._session.stop_live()
+                self._session.said.emit(Level.ERROR, str(error))

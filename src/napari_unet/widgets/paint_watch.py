@@ -12,10 +12,12 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_unet.core.tiling import Tile
 from napari_unet.widgets.annotation import count_ids
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
-from napari_unet.widgets.layers import Index, current_index, plane_indices
+from napari_unet.widgets.layers import Index, Region, current_index, plane_indices
+from napari_unet.widgets.spots import Spot, box_in_view, spots_of
 
 _WAIT_MS = 250
 _SLICE_SECONDS = 0.015
@@ -24,8 +26,8 @@ _SLICE_SECONDS = 0.015
 class PaintWatch(QObject):
     """Counts the strokes of the chosen annotation layer.
 
-    Only planes that may have changed are counted again, at most four times a second and a short
-    while at a time, so that painting on a large stack stays smooth.
+    Only planes that may have changed, of large planes cells, are counted again, at most four times
+    a second and a short while at a time, so that painting on a large stack stays smooth.
 
     Parameters
     ----------
@@ -36,8 +38,8 @@ class PaintWatch(QObject):
 
     Notes
     -----
-    Signals: ``changed()``, when ``counts`` has been brought up to date, and ``stroked(indices)``
-    at once when strokes of these planes may have changed, but not in the middle of one.
+    Signals: ``changed()``, when ``counts`` has been brought up to date, and ``stroked(spots)``
+    at once when strokes there may have changed, but not in the middle of one.
     """
 
     changed = Signal()
@@ -47,8 +49,8 @@ class PaintWatch(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._layer: Labels | None = None
-        self._planes: dict[Index, dict[int, int]] = {}  # of planes that were ever painted on
-        self._dirty: dict[Index, None] = {}
+        self._spots: dict[Spot, dict[int, int]] = {}  # that were ever painted on
+        self._dirty: dict[Spot, None] = {}
         self._links = Connections(self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -60,22 +62,30 @@ class PaintWatch(QObject):
     def counts(self) -> dict[int, int]:
         """Number of painted pixels by id, in ascending order of id."""
         total: Counter[int] = Counter()
-        for counts in self._planes.values():
+        for counts in self._spots.values():
             total.update(counts)
         return dict(sorted(total.items()))
 
     @property
-    def counts_by_plane(self) -> dict[Index, dict[int, int]]:
-        """What ``counts`` is the sum of: of each plane that was ever painted on."""
-        return dict(self._planes)
+    def counts_by_spot(self) -> dict[Spot, dict[int, int]]:
+        """What ``counts`` is the sum of: of each plane or cell that was ever painted on."""
+        return dict(self._spots)
 
-    def painted_planes(self) -> list[Index]:
-        """Return the planes with strokes, as they are now."""
+    def painted_planes(self) -> dict[Index, list[Tile] | None]:
+        """Return the planes with strokes as they are now, and of large ones the painted cells."""
         while self._dirty:
             self._count_next()
         self._timer.stop()
         self.changed.emit()
-        return sorted(index for index, counts in self._planes.items() if counts)
+        found: dict[Index, list[Tile] | None] = {}
+        for spot in sorted(spot for spot, counts in self._spots.items() if counts):
+            if spot.cell is None:
+                found[spot.index] = None
+            else:
+                cells = found.setdefault(spot.index, [])
+                assert cells is not None
+                cells.append(Tile(spot.cell[:2], spot.cell[2:]))
+        return found
 
     def _watch(self, layer: Labels | None) -> None:
         if self._layer is not None:
@@ -87,7 +97,7 @@ class PaintWatch(QObject):
                 self._links.add(emitter, slot)
         self._start_over()
 
-    def _events(self, layer: Labels) -> list[tuple[Any, Callable[[], None]]]:
+    def _events(self, layer: Labels) -> list[tuple[Any, Callable[..., None]]]:
         events = layer.events
         return [
             (events.paint, self._on_stroke_ended),
@@ -97,36 +107,46 @@ class PaintWatch(QObject):
         ]
 
     def _start_over(self) -> None:
-        self._planes.clear()
+        self._spots.clear()
         self._dirty.clear()
         if self._layer is not None:
-            self._dirty.update(dict.fromkeys(plane_indices(self._layer.data.shape)))
-            self.stroked.emit([current_index(self._layer, self._viewer.dims.point)])
+            shape = self._layer.data.shape
+            for index in plane_indices(shape):
+                self._dirty.update(dict.fromkeys(spots_of(shape, index)))
+            self.stroked.emit(self._current_spots(self._layer))
         self._timer.start(0)
 
-    def _on_painted(self) -> None:
+    def _on_painted(self, event: object) -> None:
         if self._layer is not None:
-            self._mark(self._painted_on(self._layer))
+            self._mark(self._painted_on(self._layer, _shown_box(event)))
 
-    def _on_stroke_ended(self) -> None:
+    def _on_stroke_ended(self, event: object) -> None:
         if self._layer is not None:
-            indices = self._painted_on(self._layer)
-            self._mark(indices)
-            self.stroked.emit(indices)
+            spots = self._painted_on(self._layer, _stroke_box(event))
+            self._mark(spots)
+            self.stroked.emit(spots)
 
     def _on_refreshed(self) -> None:
         if self._layer is not None:
-            current = current_index(self._layer, self._viewer.dims.point)
-            self._mark([*self._planes, current])
-            self.stroked.emit([current])
+            shown = self._current_spots(self._layer, box_in_view(self._layer, self._viewer.dims))
+            told = [spot for spot in shown if spot.cell is None or spot in self._dirty]
+            told += [spot for spot in self._spots if spot.cell is not None]
+            self._mark([*self._spots, *shown])
+            self.stroked.emit(told)
 
-    def _painted_on(self, layer: Labels) -> list[Index]:
-        if self._viewer.dims.ndisplay == 3 or layer.n_edit_dimensions > 2:
-            return plane_indices(layer.data.shape)
-        return [current_index(layer, self._viewer.dims.point)]
+    def _current_spots(self, layer: Labels, region: Region | None = None) -> list[Spot]:
+        index = current_index(layer, self._viewer.dims.point)
+        return spots_of(layer.data.shape, index, region)
 
-    def _mark(self, indices: list[Index]) -> None:
-        self._dirty.update(dict.fromkeys(indices))
+    def _painted_on(self, layer: Labels, box: Region | None) -> list[Spot]:
+        dims, shape = self._viewer.dims, layer.data.shape
+        if dims.ndisplay == 3 or layer.n_edit_dimensions > 2:
+            return [spot for index in plane_indices(shape) for spot in spots_of(shape, index)]
+        rows_down = tuple(dims.displayed) == (dims.ndim - 2, dims.ndim - 1)
+        return self._current_spots(layer, box if rows_down else None)
+
+    def _mark(self, spots: list[Spot]) -> None:
+        self._dirty.update(dict.fromkeys(spots))
         if not self._timer.isActive():
             self._timer.start(_WAIT_MS)
 
@@ -140,8 +160,40 @@ class PaintWatch(QObject):
             self.changed.emit()
 
     def _count_next(self) -> None:
-        index = next(iter(self._dirty))
-        del self._dirty[index]
-        counts = count_ids(np.asarray(self._layer.data[index])) if self._layer is not None else {}
-        if counts or index in self._planes:
-            self._planes[index] = counts
+        spot = next(iter(self._dirty))
+        del self._dirty[spot]
+        layer = self._layer
+        counts = count_ids(np.asarray(layer.data[spot.slices])) if layer is not None else {}
+        if counts or spot in self._spots:
+            self._spots[spot] = counts
+
+
+def _shown_box(event: Any) -> Region | None:
+    """Return the rows and columns that an update of what is shown is about, if it says so."""
+    offset, data = getattr(event, "offset", None), getattr(event, "data", None)
+    if offset is None or data is None or len(offset) != 2:
+        return None
+    top, left = (int(at) for at in offset)
+    return top, top + data.shape[0], left, left + data.shape[1]
+
+
+def _stroke_box(event: Any) -> Region | None:
+    """Return the rows and columns that a stroke changed, if the event says so."""
+    atoms = getattr(event, "value", None) or ()
+    spans = [[_span_of(part) for part in indices[-2:]] for indices, *_ in atoms]
+    if not spans or any(span is None for both in spans for span in both):
+        return None
+    rows, columns = ([both[axis] or (0, 0) for both in spans] for axis in (0, 1))
+    return (
+        min(start for start, _ in rows),
+        max(stop for _, stop in rows),
+        min(start for start, _ in columns),
+        max(stop for _, stop in columns),
+    )
+
+
+def _span_of(index: Any) -> tuple[int, int] | None:
+    """Return start and stop of what indexes an axis; ``None`` if it is all of it, or nothing."""
+    if isinstance(index, slice):
+        return None if index.start is None or index.stop is None else (index.start, index.stop)
+    return (int(np.min(index)), int(np.max(index)) + 1) if np.size(index) else None

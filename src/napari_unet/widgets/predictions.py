@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -13,14 +13,23 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.core.config import DeviceName
+from napari_unet.core.cutout import is_large
 from napari_unet.core.header import ModelHeader, header_of
+from napari_unet.core.plane_reading import Plane
 from napari_unet.core.tiling import Tile
-from napari_unet.errors import InvalidInput
+from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner.messages import PlanePredicted
 from napari_unet.session import Session
+from napari_unet.widgets.blocks import parts_of
 from napari_unet.widgets.connections import Connections
-from napari_unet.widgets.layers import Index, Region, reader
-from napari_unet.widgets.results import legend_of, write_classes, write_probabilities
+from napari_unet.widgets.layers import Index, Region, in_view, reader, spatial_shape
+from napari_unet.widgets.results import (
+    add_segmentation,
+    legend_of,
+    segmentation_of,
+    write_classes,
+    write_probabilities,
+)
 from napari_unet.widgets.sources import Place, picture_of
 from napari_unet.widgets.volumes import Part, has_place, sides_of, volumes_under
 
@@ -29,23 +38,24 @@ _BYTES_AT_ONCE = 64 * 2**20
 
 @dataclass
 class _Task:
-    """One layer to predict, a few planes at a time, so that a stack need not fit into memory.
+    """One layer to predict, a few planes or a block of a large plane at a time.
 
-    With a model of volumes it is volumes instead, and a part of each where not all are asked for.
+    So neither a stack nor a plane need fit into memory. With a model of volumes it is volumes
+    instead, and a part of each where not all are asked for.
     """
 
     image: Image
     model: bytes
     header: ModelHeader
-    waiting: list[Place]
-    region: Part | None
+    waiting: list[tuple[Place, Part | None]]
     probabilities: bool
     device: DeviceName
     total: int
     meaning: tuple[object, ...]
     job: int = -1
     stopping: bool = False
-    current: list[Place] = field(default_factory=list)
+    current: list[tuple[Place, Part | None]] = field(default_factory=list)
+    read: tuple[Place, Callable[[], Sequence[Plane]]] | None = None  # of the last large plane
 
 
 class Predictions(QObject):
@@ -110,22 +120,32 @@ class Predictions(QObject):
         ------
         InvalidInput
             There is no model.
+        UnwritableOutput
+            There is no room for the result of a large image.
         """
         model = model if model is not None else self._session.model
         if model is None:
             raise InvalidInput("there is no model yet; train one or open a saved one.")
-        number = next(self._numbers)
         header = header_of(model)
-        waiting: list[Place] = list(indices)
-        part: Part | None = region
+        shape = spatial_shape(image)
+        view = None
+        waiting: list[tuple[Place, Part | None]]
+        if is_large(shape):
+            view = in_view(image, self._viewer.dims)[1]
+            if segmentation_of(self._viewer, image) is None:  # refused now if it has no room
+                legend = legend_of(header, self._session.classes)
+                add_segmentation(self._viewer, image, legend)
         if header.network.ndim == 3:
-            waiting, part = volumes_under(image, indices, region)
+            places, part = volumes_under(image, indices, region)
+            waiting = [(place, part) for place in places]
+        else:
+            waiting = [*parts_of(shape, indices, region, view)]
+        number = next(self._numbers)
         task = _Task(
             image=image,
             model=model,
             header=header,
             waiting=waiting,
-            region=part,
             probabilities=probabilities,
             device=device,
             total=len(waiting),
@@ -154,9 +174,9 @@ class Predictions(QObject):
         count = _pieces_at_once(task.image, task.waiting)
         task.current, task.waiting = task.waiting[:count], task.waiting[count:]
         task.job = self._session.predict(
-            reader(task.image, task.current),
+            _reader(task),
             model=task.model,
-            region=task.region,
+            region=task.current[0][1],
             probabilities=task.probabilities,
             device=task.device,
         )
@@ -168,16 +188,21 @@ class Predictions(QObject):
         found = self._of_job(job)
         if found is None:
             return
-        _, task = found
-        index = task.current[plane.plane]
-        if not _fits(plane.classes, task, index):
-            self.stop(found[0])  # the layer is another image meanwhile
+        number, task = found
+        index, region = task.current[plane.plane]
+        if not _fits(plane.classes, task, index, region):
+            self.stop(number)  # the layer is another image meanwhile
             return
         legend = legend_of(task.header, self._session.classes)
-        target = (self._viewer, task.image, index, task.region)
-        if plane.probabilities is not None:
-            write_probabilities(*target, plane.probabilities, legend)
-        write_classes(*target, plane.classes, legend)
+        target = (self._viewer, task.image, index, region)
+        try:
+            if plane.probabilities is not None:
+                write_probabilities(*target, plane.probabilities, legend)
+            write_classes(*target, plane.classes, legend)
+        except UserError as error:  # a large result finds no room
+            del self._tasks[number]
+            self._session.stop_predicting(job)
+            self.ended.emit(number, str(error), False)
 
     def _on_prediction_progressed(self, job: int, done: int, total: int) -> None:
         found = self._of_job(job)
@@ -209,7 +234,17 @@ class Predictions(QObject):
                 self.ended.emit(number, "the layer was removed.", False)
 
 
-def _fits(ids: np.ndarray, task: _Task, place: Place) -> bool:
+def _reader(task: _Task) -> Callable[[], Sequence[Plane]]:
+    """Return what reads the current planes; of a large one the grey range is found once."""
+    places = [place for place, _ in task.current]
+    if not is_large(spatial_shape(task.image)):
+        return reader(task.image, places)
+    if task.read is None or [task.read[0]] != places:
+        task.read = (places[0], reader(task.image, places))
+    return task.read[1]
+
+
+def _fits(ids: np.ndarray, task: _Task, place: Place, part: Part | None) -> bool:
     """Return whether the image still is what these predicted ids, (Y, X) or (Z, Y, X), are of."""
     try:
         picture = picture_of(task.image)
@@ -217,15 +252,15 @@ def _fits(ids: np.ndarray, task: _Task, place: Place) -> bool:
         return False
     if picture.meaning != task.meaning or not has_place(picture.shape, place):
         return False
-    tile = (
-        Tile.whole(sides_of(picture.shape, place)) if task.region is None else Tile.of(task.region)
-    )
+    tile = Tile.whole(sides_of(picture.shape, place)) if part is None else Tile.of(part)
     return ids.shape == tile.sides
 
 
-def _pieces_at_once(image: Image, places: Sequence[Place]) -> int:
-    """Return how many planes, or volumes, of an image one request may carry."""
+def _pieces_at_once(image: Image, places: Sequence[tuple[Place, Part | None]]) -> int:
+    """Return how many planes, volumes, or blocks of large planes one request may carry."""
     picture = picture_of(image)
-    pixels = prod(sides_of(picture.shape, places[0])) if places else 1
+    if is_large(picture.shape):
+        return 1
+    pixels = prod(sides_of(picture.shape, places[0][0])) if places else 1
     size = pixels * len(picture.channels) * picture.source.dtype.itemsize
     return max(1, _BYTES_AT_ONCE // max(size, 1))

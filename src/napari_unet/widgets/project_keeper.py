@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 from napari.components import ViewerModel
@@ -17,6 +17,7 @@ from qtpy.QtCore import QTimer
 
 from napari_unet.autosave import Autosave, NotSaved, Saved
 from napari_unet.core.config import TrainSettings
+from napari_unet.core.cutout import is_large
 from napari_unet.core.project import read_version
 from napari_unet.core.project_changes import NewVersion, PlaneStrokes
 from napari_unet.core.project_files import model_path
@@ -94,6 +95,7 @@ class ProjectKeeper:
         self._begun = False
         self._shown: set[str] = set()
         self._removed: set[str] = set()
+        self._not_kept: WeakSet[Labels] = WeakSet()
         self.index = ProjectIndex()
         self.saved_at: float | None = None
         self.problem = ""
@@ -219,6 +221,8 @@ class ProjectKeeper:
         used = []
         layers: tuple[Labels, ...] = chosen or everything
         for layer in layers:
+            if is_large(layer.data.shape):
+                continue
             for index in self.strokes.known(layer) or plane_indices(layer.data.shape):
                 labels = np.array(layer.data[index])
                 if labels.any():
@@ -262,8 +266,21 @@ class ProjectKeeper:
 
     def _tell_planes(self, layer: Labels, indices: list[Index]) -> None:
         key = self.keys.key_of(layer)
+        if is_large(layer.data.shape):
+            self._say_not_kept(layer)
+            return
         for index in indices:
             self._autosave.paint(key, index, strokes_reader(layer, index))
+
+    def _say_not_kept(self, layer: Labels) -> None:
+        """Say it once of each layer."""
+        if layer not in self._not_kept:
+            self._not_kept.add(layer)
+            text = (
+                f"{layer.name} is larger than 4096 x 4096 pixels, so its strokes are not kept in "
+                "the project; save the layer itself."
+            )
+            self.session.said.emit(Level.INFO, text)
 
     def _on_layers_changed(self) -> None:
         present = {self.keys.key_of(layer) for layer in self.strokes.layers}

@@ -11,7 +11,10 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 
 from napari_unet.core.classes import ClassInfo, background_id
+from napari_unet.core.cutout import is_large
 from napari_unet.core.header import ModelHeader
+from napari_unet.core.pyramid import blank_pyramid, write_block
+from napari_unet.core.scratch import zeros
 from napari_unet.widgets.annotation import find_annotation
 from napari_unet.widgets.colormaps import label_colormap, probability_colormap
 from napari_unet.widgets.layers import (
@@ -86,13 +89,13 @@ def put_classes(
     """Do what :func:`write_classes` does, except for showing it, which ``show_part`` may do."""
     shape = spatial_shape(image)
     dtype = max(_dtype_for(legend), ids.dtype, key=lambda kind: kind.itemsize)
-    layer = _fitting(viewer, segmentation_of(viewer, image), len(shape))
-    layer = layer or add_segmentation(viewer, image, legend)
-    if layer.data.shape != shape:
-        layer.data = np.zeros(shape, dtype=dtype)
-    elif layer.data.dtype.itemsize < dtype.itemsize:
+    layer = _kept(viewer, segmentation_of(viewer, image), shape, dtype)
+    layer = layer or add_segmentation(viewer, image, legend, dtype=dtype)
+    if layer.data.shape != shape and not layer.multiscale:
+        layer.data = zeros(shape, dtype)
+    elif not layer.multiscale and layer.data.dtype.itemsize < dtype.itemsize:
         layer.data = layer.data.astype(dtype)
-    _write(layer.data, place, part, ids)
+    _write(layer, place, part, ids)
     return layer
 
 
@@ -138,7 +141,7 @@ def set_probabilities(
     for info, probability in zip(legend.classes, probabilities, strict=True):
         layer = _fitting(viewer, _probability_of(viewer, image, info.id), probability.ndim)
         if layer is None:
-            layer = _add_probability(viewer, image, info, legend, probability)
+            layer = _add_probability(viewer, image, info, legend, {"data": probability})
         else:
             layer.data = probability
             _lay_on(layer, image)
@@ -165,11 +168,25 @@ def set_instances(viewer: ViewerModel, image: Image, ids: np.ndarray) -> Labels:
 
 
 def add_segmentation(
-    viewer: ViewerModel, image: Image, legend: Legend, ids: np.ndarray | None = None
+    viewer: ViewerModel,
+    image: Image,
+    legend: Legend,
+    ids: np.ndarray | None = None,
+    *,
+    dtype: np.dtype[Any] | None = None,
 ) -> Labels:
-    """Add a segmentation layer for an image that has none, empty or of these ids."""
+    """Add a segmentation layer for an image that has none, empty or of these ids.
+
+    An empty one of a large image is a pyramid.
+
+    Raises
+    ------
+    UnwritableOutput
+        There is no room for it.
+    """
+    blank = {"data": ids} if ids is not None else _blank(image, dtype or _dtype_for(legend))
     layer = Labels(
-        np.zeros(spatial_shape(image), dtype=_dtype_for(legend)) if ids is None else ids,
+        **blank,
         name=f"{image.name} segmentation",
         colormap=label_colormap(legend.classes, transparent=(legend.background,)),
         metadata=entry(Role.SEGMENTATION, image=str(image.unique_id), strokes=legend.strokes),
@@ -195,21 +212,22 @@ def write_probabilities(
     """
     shape = spatial_shape(image)
     for info, probability in zip(legend.classes, probabilities, strict=True):
-        layer = _fitting(viewer, _probability_of(viewer, image, info.id), len(shape))
+        of_class = _probability_of(viewer, image, info.id)
+        layer = _kept(viewer, of_class, shape, np.dtype(np.float32))
         if layer is None:
-            empty = np.zeros(shape, dtype=np.float32)
-            layer = _add_probability(viewer, image, info, legend, empty)
-        if layer.data.shape != shape:
-            layer.data = np.zeros(shape, dtype=np.float32)
-        _write(layer.data, place, part, probability)
+            blank = _blank(image, np.dtype(np.float32))
+            layer = _add_probability(viewer, image, info, legend, blank)
+        if layer.data.shape != shape and not layer.multiscale:
+            layer.data = zeros(shape, np.float32)
+        _write(layer, place, part, probability)
         _show(viewer, layer, image, place)
 
 
 def _add_probability(
-    viewer: ViewerModel, image: Image, info: ClassInfo, legend: Legend, data: np.ndarray
+    viewer: ViewerModel, image: Image, info: ClassInfo, legend: Legend, data: dict[str, Any]
 ) -> Image:
     layer = Image(
-        data,
+        **data,
         rgb=False,
         name=f"{image.name} probability of {info.name}",
         colormap=probability_colormap(info),
@@ -264,19 +282,42 @@ def _probability_of(viewer: ViewerModel, image: Image, class_id: int) -> Image |
 
 
 def _fitting(viewer: ViewerModel, layer: L | None, ndim: int) -> L | None:
-    """Return a layer, unless it is of the image as it was taken before: then it is removed."""
-    if layer is not None and layer.ndim != ndim:
+    """Return a layer for data of that many axes; one that cannot take them is removed."""
+    if layer is not None and (layer.ndim != ndim or layer.multiscale):
         viewer.layers.remove(layer)
         return None
     return layer
 
 
-def _write(data: np.ndarray, place: Place, part: Part | None, values: np.ndarray) -> None:
+def _kept(
+    viewer: ViewerModel, layer: L | None, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> L | None:
+    """Return a layer to write parts into; one of the image as it was taken before is removed.
+
+    A pyramid stays what it is, so that it goes when the shape, or the numbers it holds, change.
+    """
+    if layer is None or not (layer.multiscale or is_large(shape)):
+        return _fitting(viewer, layer, len(shape))
+    data = layer.data[0] if layer.multiscale else layer.data
+    if layer.multiscale and data.shape == shape and data.dtype.itemsize >= dtype.itemsize:
+        return layer
+    viewer.layers.remove(layer)
+    return None
+
+
+def _blank(image: Image, dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Return the data of an empty result, as keywords for its layer."""
+    shape = spatial_shape(image)
+    if is_large(shape):
+        return {"data": blank_pyramid(shape, dtype), "multiscale": True}
+    return {"data": zeros(shape, dtype)}
+
+
+def _write(layer: Image | Labels, place: Place, part: Part | None, values: np.ndarray) -> None:
     """Write into a plane or volume, or a part of it: (start, stop) of each axis in a row."""
-    piece = data[place]
-    if part is not None:
-        piece = piece[tuple(map(slice, part[::2], part[1::2]))]
-    piece[...] = values
+    levels = list(layer.data) if layer.multiscale else [layer.data]
+    rows, columns = levels[0].shape[-2:]
+    write_block(levels, place, part or (0, rows, 0, columns), values)
 
 
 def _lay_on(layer: Layer, image: Image) -> None:

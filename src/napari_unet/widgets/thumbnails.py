@@ -56,7 +56,8 @@ class Thumbnails(QObject):
         if segmentation is not None and number == self._keeper.history.in_use:
             legend = legend_of(header, self._session.classes)
             index = current_index(image, self._viewer.dims.point)
-            labels = np.asarray(segmentation.data[index])
+            finest = segmentation.data[0] if segmentation.multiscale else segmentation.data
+            labels = np.asarray(finest[index])
             plane = plane_of(image, index)
             assert isinstance(plane, SourcePlane)  # the index has no slice in it
             draw = partial(_draw, plane, labels, legend.classes, legend.background)

@@ -7,6 +7,7 @@ from napari.layers import Layer
 from qtpy.QtCore import QObject
 
 from napari_unet.core.config import TrainSettings
+from napari_unet.core.stroke_pieces import reach_of
 from napari_unet.errors import InvalidInput
 from napari_unet.session import Session
 from napari_unet.session_data import Level, State
@@ -58,16 +59,18 @@ class Training(QObject):
         InvalidInput
             A training runs, or something is missing.
         """
-        planes = self._watch.painted_planes()
+        painted = self._watch.painted_planes()
         reason = self.why_not()
         image, annotation = self._choice.image, self._choice.annotation
         if reason is not None or image is None or annotation is None:
             raise InvalidInput(reason or "")
         if settings.dimensions == 3:
-            read = painted_volumes_reader(image, annotation, planes)
+            read = painted_volumes_reader(image, annotation, painted)
             settings = settings.model_copy(update={"voxel_size": voxel_size(image)})
         else:
-            read = painted_reader(image, annotation, planes)
+            header = self._session.header
+            reach = reach_of(settings.preset if header is None else header.preset)
+            read = painted_reader(image, annotation, painted, reach=reach)
         self._session.train(read, settings)
         self._layers = (image, annotation)
 

@@ -1,0 +1,166 @@
+"""A rectangle of a plane, with what is needed to work on it as if the whole plane were there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from napari_unet.core.config import UNetConfig
+from napari_unet.core.forest import MARGIN
+from napari_unet.core.guide import BLOCK
+from napari_unet.core.plane_reading import Plane, range_of, read_part
+from napari_unet.core.tiling import Tile, mirrored, output_side
+
+MOST_WHOLE = 4096 * 4096  # pixels of a plane that is read, sent and trained on as a whole
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """The pixels of a rectangle of a plane; a plane of which only that rectangle can be read.
+
+    Attributes
+    ----------
+    pixels
+        (C, Y', X'), any real dtype.
+    position
+        Row and column of its first pixel in the plane.
+    plane_shape
+        Size of the whole plane, (Y, X).
+    ranges
+        (C, 2), of the whole plane, see :func:`napari_unet.core.image.grey_range`.
+    """
+
+    pixels: np.ndarray
+    position: tuple[int, int]
+    plane_shape: tuple[int, int]
+    ranges: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels; rows and columns of the whole plane."""
+        return (len(self.pixels), *self.plane_shape)
+
+    @property
+    def box(self) -> Tile:
+        """The rectangle."""
+        return Tile(
+            *((at, at + n) for at, n in zip(self.position, self.pixels.shape[1:], strict=True))
+        )
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether every pixel of the whole plane is the same, as far as is known."""
+        return bool((self.ranges[:, 0] == self.ranges[:, 1]).all())
+
+    def read(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return the pixels at some rows and columns of the plane, which may repeat.
+
+        Raises
+        ------
+        LookupError
+            Some are outside the rectangle.
+        """
+        for (start, stop), wanted in zip(self.box.ranges, (rows, columns), strict=True):
+            if wanted.min() < start or wanted.max() >= stop:
+                raise LookupError(
+                    f"{wanted.min()} to {wanted.max()} is not within {start} to {stop}"
+                )
+        top, left = self.position
+        return self.pixels[:, (rows - top)[:, None], columns - left]
+
+    def grey_range(self) -> np.ndarray:
+        """Return the whole plane's range, (C, 2)."""
+        return self.ranges
+
+    def alone(self) -> Self:
+        """Return the rectangle as a plane of its own, counted from its first pixel."""
+        rows, columns = self.pixels.shape[1:]
+        return replace(self, position=(0, 0), plane_shape=(rows, columns))
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A plane whose grey range, which may take long to find, is asked for once."""
+
+    plane: Plane
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns."""
+        channels, rows, columns = self.plane.shape
+        return channels, rows, columns
+
+    @cached_property
+    def _ranges(self) -> np.ndarray:
+        return range_of(self.plane)
+
+    def read(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return the pixels at some rows and columns, which may repeat: (C, R, C')."""
+        return read_part(self.plane, rows, columns)
+
+    def grey_range(self) -> np.ndarray:
+        """Return each channel's range, (C, 2)."""
+        return self._ranges
+
+
+def is_large(shape: Sequence[int]) -> bool:
+    """Return whether a plane, (..., Y, X), is worked on in parts: above 4096 x 4096 pixels."""
+    return shape[-2] * shape[-1] > MOST_WHOLE
+
+
+def cut(plane: Plane, box: Tile) -> Cutout:
+    """Cut a rectangle out of a plane; of one that is not in memory only that much is read.
+
+    Parameters
+    ----------
+    plane
+        (C, Y, X).
+    box
+        Rows and columns, inside the plane.
+
+    Raises
+    ------
+    InvalidInput, UnreadableFile
+        A pixel is not finite, or cannot be read.
+    """
+    pixels = read_part(plane, np.arange(*box.rows), np.arange(*box.columns))
+    size = (plane.shape[-2], plane.shape[-1])
+    position = (box.rows[0], box.columns[0])
+    return Cutout(np.ascontiguousarray(pixels), position, size, range_of(plane))
+
+
+def surroundings(config: UNetConfig, region: Tile, shape: tuple[int, int]) -> Tile:
+    """Return what has to be read to predict a region exactly as the whole plane would be.
+
+    That is the network's context, where it is mirrored at the plane's borders too, in whole blocks
+    of the guide and with the margin of its filters, which a model with a first answer needs.
+
+    Parameters
+    ----------
+    config
+        The model's network, a 2D one.
+    region
+        To be predicted, in tiles of any size.
+    shape
+        Of the plane, (Y, X).
+    """
+    spans = []
+    for axis, ((start, stop), size) in enumerate(zip(region.ranges, shape, strict=True)):
+        stride, margin = config.strides[axis], config.margins[axis]
+        first = start // stride * stride
+        # A last tile of a few pixels needs as much as the smallest output, which is a stride more.
+        last = first + output_side(config, stop - first, axis) + stride
+        low, high = _hull(first - margin, last + margin, size)
+        low, high = low // BLOCK * BLOCK, min(-(-high // BLOCK) * BLOCK, size)
+        spans.append(_hull(low - MARGIN, high + MARGIN, size))
+    return Tile(*spans)
+
+
+def _hull(start: int, stop: int, size: int) -> tuple[int, int]:
+    """Return the span of the pixels that a mirrored axis shows from ``start`` to ``stop``."""
+    found = mirrored(start, stop, size)
+    return int(found.min()), int(found.max()) + 1

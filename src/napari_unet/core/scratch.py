@@ -1,0 +1,72 @@
+"""Arrays of zeros that may be larger than memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.errors import UnwritableOutput
+
+MOST_IN_MEMORY = 2**30  # bytes
+_ON_DISK = "/var/tmp"  # where it exists; /tmp often is a part of memory
+
+
+def zeros(shape: Sequence[int], dtype: npt.DTypeLike, *, sparse: bool = False) -> np.ndarray:
+    """Return zeros that can be written to.
+
+    Above 1 GiB they are mapped from a sparse temporary file, so that only what is written takes
+    room, and that on a disk. It is in ``TMPDIR`` or else ``/var/tmp``, and goes with the array.
+
+    Parameters
+    ----------
+    shape, dtype
+        Of the array.
+    sparse
+        Whether little of it will ever be written, as of strokes. Then it is in memory, where the
+        pages of zeros take nothing, if the system allows.
+
+    Raises
+    ------
+    UnwritableOutput
+        The disk has no room for all of it, or the file cannot be made.
+    """
+    shape, dtype = tuple(shape), np.dtype(dtype)
+    size = prod(shape) * dtype.itemsize
+    if size <= MOST_IN_MEMORY:
+        return np.zeros(shape, dtype=dtype)
+    if sparse:
+        with suppress(MemoryError):
+            return np.zeros(shape, dtype=dtype)
+    folder = _folder()
+    try:
+        # A page that finds no room when it is written would end the program.
+        free = shutil.disk_usage(folder).free
+        if free < size:
+            raise UnwritableOutput(
+                f"a result of this size takes {size / 2**30:.1f} GiB and {folder} has "
+                f"{free / 2**30:.1f} GiB left; make room there, or set TMPDIR to another folder."
+            )
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.truncate(size)
+            return np.memmap(file, dtype=dtype, mode="r+", shape=shape)
+    except OSError as error:
+        if isinstance(error, UnwritableOutput):
+            raise
+        raise UnwritableOutput(
+            f"{folder} cannot take a result of {size / 2**30:.1f} GiB ({error.strerror}); set "
+            "TMPDIR to another folder."
+        ) from None
+
+
+def _folder() -> Path:
+    if "TMPDIR" not in os.environ and os.access(_ON_DISK, os.W_OK):
+        return Path(_ON_DISK)
+    return Path(tempfile.gettempdir())

@@ -1,0 +1,109 @@
+"""Planes of layers, and of large ones the cells that strokes are told of by; pure functions.
+
+A cell is 1024 x 1024 pixels. What the learner gets of one has 512 px around it, where they are
+there: more than any filter or network sees, and whole blocks of the filters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from napari.components import Dims
+from napari.layers import Labels
+
+from napari_unet.core.cutout import is_large
+from napari_unet.core.tiling import Tile
+from napari_unet.widgets.layers import Index, Region, strokes_reader
+
+CELL = 1024
+_AROUND = 512
+
+
+@dataclass(frozen=True, order=True)
+class Spot:
+    """A plane, or a cell of a large one.
+
+    Attributes
+    ----------
+    index
+        Of the plane.
+    cell
+        (row start, row stop, column start, column stop); ``None`` for the whole plane.
+    """
+
+    index: Index
+    cell: Region | None = None
+
+    @property
+    def slices(self) -> tuple[int | slice, ...]:
+        """Where it is in an array of shape (..., Y, X)."""
+        if self.cell is None:
+            return self.index
+        top, bottom, left, right = self.cell
+        return (*self.index, slice(top, bottom), slice(left, right))
+
+
+def spots_of(shape: Sequence[int], index: Index, region: Region | None = None) -> list[Spot]:
+    """Return a plane, or of a large one the cells that have a part in a region.
+
+    Parameters
+    ----------
+    shape
+        Of the layer, (..., Y, X).
+    index
+        Of the plane.
+    region
+        ``None`` for all cells.
+    """
+    if not is_large(shape):
+        return [Spot(index)]
+    rows, columns = shape[-2:]
+    top, bottom, left, right = region or (0, rows, 0, columns)
+    return [
+        Spot(index, (row, min(row + CELL, rows), column, min(column + CELL, columns)))
+        for row in range(max(0, top) // CELL * CELL, min(bottom, rows), CELL)
+        for column in range(max(0, left) // CELL * CELL, min(right, columns), CELL)
+    ]
+
+
+def box_in_view(layer: Labels, dims: Dims) -> Region | None:
+    """Return the rows and columns of a layer to paint on that are on the canvas, or ``None``.
+
+    ``None`` where anything but rows and columns is shown.
+    """
+    if tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
+        return None
+    (top, left), (bottom, right) = np.asarray(layer.corner_pixels)[:, -2:].astype(int).tolist()
+    return top, bottom + 1, left, right + 1
+
+
+def around(cell: Region, shape: Sequence[int]) -> Tile:
+    """Return a cell and what is around it, within a plane of shape (..., Y, X)."""
+    rows, columns = shape[-2:]
+    top, bottom, left, right = cell
+    return Tile(
+        (max(0, top - _AROUND), min(bottom + _AROUND, rows)),
+        (max(0, left - _AROUND), min(right + _AROUND, columns)),
+    )
+
+
+def spot_reader(annotation: Labels, spot: Spot) -> Callable[[], np.ndarray]:
+    """Return what reads the strokes of a plane, (Y, X), as they are then, in any thread.
+
+    Those of a cell come with what is around it, where none are.
+    """
+    data, cell = annotation.data, spot.cell
+    if cell is None:
+        return strokes_reader(annotation, spot.index)
+    box = around(cell, data.shape)
+    top, left = cell[0] - box.rows[0], cell[2] - box.columns[0]
+
+    def read() -> np.ndarray:
+        strokes = np.asarray(data[spot.slices])
+        out = np.zeros(box.sides, dtype=strokes.dtype)
+        out[top : top + strokes.shape[0], left : left + strokes.shape[1]] = strokes
+        return out
+
+    return read
