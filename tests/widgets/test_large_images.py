@@ -18,7 +18,7 @@ from napari_unet.session_data import State
 from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
 from napari_unet.widgets.annotation import new_annotation
 from napari_unet.widgets.blocks import parts_of
-from napari_unet.widgets.layers import painted_reader
+from napari_unet.widgets.layers import painted_pieces_reader
 from napari_unet.widgets.live_loop import LiveLoop
 from napari_unet.widgets.predictions import Predictions
 from napari_unet.widgets.results import segmentation_of
@@ -121,7 +121,7 @@ class TestStrokes:
         layer = desk.choice.annotation
         layer.data[200, 200:210] = 1
         layer.data[2900, 200:210] = 2
-        planes = painted_reader(large, layer, {(): None}, reach=100)()
+        planes = painted_pieces_reader(large, layer, {(): None}, reach=100)()
         assert len(set(planes.keys)) == 1
         assert [int(labels.max()) for labels in planes.labels] == [1, 2]
         assert [labels.shape for labels in planes.labels] == [
@@ -242,6 +242,8 @@ def test_a_lazy_image_in_the_real_window_is_painted_trained_on_and_segmented(qtb
     dock = AnnotateAndTrain(viewer)
     viewer.window.add_dock_widget(dock, name="Annotate and train")
     session = dock.session
+    said = []
+    session.said.connect(lambda _level, text: said.append(text))
 
     def press(name):
         qtbot.mouseClick(dock.findChild(QPushButton, name), Qt.MouseButton.LeftButton)
@@ -255,6 +257,7 @@ def test_a_lazy_image_in_the_real_window_is_painted_trained_on_and_segmented(qtb
                 layer.paint((row, column + 10), 1 + column // 20 % 2)
     button = dock.findChild(QPushButton, "train_button")
     qtbot.waitUntil(button.isEnabled, timeout=30_000)
+    assert len([text for text in said if "not kept in the project" in text]) == 1
     dock.findChild(QSpinBox, "seconds_spin").setValue(8)
     press("train_button")
     qtbot.waitUntil(lambda: button.text() == "&Train", timeout=150_000)

@@ -77,10 +77,10 @@ def test_painted_planes_are_a_copy_of_the_strokes_at_that_moment():
     image = Image(np.random.default_rng(0).random((5, 6, 7)), scale=(1, 0.5, 0.25))
     strokes = Labels(np.zeros((5, 6, 7), np.uint8))
     strokes.data[2, 1] = 2
-    read = painted_reader(image, strokes, {(2,): None}, reach=64)
+    read = painted_reader(image, strokes, [(2,)])
     strokes.data[2, 1] = 3
     planes = read()
-    again = painted_reader(image, strokes, {(2,): None}, reach=64)()
+    again = painted_reader(image, strokes, [(2,)])()
     assert set(np.unique(planes.labels[0])) == {0, 2}
     assert np.array_equal(planes.images[0][0], image.data[2])
     assert planes.pixel_size == (0.5, 0.25)

@@ -89,29 +89,13 @@ def strokes_reader(annotation: Labels, index: Index) -> Callable[[], np.ndarray]
 
 
 def painted_reader(
-    image: Image,
-    annotation: Labels,
-    painted: Mapping[Any, Sequence[Tile] | None],
-    *,
-    reach: int,
+    image: Image, annotation: Labels, indices: Iterable[Place]
 ) -> Callable[[], PaintedPlanes]:
     """Return what reads painted planes, or volumes, of an image later, in any thread.
 
     The strokes are copied now, so that painting can go on meanwhile; the image is read then.
-
-    Parameters
-    ----------
-    image, annotation
-        The layers.
-    painted
-        Which planes or volumes, and of large planes where there may be strokes.
-    reach
-        Pixels around a stroke that belong to it, of large planes.
     """
-    wanted = tuple(painted)
-    volumes = any(isinstance(at, slice) for place in wanted for at in place)
-    if is_large(spatial_shape(image)) and not volumes:
-        return _pieces_reader(image, annotation, painted, reach)
+    wanted = tuple(indices)
     strokes = tuple(np.array(annotation.data[index]) for index in wanted)
     keys = tuple(f"{annotation.unique_id}{list(index)}" for index in wanted)
     read = reader(image, wanted)
@@ -121,24 +105,35 @@ def painted_reader(
     )
 
 
-def _pieces_reader(
+def painted_pieces_reader(
     image: Image,
     annotation: Labels,
-    painted: Mapping[Any, Sequence[Tile] | None],
+    painted: Mapping[Index, Sequence[Tile] | None],
+    *,
     reach: int,
 ) -> Callable[[], PaintedPlanes]:
-    data = annotation.data
-    keys, planes, labels, boxes = [], [], [], []
+    """Do the same for large planes, of which only what is around strokes is read.
+
+    Parameters
+    ----------
+    image, annotation
+        The layers.
+    painted
+        Which planes, and where there may be strokes on each.
+    reach
+        Pixels around a stroke that belong to it.
+    """
+    keys, planes, labels = [], [], []
+    boxes: list[Region | None] = []
     for index, within in painted.items():
-        plane, of_plane = Measured(plane_of(image, index)), data[index]
-        found = stroke_pieces(of_plane, reach=reach, within=within)
-        for box, part in found:
+        plane, strokes = Measured(plane_of(image, index)), annotation.data[index]
+        for box, part in stroke_pieces(strokes, reach=reach, within=within):
             keys.append(f"{annotation.unique_id}{list(index)}")
             planes.append(plane)
             labels.append(part)
             boxes.append((*box.rows, *box.columns))
     size, unit = pixel_size(image)
-    read = PaintedPlanes(
+    found = PaintedPlanes(
         keys=tuple(keys),
         images=tuple(planes),
         labels=tuple(labels),
@@ -146,7 +141,7 @@ def _pieces_reader(
         pixel_size=size,
         pixel_unit=unit,
     )
-    return lambda: read
+    return lambda: found
 
 
 def pixel_size(image: Image) -> tuple[tuple[float, float] | None, str | None]:

@@ -7,13 +7,14 @@ from napari.layers import Layer
 from qtpy.QtCore import QObject
 
 from napari_unet.core.config import TrainSettings
+from napari_unet.core.cutout import is_large
 from napari_unet.core.stroke_pieces import reach_of
 from napari_unet.errors import InvalidInput
 from napari_unet.session import Session
 from napari_unet.session_data import Level, State
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections, when_destroyed
-from napari_unet.widgets.layers import painted_reader
+from napari_unet.widgets.layers import painted_pieces_reader, painted_reader, spatial_shape
 from napari_unet.widgets.paint_watch import PaintWatch
 from napari_unet.widgets.readiness import why_not_train
 from napari_unet.widgets.volumes import painted_volumes_reader, voxel_size
@@ -67,10 +68,12 @@ class Training(QObject):
         if settings.dimensions == 3:
             read = painted_volumes_reader(image, annotation, painted)
             settings = settings.model_copy(update={"voxel_size": voxel_size(image)})
-        else:
+        elif is_large(spatial_shape(image)):
             header = self._session.header
             reach = reach_of(settings.preset if header is None else header.preset)
-            read = painted_reader(image, annotation, painted, reach=reach)
+            read = painted_pieces_reader(image, annotation, painted, reach=reach)
+        else:
+            read = painted_reader(image, annotation, painted)
         self._session.train(read, settings)
         self._layers = (image, annotation)
 

@@ -70,7 +70,7 @@ def painted_volumes_reader(
 
     The strokes are copied now, as :func:`napari_unet.widgets.layers.painted_reader` does.
     """
-    read = painted_reader(image, annotation, dict.fromkeys(_volumes(image, planes)), reach=0)
+    read = painted_reader(image, annotation, _volumes(image, planes))
     return lambda: replace(read(), pixel_size=None)
 
 
