@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 
 from napari_unet.core.classes import ClassInfo, background_id
-from napari_unet.core.cutout import is_large
 from napari_unet.core.header import ModelHeader
-from napari_unet.core.pyramid import blank_pyramid, write_block
 from napari_unet.core.scratch import zeros
 from napari_unet.widgets.annotation import find_annotation
 from napari_unet.widgets.colormaps import label_colormap, probability_colormap
@@ -26,12 +24,11 @@ from napari_unet.widgets.layers import (
     transform_of,
 )
 from napari_unet.widgets.metadata import Role, detail, entry, role_of
+from napari_unet.widgets.result_data import blank_data, fitting, kept, write_part
 from napari_unet.widgets.sources import Place
 from napari_unet.widgets.volumes import Part, lies_in
 
 SEGMENTATION_OPACITY = 0.5
-
-L = TypeVar("L", bound=Layer)
 
 
 @dataclass(frozen=True)
@@ -89,13 +86,13 @@ def put_classes(
     """Do what :func:`write_classes` does, except for showing it, which ``show_part`` may do."""
     shape = spatial_shape(image)
     dtype = max(_dtype_for(legend), ids.dtype, key=lambda kind: kind.itemsize)
-    layer = _kept(viewer, segmentation_of(viewer, image), shape, dtype)
+    layer = kept(viewer, segmentation_of(viewer, image), shape, dtype)
     layer = layer or add_segmentation(viewer, image, legend, dtype=dtype)
     if layer.data.shape != shape and not layer.multiscale:
         layer.data = zeros(shape, dtype)
     elif not layer.multiscale and layer.data.dtype.itemsize < dtype.itemsize:
         layer.data = layer.data.astype(dtype)
-    _write(layer, place, part, ids)
+    write_part(layer, place, part, ids)
     return layer
 
 
@@ -125,7 +122,7 @@ def _is_plain(viewer: ViewerModel, layer: Labels) -> bool:
 
 def set_classes(viewer: ViewerModel, image: Image, ids: np.ndarray, legend: Legend) -> Labels:
     """Make predicted ids, of the image's spatial shape, its segmentation, without a copy."""
-    layer = _fitting(viewer, segmentation_of(viewer, image), ids.ndim)
+    layer = fitting(viewer, segmentation_of(viewer, image), ids.ndim)
     if layer is None:
         return add_segmentation(viewer, image, legend, ids)
     layer.data = ids
@@ -139,7 +136,7 @@ def set_probabilities(
     """Make probabilities, (K, ..., Y, X), layers of the image, one a class, without a copy."""
     layers = []
     for info, probability in zip(legend.classes, probabilities, strict=True):
-        layer = _fitting(viewer, _probability_of(viewer, image, info.id), probability.ndim)
+        layer = fitting(viewer, _probability_of(viewer, image, info.id), probability.ndim)
         if layer is None:
             layer = _add_probability(viewer, image, info, legend, {"data": probability})
         else:
@@ -151,7 +148,7 @@ def set_probabilities(
 
 def set_instances(viewer: ViewerModel, image: Image, ids: np.ndarray) -> Labels:
     """Make ids of objects, of the image's spatial shape, its instances, without a copy."""
-    layer = _fitting(viewer, next(iter(_own(viewer, Role.INSTANCES, image)), None), ids.ndim)
+    layer = fitting(viewer, next(iter(_own(viewer, Role.INSTANCES, image)), None), ids.ndim)
     if layer is None:
         layer = Labels(
             ids,
@@ -184,7 +181,7 @@ def add_segmentation(
     UnwritableOutput
         There is no room for it.
     """
-    blank = {"data": ids} if ids is not None else _blank(image, dtype or _dtype_for(legend))
+    blank = {"data": ids} if ids is not None else blank_data(image, dtype or _dtype_for(legend))
     layer = Labels(
         **blank,
         name=f"{image.name} segmentation",
@@ -213,13 +210,13 @@ def write_probabilities(
     shape = spatial_shape(image)
     for info, probability in zip(legend.classes, probabilities, strict=True):
         of_class = _probability_of(viewer, image, info.id)
-        layer = _kept(viewer, of_class, shape, np.dtype(np.float32))
+        layer = kept(viewer, of_class, shape, np.dtype(np.float32))
         if layer is None:
-            blank = _blank(image, np.dtype(np.float32))
+            blank = blank_data(image, np.dtype(np.float32))
             layer = _add_probability(viewer, image, info, legend, blank)
         if layer.data.shape != shape and not layer.multiscale:
             layer.data = zeros(shape, np.float32)
-        _write(layer, place, part, probability)
+        write_part(layer, place, part, probability)
         _show(viewer, layer, image, place)
 
 
@@ -279,45 +276,6 @@ def _own(viewer: ViewerModel, role: Role, image: Image) -> list[Any]:
 def _probability_of(viewer: ViewerModel, image: Image, class_id: int) -> Image | None:
     found = _own(viewer, Role.PROBABILITY, image)
     return next((layer for layer in found if detail(layer, "id") == class_id), None)
-
-
-def _fitting(viewer: ViewerModel, layer: L | None, ndim: int) -> L | None:
-    """Return a layer for data of that many axes; one that cannot take them is removed."""
-    if layer is not None and (layer.ndim != ndim or layer.multiscale):
-        viewer.layers.remove(layer)
-        return None
-    return layer
-
-
-def _kept(
-    viewer: ViewerModel, layer: L | None, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> L | None:
-    """Return a layer to write parts into; one of the image as it was taken before is removed.
-
-    A pyramid stays what it is, so that it goes when the shape, or the numbers it holds, change.
-    """
-    if layer is None or not (layer.multiscale or is_large(shape)):
-        return _fitting(viewer, layer, len(shape))
-    data = layer.data[0] if layer.multiscale else layer.data
-    if layer.multiscale and data.shape == shape and data.dtype.itemsize >= dtype.itemsize:
-        return layer
-    viewer.layers.remove(layer)
-    return None
-
-
-def _blank(image: Image, dtype: np.dtype[Any]) -> dict[str, Any]:
-    """Return the data of an empty result, as keywords for its layer."""
-    shape = spatial_shape(image)
-    if is_large(shape):
-        return {"data": blank_pyramid(shape, dtype), "multiscale": True}
-    return {"data": zeros(shape, dtype)}
-
-
-def _write(layer: Image | Labels, place: Place, part: Part | None, values: np.ndarray) -> None:
-    """Write into a plane or volume, or a part of it: (start, stop) of each axis in a row."""
-    levels = list(layer.data) if layer.multiscale else [layer.data]
-    rows, columns = levels[0].shape[-2:]
-    write_block(levels, place, part or (0, rows, 0, columns), values)
 
 
 def _lay_on(layer: Layer, image: Image) -> None:
