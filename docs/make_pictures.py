@@ -217,6 +217,7 @@ def _segment_layers(viewer: Any) -> None:
         "napari-unet", "Batch segment open layers", tabify=True
     )
     button = dock.findChild(QPushButton, "batch_run_button")
+    _wait(button.isEnabled)
     button.click()
     _wait(lambda: button.text() == "&Run")
 
