@@ -117,6 +117,34 @@ def test_strokes_are_kept_for_the_next_start_without_a_word(qtbot, make_dock, re
     assert np.array_equal(open_project(left.folder).layers[0].data(), expected)
 
 
+def test_what_was_painted_a_moment_before_closing_is_kept(
+    qtbot, make_dock, recovery_root, monkeypatch
+):
+    """The window removes its layers before it closes, and nothing of them was saved before."""
+    monkeypatch.setattr("napari_unet.autosave.PAUSE_SECONDS", 1000.0)
+    monkeypatch.setattr("napari_unet.autosave.LONGEST_SECONDS", 1000.0)
+    viewer, dock = make_dock(PICTURE)
+    expected = paint(qtbot, viewer, dock).data.copy()
+    viewer.close()
+    (left,) = recoverable(recovery_root)
+    opened = open_project(left.folder)
+    assert np.array_equal(opened.layers[0].data(), expected)
+    assert [image.name for image in opened.index.images] == ["cells"]
+
+
+def test_a_layer_that_is_removed_a_moment_after_it_was_painted_is_in_the_folder(
+    qtbot, make_dock, recovery_root, monkeypatch
+):
+    monkeypatch.setattr("napari_unet.autosave.PAUSE_SECONDS", 0.5)
+    viewer, dock = make_dock(PICTURE)
+    strokes = paint(qtbot, viewer, dock)
+    viewer.layers.remove(strokes)
+    qtbot.waitUntil(lambda: "kept for the next start, " in label(dock))
+    viewer.close()
+    (left,) = recoverable(recovery_root)
+    assert len(left.index.annotations[0].planes) == 1
+
+
 def test_what_an_earlier_run_left_is_offered_and_restored(qtbot, make_dock, learners):
     viewer, dock = make_dock(PICTURE)
     expected = paint(qtbot, viewer, dock).data.copy()

@@ -29,10 +29,14 @@ class LayerKeys:
         self._keys: WeakKeyDictionary[Layer, str] = WeakKeyDictionary()
         self._taken: set[str] = set()
         self._images: dict[str, str] = {}  # of an annotation: the key of its image
+        self._told_images: dict[str, ImageEntry] = {}
+        self._told_strokes: dict[str, AnnotationEntry] = {}
 
     def begin(self, index: ProjectIndex) -> None:
         """Forget all layers; the keys of a project are taken."""
         self._keys.clear()
+        self._told_images.clear()
+        self._told_strokes.clear()
         self._taken = {x.key for x in index.images} | {x.key for x in index.annotations}
         self._images = {x.key: x.image for x in index.annotations if x.image is not None}
 
@@ -53,7 +57,9 @@ class LayerKeys:
         return next((layer for layer in layers if self._keys.get(layer) == key), None)
 
     def facts(self, viewer: ViewerModel, strokes: Iterable[Labels], **others: Any) -> Facts:
-        """Return what a project is told.
+        """Return what a project is told: of layers that are gone too, as they were last.
+
+        Their strokes may not be saved yet.
 
         Parameters
         ----------
@@ -64,19 +70,20 @@ class LayerKeys:
         **others
             The other fields of :class:`napari_unet.core.project_changes.Facts`.
         """
-        images: dict[str, ImageEntry] = {}
         arrays: dict[str, Any] = {}
-        annotations: list[AnnotationEntry] = []
         for layer in strokes:
             key = self.key_of(layer)
             with suppress(InvalidInput):  # an image that cannot be worked on now stays as it was
                 for part in self._images_of(viewer, layer, key):
                     part_key = self.key_of(part)
-                    images[part_key] = image_entry(part, part_key, self.key_of)
+                    self._told_images[part_key] = image_entry(part, part_key, self.key_of)
                     arrays[part_key] = full_data(part)
-            annotations.append(annotation_entry(layer, key, self._images.get(key)))
+            self._told_strokes[key] = annotation_entry(layer, key, self._images.get(key))
         return Facts(
-            images=tuple(images.values()), arrays=arrays, annotations=tuple(annotations), **others
+            images=tuple(self._told_images.values()),
+            arrays=arrays,
+            annotations=tuple(self._told_strokes.values()),
+            **others,
         )
 
     def _images_of(self, viewer: ViewerModel, layer: Labels, key: str) -> tuple[Image, ...]:
