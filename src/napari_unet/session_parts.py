@@ -127,7 +127,7 @@ def _size(plane: Plane) -> tuple[int, int]:
     return plane.shape[-2], plane.shape[-1]
 
 
-def _grown(region: Tile, shape: tuple[int, int], by: int) -> Tile:
+def _grown(region: Tile, shape: tuple[int, ...], by: int) -> Tile:
     """Grow a region, to whole cells of 16 px, as the learner does before it predicts it."""
     spans = []
     for (start, stop), size in zip(region.ranges, shape, strict=True):

@@ -13,7 +13,7 @@ from napari_unet.core.cutout import MOST_WHOLE, Cutout, Measured, cut, is_large,
 from napari_unet.core.prediction import TileProbabilities, predict_tiles
 from napari_unet.core.source import ImageSource
 from napari_unet.core.tiling import Tile
-from scenes import random_model, small_network
+from scenes import random_model, small_network, volume_network
 
 CPU = torch.device("cpu")
 
@@ -22,10 +22,7 @@ def probabilities(model, plane, region: Tile, tile: int = 32) -> np.ndarray:
     out = np.empty((len(model.classes), *region.sides), np.float32)
     for part in predict_tiles(model, plane, device=CPU, region=region, tile=tile):
         assert isinstance(part, TileProbabilities)
-        (top, bottom), (left, right) = part.tile.ranges
-        at = (slice(top - region.rows[0], bottom - region.rows[0]),)
-        at += (slice(left - region.columns[0], right - region.columns[0]),)
-        out[:, *at] = part.probabilities
+        out[:, *part.tile.within(region)] = part.probabilities
     return out
 
 
@@ -139,3 +136,41 @@ def test_a_plane_is_large_from_a_size_on():
     assert not is_large((3, 4096, 4096))
     assert is_large((4097, 4096))
     assert MOST_WHOLE == 4096**2
+
+
+@settings(max_examples=20)
+@given(planes_and_regions(), st.sampled_from([4, 12, 100]), st.integers(1, 3))
+def test_a_model_without_a_forest_needs_no_blocks_of_it(case, tile, depth):
+    size, region = case
+    plane = np.random.default_rng(0).normal(size=(2, *size))
+    model = random_model(small_network(in_channels=2, depth=depth))
+    around = surroundings(model.header.network, region, size, forest=False)
+    part = cut(plane, around)
+    np.testing.assert_allclose(
+        probabilities(model, part, region, tile),
+        probabilities(model, plane, region, tile),
+        atol=1e-5,
+    )
+
+
+def test_without_a_forest_little_more_than_the_context_is_cut_out():
+    config = small_network(depth=1)
+    around = surroundings(config, Tile((100, 150), (200, 260)), (400, 400), forest=False)
+    assert around.rows[0] == 100 - config.margin
+    assert max(around.sides) < 60 + 2 * config.margin + 20
+
+
+@settings(max_examples=10)
+@given(st.tuples(st.integers(1, 9), st.integers(1, 40), st.integers(1, 40)), st.data())
+def test_a_region_of_a_volume_is_predicted_as_in_the_whole(size, data):
+    model = random_model(volume_network((2.0, 1.0, 1.0)))
+    volume = np.random.default_rng(0).normal(size=(1, *size))
+    spans = []
+    for n in size:
+        start = data.draw(st.integers(0, n - 1))
+        spans.append((start, data.draw(st.integers(start + 1, n))))
+    region = Tile(*spans)
+    part = cut(volume, surroundings(model.header.network, region, size, forest=False))
+    np.testing.assert_allclose(
+        probabilities(model, part, region, 8), probabilities(model, volume, region, 8), atol=1e-5
+    )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_unet.core import pyramid, scratch
-from napari_unet.core.pyramid import blank_pyramid, write_block
+from napari_unet.core.pyramid import blank_pyramid, pyramid_of, write_block
 from napari_unet.core.scratch import zeros
 from napari_unet.errors import UnwritableOutput
 
@@ -90,3 +90,12 @@ def test_each_level_shows_what_was_written(data):
     for number, level in enumerate(levels):
         np.testing.assert_array_equal(level[1], values[:: 4**number, :: 4**number])
         assert not level[0].any()
+
+
+def test_a_whole_result_becomes_a_pyramid(monkeypatch):
+    monkeypatch.setattr(pyramid, "_SMALLEST", 4)
+    ids = np.arange(2 * 33 * 18).reshape(2, 33, 18)
+    finest, middle, coarsest = pyramid_of(ids)
+    assert finest is ids
+    np.testing.assert_array_equal(middle, ids[:, ::4, ::4])
+    np.testing.assert_array_equal(coarsest, ids[:, ::16, ::16])

@@ -14,6 +14,7 @@ from napari_unet.widgets.results import (
     legend_of,
     recolor,
     segmentation_of,
+    set_classes,
     write_classes,
     write_probabilities,
 )
@@ -128,3 +129,14 @@ def test_a_dense_models_background_is_zero(model, image):
     write_classes(model, image, (), None, np.ones((6, 8), np.uint8), legend)
     recolor(model, CLASSES)
     assert segmentation_of(model, image).get_color(1)[3] == 1
+
+
+def test_whole_results_of_large_images_are_pyramids(model, image):
+    """They take the place of what was there, a pyramid or not."""
+    first = set_classes(model, image, [IDS], LEGEND)
+    assert set_classes(model, image, [IDS + 1], LEGEND) is first
+    second = set_classes(model, image, [IDS, IDS[::4, ::4]], LEGEND)
+    assert second.multiscale and first not in model.layers
+    third = set_classes(model, image, [IDS], LEGEND)
+    assert not third.multiscale
+    assert layer_names(model) == ["cells", "cells segmentation"]

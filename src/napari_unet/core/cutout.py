@@ -1,4 +1,4 @@
-"""A rectangle of a plane, with what is needed to work on it as if the whole plane were there."""
+"""A rectangle of a plane, or box of a volume, to be worked on as if the whole were there."""
 
 from __future__ import annotations
 
@@ -22,26 +22,28 @@ MOST_WHOLE = 4096 * 4096  # pixels of a plane that is read, sent and trained on 
 class Cutout:
     """The pixels of a rectangle of a plane; a plane of which only that rectangle can be read.
 
+    Or of a box of a volume.
+
     Attributes
     ----------
     pixels
-        (C, Y', X'), any real dtype.
+        (C, Y', X') or (C, Z', Y', X'), any real dtype.
     position
-        Row and column of its first pixel in the plane.
+        Of its first pixel in the plane or volume, along each axis.
     plane_shape
-        Size of the whole plane, (Y, X).
+        Size of the whole plane, (Y, X), or volume, (Z, Y, X).
     ranges
         (C, 2), of the whole plane, see :func:`napari_unet.core.image.grey_range`.
     """
 
     pixels: np.ndarray
-    position: tuple[int, int]
-    plane_shape: tuple[int, int]
+    position: tuple[int, ...]
+    plane_shape: tuple[int, ...]
     ranges: np.ndarray
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels; rows and columns of the whole plane."""
+    def shape(self) -> tuple[int, ...]:
+        """Channels; rows and columns of the whole plane, or planes, rows and columns."""
         return (len(self.pixels), *self.plane_shape)
 
     @property
@@ -56,21 +58,21 @@ class Cutout:
         """Whether every pixel of the whole plane is the same, as far as is known."""
         return bool((self.ranges[:, 0] == self.ranges[:, 1]).all())
 
-    def read(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return the pixels at some rows and columns of the plane, which may repeat.
+    def read(self, *indices: np.ndarray) -> np.ndarray:
+        """Return the pixels at some indices along each axis of the plane, which may repeat.
 
         Raises
         ------
         LookupError
             Some are outside the rectangle.
         """
-        for (start, stop), wanted in zip(self.box.ranges, (rows, columns), strict=True):
+        for (start, stop), wanted in zip(self.box.ranges, indices, strict=True):
             if wanted.min() < start or wanted.max() >= stop:
                 raise LookupError(
                     f"{wanted.min()} to {wanted.max()} is not within {start} to {stop}"
                 )
-        top, left = self.position
-        return self.pixels[:, (rows - top)[:, None], columns - left]
+        pairs = zip(indices, self.position, strict=True)
+        return read_part(self.pixels, *(wanted - start for wanted, start in pairs))
 
     def grey_range(self) -> np.ndarray:
         """Return the whole plane's range, (C, 2)."""
@@ -78,8 +80,8 @@ class Cutout:
 
     def alone(self) -> Self:
         """Return the rectangle as a plane of its own, counted from its first pixel."""
-        rows, columns = self.pixels.shape[1:]
-        return replace(self, position=(0, 0), plane_shape=(rows, columns))
+        sides = self.pixels.shape[1:]
+        return replace(self, position=(0,) * len(sides), plane_shape=sides)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,35 +120,39 @@ def cut(plane: Plane, box: Tile) -> Cutout:
     Parameters
     ----------
     plane
-        (C, Y, X).
+        (C, Y, X) or (C, Z, Y, X).
     box
-        Rows and columns, inside the plane.
+        Inside the plane or volume.
 
     Raises
     ------
     InvalidInput, UnreadableFile
         A pixel is not finite, or cannot be read.
     """
-    pixels = read_part(plane, np.arange(*box.rows), np.arange(*box.columns))
-    size = (plane.shape[-2], plane.shape[-1])
-    position = (box.rows[0], box.columns[0])
+    pixels = read_part(plane, *(np.arange(*span) for span in box.ranges))
+    position = tuple(start for start, _ in box.ranges)
+    size = tuple(plane.shape[1:])
     return Cutout(np.ascontiguousarray(pixels), position, size, range_of(plane))
 
 
-def surroundings(config: UNetConfig, region: Tile, shape: tuple[int, int]) -> Tile:
+def surroundings(
+    config: UNetConfig, region: Tile, shape: tuple[int, ...], *, forest: bool = True
+) -> Tile:
     """Return what has to be read to predict a region exactly as the whole plane would be.
 
-    That is the network's context, where it is mirrored at the plane's borders too, in whole blocks
-    of the guide and with the margin of its filters, which a model with a first answer needs.
+    That is the network's context, where it is mirrored at the plane's borders too; with a forest
+    in whole blocks of the guide and with the margin of its filters.
 
     Parameters
     ----------
     config
-        The model's network, a 2D one.
+        The model's network.
     region
         To be predicted, in tiles of any size.
     shape
-        Of the plane, (Y, X).
+        Of the plane, (Y, X), or volume, (Z, Y, X).
+    forest
+        Whether the model has a first answer, a forest's, that still counts.
     """
     spans = []
     for axis, ((start, stop), size) in enumerate(zip(region.ranges, shape, strict=True)):
@@ -155,8 +161,10 @@ def surroundings(config: UNetConfig, region: Tile, shape: tuple[int, int]) -> Ti
         # A last tile of a few pixels needs as much as the smallest output, which is a stride more.
         last = first + output_side(config, stop - first, axis) + stride
         low, high = _hull(first - margin, last + margin, size)
-        low, high = low // BLOCK * BLOCK, min(-(-high // BLOCK) * BLOCK, size)
-        spans.append(_hull(low - MARGIN, high + MARGIN, size))
+        if forest:
+            low, high = low // BLOCK * BLOCK, min(-(-high // BLOCK) * BLOCK, size)
+            low, high = _hull(low - MARGIN, high + MARGIN, size)
+        spans.append((low, high))
     return Tile(*spans)
 
 

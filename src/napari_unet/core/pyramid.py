@@ -30,6 +30,16 @@ def blank_pyramid(shape: Sequence[int], dtype: npt.DTypeLike) -> list[np.ndarray
     return levels
 
 
+def pyramid_of(array: np.ndarray) -> list[np.ndarray]:
+    """Return an array, (..., Y, X), and copies of every fourth row and column of it, and so on."""
+    levels = [array]
+    while max(levels[-1].shape[-2:]) > _SMALLEST:
+        coarser = levels[-1][..., ::_FACTOR, ::_FACTOR]
+        levels.append(zeros(coarser.shape, coarser.dtype))
+        levels[-1][...] = coarser
+    return levels
+
+
 def write_block(
     levels: Sequence[np.ndarray],
     place: tuple[int | slice, ...],

@@ -11,6 +11,7 @@ from itertools import product
 from typing import Protocol
 
 from napari_unet.core.config import DeviceName
+from napari_unet.core.cutout import Cutout, cut, surroundings
 from napari_unet.core.events import Notice
 from napari_unet.core.header import ModelHeader
 from napari_unet.core.plane_reading import Plane
@@ -20,7 +21,7 @@ from napari_unet.core.tile_size import best_sides
 from napari_unet.core.tiling import Tile, tile_side
 from napari_unet.errors import DeviceUnavailable
 from napari_unet.learner.messages import Content, Failed, Predicted
-from napari_unet.learner.piece import Piece, PieceRequest, UnknownModel, cut_out, digest_of
+from napari_unet.learner.piece import PieceRequest, UnknownModel, digest_of
 
 _SIDE = 1024  # pixels of a piece's output
 _SIDE_WITH_FOREST = 2048  # its answers are shared within a piece only
@@ -41,7 +42,7 @@ class Asks(Protocol):
 class _Asked:
     """A piece that was asked for, and what was answered and not looked at yet."""
 
-    piece: Piece
+    piece: Cutout
     region: Tile
     tile: int | None
     job: int = 0
@@ -123,7 +124,7 @@ class RemotePredictor:
         try:
             for region in _regions(self.header, shape, tile):
                 self._look()
-                waiting.append(_Asked(cut_out(plane, self.header, region), region, tile))
+                waiting.append(_Asked(self._cut(plane, region), region, tile))
                 self._ask(waiting[-1])
                 if len(waiting) > _AHEAD:
                     yield from self._tiles(waiting[0], ready, total)
@@ -134,6 +135,10 @@ class RemotePredictor:
         finally:
             for asked in waiting:
                 self._learner.drop(asked.job)
+
+    def _cut(self, plane: Plane, region: Tile) -> Cutout:
+        shape, forest = tuple(plane.shape[1:]), self.header.network_share < 1
+        return cut(plane, surroundings(self.header.network, region, shape, forest=forest))
 
     def _ask(self, asked: _Asked) -> None:
         model = self._digest if self._sent else self._model

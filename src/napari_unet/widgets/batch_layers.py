@@ -23,7 +23,7 @@ from napari_unet.widgets.sources import picture_of
 def add_results(
     viewer: ViewerModel,
     image: Image,
-    held: Mapping[Saved, tuple[Result, np.ndarray]],
+    held: Mapping[Saved, tuple[Result, list[np.ndarray]]],
     header: ModelHeader,
     painted: Sequence[ClassInfo],
 ) -> dict[Saved, Path]:
@@ -34,7 +34,7 @@ def add_results(
     viewer, image
         Where, and of which layer.
     held
-        The results, with what they are.
+        What the results are, and the results: of large images pyramids, the finest first.
     header
         Of the model.
     painted
@@ -51,9 +51,10 @@ def add_results(
     legend = legend_of(header, painted)
     places: dict[Saved, Path] = {}
     for what in sorted(held, reverse=True):  # labels lie above probabilities
-        shown = _as_painted(*held[what], axes)
+        result, levels = held[what]
+        shown = [_as_painted(result, level, axes) for level in levels]
         lead = 1 if what == "probabilities" else 0
-        if shown.shape[lead:] != spatial_shape(image):
+        if shown[0].shape[lead:] != spatial_shape(image):
             raise InvalidInput("the layer got other data or axes meanwhile; run it again.")
         match what:
             case "labels":

@@ -16,7 +16,10 @@ from qtpy.QtCore import QObject, Signal
 from napari_unet.core.batch_plan import BatchPlan
 from napari_unet.core.batch_report import REPORT_NAME, ReportFile
 from napari_unet.core.batching import BatchEvent, ItemEnded, ItemProgress, ItemStarted, run_batch
+from napari_unet.core.cutout import is_large
 from napari_unet.core.files import make_folder
+from napari_unet.core.pyramid import pyramid_of
+from napari_unet.core.scratch import zeros
 from napari_unet.core.segmenting import Opener, Saved
 from napari_unet.core.storing import Result
 from napari_unet.errors import InvalidInput, UserError
@@ -24,7 +27,7 @@ from napari_unet.learner.objects import ObjectFinder
 from napari_unet.learner.remote import RemotePredictor
 from napari_unet.widgets.batch_table import REMOVED
 
-Held = tuple[Result, np.ndarray]
+Held = tuple[Result, list[np.ndarray]]
 _JOIN_SECONDS = 2.0
 _SECONDS_BETWEEN_PROGRESS = 0.1
 
@@ -163,9 +166,10 @@ class BatchWork(QObject):
 
     @contextmanager
     def _hold(self, number: int, what: Saved, result: Result) -> Iterator[np.ndarray]:
-        array = np.zeros(result.shape, dtype=result.dtype)
-        self._held[number, what] = result, array
+        array = zeros(result.shape, result.dtype)
         yield array
+        levels = pyramid_of(array) if is_large(array.shape) else [array]
+        self._held[number, what] = result, levels
 
     def _say(self, signal: Any, content: object) -> None:
         with suppress(RuntimeError):  # the window, and with it this object, may be gone

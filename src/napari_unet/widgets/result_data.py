@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -40,6 +41,24 @@ def kept(
         return layer
     viewer.layers.remove(layer)
     return None
+
+
+def replaced(viewer: ViewerModel, layer: L | None, levels: Sequence[np.ndarray]) -> L | None:
+    """Return a layer with other data; one that cannot take them, as a pyramid, is removed."""
+    layer = fitting(viewer, layer, levels[0].ndim)
+    if layer is not None and len(levels) > 1:
+        viewer.layers.remove(layer)
+        return None
+    if layer is not None:
+        layer.data = levels[0]
+    return layer
+
+
+def whole_data(levels: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Return a result as keywords for its layer; of a large image a pyramid, the finest first."""
+    if len(levels) > 1:
+        return {"data": list(levels), "multiscale": True}
+    return {"data": levels[0]}
 
 
 def blank_data(image: Image, dtype: np.dtype[Any]) -> dict[str, Any]:

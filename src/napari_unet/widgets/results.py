@@ -24,7 +24,7 @@ from napari_unet.widgets.layers import (
     transform_of,
 )
 from napari_unet.widgets.metadata import Role, detail, entry, role_of
-from napari_unet.widgets.result_data import blank_data, fitting, kept, write_part
+from napari_unet.widgets.result_data import blank_data, kept, replaced, whole_data, write_part
 from napari_unet.widgets.sources import Place
 from napari_unet.widgets.volumes import Part, lies_in
 
@@ -120,38 +120,42 @@ def _is_plain(viewer: ViewerModel, layer: Labels) -> bool:
     return small and layer.contour == 0 and shown == (viewer.dims.ndim - 2, viewer.dims.ndim - 1)
 
 
-def set_classes(viewer: ViewerModel, image: Image, ids: np.ndarray, legend: Legend) -> Labels:
-    """Make predicted ids, of the image's spatial shape, its segmentation, without a copy."""
-    layer = fitting(viewer, segmentation_of(viewer, image), ids.ndim)
+def set_classes(
+    viewer: ViewerModel, image: Image, levels: Sequence[np.ndarray], legend: Legend
+) -> Labels:
+    """Make predicted ids, of the image's spatial shape, its segmentation, without a copy.
+
+    The ids are given as a pyramid, the finest first; one level is enough.
+    """
+    layer = replaced(viewer, segmentation_of(viewer, image), levels)
     if layer is None:
-        return add_segmentation(viewer, image, legend, ids)
-    layer.data = ids
+        return add_segmentation(viewer, image, legend, levels)
     _lay_on(layer, image)
     return layer
 
 
 def set_probabilities(
-    viewer: ViewerModel, image: Image, probabilities: np.ndarray, legend: Legend
+    viewer: ViewerModel, image: Image, levels: Sequence[np.ndarray], legend: Legend
 ) -> list[Image]:
-    """Make probabilities, (K, ..., Y, X), layers of the image, one a class, without a copy."""
+    """Do the same with probabilities, (K, ..., Y, X), one layer a class."""
     layers = []
-    for info, probability in zip(legend.classes, probabilities, strict=True):
-        layer = fitting(viewer, _probability_of(viewer, image, info.id), probability.ndim)
+    for number, info in enumerate(legend.classes):
+        own = [level[number] for level in levels]
+        layer = replaced(viewer, _probability_of(viewer, image, info.id), own)
         if layer is None:
-            layer = _add_probability(viewer, image, info, legend, {"data": probability})
+            layer = _add_probability(viewer, image, info, legend, whole_data(own))
         else:
-            layer.data = probability
             _lay_on(layer, image)
         layers.append(layer)
     return layers
 
 
-def set_instances(viewer: ViewerModel, image: Image, ids: np.ndarray) -> Labels:
-    """Make ids of objects, of the image's spatial shape, its instances, without a copy."""
-    layer = fitting(viewer, next(iter(_own(viewer, Role.INSTANCES, image)), None), ids.ndim)
+def set_instances(viewer: ViewerModel, image: Image, levels: Sequence[np.ndarray]) -> Labels:
+    """Do the same with ids of objects."""
+    layer = replaced(viewer, next(iter(_own(viewer, Role.INSTANCES, image)), None), levels)
     if layer is None:
         layer = Labels(
-            ids,
+            **whole_data(levels),
             name=f"{image.name} instances",
             metadata=entry(Role.INSTANCES, image=str(image.unique_id)),
             opacity=SEGMENTATION_OPACITY,
@@ -159,7 +163,6 @@ def set_instances(viewer: ViewerModel, image: Image, ids: np.ndarray) -> Labels:
         )
         insert_quietly(viewer, layer, image)
     else:
-        layer.data = ids
         _lay_on(layer, image)
     return layer
 
@@ -168,11 +171,11 @@ def add_segmentation(
     viewer: ViewerModel,
     image: Image,
     legend: Legend,
-    ids: np.ndarray | None = None,
+    levels: Sequence[np.ndarray] = (),
     *,
     dtype: np.dtype[Any] | None = None,
 ) -> Labels:
-    """Add a segmentation layer for an image that has none, empty or of these ids.
+    """Add a segmentation layer for an image that has none, empty or of the ids of a pyramid.
 
     An empty one of a large image is a pyramid.
 
@@ -181,9 +184,8 @@ def add_segmentation(
     UnwritableOutput
         There is no room for it.
     """
-    blank = {"data": ids} if ids is not None else blank_data(image, dtype or _dtype_for(legend))
     layer = Labels(
-        **blank,
+        **(whole_data(levels) if levels else blank_data(image, dtype or _dtype_for(legend))),
         name=f"{image.name} segmentation",
         colormap=label_colormap(legend.classes, transparent=(legend.background,)),
         metadata=entry(Role.SEGMENTATION, image=str(image.unique_id), strokes=legend.strokes),
