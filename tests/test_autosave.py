@@ -138,15 +138,31 @@ def test_newer_strokes_count_when_older_ones_could_not_be_saved(tmp_path, listen
     assert open_project(tmp_path / "p").layers[0].data()[0, 1, 0] == 2
 
 
-def test_an_error_of_whatever_kind_does_not_end_it(autosave, listener, tmp_path):
-    def fail():
-        raise RuntimeError("a layer was deleted")
+def fail():
+    raise RuntimeError("a layer was deleted")
 
+
+def test_strokes_that_cannot_be_read_hold_up_nothing_else(autosave, listener, tmp_path):
     autosave.know(facts())
     autosave.paint("a1", (0,), fail)
+    autosave.paint("a1", (1,), lambda: stroke(value=2).labels)
+    autosave.keep(a_version())
     assert not autosave.save()
     said = listener.wait()
     assert isinstance(said, NotSaved)
     assert "could not be saved (a layer was deleted)" in said.text
+    opened = open_project(tmp_path / "p")
+    assert [plane.index for plane in opened.layers[0].planes] == [(1,)]
+    assert len(opened.index.versions) == 1
+    assert autosave.unsaved_versions == ()
     paint(autosave)
     assert autosave.save()
+
+
+def test_a_picture_that_cannot_be_drawn_is_left_out(autosave, tmp_path):
+    paint(autosave)
+    autosave.keep(a_version())
+    autosave.picture(1, fail)
+    assert autosave.save()
+    (version,) = open_project(tmp_path / "p").index.versions
+    assert version.thumbnail is None

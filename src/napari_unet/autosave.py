@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ LONGEST_SECONDS = 8.0  # so that with the time of writing no more than 10 s of p
 RETRY_SECONDS = 5.0
 _CLOSE_SECONDS = 30.0
 
-Plane = tuple[str, tuple[int, ...]]
+Part = tuple[str, tuple[int, ...], tuple[int, int]]
 Read = Callable[[], np.ndarray]
 
 
@@ -46,7 +46,7 @@ class _Waiting:
     """What is to be saved; ``first`` and ``last`` are the times of its changes."""
 
     facts: Facts | None = None
-    planes: dict[Plane, Read] = field(default_factory=dict)
+    planes: dict[Part, Read] = field(default_factory=dict)
     versions: dict[int, NewVersion] = field(default_factory=dict)
     thumbnails: dict[int, Callable[[], bytes]] = field(default_factory=dict)
     first: float | None = None
@@ -101,8 +101,10 @@ class Autosave:
         self._thread = threading.Thread(target=self._work, name="project-save", daemon=True)
         self._thread.start()
 
-    def paint(self, key: str, index: tuple[int, ...], read: Read) -> None:
-        """Save the strokes on a plane, as they will be then.
+    def paint(
+        self, key: str, index: tuple[int, ...], read: Read, at: tuple[int, int] = (0, 0)
+    ) -> None:
+        """Save the strokes on a plane, or on a part of it, as they will be then.
 
         Parameters
         ----------
@@ -110,9 +112,11 @@ class Autosave:
             The layer, which the facts name, and the plane.
         read
             Gives the strokes, (Y, X); called in the thread.
+        at
+            Row and column at which the part begins.
         """
         with self._changing() as waiting:
-            waiting.planes[key, index] = read
+            waiting.planes[key, index, at] = read
 
     def know(self, facts: Facts) -> None:
         """Save classes, settings, and which layers there are."""
@@ -183,7 +187,7 @@ class Autosave:
                 taken, self._waiting = self._waiting, _Waiting()
                 self._saving = True
             try:
-                said: Saved | NotSaved = self._write(taken)
+                said = self._write(taken)
             except Exception as error:  # whatever goes wrong, the strokes are tried again
                 said = NotSaved(_sentence(error))
             self._end(taken, said)
@@ -197,16 +201,28 @@ class Autosave:
         due = now if waiting.urgent else when_due(waiting.first, waiting.last)
         return max(0.0, due - now, self._not_before - now)
 
-    def _write(self, taken: _Waiting) -> Saved:
+    def _write(self, taken: _Waiting) -> Saved | NotSaved:
+        """Save what can be read; only what cannot is left in ``taken``."""
         if self._store is None:
             self._store = self._make_store()
-        planes = [
-            PlaneStrokes(key, index, np.array(read()))  # a copy: painting goes on meanwhile
-            for (key, index), read in taken.planes.items()
-        ]
-        pictures = {number: draw() for number, draw in taken.thumbnails.items()}
+        planes, unread, problem = [], {}, ""
+        for (key, index, at), read in taken.planes.items():
+            try:
+                labels = np.array(read())  # a copy: painting goes on meanwhile
+            except Exception as error:  # a layer's reader may raise anything
+                unread[key, index, at], problem = read, _sentence(error)
+            else:
+                planes.append(PlaneStrokes(key, index, labels, at))
+        pictures = {}
+        for number, draw in taken.thumbnails.items():
+            with suppress(Exception):  # a picture is no loss, strokes are
+                pictures[number] = draw()
         changes = Changes(taken.facts, tuple(planes), tuple(taken.versions.values()), pictures)
-        return Saved(self._store.folder, self._store.commit(changes))
+        saved = self._store.commit(changes)
+        if not unread:
+            return Saved(self._store.folder, saved)
+        taken.facts, taken.planes, taken.versions, taken.thumbnails = None, unread, {}, {}
+        return NotSaved(problem)
 
     def _end(self, taken: _Waiting, said: Saved | NotSaved) -> None:
         with self._changed:

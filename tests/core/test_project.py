@@ -68,6 +68,39 @@ def test_any_strokes_come_back_as_they_were(first, second):
         ]
 
 
+def test_a_large_plane_is_saved_in_parts_of_which_only_those_that_changed(tmp_path):
+    shape = (2, 3000, 2100)
+    store = ProjectStore.create(tmp_path / "p")
+    labels = np.zeros(shape[1:], np.uint8)
+    labels[1000:1100, 5], labels[2999, 2099] = 1, 2
+
+    def parts(*places):
+        return tuple(
+            PlaneStrokes("a1", (1,), labels[r : r + 1024, c : c + 1024], (r, c)) for r, c in places
+        )
+
+    everywhere = [(r, c) for r in (0, 1024, 2048) for c in (0, 1024, 2048)]
+    versions = (a_version(planes=parts((0, 0), (1024, 0))),)
+    store.commit(Changes(facts(layer("a1", shape)), parts(*everywhere), versions))
+    assert [plane.at for plane in store.index.annotations[0].planes] == [
+        (0, 0),
+        (1024, 0),
+        (2048, 2048),
+    ]
+    before = times(store.folder)
+    labels[1024:1100, 5] = 0
+    store.commit(Changes(planes=parts((1024, 0))))
+    opened = open_project(store.folder)
+    assert np.array_equal(opened.layers[0].data(), [np.zeros(shape[1:]), labels])
+    assert times(store.folder).items() <= before.items()  # the version's part is still there
+    assert [used.at for used in opened.index.versions[0].planes] == [(0, 0), (1024, 0)]
+    for path in store.folder.glob("project*.json"):
+        path.unlink()
+    found = open_project(store.folder).layers[0].data()
+    labels[1024:1100, 5] = 1  # without the index, the newest that there is
+    assert np.array_equal(found[1], labels)
+
+
 def test_everything_comes_back(project):
     settings = TrainSettings(seconds=30, seed=7)
     project.commit(Changes(facts(settings=settings, in_use=1)))

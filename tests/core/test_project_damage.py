@@ -77,21 +77,29 @@ def planes_become(data: bytes) -> Callable[[Path], None]:
 
 def pickled() -> bytes:
     stream = io.BytesIO()
-    np.savez(stream, labels=np.array([{}], object), index=np.array([0]), shape=np.array([3, 4, 5]))
+    np.savez(
+        stream,
+        labels=np.array([{}], object),
+        index=np.array([0]),
+        shape=np.array([3, 4, 5]),
+        at=np.array([0, 0]),
+    )
     return stream.getvalue()
 
 
 def other_strokes() -> bytes:
     stream = io.BytesIO()
     labels = np.full((4, 5), 7, np.uint8)
-    np.savez(stream, labels=labels, index=np.array([0]), shape=np.array([3, 4, 5]))
+    np.savez(
+        stream, labels=labels, index=np.array([0]), shape=np.array([3, 4, 5]), at=np.array([0, 0])
+    )
     return stream.getvalue()
 
 
 def enormous() -> bytes:
     """A file of some bytes that says it holds a plane of 10^18 pixels."""
     stream = io.BytesIO()
-    np.savez(stream, labels=np.zeros((4, 5), np.uint8), index=[0], shape=[3, 4, 5])
+    np.savez(stream, labels=np.zeros((4, 5), np.uint8), index=[0], shape=[3, 4, 5], at=[0, 0])
     said = stream.getvalue().replace(b"(4, 5), }" + b" " * 20, b"(1000000000, 1000000000), }  ")
     assert said != stream.getvalue()
     return said
@@ -112,6 +120,13 @@ TABLE = {
     "unknown entry": (edited(colour="red"), "project.json is damaged (colour", 2, 0, True),
     "key leads out": (edited_layer(key="../../x"), "project.json is damaged", 2, 0, True),
     "key with newline": (edited_layer(key="a1\n"), "project.json is damaged", 2, 0, True),
+    "part between others": (
+        edited_layer(planes=[{"index": [0], "at": [5, 0], "digest": "0" * 32}]),
+        "project.json is damaged",
+        2,
+        0,
+        True,
+    ),
     "no such plane": (edited_layer(shape=[1, 4, 5]), "there is no plane [2]", 2, 0, True),
     "another shape": (edited_layer(shape=[4, 4, 5]), "are of another layer", 0, 1, False),
     "strokes gone": (without("annotations"), "cannot be read", 0, 1, False),

@@ -13,11 +13,13 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QPushButton, QSpinB
 
 from fakes import model_file
 from napari_unet.core.project import open_project
+from napari_unet.core.project_index import PART
 from napari_unet.learner.messages import Improved, Trained
 from napari_unet.recovery import recoverable
 from napari_unet.widgets import project_keeper
 from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
 from napari_unet.widgets.sources import choose_axes, choose_channels, picture_of
+from napari_unet.widgets.spots import CELL
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (32, 40)).astype(np.uint8)
 
@@ -461,3 +463,28 @@ def test_axes_and_channels_come_back(qtbot, make_dock, choose, tmp_path):
     assert np.array_equal(viewer.layers["strokes on film"].data, expected)
     (entry,) = open_project(tmp_path / "p").index.images
     assert (entry.axes, entry.channels) == ("TCYX", (("i1", 1),))
+
+
+def test_a_large_plane_comes_back_and_little_of_it_is_written(qtbot, make_dock, choose, tmp_path):
+    assert CELL == PART
+    viewer, dock = make_dock(np.broadcast_to(PICTURE[0, 0], (5000, 4000)))
+    press(qtbot, dock, "new_annotation_button")
+    strokes = viewer.layers["strokes on cells"]
+    for place in ((10, 10), (4990, 3990)):
+        strokes.paint(place, 2)
+    save_as(qtbot, dock, choose, tmp_path / "p")
+    strokes.paint((4000, 100), 1)
+    expected = strokes.data.copy()
+    viewer.close()
+    opened = open_project(tmp_path / "p")
+    assert [plane.at for plane in opened.layers[0].planes] == [(0, 0), (3072, 0), (4096, 3072)]
+    assert np.array_equal(opened.layers[0].data(), expected)
+    viewer, dock = reopen(qtbot, make_dock, choose, tmp_path / "p")
+    qtbot.waitUntil(lambda: "strokes on cells" in layer_names(viewer))
+    again = viewer.layers["strokes on cells"]
+    assert np.array_equal(again.data, expected)
+    again.paint((20, 20), 1)
+    again.undo()
+    qtbot.wait(200)
+    viewer.close()
+    assert np.array_equal(open_project(tmp_path / "p").layers[0].data(), expected)

@@ -55,7 +55,7 @@ class OpenedLayer:
                 "for which memory does not suffice; open the project on another computer."
             ) from None
         for plane in self.planes:
-            data[plane.index] = plane.labels
+            data[plane.where] = plane.labels
         return data
 
 
@@ -191,10 +191,11 @@ def _layers(
             continue
         planes = []
         for plane in entry.planes:
-            path = plane_path(folder, entry.key, plane.index, plane.digest)
+            path = plane_path(folder, entry.key, plane.index, plane.digest, plane.at)
             try:
                 found = read_plane(folder, path)
-                if found.shape != entry.shape or found.index != plane.index:
+                place = found.index, found.at
+                if found.shape != entry.shape or place != (plane.index, plane.at):
                     raise UnreadableFile(
                         f"the strokes in {path} are of another layer; take another copy of it."
                     )
@@ -207,16 +208,16 @@ def _layers(
 
 def _layers_by_files(folder: Path, problems: list[str]) -> Iterator[OpenedLayer]:
     """Put together what the files of strokes say; of several of one plane the newest counts."""
-    newest: dict[str, dict[tuple[int, ...], tuple[int, str, StoredPlane]]] = defaultdict(dict)
+    newest: dict[str, dict[tuple, tuple[int, str, StoredPlane]]] = defaultdict(dict)
     for key, path in plane_files(folder):
         try:
             plane, when = read_plane(folder, path), path.stat().st_mtime_ns
         except (UserError, OSError) as error:
             problems.append(str(error))
             continue
-        known = newest[key].get(plane.index)
+        known = newest[key].get((plane.index, plane.at))
         if known is None or when > known[0]:
-            newest[key][plane.index] = when, path.stem.rpartition("_")[2], plane
+            newest[key][plane.index, plane.at] = when, path.stem.rpartition("_")[2], plane
     for key, found in newest.items():
         shape = max(found.values(), key=lambda item: item[0])[2].shape
         kept = [item for item in found.values() if item[2].shape == shape]
@@ -226,7 +227,9 @@ def _layers_by_files(folder: Path, problems: list[str]) -> Iterator[OpenedLayer]
                 "name": f"strokes {key}",
                 "shape": shape,
                 "dtype": str(np.result_type(*(plane.labels.dtype for _, _, plane in kept))),
-                "planes": [{"index": p.index, "digest": digest} for _, digest, p in kept],
+                "planes": [
+                    {"index": p.index, "at": p.at, "digest": digest} for _, digest, p in kept
+                ],
             }
         )
         yield OpenedLayer(entry, tuple(plane for _, _, plane in kept))

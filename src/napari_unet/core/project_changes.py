@@ -18,11 +18,22 @@ from napari_unet.errors import InvalidModel
 
 @dataclass(frozen=True, eq=False)
 class PlaneStrokes:
-    """The strokes on a plane of a layer: (Y, X) integer, 0 where nothing is painted."""
+    """The strokes on a plane of a layer, or on a part of it.
+
+    Attributes
+    ----------
+    annotation, index
+        The layer and the plane.
+    labels
+        (Y, X) integer, 0 where nothing is painted.
+    at
+        Row and column at which the part begins.
+    """
 
     annotation: str
     index: tuple[int, ...]
     labels: np.ndarray
+    at: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ INDEX_NAME = "project.json"
 PREVIOUS_NAME = "project.previous.json"
 _ANNOTATIONS = "annotations"
 _MODELS = "models"
-_PLANE_FILE = re.compile(r"(?:plane|[0-9]+(?:-[0-9]+)*)_[0-9a-f]{32}\.npz")
+_PLANE_FILE = re.compile(r"(?:plane|[0-9]+(?:-[0-9]+)*)(?:_at-[0-9]+-[0-9]+)?_[0-9a-f]{32}\.npz")
 _LAYER_FOLDER = re.compile(r"[a-z0-9]{1,32}")
 _MOST_PIXELS = 2**33
 _NOT_STROKES = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -33,7 +33,7 @@ _NOT_STROKES = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zli
 
 @dataclass(frozen=True, eq=False)
 class StoredPlane:
-    """One plane of strokes.
+    """One plane of strokes, or a part of it.
 
     Attributes
     ----------
@@ -43,11 +43,33 @@ class StoredPlane:
         Of the whole layer, (..., Y, X).
     labels
         (Y, X) integer, 0 where nothing is painted.
+    at
+        Row and column at which the part begins.
     """
 
     index: tuple[int, ...]
     shape: tuple[int, ...]
     labels: np.ndarray
+    at: tuple[int, int] = (0, 0)
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is such a place in the layer."""
+        lead = self.shape[:-2]
+        if self.labels.ndim != 2 or len(self.shape) < 2 or len(self.index) != len(lead):
+            return False
+        ends = (start + side for start, side in zip(self.at, self.labels.shape, strict=True))
+        inside = all(0 <= place < length for place, length in zip(self.index, lead, strict=True))
+        return inside and all(
+            0 <= start < end <= length
+            for start, end, length in zip(self.at, ends, self.shape[-2:], strict=True)
+        )
+
+    @property
+    def where(self) -> tuple[int | slice, ...]:
+        """Its place in the whole layer."""
+        rows, columns = (slice(a, a + n) for a, n in zip(self.at, self.labels.shape, strict=True))
+        return (*self.index, rows, columns)
 
 
 def digest_of(data: bytes) -> str:
@@ -59,14 +81,19 @@ def plane_digest(plane: StoredPlane) -> str:
     """Return what stands for a plane of strokes, its place and its layer's shape."""
     labels = np.ascontiguousarray(plane.labels)
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{labels.dtype.str} {list(plane.index)} {list(plane.shape)}".encode())
+    place = [*plane.index, *plane.at]
+    digest.update(f"{labels.dtype.str} {labels.shape} {place} {list(plane.shape)}".encode())
     digest.update(labels.tobytes())
     return digest.hexdigest()
 
 
-def plane_path(folder: Path, key: str, index: Sequence[int], digest: str) -> Path:
-    """Return the file of a plane of strokes."""
+def plane_path(
+    folder: Path, key: str, index: Sequence[int], digest: str, at: tuple[int, int] = (0, 0)
+) -> Path:
+    """Return the file of a plane of strokes, or of a part of it."""
     place = "-".join(map(str, index)) or "plane"
+    if any(at):
+        place += f"_at-{at[0]}-{at[1]}"
     return folder / _ANNOTATIONS / key / f"{place}_{digest}.npz"
 
 
@@ -86,14 +113,14 @@ def files_of(folder: Path, index: ProjectIndex) -> Iterator[Path]:
     """Iterate over the files that an index names."""
     for layer in index.annotations:
         for plane in layer.planes:
-            yield plane_path(folder, layer.key, plane.index, plane.digest)
+            yield plane_path(folder, layer.key, plane.index, plane.digest, plane.at)
     for entry in index.versions:
         yield model_path(folder, entry)
         thumbnail = thumbnail_path(folder, entry)
         if thumbnail is not None:
             yield thumbnail
         for used in entry.planes:
-            yield plane_path(folder, used.annotation, used.index, used.digest)
+            yield plane_path(folder, used.annotation, used.index, used.digest, used.at)
 
 
 def path_beside(folder: Path, path: str | None) -> str | None:
@@ -142,6 +169,7 @@ def plane_bytes(plane: StoredPlane) -> bytes:
         stream,
         labels=plane.labels,
         index=np.array(plane.index, np.int64),
+        at=np.array(plane.at, np.int64),
         shape=np.array(plane.shape, np.int64),
     )
     return stream.getvalue()
@@ -184,15 +212,12 @@ def plane_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _parse_plane(data: bytes) -> StoredPlane:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        index, shape = (_member(archive, name, most=16) for name in ("index", "shape"))
+        index, shape, at = (_member(archive, name, most=16) for name in ("index", "shape", "at"))
         labels = _member(archive, "labels", most=_MOST_PIXELS)
-    plane = StoredPlane(tuple(map(int, index)), tuple(map(int, shape)), labels)
-    lead = plane.shape[:-2]
-    inside = all(0 <= place < length for place, length in zip(plane.index, lead, strict=False))
-    if labels.ndim != 2 or labels.shape != plane.shape[-2:] or len(plane.index) != len(lead):
+    row, column = map(int, at)
+    plane = StoredPlane(tuple(map(int, index)), tuple(map(int, shape)), labels, (row, column))
+    if not plane.fits:
         raise ValueError("its shapes do not fit each other")
-    if not inside:
-        raise ValueError("it is a plane outside of its layer")
     return plane
 
 

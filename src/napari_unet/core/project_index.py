@@ -22,6 +22,8 @@ _Axes = Annotated[str, Field(pattern=r"^[TCZYXS]{2,6}$")]
 _Text = Annotated[str, Field(max_length=4096)]
 _Length = Annotated[int, Field(ge=1, le=2**31)]
 _Place = Annotated[int, Field(ge=0, le=2**31)]
+PART = 1024  # rows and columns of a part of a large plane
+_Start = Annotated[int, Field(ge=0, le=2**31, multiple_of=PART)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 PlaneIndex = tuple[_Place, ...]
 VersionKind = Literal["train", "live", "opened"]
@@ -90,9 +92,20 @@ class ImageEntry(_Entry):
 
 
 class PlaneEntry(_Entry):
-    """A plane with strokes: its index along the axes before row and column, and its content."""
+    """A plane with strokes, or a part of a large one.
+
+    Attributes
+    ----------
+    index
+        Along the axes before row and column.
+    at
+        Row and column at which the part begins.
+    digest
+        Of its content.
+    """
 
     index: PlaneIndex
+    at: tuple[_Start, _Start] = (0, 0)
     digest: Digest
 
 
@@ -131,16 +144,17 @@ class AnnotationEntry(_Entry):
             inside = all(place < length for place, length in zip(plane.index, lead, strict=False))
             if len(plane.index) != len(lead) or not inside:
                 raise ValueError(f"there is no plane {list(plane.index)} in {self.name!r}")
-        if len({plane.index for plane in self.planes}) != len(self.planes):
+        if len({(plane.index, plane.at) for plane in self.planes}) != len(self.planes):
             raise ValueError(f"a plane of {self.name!r} is there twice")
         return self
 
 
 class UsedPlane(_Entry):
-    """A plane of strokes that a version was trained on, as it was then."""
+    """A plane of strokes, or a part of it, that a version was trained on, as it was then."""
 
     annotation: Key
     index: PlaneIndex
+    at: tuple[_Start, _Start] = (0, 0)
     digest: Digest
 
 
@@ -232,6 +246,10 @@ class ProjectIndex(_Entry):
             if entry.number == number:
                 return entry
         raise InvalidInput(f"there is no version {number} in this project; choose one of the list.")
+
+    def annotation(self, key: str) -> AnnotationEntry:
+        """Return a layer of strokes; the key has to be there."""
+        return next(layer for layer in self.annotations if layer.key == key)
 
     def to_bytes(self) -> bytes:
         """Return it as the content of ``project.json``."""

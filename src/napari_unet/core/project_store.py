@@ -174,9 +174,9 @@ class ProjectStore:
             write_whole(path, data)
 
     def _write_plane(self, entry: AnnotationEntry, strokes: PlaneStrokes) -> str:
-        plane = StoredPlane(strokes.index, entry.shape, strokes.labels)
+        plane = StoredPlane(strokes.index, entry.shape, strokes.labels, strokes.at)
         digest = plane_digest(plane)
-        path = plane_path(self.folder, entry.key, plane.index, digest)
+        path = plane_path(self.folder, entry.key, plane.index, digest, plane.at)
         if path in self._spared or not path.is_file():
             self._write(path, plane_bytes(plane))
         return digest
@@ -228,14 +228,15 @@ class ProjectStore:
         )
 
     def _with_plane(self, index: ProjectIndex, strokes: PlaneStrokes) -> ProjectIndex:
-        entry = _layer_of(index, strokes.annotation)
-        if strokes.labels.shape != entry.shape[-2:]:
+        entry = index.annotation(strokes.annotation)
+        if not StoredPlane(strokes.index, entry.shape, strokes.labels, strokes.at).fits:
             return index  # the layer got other data meanwhile, whose planes follow
-        planes = {plane.index: plane for plane in entry.planes}
-        planes.pop(strokes.index, None)
+        planes = {(plane.index, plane.at): plane for plane in entry.planes}
+        place = strokes.index, strokes.at
+        planes.pop(place, None)
         if strokes.labels.any():
             digest = self._write_plane(entry, strokes)
-            planes[strokes.index] = PlaneEntry(index=strokes.index, digest=digest)
+            planes[place] = PlaneEntry(index=strokes.index, at=strokes.at, digest=digest)
         ordered = tuple(planes[place] for place in sorted(planes))
         changed = entry.model_copy(update={"planes": ordered})
         layers = tuple(changed if layer is entry else layer for layer in index.annotations)
@@ -244,9 +245,11 @@ class ProjectStore:
     def _with_version(self, index: ProjectIndex, new: NewVersion) -> ProjectIndex:
         used = []
         for strokes in new.planes:
-            layer = _layer_of(index, strokes.annotation)
+            layer = index.annotation(strokes.annotation)
             digest = self._write_plane(layer, strokes)
-            used.append(UsedPlane(annotation=layer.key, index=strokes.index, digest=digest))
+            used.append(
+                UsedPlane(annotation=layer.key, index=strokes.index, at=strokes.at, digest=digest)
+            )
         score, pixels = new.says
         entry = VersionEntry(
             number=new.number,
@@ -291,10 +294,3 @@ class ProjectStore:
                 with suppress(OSError):
                     check_inside(self.folder, path)
                     path.unlink(missing_ok=True)
-
-
-def _layer_of(index: ProjectIndex, key: str) -> AnnotationEntry:
-    for layer in index.annotations:
-        if layer.key == key:
-            return layer
-    raise LookupError(f"a plane of the layer {key}, which the facts do not name")

@@ -135,12 +135,13 @@ def _step(
 
 def _plane_line(project: Path, plane: UsedPlane, image_of: Mapping[str, ImageEntry]) -> str:
     image = image_of[plane.annotation]
-    path = plane_path(project, plane.annotation, plane.index, plane.digest)
+    path = plane_path(project, plane.annotation, plane.index, plane.digest, plane.at)
     painted = axes_of(image).removesuffix("S").removeprefix("C")[:-2]
     index = tuple(
         place for letter, place in zip(painted, plane.index, strict=False) if letter != "C"
     )
-    return f"    ({image.key!r}, {index!r}, {path.relative_to(project).as_posix()!r}),\n"
+    name = path.relative_to(project).as_posix()
+    return f"    ({image.key!r}, {index!r}, {plane.at!r}, {name!r}),\n"
 
 
 _HEAD = '''"""Repeats the training and the prediction of a project of napari-unet {program}.
@@ -212,19 +213,18 @@ def slice_axis(key):
 def read(planes, dimensions):
     """Return images and strokes of planes, or of the volumes that they lie in, by their place."""
     images, strokes = {}, {}
-    for key, index, name in planes:  # key of the image, index of the plane, file of strokes
+    for key, index, (row, column), name in planes:  # image, plane, part of it, file of strokes
         labels = np.load(PROJECT / name)["labels"]
-        folder = Path(name).parent
-        if dimensions == 2:
-            images[folder, index] = plane_of(key, index)
-            strokes[folder, index] = labels
-            continue
-        at = slice_axis(key)
-        place = folder, (*index[:at], None, *index[at + 1 :])
+        rows, columns = labels.shape
+        place, piece, within = (Path(name).parent, index), plane_of, ()
+        if dimensions == 3:
+            at = slice_axis(key)
+            place, piece = (Path(name).parent, (*index[:at], None, *index[at + 1 :])), volume_of
+            within = (index[at],)
         if place not in images:
-            images[place] = volume_of(key, index)
+            images[place] = piece(key, index)
             strokes[place] = np.zeros(images[place].shape[1:], labels.dtype)
-        strokes[place][index[at]] = labels
+        strokes[place][(*within, slice(row, row + rows), slice(column, column + columns))] = labels
     return images, strokes
 
 

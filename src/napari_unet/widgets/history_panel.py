@@ -209,7 +209,7 @@ def _details(version: VersionEntry) -> str:
         lines.append("best so far of a training that was cut short")
     if version.parent is not None:
         lines.append(f"trained on from version {version.parent}")
-    planes = len(version.planes)
+    planes = len({(used.annotation, used.index) for used in version.planes})
     if planes:
         lines.append(f"strokes on {planes} plane{'s' * (planes > 1)}")
     lines.append(f"{version.size / 1e6:.1f} MB")

@@ -17,7 +17,7 @@ from napari_unet.widgets.annotation import count_ids
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.layers import Index, Region, current_index, plane_indices
-from napari_unet.widgets.spots import Spot, box_in_view, spots_of
+from napari_unet.widgets.spots import Spot, box_in_view, shown_box, spots_of, stroke_box
 
 _WAIT_MS = 250
 _SLICE_SECONDS = 0.015
@@ -118,11 +118,11 @@ class PaintWatch(QObject):
 
     def _on_painted(self, event: object) -> None:
         if self._layer is not None:
-            self._mark(self._painted_on(self._layer, _shown_box(event)))
+            self._mark(self._painted_on(self._layer, shown_box(event)))
 
     def _on_stroke_ended(self, event: object) -> None:
         if self._layer is not None:
-            spots = self._painted_on(self._layer, _stroke_box(event))
+            spots = self._painted_on(self._layer, stroke_box(event))
             self._mark(spots)
             self.stroked.emit(spots)
 
@@ -166,34 +166,3 @@ class PaintWatch(QObject):
         counts = count_ids(np.asarray(layer.data[spot.slices])) if layer is not None else {}
         if counts or spot in self._spots:
             self._spots[spot] = counts
-
-
-def _shown_box(event: Any) -> Region | None:
-    """Return the rows and columns that an update of what is shown is about, if it says so."""
-    offset, data = getattr(event, "offset", None), getattr(event, "data", None)
-    if offset is None or data is None or len(offset) != 2:
-        return None
-    top, left = (int(at) for at in offset)
-    return top, top + data.shape[0], left, left + data.shape[1]
-
-
-def _stroke_box(event: Any) -> Region | None:
-    """Return the rows and columns that a stroke changed, if the event says so."""
-    atoms = getattr(event, "value", None) or ()
-    spans = [[_span_of(part) for part in indices[-2:]] for indices, *_ in atoms]
-    if not spans or any(span is None for both in spans for span in both):
-        return None
-    rows, columns = ([both[axis] or (0, 0) for both in spans] for axis in (0, 1))
-    return (
-        min(start for start, _ in rows),
-        max(stop for _, stop in rows),
-        min(start for start, _ in columns),
-        max(stop for _, stop in columns),
-    )
-
-
-def _span_of(index: Any) -> tuple[int, int] | None:
-    """Return start and stop of what indexes an axis; ``None`` if it is all of it, or nothing."""
-    if isinstance(index, slice):
-        return None if index.start is None or index.stop is None else (index.start, index.stop)
-    return (int(np.min(index)), int(np.max(index)) + 1) if np.size(index) else None

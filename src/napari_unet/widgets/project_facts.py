@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -94,3 +96,21 @@ class LayerKeys:
             return ()
         self._images[key] = self.key_of(image)
         return picture_of(image).layers
+
+
+@dataclass(frozen=True, eq=False)
+class Left:
+    """What a dock that was closed leaves: a project's folder, and the keys of its layers.
+
+    Attributes
+    ----------
+    chosen
+        Whether somebody chose the folder.
+    """
+
+    folder: Path
+    chosen: bool
+    keys: LayerKeys
+
+
+left_by: WeakKeyDictionary[ViewerModel, Left] = WeakKeyDictionary()

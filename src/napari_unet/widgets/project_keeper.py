@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from weakref import WeakKeyDictionary, WeakSet
+from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
@@ -17,7 +17,6 @@ from qtpy.QtCore import QTimer
 
 from napari_unet.autosave import Autosave, NotSaved, Saved
 from napari_unet.core.config import TrainSettings
-from napari_unet.core.cutout import is_large
 from napari_unet.core.project import read_version
 from napari_unet.core.project_changes import NewVersion, PlaneStrokes
 from napari_unet.core.project_files import model_path
@@ -28,31 +27,13 @@ from napari_unet.project_place import Place
 from napari_unet.session import Session
 from napari_unet.session_data import Level
 from napari_unet.widgets.choice import Choice
-from napari_unet.widgets.layers import Index, plane_indices, strokes_reader
 from napari_unet.widgets.main_thread import MainThread
 from napari_unet.widgets.paint_watch import PaintWatch
-from napari_unet.widgets.project_facts import LayerKeys
+from napari_unet.widgets.project_facts import LayerKeys, Left, left_by
+from napari_unet.widgets.spots import Spot, all_spots
 from napari_unet.widgets.stroke_saving import StrokeSaving
 
 REMOVAL_MS = 2000
-
-
-@dataclass(frozen=True, eq=False)
-class Left:
-    """What a dock that was closed leaves: a project's folder, and the keys of its layers.
-
-    Attributes
-    ----------
-    chosen
-        Whether somebody chose the folder.
-    """
-
-    folder: Path
-    chosen: bool
-    keys: LayerKeys
-
-
-left_by: WeakKeyDictionary[ViewerModel, Left] = WeakKeyDictionary()
 
 
 def recovery_root() -> Path:
@@ -95,7 +76,6 @@ class ProjectKeeper:
         self._begun = False
         self._shown: set[str] = set()
         self._removed: set[str] = set()
-        self._not_kept: WeakSet[Labels] = WeakSet()
         self.index = ProjectIndex()
         self.saved_at: float | None = None
         self.problem = ""
@@ -199,7 +179,7 @@ class ProjectKeeper:
         """Have that and all strokes saved; those that are saved are not written again."""
         self.tell()
         for layer in self.strokes.layers:
-            self._tell_planes(layer, plane_indices(layer.data.shape))
+            self._tell_spots(layer, all_spots(layer.data.shape))
 
     def use(self, number: int) -> None:
         """Take a version of the project into use.
@@ -221,12 +201,11 @@ class ProjectKeeper:
         used = []
         layers: tuple[Labels, ...] = chosen or everything
         for layer in layers:
-            if is_large(layer.data.shape):
-                continue
-            for index in self.strokes.known(layer) or plane_indices(layer.data.shape):
-                labels = np.array(layer.data[index])
+            key, data = self.keys.key_of(layer), layer.data
+            for spot in self.strokes.known(layer) or all_spots(data.shape):
+                labels = np.asarray(data[spot.slices])
                 if labels.any():
-                    used.append(PlaneStrokes(self.keys.key_of(layer), index, labels))
+                    used.append(PlaneStrokes(key, spot.index, labels.copy(), spot.at))
         return tuple(used)
 
     def close(self) -> None:
@@ -258,39 +237,27 @@ class ProjectKeeper:
         self.tell()
         self._autosave.keep(version)
 
-    def _on_painted(self, layer: Labels, indices: list[Index]) -> None:
+    def _on_painted(self, layer: Labels, spots: list[Spot]) -> None:
         if self._begun:
-            self._tell_planes(layer, indices)
+            self._tell_spots(layer, spots)
         else:
             self.begin()
 
-    def _tell_planes(self, layer: Labels, indices: list[Index]) -> None:
-        key = self.keys.key_of(layer)
-        if is_large(layer.data.shape):
-            self._say_not_kept(layer)
-            return
-        for index in indices:
-            self._autosave.paint(key, index, strokes_reader(layer, index))
-
-    def _say_not_kept(self, layer: Labels) -> None:
-        """Say it once of each layer."""
-        if layer not in self._not_kept:
-            self._not_kept.add(layer)
-            text = (
-                f"{layer.name} is larger than 4096 x 4096 pixels, so its strokes are not kept in "
-                "the project; save the layer itself."
-            )
-            self.session.said.emit(Level.INFO, text)
+    def _tell_spots(self, layer: Labels, spots: list[Spot]) -> None:
+        key, data = self.keys.key_of(layer), layer.data
+        for spot in spots:
+            self._autosave.paint(key, spot.index, partial(_read, data, spot), spot.at)
 
     def _on_layers_changed(self) -> None:
-        present = {self.keys.key_of(layer) for layer in self.strokes.layers}
-        self._shown |= present
-        self._removed -= present
+        present = {self.keys.key_of(layer): layer for layer in self.strokes.layers}
+        new, self._shown = present.keys() - self._shown, self._shown | present.keys()
+        self._removed -= present.keys()
         # A window that closes removes its layers too: only what stays away was meant.
-        if self._shown > present:
+        if self._shown > present.keys():
             self._removal.start(REMOVAL_MS)
-        if self._begun:
-            self.tell_all()
+        self.tell()
+        for key in new if self._begun else ():
+            self._tell_spots(present[key], all_spots(present[key].data.shape))
 
     def _on_removals_lasted(self) -> None:
         self._removed |= self._shown - {self.keys.key_of(layer) for layer in self.strokes.layers}
@@ -309,6 +276,10 @@ class ProjectKeeper:
             for entry in said.index.annotations:
                 layer = self.keys.layer_of(entry.key, self.strokes.layers)
                 if isinstance(layer, Labels):
-                    self.strokes.know(layer, [plane.index for plane in entry.planes])
+                    self.strokes.know(layer, [(plane.index, plane.at) for plane in entry.planes])
             self.history.show(said.index)
         self.changed.emit()
+
+
+def _read(data: Any, spot: Spot) -> np.ndarray:
+    return np.asarray(data[spot.slices])

@@ -21,7 +21,8 @@ from napari_unet.project_place import Place
 from napari_unet.recovery import Recoverable, Recovery, recoverable
 from napari_unet.session_data import Level, State
 from napari_unet.widgets.main_thread import MainThread
-from napari_unet.widgets.project_keeper import ProjectKeeper, left_by, recovery_root
+from napari_unet.widgets.project_facts import left_by
+from napari_unet.widgets.project_keeper import ProjectKeeper, recovery_root
 from napari_unet.widgets.project_layers import is_image_of, new_strokes, open_layer, take_as
 
 _MOST_SAID = 4
@@ -226,7 +227,7 @@ class ProjectOpening:
             strokes = new_strokes(entry, data, index.classes or keeper.session.classes)
             keeper.keys.assign(strokes, entry.key)
             keeper.viewer.add_layer(strokes)
-            keeper.strokes.know(strokes, [plane.index for plane in entry.planes])
+            keeper.strokes.know(strokes, [(plane.index, plane.at) for plane in entry.planes])
         self._show_model(read.opened, problems)
         keeper.session.use_classes(index.classes)
         if index.settings is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from napari.components import Dims
@@ -15,7 +16,7 @@ from napari.layers import Labels
 
 from napari_unet.core.cutout import is_large
 from napari_unet.core.tiling import Tile
-from napari_unet.widgets.layers import Index, Region, strokes_reader
+from napari_unet.widgets.layers import Index, Region, plane_indices, strokes_reader
 
 CELL = 1024
 _AROUND = 512
@@ -35,6 +36,11 @@ class Spot:
 
     index: Index
     cell: Region | None = None
+
+    @property
+    def at(self) -> tuple[int, int]:
+        """Row and column at which it begins."""
+        return (0, 0) if self.cell is None else (self.cell[0], self.cell[2])
 
     @property
     def slices(self) -> tuple[int | slice, ...]:
@@ -66,6 +72,42 @@ def spots_of(shape: Sequence[int], index: Index, region: Region | None = None) -
         for row in range(max(0, top) // CELL * CELL, min(bottom, rows), CELL)
         for column in range(max(0, left) // CELL * CELL, min(right, columns), CELL)
     ]
+
+
+def all_spots(shape: Sequence[int]) -> list[Spot]:
+    """Return all planes of a layer of a shape, (..., Y, X), of large ones their cells."""
+    return [spot for index in plane_indices(shape) for spot in spots_of(shape, index)]
+
+
+def shown_box(event: Any) -> Region | None:
+    """Return the rows and columns that an update of what is shown is about, if it says so."""
+    offset, data = getattr(event, "offset", None), getattr(event, "data", None)
+    if offset is None or data is None or len(offset) != 2:
+        return None
+    top, left = (int(at) for at in offset)
+    return top, top + data.shape[0], left, left + data.shape[1]
+
+
+def stroke_box(event: Any) -> Region | None:
+    """Return the rows and columns that a stroke changed, if the event says so."""
+    atoms = getattr(event, "value", None) or ()
+    spans = [[_span_of(part) for part in indices[-2:]] for indices, *_ in atoms]
+    if not spans or any(span is None for both in spans for span in both):
+        return None
+    rows, columns = ([both[axis] or (0, 0) for both in spans] for axis in (0, 1))
+    return (
+        min(start for start, _ in rows),
+        max(stop for _, stop in rows),
+        min(start for start, _ in columns),
+        max(stop for _, stop in columns),
+    )
+
+
+def _span_of(index: Any) -> tuple[int, int] | None:
+    """Return start and stop of what indexes an axis; ``None`` if it is all of it, or nothing."""
+    if isinstance(index, slice):
+        return None if index.start is None or index.stop is None else (index.start, index.stop)
+    return (int(np.min(index)), int(np.max(index)) + 1) if np.size(index) else None
 
 
 def box_in_view(layer: Labels, dims: Dims) -> Region | None:

@@ -1,8 +1,8 @@
-"""Watches every layer of strokes of a viewer, and says which planes may have changed."""
+"""Watches every layer of strokes of a viewer, and says which parts of it may have changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -10,11 +10,12 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_unet.widgets.annotation import can_be_painted, is_dressed
-from napari_unet.widgets.layers import Index, current_index, plane_indices
+from napari_unet.widgets.layers import Index, Region, current_index
+from napari_unet.widgets.spots import Spot, all_spots, shown_box, spots_of, stroke_box
 
 
 class StrokeSaving:
-    """Tells which planes of which annotation layer may have changed.
+    """Tells which planes, of large planes cells, of which annotation layer may have changed.
 
     An annotation layer is one that the plugin gave classes to. A plane that is told of too often
     costs a look at it, one that is not told of is lost; so where it is not sure, it tells.
@@ -24,7 +25,7 @@ class StrokeSaving:
     viewer
         Whose layers.
     painted
-        Is told a layer and planes of it, in the main thread; also in the middle of a stroke.
+        Is told a layer and spots of it, in the main thread; also in the middle of a stroke.
     changed
         Is told that there are other layers, or that one is called otherwise.
 
@@ -36,13 +37,13 @@ class StrokeSaving:
     def __init__(
         self,
         viewer: ViewerModel,
-        painted: Callable[[Labels, list[Index]], None],
+        painted: Callable[[Labels, list[Spot]], None],
         changed: Callable[[], None],
     ) -> None:
         self._viewer = viewer
         self._painted = painted
         self._changed = changed
-        self._known: WeakKeyDictionary[Labels, set[Index]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Labels, set[Spot]] = WeakKeyDictionary()
         self._seen_at: WeakKeyDictionary[Labels, tuple[float, ...]] = WeakKeyDictionary()
         self._watched: dict[Labels, list[tuple[Any, Callable[..., None]]]] = {}
         viewer.layers.events.removed.connect(self.look)
@@ -53,13 +54,15 @@ class StrokeSaving:
         """The annotation layers of the viewer, the lowest first."""
         return tuple(self._watched)
 
-    def known(self, layer: Labels) -> list[Index]:
-        """Return the planes of a layer that have or may have strokes."""
+    def known(self, layer: Labels) -> list[Spot]:
+        """Return the spots of a layer that have or may have strokes."""
         return sorted(self._known.get(layer, ()))
 
-    def know(self, layer: Labels, indices: list[Index]) -> None:
-        """Take in that these planes have strokes."""
-        self._known.setdefault(layer, set()).update(indices)
+    def know(self, layer: Labels, places: Iterable[tuple[Index, tuple[int, int]]]) -> None:
+        """Take in that there are strokes: on planes, at a row and column each."""
+        shape, known = layer.data.shape, self._known.setdefault(layer, set())
+        for index, (row, column) in places:
+            known.update(spots_of(shape, index, (row, row + 1, column, column + 1)))
 
     def look(self, _event: object = None) -> None:
         """Look which annotation layers there are now."""
@@ -83,8 +86,8 @@ class StrokeSaving:
     def _watch(self, layer: Labels) -> None:
         events = layer.events
         links: list[tuple[Any, Callable[..., None]]] = [
-            (events.paint, lambda _event: self._on_painted(layer)),
-            (events.labels_update, lambda _event: self._on_painted(layer)),
+            (events.paint, lambda event: self._on_painted(layer, stroke_box(event))),
+            (events.labels_update, lambda event: self._on_painted(layer, shown_box(event))),
             (events.set_data, lambda _event: self._on_refreshed(layer)),
             (events.data, lambda _event: self._on_replaced(layer)),
             (events.name, lambda _event: self._changed()),
@@ -98,12 +101,14 @@ class StrokeSaving:
         for emitter, slot in self._watched.pop(layer):
             emitter.disconnect(slot)
 
-    def _on_painted(self, layer: Labels) -> None:
-        if self._viewer.dims.ndisplay == 3 or layer.n_edit_dimensions > 2:
-            indices = plane_indices(layer.data.shape)
+    def _on_painted(self, layer: Labels, box: Region | None) -> None:
+        dims, shape = self._viewer.dims, layer.data.shape
+        if dims.ndisplay == 3 or layer.n_edit_dimensions > 2:
+            self._tell(layer, all_spots(shape))
         else:
-            indices = [current_index(layer, self._viewer.dims.point)]
-        self._tell(layer, indices)
+            rows_down = tuple(dims.displayed) == (dims.ndim - 2, dims.ndim - 1)
+            index = current_index(layer, dims.point)
+            self._tell(layer, spots_of(shape, index, box if rows_down else None))
 
     def _on_refreshed(self, layer: Labels) -> None:
         """Undo and redo say no more than that the layer is drawn anew, as another plane does."""
@@ -115,8 +120,8 @@ class StrokeSaving:
     def _on_replaced(self, layer: Labels) -> None:
         self._known.pop(layer, None)
         self._changed()
-        self._tell(layer, plane_indices(layer.data.shape))
+        self._tell(layer, all_spots(layer.data.shape))
 
-    def _tell(self, layer: Labels, indices: list[Index]) -> None:
-        self.know(layer, indices)
-        self._painted(layer, indices)
+    def _tell(self, layer: Labels, spots: list[Spot]) -> None:
+        self._known.setdefault(layer, set()).update(spots)
+        self._painted(layer, spots)
