@@ -32,7 +32,7 @@ OUTSIDE = {
 # text code is allowed, which is why this is one expression.
 _CODE_OR_LINK = re.compile(
     r"^(?P<fence>```|~~~).*?^(?P=fence)|(?P<ticks>`+)[^`].*?(?P=ticks)"
-    r"|(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)",
+    r"|(?P<picture>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)",
     flags=re.MULTILINE | re.DOTALL,
 )
 _ROLE = re.compile(r":(?:attr|class|func|meth|mod):<code>~?(?P<name>[\w.]+)</code>")
@@ -42,6 +42,14 @@ _LOADED = re.compile(
     r"[^>]*\bhref=[\"']?(?:https?:)?//[^>]*>",
     flags=re.IGNORECASE,
 )
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Name headings in links as a code host does."""
+    from pymdownx.slugs import slugify
+
+    config.mdx_configs["toc"]["slugify"] = slugify(case="lower")
+    return config
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -103,7 +111,9 @@ def rewrite_links(markdown: str, page: str, repository: str | None) -> str:
         there = _page_of(path)
         if there is not None:
             relative = posixpath.relpath(there, posixpath.dirname(page) or ".")
-            return f"[{text}]({relative}{'#' * bool(anchor)}{anchor})"
+            return f"{match['picture']}[{text}]({relative}{'#' * bool(anchor)}{anchor})"
+        if match["picture"]:
+            return match[0]
         if repository is not None:
             kind = "tree" if (ROOT / path).is_dir() else "blob"
             return f"[{text}]({repository.rstrip('/')}/{kind}/HEAD/{path})"

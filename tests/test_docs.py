@@ -142,6 +142,11 @@ class TestLinks:
         rewritten = hooks.rewrite_links(f"[t]({link})", page, REPOSITORY)
         assert rewritten == f"[t]({REPOSITORY}/{expected})"
 
+    def test_to_pictures_lead_to_the_picture(self):
+        text = "![curves](../docs/images/annotator-curves.png)"
+        rewritten = hooks.rewrite_links(text, "benchmarks.md", None)
+        assert rewritten == "![curves](images/annotator-curves.png)"
+
     def test_to_other_files_are_code_while_there_is_no_repository(self):
         text = (
             "see [`core/unet.py`](../src/napari_unet/core/unet.py) and\n[the\nfile](../Makefile)."
