@@ -51,13 +51,8 @@ class PieceMeasurements:
         ndim = header.network.ndim
         self._letters, self._lead = result.axes[-ndim:], result.axes[:-ndim]
         self._tables: list[Table] = []
-        known = all(letter in result.pixel_size for letter in self._letters)
-        units = {result.units.get(letter) for letter in self._letters}
-        self._size, self._unit = None, None
-        if known and len(units) == 1:
-            unit = units.pop()
-            self._size = tuple(result.pixel_size[letter] for letter in self._letters)
-            self._unit = sign(unit) or unit
+        self._size, unit = result.measure_of(self._letters)
+        self._unit = sign(unit) or unit
 
     def __call__(self, lead: tuple[int, ...], ids: Writable, probabilities: Writable) -> None:
         """Measure a piece; see :func:`napari_unet.core.storing_instances.objects_into`."""

@@ -45,7 +45,35 @@ def zeros(shape: Sequence[int], dtype: npt.DTypeLike, *, sparse: bool = False) -
     if sparse:
         with suppress(MemoryError):
             return np.zeros(shape, dtype=dtype)
-    folder = _folder()
+    return on_disk(shape, dtype)
+
+
+def on_disk(
+    shape: Sequence[int],
+    dtype: npt.DTypeLike,
+    folder: Path | None = None,
+    *,
+    reserve: bool = False,
+) -> np.ndarray:
+    """Return zeros that are mapped from a temporary file without a name, gone with the array.
+
+    Parameters
+    ----------
+    shape, dtype
+        Of the array.
+    folder
+        Where the file is; ``None`` for ``TMPDIR`` or else ``/var/tmp``.
+    reserve
+        Whether all of it will be written, so that its room is taken now where the system can.
+
+    Raises
+    ------
+    UnwritableOutput
+        The disk has no room for all of it, or the file cannot be made.
+    """
+    shape, dtype = tuple(shape), np.dtype(dtype)
+    size = prod(shape) * dtype.itemsize
+    folder = folder or _folder()
     try:
         # A page that finds no room when it is written would end the program.
         free = shutil.disk_usage(folder).free
@@ -56,6 +84,8 @@ def zeros(shape: Sequence[int], dtype: npt.DTypeLike, *, sparse: bool = False) -
             )
         with tempfile.TemporaryFile(dir=folder) as file:
             file.truncate(size)
+            if reserve and hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
             return np.memmap(file, dtype=dtype, mode="r+", shape=shape)
     except OSError as error:
         if isinstance(error, UnwritableOutput):

@@ -79,6 +79,13 @@ class Result:
         classes = [entry.model_dump() for entry in self.classes]
         return {"label_kind": self.kind, "values": self.values, "classes": classes}
 
+    def measure_of(self, letters: str) -> tuple[tuple[float, ...] | None, str | None]:
+        """Return the pixel size along some axes and its unit, if all have one and the same."""
+        units = {self.units.get(letter) for letter in letters}
+        if len(units) > 1 or not all(letter in self.pixel_size for letter in letters):
+            return None, None
+        return tuple(self.pixel_size[letter] for letter in letters), units.pop()
+
     def place(self, where: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the index of what is at ``where`` along each axis; everything where it is not."""
         return tuple(where.get(letter, slice(None)) for letter in self.axes)

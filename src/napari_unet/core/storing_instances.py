@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from math import prod
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from napari_unet.core.components import Writable, chunks
 from napari_unet.core.header import ModelHeader, background_output
 from napari_unet.core.instances import DEFAULTS, label_instances
+from napari_unet.core.scratch import on_disk
 from napari_unet.core.splitting import InstanceSettings
 from napari_unet.core.storing import Result
 
@@ -94,9 +94,9 @@ class Pieces:
         values = len(header.classes) * prod(shape)
         large = 4 * values > MOST_IN_MEMORY
         self._side = _SIDES[ndim] if large else None
-        room = _on_disk if large else _in_memory
-        self._probabilities = room((len(header.classes), *shape), np.float32, folder)
-        self._ids = room(shape, np.int32, folder)
+        room = partial(on_disk, folder=folder, reserve=True) if large else np.zeros
+        self._probabilities: np.ndarray = room((len(header.classes), *shape), np.float32)
+        self._ids: np.ndarray = room(shape, np.int32)
         self._lead: Lead | None = None
         self._used = 0
 
@@ -134,21 +134,6 @@ class Pieces:
 
 def _spacing(result: Result, header: ModelHeader) -> tuple[float, ...] | None:
     """Return the size of the image's pixels, or else of those that the model was trained on."""
-    letters = "ZYX"[-header.network.ndim :]
-    known = all(letter in result.pixel_size for letter in letters)
-    if known and len({result.units.get(letter) for letter in letters}) == 1:
-        return tuple(result.pixel_size[letter] for letter in letters)
-    size = header.pixel_size
-    return size if size is not None and len(size) == len(letters) else None
-
-
-def _in_memory(shape: tuple[int, ...], dtype: type, folder: Path | None) -> np.ndarray:
-    return np.zeros(shape, dtype)
-
-
-def _on_disk(shape: tuple[int, ...], dtype: type, folder: Path | None) -> np.ndarray:
-    """Return an array in a file without a name, which is gone with the array."""
-    with TemporaryFile(dir=folder) as file:
-        if hasattr(os, "posix_fallocate"):  # a disk that is full says so now, not in the middle
-            os.posix_fallocate(file.fileno(), 0, prod(shape) * np.dtype(dtype).itemsize)
-        return np.memmap(file, dtype, "w+", shape=shape)
+    found, _ = result.measure_of("ZYX"[-header.network.ndim :])
+    size = found or header.pixel_size
+    return size if size is not None and len(size) == header.network.ndim else None

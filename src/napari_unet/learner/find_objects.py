@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from contextlib import suppress
 from typing import Any, BinaryIO
 
@@ -13,8 +11,7 @@ from napari_unet.core.instances import label_instances
 from napari_unet.errors import UserError
 from napari_unet.learner import pipe
 from napari_unet.learner.objects import Done, Read, Task, Write
-
-_NICENESS = 10  # the window's process comes first
+from napari_unet.learner.spawn import own_streams
 
 
 class _There:
@@ -52,12 +49,7 @@ def _do(task: Task, requests: BinaryIO, replies: BinaryIO) -> None:
 
 def main() -> None:
     """Serve the parent process over standard input and output until it closes them."""
-    requests = os.fdopen(os.dup(0), "rb", buffering=0)
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not get between the replies
-    sys.stdout = sys.stderr
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
+    requests, replies = own_streams()
     with suppress(EOFError, BrokenPipeError):
         while True:
             task = pipe.receive(requests)

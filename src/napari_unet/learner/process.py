@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import sys
 import threading
 import time
 import traceback
@@ -47,8 +46,8 @@ from napari_unet.learner.messages import (
     TrainRequest,
 )
 from napari_unet.learner.piece import PieceRequest, UnknownModel, digest_of
+from napari_unet.learner.spawn import own_streams
 
-_NICENESS = 10  # the window's process comes first
 _SECONDS_BETWEEN_STEP_REPLIES = 0.1
 
 
@@ -260,12 +259,7 @@ def _failure(error: Exception) -> Failed:
 
 def main() -> None:
     """Serve the parent process over standard input and output until it closes them."""
-    requests = os.fdopen(os.dup(0), "rb", buffering=0)
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not get between the replies
-    sys.stdout = sys.stderr
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
+    requests, replies = own_streams()
     inbox: queue.SimpleQueue[Request] = queue.SimpleQueue()
 
     def read() -> None:

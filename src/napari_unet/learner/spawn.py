@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, BinaryIO, cast
+
+_NICENESS = 10
 
 
 def spawn(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -34,6 +37,20 @@ def spawn(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # type: ignore[call-overload]
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, **options
     )
+
+
+def own_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Return the requests and replies of this process, which :func:`spawn` started.
+
+    It then runs at a low priority, as the window's process comes first.
+    """
+    requests = os.fdopen(os.dup(0), "rb", buffering=0)
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not get between the replies
+    sys.stdout = sys.stderr
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    return cast(BinaryIO, requests), replies
 
 
 def requests_of(process: subprocess.Popen[bytes]) -> BinaryIO:
