@@ -7,12 +7,14 @@ from napari_unet.core import device as device_module
 from napari_unet.core.device import (
     computing,
     describe,
+    dtype_of,
     fast_dtype,
     is_out_of_memory,
     one_thread,
     pick_device,
     repeatably,
 )
+from napari_unet.core.training import train
 from napari_unet.errors import DeviceUnavailable
 
 CPU = torch.device("cpu")
@@ -85,6 +87,31 @@ class TestPrecision:
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 2
         torch.set_num_threads(1)
+
+
+class TestChosenPrecision:
+    """`dtype_of`."""
+
+    @pytest.mark.parametrize("name", ["float32", "bfloat16"])
+    def test_is_the_one_that_is_asked_for(self, name):
+        assert dtype_of(name, torch.device("cpu"), 2) is getattr(torch, name)
+
+    def test_of_volumes_on_a_cpu_is_float32(self):
+        assert dtype_of("auto", torch.device("cpu"), 3) is torch.float32
+        with pytest.raises(DeviceUnavailable, match="float32"):
+            dtype_of("bfloat16", torch.device("cpu"), 3)
+
+    @pytest.mark.parametrize("faster", [True, False])
+    def test_that_a_measurement_chose_is_kept_and_gives_the_same_again(
+        self, monkeypatch, discs, faster
+    ):
+        monkeypatch.setattr(device_module, "_bfloat16_is_faster_on_cpu", lambda: faster)
+        model = train(discs.image, discs.strokes, steps=2, device="cpu")
+        settings = model.header.history[-1].settings
+        assert settings["precision"] == ("bfloat16" if faster else "float32")
+        monkeypatch.setattr(device_module, "_bfloat16_is_faster_on_cpu", lambda: not faster)
+        again = train(discs.image, discs.strokes, **settings)
+        assert all(torch.equal(value, again.weights[name]) for name, value in model.weights.items())
 
 
 @pytest.mark.parametrize(

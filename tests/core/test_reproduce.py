@@ -78,6 +78,7 @@ def test_the_script_gives_the_same_predictions(project, tmp_path, capsys):
     assert done.returncode == 0, done.stderr
     kept = Model.from_bytes(read_version(project.folder, project.index, 2))
     again = load_model(tmp_path / "out" / "model.unet")
+    assert "precision=" in (tmp_path / "out" / "reproduce.py").read_text()
     assert again.header.history[-1].score == kept.header.history[-1].score
     for name, value in kept.weights.items():
         assert np.allclose(value, again.weights[name], atol=1e-6), name

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import os
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from napari_unet.core import storing_instances
+from napari_unet.core import scratch, storing_instances
 from napari_unet.core.classes import describe_classes
 from napari_unet.core.files import read_labels
 from napari_unet.core.instance_prediction import predict_instances, stack_instances
@@ -22,6 +23,7 @@ from napari_unet.core.source import ImageSource
 from napari_unet.core.splitting import InstanceSettings
 from napari_unet.core.storing import Result, holds_objects, read_label_kind
 from napari_unet.core.storing_instances import objects_into
+from napari_unet.errors import UnwritableOutput
 from scenes import discs, random_model, small_network, volume_network
 
 CPU = torch.device("cpu")
@@ -137,12 +139,10 @@ class TestFiles:
         assert not holds_objects(tmp_path / "a_labels.tif")
 
     def test_a_full_disk_is_told_and_nothing_is_left(self, tmp_path, monkeypatch, trained, discs):
-        def full(*_: object) -> np.ndarray:
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(storing_instances, "_in_memory", full)
+        monkeypatch.setattr(storing_instances, "MOST_IN_MEMORY", 0)
+        monkeypatch.setattr(scratch.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
         source = ImageSource.from_array(discs.image)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(UnwritableOutput, match="make room"):
             run(trained, source, {"instances": tmp_path / "a_instances.tif"})
         assert not os.listdir(tmp_path)
 

@@ -20,6 +20,7 @@ from napari_unet.errors import InvalidInput
 
 PresetName = Literal["compact", "unet2015"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16"]
 _Factor = Annotated[int, Field(ge=1, le=2)]
 _Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -230,6 +231,9 @@ class TrainSettings(BaseModel):
         Budget; exactly one of the two. With ``steps`` a training can be repeated exactly.
     device
         Where to compute; ``auto`` takes a GPU where there is one.
+    precision
+        Of the passes; ``auto`` takes what is fastest on the device, and what it took stands in the
+        model.
     seed
         Seed of every random draw.
     learning_rate
@@ -252,6 +256,7 @@ class TrainSettings(BaseModel):
     seconds: float | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, gt=0)
     device: DeviceName = "auto"
+    precision: Precision = "auto"
     seed: int = Field(default=0, ge=0, lt=2**63)
     learning_rate: float | None = Field(default=None, gt=0)
     elastic: float = Field(default=10.0, ge=0)

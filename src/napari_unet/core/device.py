@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 from torch.nn import functional
 
-from napari_unet.core.config import DeviceName
+from napari_unet.core.config import DeviceName, Precision
 from napari_unet.errors import DeviceUnavailable
 
 _FASTER = 1.2
@@ -63,6 +63,23 @@ def fast_dtype(device: torch.device, ndim: int = 2) -> torch.dtype:
     if device.type == "cpu" and ndim == 2 and _bfloat16_is_faster_on_cpu():
         return torch.bfloat16
     return torch.float32
+
+
+def dtype_of(precision: Precision, device: torch.device, ndim: int) -> torch.dtype:
+    """Return the type to compute in; ``auto`` is :func:`fast_dtype`.
+
+    Raises
+    ------
+    DeviceUnavailable
+        The device does not compute in it.
+    """
+    if precision == "auto":
+        return fast_dtype(device, ndim)
+    if precision == "bfloat16" and device.type == "cpu" and ndim == 3:
+        raise DeviceUnavailable(
+            "volumes are not computed in bfloat16 on a CPU; use the precision auto or float32."
+        )
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def channels_last(ndim: int) -> torch.memory_format:

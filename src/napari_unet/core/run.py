@@ -16,7 +16,7 @@ from napari_unet.core.device import (
     channels_last,
     computing,
     describe,
-    fast_dtype,
+    dtype_of,
     free_memory,
     is_out_of_memory,
     one_thread,
@@ -73,12 +73,15 @@ class Run:
         self.dataset = dataset
         self.start, self._clock = start, clock
         self.preset_name = settings.preset if model is None else model.header.preset
-        self.settings = settings.model_copy(update={"preset": self.preset_name})
+        self.device = pick_device(settings.device)
+        self.dtype = dtype_of(settings.precision, self.device, settings.dimensions)
+        self.precision = str(self.dtype).removeprefix("torch.")
+        # What was chosen is kept: a measurement on a busy machine may choose otherwise next time.
+        taken = {"preset": self.preset_name, "precision": self.precision}
+        self.settings = settings.model_copy(update=taken)
         self.pixel_size, self.pixel_unit = pixel_size, pixel_unit
         self.preset: Preset = PRESETS[self.preset_name]
         self.history = () if model is None else model.header.history
-        self.device = pick_device(settings.device)
-        self.dtype = fast_dtype(self.device, settings.dimensions)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.network = starting_network(dataset, self.settings, model).to(self.device)
         config = self.network.config
@@ -121,7 +124,7 @@ class Run:
         """Train to the end, see :func:`napari_unet.core.training.train_events`."""
         yield Started(
             device=describe(self.device),
-            precision=str(self.dtype).removeprefix("torch."),
+            precision=self.precision,
             parameters=sum(parameter.numel() for parameter in self.network.parameters()),
             held_out=self.dataset.held_out,
         )
