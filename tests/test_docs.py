@@ -101,6 +101,36 @@ def test_what_is_quoted_in_the_table_of_symptoms_is_what_the_program_says():
             assert part.strip() in said, quote
 
 
+class TestTableOfKinds:
+    """The table in `images.md`: a row a kind, a column a test that runs all kinds."""
+
+    @pytest.fixture
+    def section(self):
+        page = (DOCS / "images.md").read_text()
+        return page.partition("## What works on what")[2].partition("\n## ")[0]
+
+    def test_has_a_row_for_every_kind(self, section):
+        rows = re.findall(r"^\| [^|]+\(`([^`]+)`\) \|", section, flags=re.MULTILINE)
+        kinds = (ROOT / "tests" / "kinds.py").read_text()
+        assert rows == re.findall(r'^    Kind\("([^"]+)"', kinds, flags=re.MULTILINE)
+
+    def test_has_a_test_for_every_column(self, section):
+        columns = section.strip().partition("\n")[0].strip("|").split("|")[1:]
+        named = re.findall(r"`(test_\w+)`", section)
+        assert len(columns) == len(named)
+        files = re.findall(r"\((\.\./tests/[^)]*test_kinds[^)]*)\)", section)
+        trees = [ast.parse((DOCS / path).read_text()) for path in files]
+        tests = {
+            node.name: ast.unparse(node)
+            for tree in trees
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef)
+        }
+        assert set(named) <= set(tests)
+        # Either a kind a case, or all kinds that fit one model.
+        assert all(re.search("every_kind|KINDS", tests[name]) for name in named)
+
+
 class TestLinks:
     """`rewrite_links`: pages are written as for a code host and read in the site."""
 

@@ -27,6 +27,7 @@ from napari_unet.session_parts import for_view, sendable, suffices
 
 Read = Callable[[], np.ndarray]
 ReadPlane = Callable[[], Plane]
+PixelSize = tuple[tuple[float, float] | None, str | None]
 
 
 @dataclass
@@ -105,7 +106,13 @@ class Live:
         self._run = None
         self._set_status("")
 
-    def paint(self, key: str, read_image: ReadPlane, read_labels: Read) -> None:
+    def paint(
+        self,
+        key: str,
+        read_image: ReadPlane,
+        read_labels: Read,
+        pixel: PixelSize = (None, None),
+    ) -> None:
         """Send what changed of a plane's strokes, and, the first time, the plane.
 
         Parameters
@@ -117,10 +124,14 @@ class Live:
             its own; called in another thread.
         read_labels
             Gives its strokes, (Y, X), as they are then; called in another thread.
+        pixel
+            Size of its pixels as (row, column), and its unit, where known.
         """
         run = self._run
         if run is not None:
-            run.learner.add(run.job, lambda: _stroke_messages(run, key, read_image, read_labels))
+            run.learner.add(
+                run.job, lambda: _stroke_messages(run, key, read_image, read_labels, pixel)
+            )
 
     def erase(self, key: str) -> None:
         """Forget the strokes of a plane whose layer is gone; what is on the layer stays."""
@@ -232,7 +243,11 @@ def _unknown_of_view(
 
 
 def _stroke_messages(
-    run: _Run, key: str, read_image: ReadPlane, read_labels: Read
+    run: _Run,
+    key: str,
+    read_image: ReadPlane,
+    read_labels: Read,
+    pixel: PixelSize = (None, None),
 ) -> list[LiveMessage]:
     labels = np.array(read_labels())  # a copy: painting goes on meanwhile
     before = run.sent.labels.get(key)
@@ -241,7 +256,7 @@ def _stroke_messages(
         return []
     messages: list[LiveMessage] = []
     if before is None:
-        messages.append(LivePlane(run.job, key, sendable(read_image())))
+        messages.append(LivePlane(run.job, key, sendable(read_image()), *pixel))
     run.sent.labels[key] = labels
     top, bottom, left, right = box
     return [*messages, LiveStrokes(run.job, key, box, labels[top:bottom, left:right].copy())]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from napari_unet.commands.voxels import voxels_of
+from napari_unet.commands.voxels import pixels_of, voxels_of
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.events import Best, Done, Notice, Score, Started, Step
 from napari_unet.core.files import check_writable, read_image, read_labels
@@ -89,12 +89,18 @@ def _dimension_settings(
     dimensions: int | None,
     voxel_size: tuple[float, ...] | None,
 ) -> dict[str, Any]:
-    """Return the settings of planes or volumes; a new model's voxels are those of the images."""
+    """Return the settings of planes or volumes; a new model's pixels are those of the images."""
     of_model = None if model is None else model.header.network.ndim
     given = {"dimensions": dimensions or of_model or 2}
     if voxel_size is not None:
         return given | {"voxel_size": voxel_size}
     if given["dimensions"] == 2:
+        pixels = pixels_of(images)
+        if pixels is not None:
+            return given | {"pixel_size": pixels.size, "pixel_unit": pixels.unit}
+        if model is not None:
+            header = model.header
+            return given | {"pixel_size": header.pixel_size, "pixel_unit": header.pixel_unit}
         return given
     if model is not None and of_model == 3:
         return given | {"pixel_unit": model.header.pixel_unit}  # and its size, by itself

@@ -1,4 +1,4 @@
-"""The size of the voxels that a training in 3D is told, by files or by the user."""
+"""The size of the pixels or voxels that a training is told by its files."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _ALIKE = 1.01  # sizes within 1 % are the same; files round them
 
 @dataclass(frozen=True)
 class Voxels:
-    """Size of a voxel as (plane, row, column), and its unit."""
+    """Size of a voxel as (plane, row, column), or of a pixel as (row, column), and its unit."""
 
-    size: tuple[float, float, float]
+    size: tuple[float, ...]
     unit: str
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ def voxels_of(images: Sequence[Path]) -> Voxels | None:
     InvalidInput
         The images disagree, or some tell it and others do not.
     """
-    found = [_voxels_in(path) for path in images]
+    found = [_voxels_in(path, "ZYX") for path in images]
     first = found[0]
     for path, voxels in zip(images, found, strict=True):
         if first is None and voxels is None:
@@ -54,18 +54,30 @@ def voxels_of(images: Sequence[Path]) -> Voxels | None:
     return first
 
 
-def _voxels_in(path: Path) -> Voxels | None:
+def pixels_of(images: Sequence[Path]) -> Voxels | None:
+    """Return the size of the pixels of images whose planes are trained on together.
+
+    Returns
+    -------
+    Voxels or None
+        In the first image's unit; ``None`` if some image does not tell it or they disagree, since
+        planes can be trained on without.
+    """
+    first, *others = (_voxels_in(path, "YX") for path in images)
+    if first is None or not all(other and _alike(first, other) for other in others):
+        return None
+    return first
+
+
+def _voxels_in(path: Path, axes: str) -> Voxels | None:
+    """Return the sizes along some axes in the unit of the columns; ``None`` if one is not known."""
     with open_image(path) as source:
-        if not all(letter in source.pixel_size for letter in "ZYX"):
-            return None
         unit = source.units.get("X")
-        if unit is None:
+        if unit is None or not all(letter in source.pixel_size for letter in axes):
             return None
-        sizes = [in_unit(source.pixel_size[a], source.units.get(a), unit) for a in "ZYX"]
-        if None in sizes:
-            return None
-        plane, row, column = (float(size) for size in sizes if size is not None)
-        return Voxels((plane, row, column), unit)
+        sizes = [in_unit(source.pixel_size[a], source.units.get(a), unit) for a in axes]
+        known = tuple(float(size) for size in sizes if size is not None)
+        return Voxels(known, unit) if len(known) == len(axes) else None
 
 
 def _alike(one: Voxels, other: Voxels) -> bool:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -82,6 +82,7 @@ class LiveJob:
     _view_is_next: bool = False
     _rest_is_next: bool = False
     _resting: bool = False
+    _pixel: tuple[tuple[float, float] | None, str | None] = (None, None)
     _kept: Improved | None = None
     _kept_version: int = 0
     _kept_at: float = -np.inf
@@ -149,7 +150,7 @@ class LiveJob:
     def _take(self, message: LiveMessage) -> None:
         match message:
             case LivePlane():
-                self._add(message.key, message.image)
+                self._add(message)
             case LiveStrokes():
                 self._paint(message)
             case LiveClasses():
@@ -157,10 +158,13 @@ class LiveJob:
             case LiveView():
                 self._look(message)
 
-    def _add(self, key: str, image: np.ndarray | Cutout) -> None:
+    def _add(self, message: LivePlane) -> None:
+        image = message.image
         index = self._trainer.add_image(image)
+        if not self._planes:
+            self._pixel = (message.pixel_size, message.pixel_unit)
         pixels = image.pixels if isinstance(image, Cutout) else image
-        self._planes[key] = _Plane(index, np.zeros(pixels.shape[-2:], dtype=np.uint8))
+        self._planes[message.key] = _Plane(index, np.zeros(pixels.shape[-2:], dtype=np.uint8))
 
     def _paint(self, message: LiveStrokes) -> None:
         plane = self._planes.get(message.key)
@@ -268,7 +272,9 @@ class LiveJob:
             model = self._trainer.model()
             record = model.header.history[-1]
             score = float("nan") if record.score is None else record.score
-            self._kept = Improved(record.steps, score, model.to_bytes())
+            size, unit = self._pixel
+            header = model.header.model_copy(update={"pixel_size": size, "pixel_unit": unit})
+            self._kept = Improved(record.steps, score, replace(model, header=header).to_bytes())
         return self._kept
 
     def _last(self) -> Content:

@@ -116,11 +116,16 @@ class LivePlane:
     ----------
     image
         (C, Y, X), any dtype; boxes of strokes on a part count from its first pixel.
+    pixel_size, pixel_unit
+        Size of its pixels as (row, column), and its unit, where known; the first plane's are kept
+        in the model.
     """
 
     job: int
     key: str
     image: np.ndarray | Cutout
+    pixel_size: tuple[float, float] | None = None
+    pixel_unit: str | None = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from napari_unet.widgets.layers import (
     has_plane,
     in_view,
     is_empty,
+    pixel_size,
     plane_of,
     plane_reader,
     spatial_shape,
@@ -307,7 +308,10 @@ class LiveLoop(QObject):
                 self._planes[key] = _Plane(image, spot, strokes)
                 self._channels = channel_count(image)
                 self._session.live.paint(
-                    key, self._image_reader(image, spot), spot_reader(strokes, spot)
+                    key,
+                    self._image_reader(image, spot),
+                    spot_reader(strokes, spot),
+                    pixel_size(image),
                 )
 
     def _image_reader(self, image: Image, spot: Spot) -> Callable[[], Plane]:
