@@ -1,6 +1,6 @@
 """Draw every picture of README and docs with the program itself: ``make pictures``.
 
-Needs a display for the two pictures of the window (a virtual one will do), and about three minutes.
+Needs a display for the pictures of the window (a virtual one will do), and about four minutes.
 The images are a sample that scikit-image ships and objects that are drawn here.
 """
 
@@ -48,6 +48,7 @@ def main() -> None:
         "overlay": draw_overlay,
         "window": draw_window,
         "live": draw_live,
+        "next-place": draw_next_place,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=drawers, default=list(drawers))
@@ -188,7 +189,27 @@ def draw_live() -> None:
         viewer.close()
 
 
-def _train_in_window(viewer: Any) -> None:
+def draw_next_place() -> None:
+    """Train in the real window, go where the model is unsure, and photograph it."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        os.environ["XDG_DATA_HOME"] = folder
+        import napari
+        from qtpy.QtWidgets import QLabel, QPushButton
+
+        viewer = napari.Viewer(title="napari-unet")
+        viewer.window.resize(1360, 880)
+        viewer.open_sample("napari-unet", "tissue")
+        dock = _train_in_window(viewer)
+        viewer.layers["stained tissue segmentation"].visible = False
+        dock.findChild(QPushButton, "next_place_button").click()
+        status = dock.findChild(QLabel, "next_place_status")
+        _wait(lambda: "unsure" in status.text())
+        _photograph(viewer, "next-place.png")
+        viewer.close()
+
+
+def _train_in_window(viewer: Any) -> Any:
     from qtpy.QtWidgets import QPushButton, QSpinBox
 
     from napari_unet.session_data import State
@@ -202,6 +223,7 @@ def _train_in_window(viewer: Any) -> None:
     viewer.reset_view(margin=0.01)
     button.click()
     _wait(lambda: session.state is State.IDLE and not session.predicting, SECONDS + 60)
+    return dock
 
 
 def _segment_layers(viewer: Any) -> None:

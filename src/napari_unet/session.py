@@ -122,6 +122,12 @@ class Session:
         return Curve(tuple(training.losses), tuple(training.scores), training.held_out)
 
     @property
+    def newest_model(self) -> bytes | None:
+        """The best model of what learns now, or else the one in use."""
+        learning = self.state is not State.IDLE and self._best is not None
+        return self._best if learning else self.model
+
+    @property
     def predicting(self) -> bool:
         """Whether a prediction is queued or running."""
         return bool(self._predictions)
@@ -224,6 +230,7 @@ class Session:
         model: bytes | None = None,
         region: tuple[int, ...] | None = None,
         probabilities: bool = False,
+        doubt: bool = False,
         device: DeviceName = "auto",
     ) -> int:
         """Predict planes or volumes; returns the number of the job that the signals carry.
@@ -241,6 +248,8 @@ class Session:
             planes' before them; ``None`` for all.
         probabilities
             Whether to send the probabilities too.
+        doubt
+            Whether to say how unsure the model is.
         device
             Where to compute.
         """
@@ -259,6 +268,7 @@ class Session:
                 device=device,
                 region=region,
                 probabilities=probabilities,
+                doubt=doubt,
             )
 
         self._learner.submit(job, prepare, training=False)

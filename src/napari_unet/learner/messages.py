@@ -22,6 +22,7 @@ from napari_unet.core.events import (
     Step,
 )
 from napari_unet.core.predictor import TileProbabilities
+from napari_unet.core.uncertainty import Doubt
 from napari_unet.learner.piece import PieceRequest, UnknownModel
 
 Box = tuple[int, int, int, int]
@@ -79,6 +80,8 @@ class PredictRequest:
         with the planes' start and stop before them; ``None`` for all.
     probabilities
         Whether to send the probabilities too.
+    doubt
+        Whether to say how unsure the model is.
     """
 
     job: int
@@ -87,6 +90,7 @@ class PredictRequest:
     device: DeviceName = "auto"
     region: tuple[int, ...] | None = None
     probabilities: bool = False
+    doubt: bool = False
 
 
 @dataclass(frozen=True)
@@ -223,11 +227,14 @@ class PlanePredicted:
         (Y, X), or (Z, Y, X), class ids as painted, of the region.
     probabilities
         (K, *axes) float32, or ``None`` if not asked for.
+    doubt
+        How unsure the model is of the region, or ``None`` if not asked for.
     """
 
     plane: int
     classes: np.ndarray
     probabilities: np.ndarray | None
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from napari_unet.core.prediction import predict_tiles
 from napari_unet.core.predictor import TileProbabilities
 from napari_unet.core.tiling import Tile
 from napari_unet.core.training import train_events
+from napari_unet.core.uncertainty import doubt_of, uncertainty
 from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner import pipe
 from napari_unet.learner.live import LiveJob
@@ -194,6 +195,7 @@ class Loop:
             classes = np.empty(region.sides, dtype=ids.dtype)
             probabilities = (len(ids), *region.sides)
             kept = np.empty(probabilities, np.float32) if request.probabilities else None
+            unsure = np.empty(region.sides, np.float32) if request.doubt else None
             for part in predict_tiles(model, plane, device=device, region=region, fast=True):
                 if not isinstance(part, TileProbabilities):
                     yield part
@@ -202,12 +204,15 @@ class Loop:
                 classes[where] = ids[part.probabilities.argmax(axis=0)]
                 if kept is not None:
                     kept[:, *where] = part.probabilities
+                if unsure is not None:
+                    unsure[where] = uncertainty(part.probabilities)
                 done = int(1000 * (number + part.fraction))
                 yield Progress(done, 1000 * len(request.images))
                 if stopping.is_set():
                     yield Predicted(stopped=True)
                     return
-            yield PlanePredicted(number, classes, kept)
+            doubt = None if unsure is None else doubt_of(unsure)
+            yield PlanePredicted(number, classes, kept, doubt)
         yield Predicted(stopped=stopping.is_set())
 
     def _predict_piece(self, request: PieceRequest, stopping: threading.Event) -> Iterator[Content]:

@@ -19,7 +19,9 @@ from napari_unet.widgets.layer_panel import LayerPanel
 from napari_unet.widgets.live import LivePrediction
 from napari_unet.widgets.live_loop import LiveLoop
 from napari_unet.widgets.model_row import ModelRow
+from napari_unet.widgets.next_place import NextPlacePanel
 from napari_unet.widgets.paint_watch import PaintWatch
+from napari_unet.widgets.place_finder import PlaceFinder
 from napari_unet.widgets.plot_panel import PlotPanel
 from napari_unet.widgets.project_keeper import ProjectKeeper
 from napari_unet.widgets.project_opening import ProjectOpening
@@ -60,6 +62,7 @@ class AnnotateAndTrain(Docked):
         ClassSync(viewer, session, choice, watch, self)
         live = LiveLoop(viewer, session, choice, watch, advanced.settings, self)
         LivePrediction(viewer, session, predictions, choice, advanced.device, self)
+        finder = PlaceFinder(viewer, session, predictions, choice, advanced.device, self)
         train_panel = TrainPanel(session, choice, watch, training, live, advanced.settings)
         settings = _Settings(advanced, train_panel)
         keeper = ProjectKeeper(viewer, session, choice, watch, settings.read)
@@ -84,6 +87,7 @@ class AnnotateAndTrain(Docked):
             section(
                 "Segment",
                 SegmentPanel(viewer, session, predictions, choice, advanced.device),
+                NextPlacePanel(viewer, finder),
             ),
             section("Model", ModelRow(session)),
             section(

@@ -20,6 +20,7 @@ class Role(Enum):
     PROBABILITY = "probability"
     COMPARISON = "comparison"
     INSTANCES = "instances"
+    UNCERTAINTY = "uncertainty"
 
 
 def entry(role: Role, **details: object) -> dict[str, dict[str, object]]:

@@ -31,6 +31,7 @@ from napari_unet.widgets.results import (
     write_probabilities,
 )
 from napari_unet.widgets.sources import Place, picture_of
+from napari_unet.widgets.uncertainty_layer import FoundPlaces, uncertainty_of, write_uncertainty
 from napari_unet.widgets.volumes import Part, has_place, sides_of, volumes_under
 
 _BYTES_AT_ONCE = 64 * 2**20
@@ -49,6 +50,7 @@ class _Task:
     header: ModelHeader
     waiting: list[tuple[Place, Part | None]]
     probabilities: bool
+    doubt: bool
     device: DeviceName
     total: int
     meaning: tuple[object, ...]
@@ -71,9 +73,10 @@ class Predictions(QObject):
     Notes
     -----
     Signals: ``progressed(task, fraction)`` and, last, ``ended(task, error, stopped)``, where
-    ``error`` is a sentence or empty.
+    ``error`` is a sentence or empty. ``places_found(FoundPlaces)`` where it was asked for.
     """
 
+    places_found = Signal(object)
     progressed = Signal(int, float)
     ended = Signal(int, str, bool)
 
@@ -97,6 +100,7 @@ class Predictions(QObject):
         model: bytes | None = None,
         region: Region | None = None,
         probabilities: bool = False,
+        doubt: bool = False,
         device: DeviceName = "auto",
     ) -> int:
         """Predict planes of a layer; returns the number of the task that the signals carry.
@@ -113,6 +117,9 @@ class Predictions(QObject):
             Rows and columns, (row start, row stop, column start, column stop); ``None`` for all.
         probabilities
             Whether to make layers of the probabilities too.
+        doubt
+            Whether to show how unsure the model is and find the places where it is; once there is
+            such a layer, every task does.
         device
             Where to compute.
 
@@ -147,6 +154,7 @@ class Predictions(QObject):
             header=header,
             waiting=waiting,
             probabilities=probabilities,
+            doubt=doubt or uncertainty_of(self._viewer, image) is not None,
             device=device,
             total=len(waiting),
             meaning=picture_of(image).meaning,
@@ -178,6 +186,7 @@ class Predictions(QObject):
             model=task.model,
             region=task.current[0][1],
             probabilities=task.probabilities,
+            doubt=task.doubt,
             device=task.device,
         )
 
@@ -199,10 +208,16 @@ class Predictions(QObject):
             if plane.probabilities is not None:
                 write_probabilities(*target, plane.probabilities, legend)
             write_classes(*target, plane.classes, legend)
+            if plane.doubt is not None:
+                write_uncertainty(*target, plane.doubt.percent)
         except UserError as error:  # a large result finds no room
             del self._tasks[number]
             self._session.stop_predicting(job)
             self.ended.emit(number, str(error), False)
+            return
+        if plane.doubt is not None:
+            where = (number, task.image, index, region)
+            self.places_found.emit(FoundPlaces(*where, task.model, plane.doubt.places))
 
     def _on_prediction_progressed(self, job: int, done: int, total: int) -> None:
         found = self._of_job(job)

@@ -72,7 +72,7 @@ def write_classes(
     and the choice of the active layer.
     """
     layer = put_classes(viewer, image, place, part, ids, legend)
-    _show(viewer, layer, image, place)
+    show_place(viewer, layer, image, place)
 
 
 def put_classes(
@@ -110,7 +110,7 @@ def show_part(
             part = layer.data[index][top:bottom, left:right]
             layer.events.labels_update(data=part, offset=[top, left])
     else:
-        _show(viewer, layer, image, index)
+        show_place(viewer, layer, image, index)
 
 
 def _is_plain(viewer: ViewerModel, layer: Labels) -> bool:
@@ -152,7 +152,7 @@ def set_probabilities(
 
 def set_instances(viewer: ViewerModel, image: Image, levels: Sequence[np.ndarray]) -> Labels:
     """Do the same with ids of objects."""
-    layer = replaced(viewer, next(iter(_own(viewer, Role.INSTANCES, image)), None), levels)
+    layer = replaced(viewer, next(iter(own_layers(viewer, Role.INSTANCES, image)), None), levels)
     if layer is None:
         layer = Labels(
             **whole_data(levels),
@@ -219,7 +219,7 @@ def write_probabilities(
         if layer.data.shape != shape and not layer.multiscale:
             layer.data = zeros(shape, np.float32)
         write_part(layer, place, part, probability)
-        _show(viewer, layer, image, place)
+        show_place(viewer, layer, image, place)
 
 
 def _add_probability(
@@ -242,7 +242,7 @@ def _add_probability(
 
 def segmentation_of(viewer: ViewerModel, image: Image) -> Labels | None:
     """Return the segmentation layer of an image, if there is one."""
-    return next(iter(_own(viewer, Role.SEGMENTATION, image)), None)
+    return next(iter(own_layers(viewer, Role.SEGMENTATION, image)), None)
 
 
 def recolor(viewer: ViewerModel, classes: Sequence[ClassInfo]) -> None:
@@ -268,7 +268,8 @@ def _dtype_for(legend: Legend) -> np.dtype[Any]:
     return np.min_scalar_type(max(info.id for info in legend.classes))
 
 
-def _own(viewer: ViewerModel, role: Role, image: Image) -> list[Any]:
+def own_layers(viewer: ViewerModel, role: Role, image: Image) -> list[Any]:
+    """Return the layers that are that to an image, the lowest first."""
     own = str(image.unique_id)
     return [
         layer for layer in viewer.layers if role_of(layer) is role and detail(layer, "image") == own
@@ -276,7 +277,7 @@ def _own(viewer: ViewerModel, role: Role, image: Image) -> list[Any]:
 
 
 def _probability_of(viewer: ViewerModel, image: Image, class_id: int) -> Image | None:
-    found = _own(viewer, Role.PROBABILITY, image)
+    found = own_layers(viewer, Role.PROBABILITY, image)
     return next((layer for layer in found if detail(layer, "id") == class_id), None)
 
 
@@ -287,7 +288,8 @@ def _lay_on(layer: Layer, image: Image) -> None:
             setattr(layer, name, value)
 
 
-def _show(viewer: ViewerModel, layer: Layer, image: Image, place: Place) -> None:
+def show_place(viewer: ViewerModel, layer: Layer, image: Image, place: Place) -> None:
+    """Show what was written into a layer of an image, if it is looked at."""
     _lay_on(layer, image)
     current = current_index(image, viewer.dims.point)
     if lies_in(current, place) or viewer.dims.ndisplay == 3:
