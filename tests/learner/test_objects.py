@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from napari_unet.core.instances import label_instances
+from napari_unet.core.measuring import measure
 from napari_unet.core.stopping import Stopped
 from napari_unet.errors import DeviceUnavailable, InvalidInput
 from napari_unet.learner.objects import ObjectFinder
@@ -73,3 +74,19 @@ def test_stop_lets_a_call_go(tmp_path, cells):
     with pytest.raises(Stopped):
         finder(cells, 0, out=np.zeros(cells.shape[1:], np.int32))
     finder.close()
+
+
+def test_objects_are_measured_as_in_this_process(finder, cells):
+    ids = np.asarray(label_instances(cells, 0))
+    image = np.random.default_rng(0).normal(size=(2, *ids.shape))
+    known = {"pixel_size": (0.5, 0.25), "unit": "µm", "classes": np.where(ids > 2, 3, 2)}
+    found, expected = finder.measure(ids, image, **known), measure(ids, image, **known)
+    assert found.keys() == expected.keys()
+    for name, column in expected.items():
+        np.testing.assert_array_equal(found[name], column)
+
+
+def test_what_cannot_be_measured_is_told(finder, cells):
+    with pytest.raises(InvalidInput, match="give the image that they were found in"):
+        finder.measure(np.ones((4, 4), np.int32), np.ones((9, 9)))
+    assert len(finder.measure(np.ones((4, 4), np.int32))["id"]) == 1

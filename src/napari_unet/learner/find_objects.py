@@ -1,4 +1,4 @@
-"""The process that finds objects for :mod:`napari_unet.learner.objects`."""
+"""The process that finds and measures objects for :mod:`napari_unet.learner.objects`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from napari_unet.core.instances import label_instances
+from napari_unet.core.measuring import measure
 from napari_unet.errors import UserError
 from napari_unet.learner import pipe
-from napari_unet.learner.objects import Done, Read, Task, Write
+from napari_unet.learner.objects import Done, Measure, Measured, Read, Task, Write
 from napari_unet.learner.spawn import own_streams
 
 
@@ -31,7 +32,18 @@ class _There:
         pipe.send(self._replies, Write(index, np.ascontiguousarray(ids)))
 
 
-def _do(task: Task, requests: BinaryIO, replies: BinaryIO) -> None:
+def _measured(task: Measure) -> Measured:
+    table = measure(
+        task.labels,
+        task.image,
+        pixel_size=task.pixel_size,
+        unit=task.unit,
+        classes=task.classes,
+    )
+    return Measured(table)
+
+
+def _find(task: Task, requests: BinaryIO, replies: BinaryIO) -> Done:
     probabilities: Any = _There(task.shape, requests, replies, of_ids=False)
     ids = _There(task.shape[1:], requests, replies, of_ids=True)
     whole = task.chunk is None
@@ -45,6 +57,7 @@ def _do(task: Task, requests: BinaryIO, replies: BinaryIO) -> None:
     )
     if whole:
         ids[...] = np.asarray(found)
+    return Done()
 
 
 def main() -> None:
@@ -53,12 +66,15 @@ def main() -> None:
     with suppress(EOFError, BrokenPipeError):
         while True:
             task = pipe.receive(requests)
+            answer: Done | Measured
             try:
-                _do(task, requests, replies)
+                if isinstance(task, Measure):
+                    answer = _measured(task)
+                else:
+                    answer = _find(task, requests, replies)
             except UserError as error:
-                pipe.send(replies, Done(str(error)))
-            else:
-                pipe.send(replies, Done())
+                answer = Done(str(error))
+            pipe.send(replies, answer)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Objects are found in a process of their own: much of it does not let other threads go on.
+"""Objects are found and measured in a process of their own, as much of it holds up other threads.
 
 The process is :mod:`napari_unet.learner.find_objects`. Probabilities and ids stay here; it is given
 the parts that it asks for, so that images of any size go.
@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from napari_unet.core.components import Readable, Writable
 from napari_unet.core.instances import DEFAULTS
+from napari_unet.core.measuring import Table
 from napari_unet.core.splitting import InstanceSettings
 from napari_unet.core.stopping import Stopped
 from napari_unet.errors import DeviceUnavailable, InvalidInput, UserError
@@ -55,14 +57,34 @@ class Write:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """Measure objects; see :func:`napari_unet.core.measuring.measure`."""
+
+    labels: np.ndarray
+    image: np.ndarray | None
+    pixel_size: tuple[float, ...] | None
+    unit: str | None
+    classes: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured."""
+
+    table: Table
+
+
+@dataclass(frozen=True)
 class Done:
-    """All is written; or ``problem`` says why not."""
+    """All is written; or ``problem`` says why not, also to measurements."""
 
     problem: str = ""
 
 
 class ObjectFinder:
     """Does what :func:`napari_unet.core.instances.label_instances` does, in another process.
+
+    And what :func:`napari_unet.core.measuring.measure` does.
 
     The process starts with the first call and goes on until :meth:`close`.
 
@@ -102,19 +124,36 @@ class ObjectFinder:
         """
         shape = tuple(probabilities.shape)
         sizes = None if spacing is None else tuple(spacing)
-        try:
-            process = self._running()
+        with self._asked() as process:
             pipe.send(requests_of(process), Task(shape, background, settings, sizes, chunk))
             self._serve(process, probabilities, out)
-        except (EOFError, OSError) as error:
-            if self._stopped:
-                raise Stopped from None
-            if isinstance(error, UserError):
-                raise
-            raise DeviceUnavailable(
-                f"the process that finds objects ended unexpectedly: {self._why(error)}"
-            ) from None
         return out
+
+    def measure(
+        self,
+        labels: np.ndarray,
+        image: np.ndarray | None = None,
+        *,
+        pixel_size: Sequence[float] | None = None,
+        unit: str | None = None,
+        classes: np.ndarray | None = None,
+    ) -> Table:
+        """Measure objects, see :func:`napari_unet.core.measuring.measure`.
+
+        Raises
+        ------
+        Stopped, InvalidInput, DeviceUnavailable
+            As when objects are found.
+        """
+        size = None if pixel_size is None else tuple(pixel_size)
+        with self._asked() as process:
+            pipe.send(requests_of(process), Measure(labels, image, size, unit, classes))
+            match pipe.receive(replies_of(process)):
+                case Measured(table=table):
+                    return table
+                case Done(problem=problem):
+                    raise InvalidInput(problem)
+        raise AssertionError("measurements are answered by one of the two")
 
     def stop(self) -> None:
         """End the process, and with it a call that waits; any thread may call it."""
@@ -138,6 +177,20 @@ class ObjectFinder:
             if self._process is None or self._process.poll() is not None:
                 self._process = spawn(self._command, self._log)
             return self._process
+
+    @contextmanager
+    def _asked(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Give the process to ask; say what became of it if it ends."""
+        try:
+            yield self._running()
+        except (EOFError, OSError) as error:
+            if self._stopped:
+                raise Stopped from None
+            if isinstance(error, UserError):
+                raise
+            raise DeviceUnavailable(
+                f"the process that finds objects ended unexpectedly: {self._why(error)}"
+            ) from None
 
     @staticmethod
     def _serve(process: subprocess.Popen[bytes], probabilities: Readable, out: Writable) -> None:

@@ -25,8 +25,8 @@ _LARGEST_ID = 65535
 
 def can_be_painted(layer: Layer) -> bool:
     """Return whether a layer can hold strokes: labels that are not a result."""
-    own_result = role_of(layer) in (Role.SEGMENTATION, Role.PROBABILITY, Role.COMPARISON)
-    return isinstance(layer, Labels) and not layer.multiscale and not own_result
+    may_be = role_of(layer) in (None, Role.STROKES)
+    return isinstance(layer, Labels) and not layer.multiscale and may_be
 
 
 def strokes_metadata(classes: Iterable[ClassInfo]) -> dict[str, dict[str, object]]:
