@@ -58,10 +58,10 @@ def test_the_manifest_is_valid_and_its_commands_can_be_imported() -> None:
     assert manifest.name == PROJECT["name"]
 
 
-def test_the_manifest_offers_both_docks_and_the_sample() -> None:
+def test_the_manifest_offers_the_docks_and_the_sample() -> None:
     contributions = PluginManifest.from_file(PACKAGE / "napari.yaml").contributions
     titles = [widget.display_name for widget in contributions.widgets or []]
-    assert titles == ["Annotate and train", "Batch segment open layers"]
+    assert titles == ["Annotate and train", "Cells", "Batch segment open layers"]
     assert len(contributions.sample_data or []) == 1
 
 

@@ -51,6 +51,13 @@ def test_two_discs_are_cut_between_them():
     assert sorted(np.round(columns)) == pytest.approx([20, 37], abs=2)
 
 
+def test_three_discs_are_cut_in_two():
+    mask = discs((20, 10), (20, 27), (20, 45))
+    parts = split_cell(mask, None)
+    np.testing.assert_array_equal(parts > 0, mask)
+    assert parts.max() == 2
+
+
 def test_what_is_not_connected_comes_apart():
     parts = split_cell(discs((20, 12), (20, 45)), None)
     assert parts[20, 12] != parts[20, 45]

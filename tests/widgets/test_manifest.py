@@ -18,6 +18,7 @@ def test_the_manifest_is_valid_and_everything_in_it_can_be_loaded():
     assert manifest.display_name == "U-Net"
     assert [widget.display_name for widget in manifest.contributions.widgets] == [
         "Annotate and train",
+        "Cells",
         "Batch segment open layers",
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from skimage.measure import label
+from skimage.segmentation import watershed
 
 from napari_unet.core.measuring import Table
 from napari_unet.core.splitting import InstanceSettings, Piece, split
@@ -70,11 +71,11 @@ def box_around(mask: np.ndarray, margin: int = 1) -> tuple[slice, ...] | None:
 def split_cell(
     mask: np.ndarray, probability: np.ndarray | None, spacing: Sequence[float] | None = None
 ) -> np.ndarray:
-    """Cut one object in two or more.
+    """Cut one object in two.
 
-    What is not connected comes apart. Else it is cut at its narrowest place, see
-    :func:`napari_unet.core.splitting.split`, with a neck that is wider each time; an object
-    without any is cut in two across its long axis.
+    What is not connected comes apart, into as many as there are. Else it is cut at its narrowest
+    place, see :func:`napari_unet.core.splitting.split`, with a neck that is wider each time; an
+    object without any is cut across its long axis.
 
     Parameters
     ----------
@@ -100,8 +101,16 @@ def split_cell(
         settings = InstanceSettings(neck=neck, smallest=smallest)
         (parts,) = split([Piece(mask, known)], settings, sizes.tolist())
         if parts.max() > 1:
-            return _largest_first(parts)
+            return _two(_largest_first(parts), mask)
     return _halves(mask, sizes)
+
+
+def _two(parts: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Give all parts but the two largest to those, from neighbour to neighbour."""
+    if parts.max() == 2:
+        return parts
+    flat = np.zeros(mask.shape, np.float32)
+    return _largest_first(watershed(flat, np.where(parts < 3, parts, 0), mask=mask))
 
 
 def _halves(mask: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -17,7 +17,14 @@ from napari_unet.widgets.annotation import count_ids
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.layers import Index, Region, current_index, plane_indices
-from napari_unet.widgets.spots import Spot, box_in_view, shown_box, spots_of, stroke_box
+from napari_unet.widgets.spots import (
+    Spot,
+    box_in_view,
+    shown_box,
+    spots_of,
+    stroke_box,
+    stroke_planes,
+)
 
 _WAIT_MS = 250
 _SLICE_SECONDS = 0.015
@@ -122,7 +129,9 @@ class PaintWatch(QObject):
 
     def _on_stroke_ended(self, event: object) -> None:
         if self._layer is not None:
-            spots = self._painted_on(self._layer, stroke_box(event))
+            box, shape = stroke_box(event), self._layer.data.shape
+            told = [x for index in stroke_planes(event) for x in spots_of(shape, index, box)]
+            spots = list(dict.fromkeys([*self._painted_on(self._layer, box), *told]))
             self._mark(spots)
             self.stroked.emit(spots)
 

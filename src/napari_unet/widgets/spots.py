@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,20 @@ def stroke_box(event: Any) -> Region | None:
         min(start for start, _ in columns),
         max(stop for _, stop in columns),
     )
+
+
+def stroke_planes(event: Any) -> list[Index]:
+    """Return the planes that a stroke changed, if the event says so, else none.
+
+    What is not painted by hand, such as cells, may lie on planes that are not looked at.
+    """
+    planes: dict[Index, None] = {}
+    for indices, *_ in getattr(event, "value", None) or ():
+        spans = [_span_of(part) for part in indices[:-2]]
+        ranges = [range(*span) for span in spans if span is not None]
+        if len(ranges) == len(spans):
+            planes.update(dict.fromkeys(product(*ranges)))
+    return list(planes)
 
 
 def _span_of(index: Any) -> tuple[int, int] | None:

@@ -11,7 +11,14 @@ from napari.layers import Labels
 
 from napari_unet.widgets.annotation import can_be_painted, is_dressed
 from napari_unet.widgets.layers import Index, Region, current_index
-from napari_unet.widgets.spots import Spot, all_spots, shown_box, spots_of, stroke_box
+from napari_unet.widgets.spots import (
+    Spot,
+    all_spots,
+    shown_box,
+    spots_of,
+    stroke_box,
+    stroke_planes,
+)
 
 
 class StrokeSaving:
@@ -86,7 +93,7 @@ class StrokeSaving:
     def _watch(self, layer: Labels) -> None:
         events = layer.events
         links: list[tuple[Any, Callable[..., None]]] = [
-            (events.paint, lambda event: self._on_painted(layer, stroke_box(event))),
+            (events.paint, lambda event: self._on_stroked(layer, event)),
             (events.labels_update, lambda event: self._on_painted(layer, shown_box(event))),
             (events.set_data, lambda _event: self._on_refreshed(layer)),
             (events.data, lambda _event: self._on_replaced(layer)),
@@ -100,6 +107,12 @@ class StrokeSaving:
     def _unwatch(self, layer: Labels) -> None:
         for emitter, slot in self._watched.pop(layer):
             emitter.disconnect(slot)
+
+    def _on_stroked(self, layer: Labels, event: Any) -> None:
+        box = stroke_box(event)
+        self._on_painted(layer, box)
+        for index in stroke_planes(event):
+            self._tell(layer, spots_of(layer.data.shape, index, box))
 
     def _on_painted(self, layer: Labels, box: Region | None) -> None:
         dims, shape = self._viewer.dims, layer.data.shape
