@@ -15,9 +15,9 @@ from napari_unet.widgets.cell_record import CellRecord
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.layers import spatial_shape, transform_of
-from napari_unet.widgets.metadata import Role, detail, entry, role_of
+from napari_unet.widgets.metadata import Role, detail, entry
 from napari_unet.widgets.result_data import blank_data, write_part
-from napari_unet.widgets.results import SEGMENTATION_OPACITY, segmentation_of
+from napari_unet.widgets.results import SEGMENTATION_OPACITY, own_layers, segmentation_of
 from napari_unet.widgets.sources import picture_of
 
 _INT32 = np.dtype(np.int32)
@@ -148,9 +148,7 @@ class CellBook(QObject):
 
 def cells_of(viewer: ViewerModel, image: Image) -> Labels | None:
     """Return the layer with an image's cells, if there is one."""
-    own = str(image.unique_id)
-    found = (x for x in viewer.layers if role_of(x) is Role.CELLS and detail(x, "image") == own)
-    return next(found, None)
+    return next(iter(own_layers(viewer, Role.CELLS, image)), None)
 
 
 def spatial_shape_of(layer: Labels) -> tuple[int, ...]:

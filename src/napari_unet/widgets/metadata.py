@@ -20,5 +20,37 @@ class Role(Enum):
     PROBABILITY = "probability"
     COMPARISON = "comparison"
     INSTANCES = "instances"
+    UNCERTAINTY = "uncertainty"
     CELLS = "cells"
     OUTLINES = "outlines"
+
+
+def entry(role: Role, **details: object) -> dict[str, dict[str, object]]:
+    """Return the metadata of a layer with that role."""
+    return {KEY: {"role": role.value, **details}}
+
+
+def role_of(layer: Layer) -> Role | None:
+    """Return what a layer is to the plugin; ``None`` for a layer that is not its own."""
+    try:
+        return Role(detail(layer, "role"))
+    except ValueError:
+        return None
+
+
+def detail(layer: Layer, name: str) -> object:
+    """Return one detail of a layer's metadata; ``None`` where there is none."""
+    own = layer.metadata.get(KEY)
+    return own.get(name) if isinstance(own, dict) else None
+
+
+def remember(layer: Layer, **details: object) -> None:
+    """Keep details in a layer's metadata, ``None`` to forget one; listeners are told of a change.
+
+    They are told through ``layer.events.metadata``.
+    """
+    own = layer.metadata.get(KEY)
+    before = own if isinstance(own, dict) else {}
+    now = {name: value for name, value in (before | details).items() if value is not None}
+    if now != before:
+        layer.metadata = {**layer.metadata, KEY: now}
