@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 from layer_helpers import paint_two_classes
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QListWidget, QPushButton
 
 from fakes import model_file
+from napari_unet.core.reading import open_image
+from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import LiveView, Trained
 from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
 from napari_unet.widgets.batch import BatchSegment
+from napari_unet.widgets.from_file import take_from
 from napari_unet.widgets.results import segmentation_of
 from napari_unet.widgets.sources import picture_of
 
@@ -316,3 +320,49 @@ def test_strokes_on_slices_of_channels_are_seen_and_painted_with_each_channel(qt
         assert strokes.get_value((6, 4 * channel, 8, 8), world=True) == 2
         assert np.asarray(strokes._slice.image.raw).shape == (32, 40)
         assert (np.asarray(strokes._slice.image.raw) == 2).sum() == 1
+
+
+class TestFromFile:
+    """Axes, pixel size and units that napari's own reader drops."""
+
+    @pytest.fixture
+    def stack(self, viewer, dock, tmp_path):
+        path = tmp_path / "movie.tif"
+        metadata = {"axes": "TYX", "unit": "um", "finterval": 3.0}
+        tifffile.imwrite(path, noise(7, 32, 40), imagej=True, resolution=(4, 2), metadata=metadata)
+        (layer,) = viewer.open(str(path), plugin="napari")
+        return layer
+
+    def test_are_given_to_the_layer_and_what_lies_on_it(self, qtbot, viewer, dock, stack):
+        assert label(dock) == "7 slices of 32 x 40, 1 channel <b>(guessed)</b>"
+        press(qtbot, dock, "new_annotation_button")
+        press(qtbot, dock, "from_file_button")
+        assert label(dock) == "7 time points of 32 x 40, 1 channel"
+        strokes = viewer.layers["strokes on movie"]
+        for layer in (stack, strokes):
+            assert layer.scale.tolist() == [3.0, 0.5, 0.25]
+            assert [str(unit) for unit in layer.units][1:] == ["micrometer", "micrometer"]
+        assert picture_of(stack).own.pixel_size == {"T": 3.0, "Y": 0.5, "X": 0.25}
+        assert find(dock, QComboBox, "annotation_combo").layer is strokes
+        assert find(dock, QPushButton, "from_file_button").isHidden()
+
+    def test_a_file_that_says_nothing_is_told(self, qtbot, viewer, dock, tmp_path, capsys):
+        tifffile.imwrite(tmp_path / "plain.tif", noise(7, 32, 40), metadata=None)
+        viewer.open(str(tmp_path / "plain.tif"), plugin="napari")
+        said = []
+        dock.session.said.connect(lambda _, text: said.append(text))
+        press(qtbot, dock, "from_file_button")
+        assert "says neither what its axes are nor its pixel size" in said[0]
+        assert "(guessed)" in label(dock)
+
+    def test_a_stack_of_files_is_refused(self, viewer, dock, tmp_path):
+        paths = [tmp_path / f"{number}.tif" for number in range(3)]
+        for path in paths:
+            tifffile.imwrite(path, noise(32, 40))
+        (layer,) = viewer.open([str(path) for path in paths], stack=True, plugin="napari")
+        with open_image(paths[0]) as source, pytest.raises(InvalidInput, match="has the shape"):
+            take_from(viewer, layer, source)
+
+    def test_there_is_nothing_to_ask_where_there_is_no_file(self, viewer, dock):
+        viewer.add_image(noise(7, 32, 40), name="cells")
+        assert find(dock, QPushButton, "from_file_button").isHidden()

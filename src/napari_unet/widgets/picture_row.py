@@ -12,6 +12,7 @@ from napari_unet.widgets.axes_combo import AxesCombo
 from napari_unet.widgets.channel_menu import ChannelMenu
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
+from napari_unet.widgets.from_file import FromFileButton
 from napari_unet.widgets.levels import LevelCombo, follow_model
 from napari_unet.widgets.said import guesses_said, picture_said
 from napari_unet.widgets.sources import give_back, is_guessed, picture_of
@@ -45,6 +46,8 @@ class PictureRow(QWidget):
         self.axes = AxesCombo()
         self.channels = ChannelMenu(viewer)
         self.levels = LevelCombo()
+        self.from_file = FromFileButton(viewer, session)
+        self.from_file.clicked.connect(self._on_model_changed)
         self._lay_out()
         links = Connections(self)
         links.add(session.model_changed, self._on_model_changed)
@@ -58,6 +61,7 @@ class PictureRow(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.axes)
         row.addWidget(self.channels)
+        row.addWidget(self.from_file)
         row.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -78,6 +82,7 @@ class PictureRow(QWidget):
         needed = None if header is None else header.network.in_channels
         self.axes.show_picture(picture)
         self.levels.show_picture(picture)
+        self.from_file.show_picture(picture)
         self.channels.show_picture(picture, needed=needed)
         self.label.setVisible(picture is not None or bool(self._choice.problem))
         if picture is None:

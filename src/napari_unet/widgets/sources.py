@@ -149,6 +149,15 @@ def is_guessed(layer: Image) -> bool:
     return bool(_named(layer)[1])
 
 
+def fits(axes: str, layer: Image) -> bool:
+    """Return whether letters can be a layer's axes; rows and columns have to be the last two."""
+    ending = "YXS" if layer.rgb else "YX"
+    try:
+        return checked_axes(axes, _levels(layer)[0].shape) == axes and axes.endswith(ending)
+    except InvalidInput:
+        return False
+
+
 def choose_axes(layer: Image, axes: str) -> None:
     """Take a layer's axes as these letters from now on, all its channels in their order."""
     remember(layer, axes=axes, channels=None)
@@ -213,20 +222,11 @@ def _levels(layer: Image) -> tuple[Any, ...]:
 def _named(layer: Image) -> tuple[str, tuple[str, ...]]:
     """Return a layer's axes, and what of them was guessed and why."""
     chosen, finest = detail(layer, "axes"), _levels(layer)[0]
-    if isinstance(chosen, str) and _fits(chosen, layer):
+    if isinstance(chosen, str) and fits(chosen, layer):
         return chosen, ()
     told, said = _told(layer)
     guessed = guess_axes(tuple(finest.shape), finest.dtype, told=told)
     return guessed.axes, (*said, *guessed.reasons)
-
-
-def _fits(axes: str, layer: Image) -> bool:
-    """Return whether letters can be a layer's axes; rows and columns are the last two."""
-    ending = "YXS" if layer.rgb else "YX"
-    try:
-        return checked_axes(axes, _levels(layer)[0].shape) == axes and axes.endswith(ending)
-    except InvalidInput:
-        return False
 
 
 def _told(layer: Image) -> tuple[str, tuple[str, ...]]:
