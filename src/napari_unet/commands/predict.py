@@ -10,20 +10,21 @@ from pathlib import Path
 from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
+from napari_unet.core.batch_plan import (
+    BatchOptions,
+    Candidate,
+    OpenFile,
+    PlannedItem,
+    plan_items,
+)
 from napari_unet.core.config import DeviceName
 from napari_unet.core.device import pick_device
 from napari_unet.core.events import Notice
 from napari_unet.core.files import make_folder
-from napari_unet.core.measuring_pieces import (
-    check_measure,
-    check_measurements_ours,
-    measurements_path,
-)
+from napari_unet.core.measuring_pieces import check_measure, measurements_path
 from napari_unet.core.model import Model, load_model
-from napari_unet.core.pixel_size import slices_said
-from napari_unet.core.reading import open_image
-from napari_unet.core.result_paths import check_ours, result_path, stem_of
-from napari_unet.core.segmenting import Saved, check_channels, segment
+from napari_unet.core.result_paths import stem_of
+from napari_unet.core.segmenting import Saved, segment
 from napari_unet.core.source import ImageSource
 from napari_unet.errors import InvalidInput
 
@@ -64,7 +65,34 @@ def run_predict(
     UserError
         With what is wrong and what to do.
     """
-    check_measure(save, measure=measure)
+    model = load_model(model_path)
+    if model.header.network.ndim == 3:
+        print(f"dimensions {dimensions_text(model.header)}")
+    options = BatchOptions(save=tuple(save), level=0, overwrite=True, tile=tile, measure=measure)
+    items = _planned(model, images, output, options)
+    make_folder(output)
+    with tqdm(total=len(items), desc="segmenting", unit="image") as bar:
+        for item in items:
+            for sentence in item.sentences:
+                tqdm.write(f"{item.name}: {sentence}")
+            with item.candidate.open() as source, _about(item.name):
+                segment_with_bar(
+                    model,
+                    source,
+                    item.outputs,
+                    bar,
+                    tile=tile,
+                    device=device,
+                    average_rotations=average_rotations,
+                    measure=measure,
+                )
+
+
+def _planned(
+    model: Model, images: Sequence[Path], output: Path, options: BatchOptions
+) -> tuple[PlannedItem, ...]:
+    """Look at all images before the first one is segmented; refuse all if one cannot be."""
+    check_measure(options.save, measure=options.measure)
     stems = Counter(stem_of(path) for path in images)
     twice = [name for name, count in stems.items() if count > 1]
     if twice:
@@ -72,36 +100,16 @@ def run_predict(
             f"several images are called {twice[0]}, so their results would overwrite each other; "
             "segment them into different folders."
         )
-    model = load_model(model_path)
     channels = model.header.network.in_channels
-    if model.header.network.ndim == 3:
-        print(f"dimensions {dimensions_text(model.header)}")
-    make_folder(output)
-    plans = []
-    for path in images:
-        with open_image(path, channels=channels) as source, _about(path):
-            check_channels(model.header, source)
-            plans.append({w: result_path(output, stem_of(path), model, source, w) for w in save})
-        for target in plans[-1].values():
-            check_ours(target)
-        if measure:
-            check_measurements_ours(plans[-1]["instances"])
-    with tqdm(total=len(images), desc="segmenting", unit="image") as bar:
-        for path, outputs in zip(images, plans, strict=True):
-            with open_image(path, channels=channels) as source, _about(path):
-                said = (*source.guesses, slices_said(model.header, source))
-                for sentence in filter(None, said):
-                    tqdm.write(f"{path}: {sentence}")
-                segment_with_bar(
-                    model,
-                    source,
-                    outputs,
-                    bar,
-                    tile=tile,
-                    device=device,
-                    average_rotations=average_rotations,
-                    measure=measure,
-                )
+    candidates = (
+        Candidate(str(path), Path(stem_of(path)), OpenFile(path, None, channels)) for path in images
+    )
+    items = plan_items(candidates, model, output, options).items
+    for item in items:
+        if item.action == "refused":
+            said = " ".join(item.sentences)
+            raise InvalidInput(said if item.name in said else f"{item.name}: {said}")
+    return items
 
 
 def segment_with_bar(
@@ -138,9 +146,9 @@ def segment_with_bar(
 
 
 @contextmanager
-def _about(path: Path) -> Iterator[None]:
+def _about(name: str) -> Iterator[None]:
     """Say which image an error is about."""
     try:
         yield
     except InvalidInput as error:
-        raise InvalidInput(f"{path}: {error}") from None
+        raise InvalidInput(f"{name}: {error}") from None
