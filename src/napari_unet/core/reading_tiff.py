@@ -38,6 +38,7 @@ def open_tiff(path: Path) -> Stored:
         try:
             series = tiff.series[0]
             _check_complete(path, tiff, series, complaints)
+            _check_bits(path, series)
             levels = tuple(_level(path, tiff, level) for level in series.levels)
             sizes, units = _pixel_sizes(tiff, series)
         except BaseException as error:
@@ -118,6 +119,21 @@ def _check_complete(path: Path, tiff: Any, series: Any, complaints: list[str]) -
         spans = zip(page.dataoffsets, page.databytecounts, strict=False)
         if max((start + count for start, count in spans), default=0) > sizes[page.parent]:
             raise _cut_off(path, sizes[page.parent])
+
+
+def _check_bits(path: Path, series: Any) -> None:
+    """Refuse pixels of more bits than the file says, which would be read as half an image."""
+    page = series.keyframe
+    if page.compression != 1 or page.is_tiled or page.bitspersample not in (8, 16, 32):
+        return
+    said, there = page.size * page.bitspersample // 8, sum(page.databytecounts)
+    # Some programs give the first page the bytes of all pages.
+    if there in (2 * said, 4 * said, 8 * said) and there != series.nbytes:
+        raise UnreadableFile(
+            f"{path} says that a value has {page.bitspersample} bits and holds "
+            f"{there // said * page.bitspersample} for each; save it anew with the program that "
+            "made it."
+        )
 
 
 def _size_inside(path: Path, file: Any) -> int:
