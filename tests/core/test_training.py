@@ -281,6 +281,20 @@ class TestEnd:
         assert (done.reason, done.step) == ("stopped", 3)
         assert nu.predict(done.model, discs.image, device="cpu").shape == discs.image.shape
 
+    def test_stop_does_not_wait_for_another_score(self, discs):
+        """To score large images takes long, and there is a model already."""
+        steps = []
+        training = events_of(
+            discs.image,
+            discs.strokes,
+            steps=1000,
+            should_stop=lambda: steps.append(1) or len(steps) == 27,
+        )
+        assert [score.step for score in training.of_type(Score)] == [25]
+        done = training.events[-1]
+        assert (done.reason, done.step) == ("stopped", 27)
+        assert equal(done.model, training.of_type(Best)[-1].model)
+
     def test_closing_the_events_ends_the_threads(self, discs):
         torch.set_num_threads(2)
         try:
@@ -392,6 +406,7 @@ def limit(monkeypatch):
     return allow
 
 
+@pytest.mark.fault("out of memory, training")
 class TestOutOfMemory:
     """The batch is halved, then the patch, and the user is told."""
 
@@ -443,6 +458,7 @@ class TestOutOfMemory:
             train(discs.image, discs.strokes, steps=1, device="cpu")
 
 
+@pytest.mark.fault("NaN loss")
 class TestNotFinite:
     """A loss that is none goes back to the averaged weights and is told."""
 

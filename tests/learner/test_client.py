@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import signal
 import threading
@@ -25,6 +26,7 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
 )
+from napari_unet.learner.spawn import last_words
 from scenes import discs, random_model, small_network
 
 SCENE = discs(0)
@@ -102,6 +104,7 @@ class TestRealProcess:
         assert Model.from_bytes(last.model).header.history[-1].steps >= 25
         assert real.learner.pid == pid or soon(lambda: real.learner.pid)
 
+    @pytest.mark.fault("killed process")
     def test_that_is_killed_is_replaced_and_its_training_keeps_its_best_model(self, real):
         submit_training(real, 6)
         best = real.until(6, Improved)[-1]
@@ -117,6 +120,7 @@ class TestRealProcess:
 
 
 class TestStop:
+    @pytest.mark.fault("process that hangs")
     def test_of_a_process_that_hangs_replaces_it_and_keeps_the_best_model(self, scripted, starts):
         talk = scripted("hang", "answer")
         submit_training(talk, 1)
@@ -130,6 +134,26 @@ class TestStop:
         assert talk.until(2, *LAST)[-1].reason == "budget"
         assert starts() == 2
 
+    def test_does_not_wait_until_the_process_is_gone(self, scripted, monkeypatch):
+        """A large process, or one that waits for a disk, takes long to end."""
+        talk = scripted("hang", "answer")
+        submit_training(talk, 1)
+        submit_prediction(talk, 2)
+        talk.until(1, Improved)
+        lingering = talk.learner._process
+        with monkeypatch.context() as patch:
+            patch.setattr(lingering, "kill", lambda: None)
+            talk.learner.stop(1)
+            assert talk.until(1, *LAST)[-1].reason == "stopped"
+            assert talk.until(2, *LAST) == [Predicted(stopped=False)]  # by the next process
+            submit_training(talk, 3)
+            assert talk.until(3, *LAST)[-1].reason == "budget"
+            assert lingering.poll() is None
+        lingering.kill()
+        assert soon(lambda: lingering.poll() is not None)
+        submit_prediction(talk, 4)
+        assert talk.until(4, *LAST) == [Predicted(stopped=False)]
+
     def test_before_there_is_a_model_changes_nothing(self, scripted):
         talk = scripted("mute")
         submit_training(talk, 1)
@@ -138,6 +162,7 @@ class TestStop:
         (last,) = talk.until(1, *LAST)
         assert last.text.startswith("stopped before there was a first model")
 
+    @pytest.mark.fault("process that hangs")
     def test_of_a_prediction_that_hangs_ends_it(self, scripted):
         talk = scripted("hang")
         submit_prediction(talk, 1)
@@ -219,6 +244,7 @@ class TestTrouble:
         assert starts() == 2
 
     @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+    @pytest.mark.fault("killed process")
     def test_a_process_that_is_killed_most_likely_took_too_much_memory(self, scripted):
         talk = scripted("mute", "answer")
         submit_training(talk, 1)
@@ -226,6 +252,11 @@ class TestTrouble:
         assert soon(lambda: talk.learner._jobs[1].sent)
         os.kill(talk.learner.pid, signal.SIGKILL)
         assert "memory ran out" in talk.until(1, *LAST)[-1].text
+
+    def test_whatever_such_a_process_said_before(self):
+        log = io.BytesIO(b"UserWarning: something of no importance")
+        assert "memory ran out" in last_words(log, -9)
+        assert last_words(log, 1) == "UserWarning: something of no importance."
 
     def test_a_process_that_cannot_start_is_not_started_for_ever(self, scripted, starts):
         talk = scripted("refuse")
@@ -277,9 +308,24 @@ class TestClose:
         talk.until(1, Improved)
         process = talk.learner._process
         talk.close()
-        assert process.poll() is not None
-        assert talk.learner.pid is None
+        assert soon(lambda: process.poll() is not None)
+        assert soon(lambda: talk.learner.pid is None)
         assert soon(lambda: set(threading.enumerate()) <= before)
+
+    def test_does_not_wait_for_a_layer_that_is_read(self, scripted):
+        talk, go_on = scripted("answer"), threading.Event()
+        reading = threading.Event()
+
+        def read():
+            reading.set()
+            go_on.wait(60)
+
+        talk.learner.submit(1, read, training=False)
+        assert reading.wait(60)
+        talk.close()
+        assert not go_on.is_set()
+        go_on.set()
+        assert soon(lambda: not talk.learner._sender.is_alive())
 
     def test_may_be_repeated(self, scripted):
         talk = scripted("answer")
@@ -296,7 +342,7 @@ class TestClose:
 
     def test_a_process_is_started_when_it_is_needed_or_warmed_up(self, scripted, starts):
         talk = scripted("answer")
-        assert talk.learner.pid is None
+        assert soon(lambda: talk.learner.pid is None)
         talk.learner.warm_up()
         talk.learner.warm_up()
         assert isinstance(talk.until(0, Ready)[0], Ready)

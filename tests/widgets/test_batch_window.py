@@ -148,6 +148,30 @@ def test_stop_in_the_middle_keeps_what_is_done(qtbot, viewer, dock, out):
     assert statuses == ["done", "failed", "done", "stopped", "stopped"]
 
 
+def test_a_dock_that_is_closed_does_not_wait_for_a_layer_that_is_read(qtbot, viewer, dock, out):
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow(block):
+        reading.set()
+        go_on.wait(60)
+        return block
+
+    meta = np.empty((0, 0), np.uint8)
+    lazy = da.from_array(noise(64, 64), chunks=64).map_blocks(slow, dtype=np.uint8, meta=meta)
+    viewer.add_image(lazy, name="slow", contrast_limits=(0, 255), visible=False)
+    reading.clear()
+    qtbot.waitUntil(lambda: summary(dock).startswith("3 of 4"), timeout=PATIENCE)
+    press_run(qtbot, dock)
+    qtbot.waitUntil(reading.is_set, timeout=PATIENCE)
+    work = dock._run._works.current
+    viewer.window.remove_dock_widget(dock)
+    qtbot.wait(50)
+    assert work.is_running
+    go_on.set()
+    qtbot.waitUntil(lambda: not work.is_running, timeout=PATIENCE)
+    assert not [path for path in out.iterdir() if path.name.startswith(("slow", "."))]
+
+
 def test_to_layers(qtbot, viewer, dock):
     button = press_run(qtbot, dock)
     qtbot.waitUntil(lambda: button.text() == "&Run", timeout=PATIENCE)

@@ -14,6 +14,9 @@ from napari_unet.core.config import DeviceName, Precision
 from napari_unet.errors import DeviceUnavailable
 
 _FASTER = 1.2
+NO_MEMORY = (
+    "memory ran out; close other programs, use smaller images or fewer planes, or another device."
+)
 # What the allocators of torch say: the CPU's on Linux and macOS and on Windows, MPS, cuDNN, cuBLAS.
 _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 

@@ -159,7 +159,9 @@ class Run:
             if self.scores_since_best >= _PATIENCE:
                 reason = "converged"
                 break
-        if self.best is None or self.steps % STEPS_BETWEEN_SCORES:
+        # Whoever stops wants an answer now, and to score large images takes long.
+        last = reason != "stopped" and self.steps % STEPS_BETWEEN_SCORES != 0
+        if self.best is None or last:
             yield from self.score()
         return reason
 

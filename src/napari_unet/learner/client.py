@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from napari_unet.learner import pipe
 from napari_unet.learner.jobs import (
+    NO_MEMORY,
     Addition,
     Answer,
     Job,
@@ -37,9 +38,9 @@ from napari_unet.learner.spawn import close_streams, last_words, replies_of, req
 
 COMMAND = (sys.executable, "-m", "napari_unet.learner")
 STOP_SECONDS = 0.4
+_JOIN_SECONDS = 0.3
 _STARTS_WITHOUT_SUCCESS = 2
 _CLOSED = "the window was closed."
-_NO_MEMORY = "memory does not suffice to copy the image; use fewer planes."
 
 
 class Learner:
@@ -161,10 +162,9 @@ class Learner:
             process = self._process
         self._outbox.put(None)
         if process is not None:
-            process.kill()
-            process.wait()
+            process.kill()  # the receiving thread waits for its end, which may take a while
         self._replies.put(None)
-        self._sender.join(timeout=2)
+        self._sender.join(_JOIN_SECONDS)  # it may be in the middle of a layer that is slow to read
         self._log.close()
 
     def _start_or_tell(self) -> None:
@@ -248,9 +248,9 @@ class Learner:
             return  # the process is gone: the receiving thread tells the jobs
         except MemoryError:  # before anything was written
             if isinstance(request, LiveMessage):
-                self._replies.put(Reply(request.job, Notice(_NO_MEMORY)))
+                self._replies.put(Reply(request.job, Notice(NO_MEMORY)))
             else:
-                self._fail(request.job, _NO_MEMORY)
+                self._fail(request.job, NO_MEMORY)
 
     def _receive_all(self, process: subprocess.Popen[bytes]) -> None:
         stream = replies_of(process)
@@ -262,13 +262,15 @@ class Learner:
             except Exception:  # no message of ours, as when something else prints there
                 process.kill()
                 break
-            self._pass_on(reply)
+            self._pass_on(process, reply)
         process.wait()
         close_streams(process)
         self._bury(process)
 
-    def _pass_on(self, reply: Reply) -> None:
+    def _pass_on(self, process: subprocess.Popen[bytes], reply: Reply) -> None:
         with self._lock:
+            if process is not self._process:
+                return  # it was killed, and its jobs were told
             if reply.job != 0 and reply.job not in self._jobs:
                 return  # its last reply has been given
             if reply.job in self._jobs:
@@ -284,7 +286,7 @@ class Learner:
                     self._jobs.pop(reply.job, None)
 
     def _bury(self, process: subprocess.Popen[bytes]) -> None:
-        """Answer for a process that is gone, and start the next unless that seems pointless."""
+        """Answer for a process that is gone or killed; start the next unless that is pointless."""
         with self._lock:
             if self._closed or process is not self._process:
                 return
@@ -292,7 +294,8 @@ class Learner:
             lost = {number: job for number, job in self._jobs.items() if job.sent}
             killed_by_us = any(job.stopping for job in lost.values())
             self._failed_starts += 0 if killed_by_us else 1
-            reason = last_words(self._log, process.returncode)
+            code = process.returncode
+            reason = "" if code is None else last_words(self._log, code)  # else it was killed here
             for number, job in lost.items():
                 if killed_by_us and not job.stopping and not job.training:
                     job.sent = False  # it was not meant: the next process does it again
@@ -321,6 +324,7 @@ class Learner:
             )
             if job.sent and not spared and self._process is not None:
                 self._process.kill()
+                self._bury(self._process)  # at once: a large process takes a while to end
             else:  # its layer is still being read, or a training goes on beside it
                 self._end(number, "")
 

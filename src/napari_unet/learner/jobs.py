@@ -33,6 +33,9 @@ class Addition:
     prepare: PrepareMessages
 
 
+NO_MEMORY = "memory does not suffice to copy the image; use fewer planes."
+
+
 @dataclass
 class Job:
     """A job whose last reply has not come.
@@ -52,6 +55,8 @@ def sentence(error: Exception) -> str:
     """Return what to say of an error while a layer is read."""
     if isinstance(error, UserError):
         return str(error)
+    if isinstance(error, MemoryError):
+        return NO_MEMORY
     return f"the layer could not be read ({type(error).__name__}: {error})."
 
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from napari_unet.core.device import describe, fast_dtype, pick_device
+from napari_unet.core.device import NO_MEMORY, describe, fast_dtype, is_out_of_memory, pick_device
 from napari_unet.core.events import Best, Done, Progress, Step
 from napari_unet.core.image import check_array
 from napari_unet.core.live import warm_up
@@ -255,6 +255,8 @@ def _failure(error: Exception) -> Failed:
     """Return what ends the job that an error came from."""
     if isinstance(error, UserError):
         return Failed(str(error))
+    if is_out_of_memory(error):
+        return Failed(NO_MEMORY)
     traceback.print_exception(error)
     return Failed(
         f"something went wrong inside napari-unet ({type(error).__name__}: {error}); "

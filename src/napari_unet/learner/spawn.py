@@ -74,6 +74,6 @@ def last_words(log: IO[bytes], code: int) -> str:
     """Return why a process ended, from its standard error and its exit code."""
     log.seek(0)
     lines = log.read().decode(errors="replace").strip().splitlines()
-    if code == -9 and not lines:
+    if code == -9:  # its last words, if any, are of something else
         return "the system ended it, most likely because memory ran out; use fewer planes."
     return f"{lines[-1] if lines else f'exit code {code}'}."

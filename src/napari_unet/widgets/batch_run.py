@@ -158,8 +158,16 @@ class _Works:
         self.current = work
         work.start()
 
-    def end(self) -> None:
+    def leave(self) -> None:
+        """Stop what goes on, without waiting for it: the window goes on too."""
         work, self.current = self.current, None
         if work is not None:
+            self.left = {work, *(left for left in self.left if left.is_running)}
+            work.stop()
+
+    def end(self) -> None:
+        """Stop everything and wait a little, so that nothing half written is left."""
+        self.leave()
+        for work in self.left:
             with suppress(RuntimeError):
                 work.end()

@@ -73,6 +73,11 @@ class BatchWork(QObject):
         self._problem = ""
         self._thread = threading.Thread(target=self._work, name="batch-run", daemon=True)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
