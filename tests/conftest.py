@@ -19,7 +19,10 @@ torch.set_num_threads(1)
 
 # The same examples in each run; `pytest --hypothesis-profile=default` looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("torture", deadline=None)  # see tests/fuzz/examples.py
 settings.load_profile("repeatable")
+
+pytest_plugins = ["counting"]
 
 
 @pytest.fixture(scope="session")

@@ -108,6 +108,7 @@ class Failing:
         return ProjectStore.create(self.folder)
 
 
+@pytest.mark.fault("full disk")
 def test_what_could_not_be_saved_is_told_and_tried_again(tmp_path, listener, monkeypatch):
     monkeypatch.setattr("napari_unet.autosave.RETRY_SECONDS", 0.01)
     disk = Failing(tmp_path / "p")

@@ -40,6 +40,7 @@ def test_nothing_is_left_where_nothing_was_painted(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+@pytest.mark.fault("killed window")
 def test_a_run_that_was_killed_is_offered(tmp_path):
     program = (
         "import os, sys; from pathlib import Path; from test_recovery import begun;"

@@ -36,6 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("napari-unet: interrupted.", file=sys.stderr)
         return 130
+    except (MemoryError, RuntimeError) as error:
+        from napari_unet.core.batching import is_memory_error
+
+        if not is_memory_error(error):
+            raise
+        print(
+            "napari-unet: memory ran out; close other programs, use smaller images, or another "
+            "device.",
+            file=sys.stderr,
+        )
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -26,10 +26,10 @@ from napari_unet.core.events import (
     Started,
     Step,
 )
-from napari_unet.core.header import ModelHeader, header_of
+from napari_unet.core.header import ModelHeader, header_of, read_model_file
 from napari_unet.core.plane_reading import Plane
 from napari_unet.core.writing import write_whole
-from napari_unet.errors import InvalidInput, UnreadableFile
+from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import (
     Content,
     Failed,
@@ -306,10 +306,7 @@ class Session:
         UnreadableFile, InvalidModel
             It cannot be read, or is not a model; the model in use stays.
         """
-        try:
-            data = Path(path).read_bytes()
-        except OSError as error:
-            raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from None
+        data = read_model_file(path)
         header = header_of(data)
         self._use(data, header, unsaved=False)
         if header.label_kind == "scribbles":

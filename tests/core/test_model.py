@@ -190,6 +190,7 @@ class TestBadFiles:
 
 
 class TestSave:
+    @pytest.mark.fault("full disk")
     def test_a_write_that_fails_leaves_the_old_model(self, tmp_path, monkeypatch):
         path = tmp_path / "a.unet"
         MODEL.save(path)

@@ -128,6 +128,7 @@ class TestMemory:
         assert fractions[-1] == 1
 
 
+@pytest.mark.fault("out of memory, prediction")
 class TestOutOfMemory:
     """The tile is halved and the work goes on, and the user is told."""
 

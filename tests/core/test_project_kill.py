@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from saving_process import changes
 
+from counting import injected
 from napari_unet.core.project import open_project, read_version
 from napari_unet.core.project_store import ProjectStore
 from projects import small_project
@@ -32,6 +33,7 @@ def command(what: str, folder: Path) -> list[str]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+@pytest.mark.fault("killed while saving")
 def test_at_each_write_of_a_save(folder):
     done = subprocess.run(
         command("steps", folder), env=ENVIRONMENT, capture_output=True, text=True, check=False
@@ -45,9 +47,11 @@ def test_at_each_write_of_a_save(folder):
         assert left == "0", at  # the next save removes what was half written
     assert [row[1] for row in rows] == ["True"] * (len(rows) - 1) + ["False"]
     assert {row[3] for row in rows} == {"[5]", "[7]"}
+    injected(len(rows) - 1)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+@pytest.mark.fault("killed while saving")
 def test_at_random_moments(folder):
     rng = random.Random(0)
     for _ in range(6):
@@ -68,6 +72,7 @@ def test_at_random_moments(folder):
         assert value in (last, last % 249 + 1)  # the next one may have been saved, and not said
         assert opened.index.versions[1].score == value / 1000
         assert read_version(folder, opened.index, 2) == changes(value).versions[0].model
+    injected(6)
 
 
 def test_saves_do_not_pile_files_up(folder):

@@ -174,6 +174,7 @@ class TestTiff:
         with pytest.raises(UnreadableFile, match="is not complete"):
             open_image(path)
 
+    @pytest.mark.fault("read error")
     def test_damaged_pixels_are_told_when_they_are_read(self, tmp_path, stack):
         path = tmp_path / "a.tif"
         tifffile.imwrite(path, stack[0, 0], compression="zlib")
@@ -266,6 +267,7 @@ class TestZarr:
             assert source.axes == "TCYX"
 
     @pytest.mark.parametrize("content", [b"garbage", b""])
+    @pytest.mark.fault("read error")
     def test_a_corrupt_chunk_is_told_when_it_is_read(self, tmp_path, rng, content):
         ngff(tmp_path / "a.zarr", [rng.integers(0, 255, (40, 40))], "yx", version="0.5")
         (tmp_path / "a.zarr" / "0" / "c" / "1" / "1").write_bytes(content)

@@ -109,6 +109,7 @@ def test_instances_are_a_task_an_image(client, model, folder):
     assert any(path.suffix == ".csv" for path in (folder / "two").iterdir())
 
 
+@pytest.mark.fault("killed process")
 def test_a_worker_that_is_killed_changes_nothing(client, folder):
     """In the middle of the chunks of one image; another worker takes its place."""
     model = preset_model("compact")

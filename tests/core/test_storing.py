@@ -157,6 +157,7 @@ class TestNothingHalf:
         assert os.listdir(tmp_path) == [path.name]
 
     @pytest.mark.parametrize("suffix", ["tif", "zarr"])
+    @pytest.mark.fault("killed while saving")
     def test_a_process_that_is_killed_leaves_nothing_at_the_path(self, tmp_path, suffix):
         program = (
             "import os, signal, sys; import numpy as np; from pathlib import Path\n"
@@ -178,6 +179,7 @@ class TestNothingHalf:
             assert os.listdir(tmp_path) == [path.name]
 
     @pytest.mark.parametrize("suffix", ["tif", "zarr"])
+    @pytest.mark.fault("full disk")
     def test_a_full_disk_is_told(self, tmp_path, suffix, monkeypatch):
         def full(*_, **__):
             raise OSError(errno.ENOSPC, "No space left on device")

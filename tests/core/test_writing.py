@@ -27,6 +27,7 @@ def test_others_may_read_it_as_any_other_file(tmp_path):
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.fault("full disk")
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, step):
     path = tmp_path / "a.bin"
     write_whole(path, b"old")

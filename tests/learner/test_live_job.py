@@ -333,6 +333,7 @@ class TestRealProcess:
         assert (type(last), last.reason) == (Trained, "stopped")
         assert Model.from_bytes(last.model).class_ids.tolist() == [1, 2]
 
+    @pytest.mark.fault("killed process")
     def test_that_is_killed_keeps_its_best_model_and_the_next_one_runs(self, real):
         self.start(real, 2)
         best = real.until(2, Improved)[-1]

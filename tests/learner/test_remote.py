@@ -179,6 +179,7 @@ class TestRealProcess:
         np.testing.assert_array_equal(read_labels(tmp_path / "volume_labels.tif"), expected)
 
     @pytest.mark.skipif(os.name == "nt", reason="needs signals")
+    @pytest.mark.fault("killed process")
     def test_a_process_that_is_killed_costs_one_image(self, session, real, tmp_path, rng):
         data = rng.random((60, 70))
         killed = []

@@ -181,6 +181,7 @@ class TestLayers:
         assert fates(dock)["two"].startswith("done")
         assert dock.summary.text() == "3 images: 1 done, 2 failed."
 
+    @pytest.mark.fault("read error")
     def test_a_layer_that_cannot_be_read_is_reported(self, qtbot, model, dock, learner, grey):
         def broken(block):
             raise OSError("the disk is gone")
@@ -405,6 +406,7 @@ class TestFolder:
         assert dock.summary.text().startswith("3 images: 3 failed. the folder")
         assert dock.end.report_button.isHidden() and not dock.end.save_button.isHidden()
 
+    @pytest.mark.fault("full disk")
     def test_a_full_disk_costs_what_does_not_fit(
         self, qtbot, dock, learner, grey, out, monkeypatch
     ):

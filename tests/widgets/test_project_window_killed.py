@@ -22,6 +22,7 @@ PAINTED_SECONDS = 14.0  # longer, so that something has to be there
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+@pytest.mark.fault("killed window")
 def test_ten_seconds_of_painting_at_most(qtbot, make_window, learners, recovery_root):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(

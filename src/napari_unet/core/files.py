@@ -39,6 +39,10 @@ def read_image(path: str | os.PathLike[str], level: int = 0) -> np.ndarray:
         source.check_level(level)
         try:
             return np.array(source.levels[level][...])
+        except MemoryError:
+            raise UnreadableFile(
+                f"{path} does not fit into memory; close other programs, or cut the image."
+            ) from None
         except Exception as error:  # each reader has its own errors for a damaged file
             raise UnreadableFile(
                 f"{path} cannot be read as an image ({reason_of(error)}); save it as TIFF or PNG."

@@ -14,9 +14,10 @@ from napari_unet.core.optimising import new_optimizer
 from napari_unet.core.patches import PatchSource
 from napari_unet.core.replicas import Replicas
 from napari_unet.core.unet import UNet
-from napari_unet.errors import DeviceUnavailable
+from napari_unet.errors import DeviceUnavailable, InvalidInput
 
 _GRADIENT_NORM = 1.0
+_MOST_BAD_STEPS = 5
 _WARM_UP_STEPS = 20
 _DECAY, _WARM_UP = 0.99, 3.0  # reaches further back than in a training whose rate goes down
 _ELASTIC = 10.0
@@ -43,6 +44,7 @@ class FineTuning:
     ) -> None:
         self.device, self.dtype = device, fast_dtype(device)
         self.steps = 0
+        self._bad_steps = 0
         self.trouble = ""  # what kept the last step from being one, and what was done
         self.learning_rate = learning_rate
         self._seed = seed
@@ -98,6 +100,8 @@ class FineTuning:
         ------
         DeviceUnavailable
             Memory does not suffice for the smallest patch.
+        InvalidInput
+            The loss stays what no loss can be.
         """
         assert self._source is not None  # set_data comes first
         rate = self.learning_rate * min(1.0, (self._since_start + 1) / _WARM_UP_STEPS)
@@ -114,10 +118,16 @@ class FineTuning:
             return math.nan
         value, length = torch.stack([loss, norm]).tolist()
         if not (math.isfinite(value) and math.isfinite(length)):
+            self._bad_steps += 1
+            if self._bad_steps > _MOST_BAD_STEPS:
+                raise InvalidInput(
+                    "the loss stays infinite or NaN; switch Live off and on to begin anew."
+                )
             self.average.copy_to(self.network)
             self._optimizer = new_optimizer(self.network, self._preset)
             self.trouble = "the loss was not finite; going on from the averaged weights."
             return math.nan
+        self._bad_steps = 0
         self._optimizer.step()
         self.average.update(self.network)
         self._since_start += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import struct
 from functools import lru_cache
@@ -14,11 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_unet.core.classes import ClassInfo, LabelKind, background_id
 from napari_unet.core.config import PresetName, UNetConfig
-from napari_unet.errors import InvalidModel
+from napari_unet.errors import InvalidModel, UnreadableFile
 
 FORMAT_VERSION = 1
 METADATA_KEY = "napari_unet"
 _MAX_HEADER_BYTES = 16 * 2**20
+_NOT_OURS = (
+    "this is not a napari-unet model; choose a file that `napari-unet train` or the Save button "
+    "wrote."
+)
 
 
 class ScorePoint(BaseModel):
@@ -159,38 +164,70 @@ def parse_header(text: str) -> ModelHeader:
         ) from None
 
 
-def header_of(data: bytes | memoryview) -> ModelHeader:
+def read_model_file(path: str | os.PathLike[str]) -> bytes:
+    """Read a model file; what its first bytes do not describe takes no memory.
+
+    Raises
+    ------
+    UnreadableFile
+        There is no such file, or it cannot be read.
+    InvalidModel
+        See :func:`header_of`.
+    """
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(8)
+            start += file.read(_header_length(start, size))
+            header_of(start, size)
+            file.seek(0)
+            return file.read(size)
+    except OSError as error:
+        raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from None
+    except MemoryError:
+        raise UnreadableFile(
+            f"{path} does not fit into memory; close other programs, or use a smaller model."
+        ) from None
+
+
+def _header_length(data: bytes, size: int) -> int:
+    """Return how long the description is that follows the first 8 bytes."""
+    length = struct.unpack("<Q", data)[0] if len(data) == 8 else 0
+    if not 2 <= length <= min(_MAX_HEADER_BYTES, size - 8):
+        raise InvalidModel(_NOT_OURS)
+    return int(length)
+
+
+def header_of(data: bytes | memoryview, size: int | None = None) -> ModelHeader:
     """Read the description out of a model file's bytes, without touching the weights.
 
     Parameters
     ----------
     data
-        Content of a safetensors file.
+        Content of a safetensors file, of which the weights may be missing.
+    size
+        Of the whole file in bytes; ``None`` if it is all of ``data``.
 
     Raises
     ------
     InvalidModel
         The bytes are not a model of this program, are cut off, or are from a newer version.
     """
-    not_ours = InvalidModel(
-        "this is not a napari-unet model; choose a file that `napari-unet train` or the Save "
-        "button wrote."
-    )
-    if len(data) < 8:
-        raise not_ours
-    (length,) = struct.unpack("<Q", bytes(data[:8]))
-    if not 2 <= length <= min(_MAX_HEADER_BYTES, len(data) - 8):
-        raise not_ours
+    not_ours = InvalidModel(_NOT_OURS)
+    size = len(data) if size is None else size
+    length = _header_length(bytes(data[:8]), size)
     try:
         entries = json.loads(bytes(data[8 : 8 + length]))
         text = entries.pop("__metadata__")[METADATA_KEY]
         end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
-        cut_off = len(data) < 8 + length + end
+        missing = 8 + length + end - size
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         raise not_ours from None
     if not isinstance(text, str):
         raise not_ours
     header = parse_header(text)
-    if cut_off:
+    if missing > 0:
         raise InvalidModel("the model file is not complete; take another copy of it.")
+    if missing < 0:
+        raise InvalidModel("the model file holds more than it describes; take another copy of it.")
     return header

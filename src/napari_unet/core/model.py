@@ -17,10 +17,10 @@ from torch import Tensor
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.device import channels_last
 from napari_unet.core.first_answer import FirstAnswer
-from napari_unet.core.header import METADATA_KEY, ModelHeader, header_of
+from napari_unet.core.header import METADATA_KEY, ModelHeader, header_of, read_model_file
 from napari_unet.core.unet import UNet, fused
 from napari_unet.core.writing import write_whole
-from napari_unet.errors import InvalidModel, UnreadableFile
+from napari_unet.errors import InvalidModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,10 +145,6 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         It is no model of this program, is damaged, or is from a newer version.
     """
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from None
-    try:
-        return Model.from_bytes(data)
+        return Model.from_bytes(read_model_file(path))
     except InvalidModel as error:
         raise InvalidModel(f"{path}: {error}") from None

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,19 @@ _MODELS = "models"
 _PLANE_FILE = re.compile(r"(?:plane|[0-9]+(?:-[0-9]+)*)(?:_at-[0-9]+-[0-9]+)?_[0-9a-f]{32}\.npz")
 _LAYER_FOLDER = re.compile(r"[a-z0-9]{1,32}")
 _MOST_PIXELS = 2**33
-_NOT_STROKES = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+_MOST_BYTES = 2**32  # of a file
+_MOST_DEFLATED = 1032  # times as large as its file a content can be, by the format
+_NOT_STROKES = (
+    OSError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,11 +164,17 @@ def read_file(folder: Path, path: Path) -> bytes:
     Raises
     ------
     UnreadableFile
-        It is not there, cannot be read, or lies outside of the folder.
+        It is not there, cannot be read, is far too large, or lies outside of the folder.
     """
     check_inside(folder, path)
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UnreadableFile(f"{path} is too large for what it is; take another copy of it.")
         return path.read_bytes()
+    except MemoryError:
+        raise UnreadableFile(f"{path} does not fit into memory; close other programs.") from None
+    except UnreadableFile:
+        raise
     except OSError as error:
         raise UnreadableFile(
             f"{path} cannot be read ({error.strerror or error}); take another copy of it."
@@ -223,12 +242,16 @@ def _parse_plane(data: bytes) -> StoredPlane:
 
 def _member(archive: zipfile.ZipFile, name: str, *, most: int) -> np.ndarray:
     """Read an array of integers; its header is looked at before memory is taken for it."""
-    with archive.open(f"{name}.npy") as stream:
+    entry = archive.getinfo(f"{name}.npy")
+    with archive.open(entry) as stream:
         major, _ = np.lib.format.read_magic(stream)
         if major != 1:
             raise ValueError("its arrays are of another format")
         shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
     if dtype.kind not in "iu" or np.prod(shape, dtype=np.float64) > most:
         raise ValueError("it holds no class ids")
-    with archive.open(f"{name}.npy") as stream:
+    told = prod(shape) * dtype.itemsize
+    if told > entry.file_size or told > _MOST_DEFLATED * max(entry.compress_size, 1):
+        raise ValueError("it says that it is larger than it can be")
+    with archive.open(entry) as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)
