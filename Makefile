@@ -14,7 +14,7 @@ TEST := $(VENV)/.installed-test
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check docs format pictures benchmarks clean
+.PHONY: help demo test test-slow torture check docs format pictures benchmarks clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,11 @@ test: $(TEST)  ## run all tests, the real window included, on a virtual display
 
 test-slow: $(TEST)  ## run the tests that take minutes
 	@.ci/with-display $(BIN)/python -m pytest -m slow --timeout 1800
+
+# An hour or two on two cores. The seed of the monkey and of the fuzzers: make torture SEED=3.
+SEED ?= 0
+torture: $(TEST)  ## attack the program for long: a monkey, faults, bad input, Stop, 200 rounds
+	@.ci/with-display $(BIN)/python -m benchmarks.trust --long --seed $(SEED)
 
 check: $(DEV) docs  ## lint, format and types; the plugin's manifest, the citation, the docs
 	$(BIN)/ruff check $(SOURCES)

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QMessageBox,
+    QPushButton,
     QSpinBox,
     QWidget,
 )
@@ -29,6 +30,14 @@ from napari_unet.widgets.metadata import Role, role_of
 SIDE = 96
 MOST_LAYERS = 14
 SECONDS = "seconds_spin"
+WORK = (
+    "train_button",
+    "live_switch",
+    "segment_image_button",
+    "segment_view_button",
+    "segment_stop_button",
+    "batch_run_button",
+)
 
 
 class Monkey:
@@ -71,7 +80,8 @@ class Monkey:
             ("move the camera", self._move_camera, 5),
             ("select a layer", self._select_layer, 4),
             ("choose another class", self._select_label, 4),
-            ("press a button", self._press, 22),
+            ("press a button", self._press, 14),
+            ("begin or stop work", self._work, 10),
             ("tick a box", self._tick, 5),
             ("choose in a list", self._choose, 6),
             ("turn a number", self._turn, 4),
@@ -83,11 +93,12 @@ class Monkey:
         self._weights = weights / weights.sum()
 
     def begin(self) -> None:
-        """Open an image and the dock to train in, as everybody does first."""
+        """Open an image and the dock to train in, and make a layer to paint on."""
         self._viewer.add_image(
             (255 * self._rng.random((SIDE, SIDE))).astype(np.uint8), name="cells"
         )
         self._open(AnnotateAndTrain)
+        self._docks[0][0].findChild(QPushButton, "new_annotation_button").click()
 
     def plan(self) -> str:
         """Choose what to do next; returns its name."""
@@ -253,6 +264,15 @@ class Monkey:
         button = self._one_of(self._children(QAbstractButton, but=QCheckBox))
         if button is not None:
             self.last = f"press {button.objectName() or button.text()}"
+            button.click()
+
+    def _work(self) -> None:
+        """Train, segment, run a batch or learn live, or stop it: what stands on the button."""
+        button = self._one_of(
+            [x for x in self._children(QAbstractButton) if x.objectName() in WORK]
+        )
+        if button is not None:
+            self.last = f"press {button.objectName()}"
             button.click()
 
     def _tick(self) -> None:

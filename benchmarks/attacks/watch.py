@@ -20,7 +20,10 @@ from napari.utils.notifications import (
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QApplication
 
+from benchmarks.attacks.stalls import LoopWatch, Stall
+
 TICK_MS = 10
+OWN_THREADS = ("learner-", "project-", "batch-")
 OWN_FAULTS = ("something went wrong inside", "unexpectedly")  # what the program says of its bugs
 
 
@@ -34,13 +37,13 @@ class Watch:
         What is done now, for the report.
     faults
         Exceptions, and messages that speak of one, with what was done then.
-    gaps
-        For how long the event loop was away, in seconds, with what was done then.
+    stalls
+        Times that the event loop was away for long.
     """
 
     doing: str = "start"
     faults: list[tuple[str, str]] = field(default_factory=list)
-    gaps: list[tuple[float, str]] = field(default_factory=list)
+    stalls: list[Stall] = field(default_factory=list)
 
     def fault(self, text: str) -> None:
         """Note a fault."""
@@ -51,13 +54,7 @@ class Watch:
 def watched() -> Iterator[Watch]:
     """Watch the application: every exception that nobody caught, and the event loop's gaps."""
     watch = Watch()
-    last = time.perf_counter()
-
-    def tick() -> None:
-        nonlocal last
-        now = time.perf_counter()
-        watch.gaps.append((now - last - TICK_MS / 1e3, watch.doing))
-        last = now
+    loop = LoopWatch(watch.stalls, lambda: watch.doing)
 
     def on_exception(
         kind: type[BaseException], value: BaseException, trace: TracebackType | None
@@ -77,13 +74,14 @@ def watched() -> Iterator[Watch]:
             watch.fault(text)
 
     timer = QTimer()
-    timer.timeout.connect(tick)
+    timer.timeout.connect(loop.tick)
     before = sys.excepthook, threading.excepthook
     notification_manager.notification_ready.connect(on_notification)
     sys.excepthook, threading.excepthook = on_exception, on_thread_exception
     timer.start(TICK_MS)
     try:
-        yield watch
+        with loop:
+            yield watch
     finally:
         timer.stop()
         sys.excepthook, threading.excepthook = before
@@ -112,7 +110,7 @@ def belongings() -> Belongings:
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         QApplication.processEvents()
         gc.collect()
-    threads = [t.name for t in threading.enumerate() if t.name.startswith("learner-")]
+    threads = [t.name for t in threading.enumerate() if t.name.startswith(OWN_THREADS)]
     kinds = [type(widget) for widget in QApplication.allWidgets()]
     widgets = [kind.__name__ for kind in kinds if kind.__module__.startswith("napari_unet")]
     return Belongings(tuple(sorted(threads)), tuple(sorted(widgets)))

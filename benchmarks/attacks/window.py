@@ -13,12 +13,12 @@ import napari
 
 from benchmarks.attacks.ledger import Ledger, StrokesLost
 from benchmarks.attacks.monkey import Monkey
+from benchmarks.attacks.stalls import Stall
 from benchmarks.attacks.watch import Belongings, belongings, let_run, settled, watched
 from napari_unet.widgets.metadata import Role, role_of
 
 CHECK_EVERY = 20  # actions
 PAUSE = 0.02
-STALLS = 20
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Survived:
     faults
         What was done, and the exception or what was lost.
     stalls
-        The longest times that the event loop was away, in seconds, and in what; the worst first.
+        Times that the event loop was away for more than half a second, the worst first.
     left
         What was left of the plugin after all docks were closed; empty if nothing.
     seconds
@@ -45,7 +45,7 @@ class Survived:
     strokes: int
     kinds: Counter[str]
     faults: list[tuple[str, str]]
-    stalls: list[tuple[float, str]]
+    stalls: list[Stall]
     left: Belongings
     seconds: float
 
@@ -55,7 +55,7 @@ def under_fire(
     folder: Path,
     *,
     actions: int,
-    seconds: float = float("inf"),
+    seconds: float = 0.0,
     seed: int = 0,
     say: Callable[[str], None] = lambda _text: None,
 ) -> Survived:
@@ -68,7 +68,7 @@ def under_fire(
     folder
         An empty folder for what it saves.
     actions, seconds
-        How many actions, at most how long.
+        How many actions, and how long at least.
     seed
         Of all it does.
     say
@@ -84,7 +84,7 @@ def under_fire(
         before = belongings()
         with monkey.dialogs():
             monkey.begin()
-            while done < actions and time.perf_counter() - start < seconds:
+            while done < actions or time.perf_counter() - start < seconds:
                 watch.doing = f"action {done}: {monkey.plan()}"
                 say(watch.doing)
                 try:
@@ -106,7 +106,7 @@ def under_fire(
         with_ledger = _last_check(ledger, viewer)
         faults = watch.faults + with_ledger
         left = belongings()
-    stalls = sorted(watch.gaps, reverse=True)[:STALLS]
+    stalls = sorted(watch.stalls, key=lambda stall: -stall.seconds)
     remains = Belongings(
         tuple((Counter(left.threads) - Counter(before.threads)).elements()),
         tuple((Counter(left.widgets) - Counter(before.widgets)).elements()),
