@@ -10,9 +10,10 @@ import pytest
 from cells_dock import CENTRES, NearFinder, QuickFinder, answer, column, discs, press, status, table
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QPushButton, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog, QPushButton, QSpinBox
 
 from fakes import model_file
+from napari_unet.core import cutout, pyramid
 from napari_unet.core.linking import link
 from napari_unet.widgets import cell_bench
 from napari_unet.widgets.cell_clicks import CellClicks
@@ -285,3 +286,41 @@ def test_cells_go_with_their_layer(qtbot, make, model, learners):
     assert dock.selection.cells == () and outlines(model) == 0
     find(qtbot, dock, learners[0], discs())
     assert len(column(dock, "id")) == 4
+
+
+def test_a_large_image_has_cells_that_cannot_be_edited(qtbot, make, model, learners, monkeypatch):
+    monkeypatch.setattr(cutout, "MOST_WHOLE", 1000)
+    monkeypatch.setattr(pyramid, "_SMALLEST", 32)  # two levels
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    layer = cells(model)
+    assert layer.multiscale and layer.data[0].max() == 4
+    table(dock).selectRow(1)
+    assert outlines(model) == 1 and layer.selected_label == 2
+    click(dock, *CENTRES[3])
+    assert dock.selection.cells == (((), int(layer.data[0][CENTRES[3]])),)
+    for name in ("delete_cells_button", "teach_button"):
+        button = dock.findChild(QPushButton, name)
+        assert not button.isEnabled() and "crop the image first" in button.toolTip()
+    dock.findChild(QDoubleSpinBox, "neck_spin").setValue(0.0)
+    qtbot.waitUntil(lambda: dock.finding.settled)
+    assert layer.data[0].max() == 3 and len(column(dock, "id")) == 3
+
+
+def test_another_image_is_chosen_in_the_middle_of_a_preview(qtbot, make, model, learners):
+    """Nothing of it is left, and nothing of the other image is found anew."""
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    model.add_image(PICTURE, name="other")
+    dock.findChild(QDoubleSpinBox, "neck_spin").setValue(0.0)
+    qtbot.waitUntil(lambda: cells(model).data.max() != 4)
+    combo = dock.findChild(QComboBox, "cells_image_combo")
+    combo.setCurrentIndex(combo.findText("other"))
+    assert cells(model).data.max() == 4 and dock.finding.settled
+    assert column_count(dock) == 0
+    combo.setCurrentIndex(combo.findText("nuclei"))
+    assert column(dock, "id") == ["1", "2", "3", "4"]
+
+
+def column_count(dock) -> int:
+    return table(dock).model().columnCount()

@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
-from napari_unet.core.cell_editing import Pixels, box_around, pixels_of, split_cell
+from napari_unet.core.cell_editing import box_around, pixels_of, split_cell
 from napari_unet.core.header import background_output
 from napari_unet.session_data import Level
 from napari_unet.widgets.cell_bench import Bench
 from napari_unet.widgets.cell_book import CellBook
 from napari_unet.widgets.cell_finding import CellFinding
-from napari_unet.widgets.cell_places import Key, spacing_of
+from napari_unet.widgets.cell_places import Key, set_pixels, spacing_of
 from napari_unet.widgets.cell_record import CellRecord
 from napari_unet.widgets.cell_selection import CellSelection
 from napari_unet.widgets.cell_watch import CellWatch
@@ -112,7 +112,7 @@ class CellEditPanel(QWidget):
                     joined = tuple(
                         np.concatenate(axes) for axes in zip(*found.values(), strict=True)
                     )
-                    set_pixels(record, key, joined, value)
+                    set_pixels(record.layer, key, joined, value)
         for key in changes:
             self._watch.look(key)
 
@@ -158,16 +158,8 @@ class CellEditPanel(QWidget):
         first = max(record.highest(), int(ids.max())) + 1
         values = (first + parts[pixels] - 2).astype(np.int32)
         there = tuple(axis + span.start for axis, span in zip(pixels, box, strict=True))
-        set_pixels(record, key, there, values)
+        set_pixels(record.layer, key, there, values)
         self._watch.look(key)
-
-
-def set_pixels(record: CellRecord, key: Key, pixels: Pixels, value: int | np.ndarray) -> None:
-    """Change pixels of a place, as napari's own tools do, so that its undo knows of it."""
-    axes, slices = list(pixels), None in key
-    lead = [axes.pop(0) if at is None else np.full(len(pixels[0]), at) for at in key]
-    assert not slices or len(axes) == 2
-    record.layer.data_setitem((*lead, *axes), value)
 
 
 def _button(text: str, name: str, clicked: Callable[[], None]) -> QPushButton:

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unet.core.header import ModelHeader, background_output, header_of
+from napari_unet.core.header import ModelHeader, header_of
 from napari_unet.core.splitting import InstanceSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.remote import RemotePredictor
@@ -22,18 +22,14 @@ from napari_unet.widgets.cell_places import (
     before,
     measure_of,
     place_of,
-    sides,
     spacing_of,
 )
 from napari_unet.widgets.cell_record import CellRecord
-from napari_unet.widgets.cell_run import Found, Run, Sketch, There
-from napari_unet.widgets.layers import in_view, is_empty
+from napari_unet.widgets.cell_run import Found, Run, There
+from napari_unet.widgets.cell_sketch import Sketch, sketch_of
 from napari_unet.widgets.sources import picture_of
 
 _PAUSE_MS = 400  # without another setting, before more than the view is found again
-_MOST_IN_VIEW = 1024  # pixels a side that are found again at once
-_SLICES = 12  # on each side of the one that is looked at
-_MARGIN = 48
 
 
 class CellFinding(QObject):
@@ -113,17 +109,22 @@ class CellFinding(QObject):
 
     def stop(self) -> None:
         """End what is under way at once; places that are ready stay."""
-        self._timer.stop()
-        self._sketch += 1
-        if self._sketched is not None:
-            record, key = self._sketched
-            self._sketched = None
-            if key in record.seen and self._book.is_current(record):
-                self._book.write(record, key, record.seen[key])
+        self._give_up_sketch()
         if self._run is not None:
             self._bench.drop()
             self._run = None
             self.ended.emit("Stopped; what was ready stays.")
+
+    def _give_up_sketch(self) -> None:
+        """Look for no more than what is under way, and show again what is known."""
+        self._timer.stop()
+        self._sketch += 1
+        if self._sketched is None:
+            return
+        record, key = self._sketched
+        self._sketched = None
+        if key in record.seen and self._book.is_current(record):
+            self._book.write(record, key, record.seen[key])
 
     def reconsider(self, settings: InstanceSettings, *, linked: bool) -> None:
         """Find cells with other settings in probabilities that are there: in view at once."""
@@ -141,7 +142,7 @@ class CellFinding(QObject):
             self._run = None
         self._wanted = settings, linked
         self._timer.start()
-        sketch = self._sketch_of(record, key, settings)
+        sketch = sketch_of(record, key, settings, self._book.viewer.dims)
         if sketch is not None:
             self._sketch += 1
             then = partial(self._on_sketched, self._sketch, record, sketch)
@@ -149,6 +150,7 @@ class CellFinding(QObject):
 
     def _on_record_changed(self) -> None:
         """Measure cells that are in a layer already, as of a dock that was closed."""
+        self._give_up_sketch()
         image = self._book.image
         if image is None or self._book.record is not None:
             return
@@ -168,6 +170,9 @@ class CellFinding(QObject):
     def _find_again(self) -> None:
         record = self._book.record
         if record is None or record.header is None or self._wanted is None:
+            return
+        if record.corrections:
+            self._give_up_sketch()
             return
         keys = [key for key in all_keys(record.image, record.ndim) if key in record.tables]
         settings, linked = self._wanted
@@ -258,42 +263,6 @@ class CellFinding(QObject):
             self._run, self._sketched = None, None
             self.ended.emit(text)
 
-    def _sketch_of(self, record: CellRecord, key: Key, settings: InstanceSettings) -> Sketch | None:
-        """Return what finds the cells in view; ``None`` where nothing is known of it."""
-        probabilities, header = record.probabilities.get(key), record.header
-        region = in_view(record.image, self._book.viewer.dims)[1]
-        if probabilities is None or header is None or is_empty(region) or not record.editable:
-            return None
-        shape = sides(record.image, key)
-        rows, columns = shape[-2:]
-        top, bottom, left, right = region or (0, rows, 0, columns)
-        spans = [_middle(top, bottom), _middle(left, right)]
-        if len(shape) == 3:
-            at = self._slice_of(record)
-            spans.insert(0, (max(0, at - _SLICES), min(at + _SLICES + 1, shape[0])))
-        wide = [
-            (max(0, start - _MARGIN), min(stop + _MARGIN, size))
-            for (start, stop), size in zip(spans, shape, strict=True)
-        ]
-        outer = tuple(slice(start, stop) for start, stop in wide)
-        return Sketch(
-            key=key,
-            box=tuple(slice(start, stop) for start, stop in spans),
-            probabilities=np.ascontiguousarray(probabilities[(slice(None), *outer)]),
-            inner=tuple(
-                slice(start - first, stop - first)
-                for (start, stop), (first, _) in zip(spans, wide, strict=True)
-            ),
-            background=background_output(header),
-            settings=settings,
-            spacing=spacing_of(record.image, record.ndim, header.pixel_size),
-            used=record.highest(),
-        )
-
-    def _slice_of(self, record: CellRecord) -> int:
-        index = in_view(record.image, self._book.viewer.dims)[0][0]
-        return index[picture_of(record.image).painted_axes.index("Z")]
-
     def _on_sketched(
         self, number: int, record: CellRecord, sketch: Sketch, ids: np.ndarray
     ) -> None:
@@ -304,9 +273,3 @@ class CellFinding(QObject):
         self._sketched = record, sketch.key
         record.ids(sketch.key)[sketch.box] = ids
         record.layer.refresh(extent=False)
-
-
-def _middle(start: int, stop: int) -> tuple[int, int]:
-    """Return the middle of a span, as much of it as is found at once."""
-    excess = max(0, stop - start - _MOST_IN_VIEW)
-    return start + excess // 2, stop - (excess - excess // 2)

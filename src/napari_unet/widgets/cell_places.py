@@ -1,4 +1,4 @@
-"""The planes or volumes that cells are found in, by a key; pure functions.
+"""The planes or volumes that cells are found in, by a key.
 
 A key is an index along each axis of a painting before the rows, ``None`` along the slices of a
 volume: a place that a dictionary can hold.
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Labels
 
+from napari_unet.core.cell_editing import Pixels
 from napari_unet.core.units import sign
 from napari_unet.widgets.layers import Index, current_index, pixel_size, plane_indices
 from napari_unet.widgets.sources import Place, picture_of
@@ -41,6 +42,14 @@ def all_keys(image: Image, ndim: int) -> list[Key]:
 def current_key(image: Image, point: Iterable[float], ndim: int) -> Key:
     """Return the place that is looked at, at a point of the world."""
     return key_of(image, current_index(image, tuple(point)), ndim)
+
+
+def set_pixels(layer: Labels, key: Key, pixels: Pixels, value: int | np.ndarray) -> None:
+    """Change pixels of a place as napari's own tools do, so that its undo knows of it."""
+    if len(pixels[0]):
+        axes = list(pixels)
+        lead = [axes.pop(0) if at is None else np.full(len(pixels[0]), at) for at in key]
+        layer.data_setitem((*lead, *axes), value)
 
 
 def sides(image: Image, key: Key) -> tuple[int, ...]:

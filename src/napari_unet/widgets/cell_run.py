@@ -164,41 +164,6 @@ class Run:
 
 
 @dataclass(frozen=True, eq=False)
-class Sketch:
-    """What is in view of one place, found at once and alone.
-
-    Attributes
-    ----------
-    key, box
-        The place, and which part of it.
-    probabilities
-        (K, *axes) of that part and a margin.
-    inner
-        The part within those.
-    background, settings, spacing, used
-        As for a run.
-    """
-
-    key: Key
-    box: tuple[slice, ...]
-    probabilities: np.ndarray
-    inner: tuple[slice, ...]
-    background: int | None
-    settings: InstanceSettings
-    spacing: tuple[float, ...]
-    used: int
-
-    def __call__(self, worker: Worker) -> np.ndarray:
-        """Return the ids of the box."""
-        ids = np.zeros(self.probabilities.shape[1:], np.int32)
-        worker.finder(
-            self.probabilities, self.background, self.settings, spacing=self.spacing, out=ids
-        )
-        ids[ids > 0] += self.used
-        return ids[self.inner]
-
-
-@dataclass(frozen=True, eq=False)
 class There:
     """Measures the cells of a place that are in a layer already."""
 

@@ -15,7 +15,7 @@ from napari_unet.session import Session
 from napari_unet.widgets.annotation import FIRST_CLASS, find_annotation, new_annotation
 from napari_unet.widgets.cell_bench import Bench, Worker
 from napari_unet.widgets.cell_book import CellBook
-from napari_unet.widgets.cell_places import Key, place_of
+from napari_unet.widgets.cell_places import Key, place_of, set_pixels
 from napari_unet.widgets.cell_record import CellRecord
 
 SCOPES = ("selected", "corrected", "all")
@@ -137,8 +137,13 @@ class CellTeaching(QObject):
                     np.zeros_like(drawn) if before is None else np.where(before == now, before, 0)
                 )
                 copied[lesson.key] = np.where(now == drawn, drawn, earlier)
-                _put(layer, lesson.key, painted, now)
-        said = f"{cells:,} cell{'s' * (cells != 1)} copied to {layer.name}; Train learns from them."
+                pixels = np.nonzero(now != painted)
+                set_pixels(layer, lesson.key, pixels, now[pixels])
+        said = f"{cells:,} cell{'s' * (cells != 1)} copied to {layer.name}; "
+        if record.header is None or record.header.label_kind == "scribbles":
+            said += "Train learns from them."
+        else:
+            said += "press New under Model to train one on strokes."
         if kept:
             said += f" {kept:,} painted pixels stay as they are."
         self.ended.emit(said)
@@ -164,12 +169,3 @@ def _strokes(lessons: list[_Lesson], worker: Worker) -> list[np.ndarray]:
             strokes_of_cells(lesson.ids, lesson.chosen, lesson.class_of, erased=lesson.erased)
         )
     return drawn
-
-
-def _put(layer: Labels, key: Key, painted: np.ndarray, now: np.ndarray) -> None:
-    """Change what differs, as napari's own tools do, so that its undo knows of it."""
-    pixels = np.nonzero(now != painted)
-    if len(pixels[0]):
-        axes = list(pixels)
-        lead = [axes.pop(0) if at is None else np.full(len(pixels[0]), at) for at in key]
-        layer.data_setitem((*lead, *axes), now[pixels])
