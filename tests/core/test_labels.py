@@ -261,9 +261,17 @@ class TestHoldOutDense:
 
     def test_whole_planes_of_many(self, rng):
         labels = (rng.random((20, 20)) < 0.3).astype(np.uint8)
-        targets = [make_target(labels, "classes", [0, 1]) for _ in range(10)]
+        targets = [make_target(labels, "classes", [0, 1]) for _ in range(20)]
         held = hold_out(targets, "classes", 2, np.random.default_rng(0))
-        assert sorted(float(target.held_out.mean()) for target in held) == [0.0] * 9 + [1.0]
+        assert sorted(float(target.held_out.mean()) for target in held) == [0.0] * 18 + [1.0] * 2
+
+    def test_no_image_of_several_is_the_only_one_that_is_scored(self, rng):
+        labels = (rng.random((60, 60)) < 0.3).astype(np.uint8)
+        targets = [make_target(labels, "classes", [0, 1]) for _ in range(8)]
+        held = hold_out(targets, "classes", 2, np.random.default_rng(0))
+        shares = [float(target.held_out.mean()) for target in held]
+        assert sum(share > 0 for share in shares) >= 6
+        assert max(shares) < 0.5
 
     def test_the_rarest_class_is_among_what_is_scored(self):
         labels = np.zeros((60, 60), np.uint8)

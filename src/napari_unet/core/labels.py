@@ -18,7 +18,7 @@ _MIN_STROKES = 4
 _HELD_OUT_STROKES = 0.2
 _HELD_OUT_REGIONS = 0.1
 _REGIONS_A_SIDE = 6
-_MIN_PLANES_TO_HOLD_OUT = 6
+_MIN_PLANES_TO_HOLD_OUT = 20  # so that two are; one may be unlike all the others
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def hold_out(
         One a plane.
     kind
         Of scribbles a fifth of each class's strokes is held out; of dense labels a tenth of the
-        regions, or of the planes where there are six or more.
+        regions, or of the planes where there are twenty or more.
     n_classes
         Number of classes.
     rng
