@@ -48,6 +48,7 @@ def main() -> None:
         "overlay": draw_overlay,
         "window": draw_window,
         "live": draw_live,
+        "cells": draw_cells,
         "next-place": draw_next_place,
     }
     parser = argparse.ArgumentParser(description=__doc__)
@@ -206,6 +207,42 @@ def draw_next_place() -> None:
         status = dock.findChild(QLabel, "next_place_status")
         _wait(lambda: "unsure" in status.text())
         _photograph(viewer, "next-place.png")
+        viewer.close()
+
+
+def draw_cells() -> None:
+    """Find drawn cells in the real window, select one, and photograph it."""
+    taught, shown = (_cells(np.random.default_rng(i), side=320, count=49) for i in (4, 3))
+    trained = train_with_bar(
+        [_textured(taught)],
+        [taught],
+        label_kind="instances",
+        stop=lambda: False,
+        steps=200,
+        seed=0,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        import napari
+        from qtpy.QtCore import Qt
+        from qtpy.QtWidgets import QPushButton, QTableView
+
+        trained.model.save(Path(folder) / "cells.unet")
+        viewer = napari.Viewer(title="napari-unet")
+        viewer.window.resize(1360, 880)
+        viewer.add_image(_textured(shown), name="cells", scale=(0.65, 0.65), units=("um", "um"))
+        _, dock = viewer.window.add_plugin_dock_widget("napari-unet", "Cells")
+        dock.session.load_model(Path(folder) / "cells.unet")
+        button = dock.findChild(QPushButton, "find_cells_button")
+        _wait(button.isEnabled)
+        viewer.reset_view(margin=0.01)
+        button.click()
+        _wait(lambda: dock.finding.settled, 120)
+        viewer.layers.selection.active = viewer.layers["cells cells"]
+        table = dock.findChild(QTableView, "cells_table")
+        table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+        table.selectRow(2)
+        _photograph(viewer, "cells.png")
         viewer.close()
 
 
