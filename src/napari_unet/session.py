@@ -26,8 +26,9 @@ from napari_unet.core.events import (
     Started,
     Step,
 )
-from napari_unet.core.header import ModelHeader, header_of, read_model_file
+from napari_unet.core.header import ModelHeader, header_of
 from napari_unet.core.plane_reading import Plane
+from napari_unet.core.sharing.importing import model_bytes
 from napari_unet.core.writing import write_whole
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import (
@@ -299,14 +300,16 @@ class Session:
         self._learner.drop(job)
 
     def load_model(self, path: str | os.PathLike[str]) -> ModelHeader:
-        """Take a saved model into use; its classes replace the session's.
+        """Take a saved model, or a bioimage.io package, into use.
+
+        The classes of a model of strokes replace the session's.
 
         Raises
         ------
-        UnreadableFile, InvalidModel
-            It cannot be read, or is not a model; the model in use stays.
+        UnreadableFile, InvalidModel, InvalidInput
+            It cannot be read, is not a model, or needs an extra; the model in use stays.
         """
-        data = read_model_file(path)
+        data = model_bytes(path)
         header = header_of(data)
         self._use(data, header, unsaved=False)
         if header.label_kind == "scribbles":

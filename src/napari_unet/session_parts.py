@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unet.core.config import PRESETS, UNetConfig
+from napari_unet.core.config import PRESETS
 from napari_unet.core.cutout import Cutout, cut, is_large, surroundings
+from napari_unet.core.foreign import ForeignNetwork, Network
 from napari_unet.core.plane_reading import Plane, whole_plane
 from napari_unet.core.tiling import Tile
 from napari_unet.errors import InvalidInput
@@ -23,7 +24,7 @@ def sendable(plane: Plane) -> np.ndarray | Cutout:
 
 
 def for_region(
-    plane: Plane, region: tuple[int, ...] | None, network: UNetConfig
+    plane: Plane, region: tuple[int, ...] | None, network: Network
 ) -> np.ndarray | Cutout:
     """Return what of a plane a prediction of a region needs; a plane of usual size as a whole.
 
@@ -36,7 +37,8 @@ def for_region(
     """
     if isinstance(plane, Cutout) or len(plane.shape) == 4 or not is_large(plane.shape):
         return sendable(plane)
-    return cut(plane, surroundings(network, _bounded(plane, region), _size(plane)))
+    needed = surroundings(network, _bounded(plane, region), _size(plane))
+    return cut(plane, needed, sampled=isinstance(network, ForeignNetwork))
 
 
 def for_view(plane: Plane, region: Box | None) -> np.ndarray | Cutout:

@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from napari_unet.core.foreign import ForeignNetwork
 from napari_unet.core.header import ModelHeader
 
 
@@ -55,7 +56,11 @@ def _print_system() -> None:
 
 def _print_model(header: ModelHeader) -> None:
     network = header.network
-    print(f"preset       {header.preset}, {network.base_channels} channels, depth {network.depth}")
+    if isinstance(network, ForeignNetwork):
+        print("network      ONNX, of another program; it cannot be trained")
+    else:
+        shape = f"{network.base_channels} channels, depth {network.depth}"
+        print(f"preset       {header.preset}, {shape}")
     print(f"input        {network.in_channels} channel{'s' * (network.in_channels > 1)}")
     print(f"dimensions   {dimensions_text(header)}")
     print(f"label kind   {header.label_kind}")

@@ -48,7 +48,7 @@ class Answers:
     ) -> None:
         self._model, self._plane = model, plane
         self._device, self._dtype = device, dtype
-        self._config = model.header.network
+        self._config = model.header.unet
         if len(plane.shape) != 1 + self._config.ndim:
             raise InvalidInput(
                 f"the model is {self._config.ndim}D and was given an image of shape "

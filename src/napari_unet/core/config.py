@@ -107,6 +107,20 @@ class UNetConfig(BaseModel):
         """Pixels of those that are lost on the way up, at both ends together."""
         return cropped_of(self.poolings)
 
+    def output_side(self, wanted: int, axis: int) -> int:
+        """Return the smallest side of an unpadded output that is at least ``wanted`` pixels.
+
+        It is what the deepest level's ``n`` pixels become: ``n * stride``, less what is cropped on
+        the way up; and not less than the last two convolutions take away.
+        """
+        stride, cropped = self.strides[axis], self.cropped[axis]
+        least = max(1, 2 * (self.kernels[0][axis] - 1))
+        return -(-(max(wanted, least) + cropped) // stride) * stride - cropped
+
+    def most_output(self, axis: int) -> int | None:
+        """Return the longest side of an output; there is no limit."""
+        return None
+
     @property
     def stride(self) -> int:
         """The stride along columns; in 2D also along rows."""

@@ -9,10 +9,10 @@ from typing import Self
 
 import numpy as np
 
-from napari_unet.core.config import UNetConfig
+from napari_unet.core.foreign import ForeignNetwork, Network
 from napari_unet.core.forest import MARGIN
 from napari_unet.core.guide import BLOCK
-from napari_unet.core.plane_reading import Plane, range_of, read_part
+from napari_unet.core.plane_reading import Plane, range_of, read_part, sample_of
 from napari_unet.core.tiling import Tile, mirrored, output_side
 
 MOST_WHOLE = 4096 * 4096  # pixels of a plane that is read, sent and trained on as a whole
@@ -34,12 +34,15 @@ class Cutout:
         Size of the whole plane, (Y, X), or volume, (Z, Y, X).
     ranges
         (C, 2), of the whole plane, see :func:`napari_unet.core.image.grey_range`.
+    sampled
+        (C, N), of the whole plane, where other statistics than its range are needed.
     """
 
     pixels: np.ndarray
     position: tuple[int, ...]
     plane_shape: tuple[int, ...]
     ranges: np.ndarray
+    sampled: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -78,6 +81,10 @@ class Cutout:
         """Return the whole plane's range, (C, 2)."""
         return self.ranges
 
+    def sample(self) -> np.ndarray:
+        """Return the whole plane's sample, or else the rectangle's pixels: (C, N)."""
+        return self.pixels.reshape(len(self.pixels), -1) if self.sampled is None else self.sampled
+
     def alone(self) -> Self:
         """Return the rectangle as a plane of its own, counted from its first pixel."""
         sides = self.pixels.shape[1:]
@@ -86,23 +93,33 @@ class Cutout:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A plane whose grey range, which may take long to find, is asked for once."""
+    """A plane whose grey range and sample, which may take long to find, are asked for once.
+
+    Or a volume.
+    """
 
     plane: Plane
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, rows, columns."""
-        channels, rows, columns = self.plane.shape
-        return channels, rows, columns
+    def shape(self) -> tuple[int, ...]:
+        """Channels, rows, columns; of a volume channels, planes, rows, columns."""
+        return tuple(self.plane.shape)
 
     @cached_property
     def _ranges(self) -> np.ndarray:
         return range_of(self.plane)
 
-    def read(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return the pixels at some rows and columns, which may repeat: (C, R, C')."""
-        return read_part(self.plane, rows, columns)
+    @cached_property
+    def _sample(self) -> np.ndarray:
+        return sample_of(self.plane)
+
+    def read(self, *indices: np.ndarray) -> np.ndarray:
+        """Return the pixels at some indices along each axis, which may repeat: (C, *axes)."""
+        return read_part(self.plane, *indices)
+
+    def sample(self) -> np.ndarray:
+        """Return pixels for statistics, (C, N)."""
+        return self._sample
 
     def grey_range(self) -> np.ndarray:
         """Return each channel's range, (C, 2)."""
@@ -114,7 +131,7 @@ def is_large(shape: Sequence[int]) -> bool:
     return shape[-2] * shape[-1] > MOST_WHOLE
 
 
-def cut(plane: Plane, box: Tile) -> Cutout:
+def cut(plane: Plane, box: Tile, *, sampled: bool = False) -> Cutout:
     """Cut a rectangle out of a plane; of one that is not in memory only that much is read.
 
     Parameters
@@ -123,6 +140,8 @@ def cut(plane: Plane, box: Tile) -> Cutout:
         (C, Y, X) or (C, Z, Y, X).
     box
         Inside the plane or volume.
+    sampled
+        Whether a sample of the whole goes with it.
 
     Raises
     ------
@@ -132,11 +151,12 @@ def cut(plane: Plane, box: Tile) -> Cutout:
     pixels = read_part(plane, *(np.arange(*span) for span in box.ranges))
     position = tuple(start for start, _ in box.ranges)
     size = tuple(plane.shape[1:])
-    return Cutout(np.ascontiguousarray(pixels), position, size, range_of(plane))
+    sample = sample_of(plane) if sampled else None
+    return Cutout(np.ascontiguousarray(pixels), position, size, range_of(plane), sample)
 
 
 def surroundings(
-    config: UNetConfig, region: Tile, shape: tuple[int, ...], *, forest: bool = True
+    config: Network, region: Tile, shape: tuple[int, ...], *, forest: bool = True
 ) -> Tile:
     """Return what has to be read to predict a region exactly as the whole plane would be.
 
@@ -160,6 +180,8 @@ def surroundings(
         first = start // stride * stride
         # A last tile of a few pixels needs as much as the smallest output, which is a stride more.
         last = first + output_side(config, stop - first, axis) + stride
+        if isinstance(config, ForeignNetwork):
+            last = stop + output_side(config, 1, axis) + config.space[axis].step + stride
         low, high = _hull(first - margin, last + margin, size)
         if forest:
             low, high = low // BLOCK * BLOCK, min(-(-high // BLOCK) * BLOCK, size)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_unet.core.classes import ClassInfo, LabelKind, background_id
 from napari_unet.core.config import PresetName, UNetConfig
+from napari_unet.core.foreign import NOT_TRAINABLE, ForeignNetwork, Network
 from napari_unet.errors import InvalidModel, UnreadableFile
 
 FORMAT_VERSION = 1
@@ -79,7 +80,7 @@ class ModelHeader(BaseModel):
     network
         The network the weights belong to.
     preset
-        The preset it was trained with.
+        The preset it was trained with; ``None`` for a model of another program.
     label_kind
         Kind of the labels it was trained on.
     network_share
@@ -98,8 +99,8 @@ class ModelHeader(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
-    network: UNetConfig
-    preset: PresetName
+    network: Network
+    preset: PresetName | None
     label_kind: LabelKind
     network_share: float = Field(default=1.0, ge=0, le=1)
     classes: tuple[ClassInfo, ...]
@@ -114,10 +115,38 @@ class ModelHeader(BaseModel):
         ids = np.array([entry.id for entry in self.classes])
         return ids.astype(np.uint8 if ids.max() < 256 else np.uint16)
 
+    @property
+    def unet(self) -> UNetConfig:
+        """The network, to train it or to look into it.
+
+        Raises
+        ------
+        InvalidModel
+            It is one of another program.
+        """
+        if isinstance(self.network, ForeignNetwork):
+            raise InvalidModel(NOT_TRAINABLE)
+        return self.network
+
+    @property
+    def trained_preset(self) -> PresetName:
+        """The preset of a model that was trained here.
+
+        Raises
+        ------
+        InvalidModel
+            It was not.
+        """
+        if self.preset is None:
+            raise InvalidModel(NOT_TRAINABLE)
+        return self.preset
+
     @model_validator(mode="after")
     def _network_fits(self) -> ModelHeader:
-        if self.network.guided:
+        if isinstance(self.network, UNetConfig) and self.network.guided:
             raise ValueError("its network would need a forest's answer")
+        if isinstance(self.network, ForeignNetwork) == (self.preset is not None):
+            raise ValueError("its preset does not fit its network")
         ids = [entry.id for entry in self.classes]
         if len(ids) != self.network.n_classes or len(set(ids)) != len(ids):
             raise ValueError("the classes do not fit the network's output")

@@ -183,9 +183,14 @@ def grey_range(plane: np.ndarray) -> np.ndarray:
     ndarray
         (C, 2) float64; the smallest and the largest value where the percentiles are equal.
     """
-    stride = max(1, int(np.sqrt(plane.shape[-2] * plane.shape[-1] / _SAMPLED_PIXELS)))
+    stride = sampling_step(plane)
     ranges = np.percentile(plane[:, ::stride, ::stride], PERCENTILES, axis=(1, 2)).T
     return _never_flat(ranges, plane.min(axis=(1, 2)), plane.max(axis=(1, 2)))
+
+
+def sampling_step(plane: np.ndarray) -> int:
+    """Return every how many rows and columns of a plane, (C, Y, X), are looked at."""
+    return max(1, int(np.sqrt(plane.shape[-2] * plane.shape[-1] / _SAMPLED_PIXELS)))
 
 
 def grey_range_of_sample(pixels: np.ndarray) -> np.ndarray:

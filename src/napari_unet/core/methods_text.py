@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from napari_unet.core.config import PRESETS
+from napari_unet.core.foreign import ForeignNetwork
 from napari_unet.core.header import ModelHeader, TrainingRecord
 from napari_unet.core.project_index import ProjectIndex, VersionEntry
 
@@ -46,6 +47,8 @@ def methods_paragraph(
         What each of them says of itself, by number.
     """
     header = headers[chain[-1].number]
+    if isinstance(header.network, ForeignNetwork):
+        return _foreign(header)
     sentences = [_network(header), _data(index, chain, header)]
     sentences += [_training(entry, headers[entry.number]) for entry in chain]
     sentences.append(_scores(header))
@@ -60,8 +63,18 @@ def methods_paragraph(
     return " ".join(filter(None, sentences)) + "\n\n" + sources
 
 
+def _foreign(header: ModelHeader) -> str:
+    names = ", ".join(entry.name for entry in header.classes)
+    return (
+        f"Images were segmented into {len(header.classes)} classes ({names}) with a network that "
+        "was made elsewhere, a package of the bioimage.io format, by onnxruntime within "
+        "napari-unet, tile by tile, each pixel as the class with the highest probability. Cite "
+        "the package."
+    )
+
+
 def _network(header: ModelHeader) -> str:
-    network = header.network
+    network = header.unet
     source = "Ronneberger et al. 2015" if network.ndim == 2 else "Çiçek et al. 2016"
     kind = "U-Net" if network.ndim == 2 else "3D U-Net"
     batch = ", batch normalisation (Ioffe and Szegedy 2015)" if network.batch_norm else ""
@@ -108,7 +121,7 @@ def _training(entry: VersionEntry, header: ModelHeader) -> str:
 
 
 def _settings(record: TrainingRecord, header: ModelHeader, *, fine_tuned: bool) -> str:
-    preset = PRESETS[header.preset]
+    preset = PRESETS[header.trained_preset]
     settings = record.settings
     optimizer = "AdamW (Loshchilov and Hutter 2019)" if preset.optimizer == "adamw" else "SGD"
     begin = "It was then trained on for" if fine_tuned else "Training took"
@@ -149,9 +162,9 @@ def _sources(chain: Sequence[VersionEntry], header: ModelHeader) -> list[str]:
     sources = [_RONNEBERGER]
     if header.network.ndim == 3:
         sources.append(_CICEK)
-    if header.network.batch_norm:
+    if header.unet.batch_norm:
         sources.append(_IOFFE)
-    if PRESETS[header.preset].optimizer == "adamw":
+    if PRESETS[header.trained_preset].optimizer == "adamw":
         sources.append(_LOSHCHILOV)
     if any(entry.kind == "live" for entry in chain):
         sources += [_BREIMAN, _GEURTS]

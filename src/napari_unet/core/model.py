@@ -17,7 +17,10 @@ from torch import Tensor
 from napari_unet.core.classes import ClassInfo
 from napari_unet.core.device import channels_last
 from napari_unet.core.first_answer import FirstAnswer
-from napari_unet.core.header import METADATA_KEY, ModelHeader, header_of, read_model_file
+from napari_unet.core.foreign import ForeignNetwork
+from napari_unet.core.foreign_answer import graph_of
+from napari_unet.core.header import METADATA_KEY, ModelHeader, header_of
+from napari_unet.core.sharing.importing import GRAPH, model_bytes
 from napari_unet.core.unet import UNet, fused
 from napari_unet.core.writing import write_whole
 from napari_unet.errors import InvalidModel
@@ -32,7 +35,7 @@ class Model:
     header
         Network, classes, normalisation, pixel size and history.
     weights
-        The network's state, float32 on the CPU.
+        The network's state, float32 on the CPU; of one of another program its ONNX file's bytes.
     first
         What answered before the network was trained, where it still counts.
     """
@@ -61,7 +64,7 @@ class Model:
             Outputs of the network, at least the model's, which come first; the last layer's
             weights of the others are drawn at random. ``None`` for the model's outputs alone.
         """
-        config = self.header.network
+        config = self.header.unet
         if n_classes is not None:
             config = config.model_copy(update={"n_classes": n_classes})
         network = UNet(config)
@@ -75,7 +78,7 @@ class Model:
         """Return the network made ready for prediction on a device, the same at each call."""
         if device not in self._networks:
             with torch.device("meta"):  # its weights are replaced at once
-                network = UNet(self.header.network)
+                network = UNet(self.header.unet)
             network.load_state_dict(dict(self.weights), assign=True)
             ready = fused(network).to(device)
             layout = channels_last(self.header.network.ndim)
@@ -109,15 +112,17 @@ class Model:
             It is no model of this program, is damaged, or is from a newer version.
         """
         header = header_of(data)
-        with torch.device("meta"):
-            expected = _float_tensors(UNet(header.network))
         try:
             weights = load_tensors(data)
         except SafetensorError as error:
             raise InvalidModel(
                 f"the model file is damaged ({error}); take another copy of it."
             ) from None
-        config = header.network
+        if isinstance(header.network, ForeignNetwork):
+            return cls(header, {GRAPH: graph_of(weights)})
+        config = header.unet
+        with torch.device("meta"):
+            expected = _float_tensors(UNet(config))
         first = FirstAnswer.taken_from(weights, config.in_channels, config.n_classes)
         if {name: (value.shape, value.dtype) for name, value in weights.items()} != expected:
             raise InvalidModel(
@@ -135,16 +140,22 @@ def _float_tensors(network: UNet) -> dict[str, tuple[torch.Size, torch.dtype]]:
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
-    """Open a model file.
+    """Open a model file, or a package of the bioimage.io format with ONNX weights.
+
+    A package, a zip file or a folder, needs the extra ``bioimageio``; its model predicts and cannot
+    be trained. Nothing in a package is run but its ONNX graph.
 
     Raises
     ------
     UnreadableFile
         There is no such file, or it cannot be read.
     InvalidModel
-        It is no model of this program, is damaged, or is from a newer version.
+        It is no model of this program, is damaged, or is from a newer version; or what the package
+        needs is not known here.
+    InvalidInput
+        A package of the extra is missing.
     """
     try:
-        return Model.from_bytes(read_model_file(path))
+        return Model.from_bytes(model_bytes(path))
     except InvalidModel as error:
         raise InvalidModel(f"{path}: {error}") from None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 from math import isqrt, prod
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from napari_unet.core.image import check_array, grey_range, grey_range_of_sample
+from napari_unet.core.image import check_array, grey_range, grey_range_of_sample, sampling_step
 from napari_unet.core.volumes import along_rows
 
 _MOST_WHOLE = 2**25  # values of a plane or volume that is read as a whole
@@ -32,6 +32,14 @@ class LazyPlane(Protocol):
 
     def grey_range(self) -> np.ndarray:
         """Return each channel's range, (C, 2), see :func:`napari_unet.core.image.grey_range`."""
+
+
+@runtime_checkable
+class Sampled(Protocol):
+    """A plane or volume that knows its sample, see :func:`sample_of`."""
+
+    def sample(self) -> np.ndarray:
+        """Return its pixels, (C, N)."""
 
 
 Plane = np.ndarray | LazyPlane
@@ -95,15 +103,39 @@ def sampled_range(plane: LazyPlane) -> np.ndarray:
     """
     if prod(plane.shape) <= _MOST_WHOLE:
         return grey_range(along_rows(check_array(whole_plane(plane), may_be_constant=True)))
-    pieces = []
-    for indices in _sample(plane.shape[1:]):
-        piece = check_array(plane.read(*indices), may_be_constant=True)
-        pieces.append(piece.reshape(len(piece), -1))
-    ranges = grey_range_of_sample(np.concatenate(pieces, axis=1))
+    ranges = grey_range_of_sample(_read_sample(plane))
     flat = ranges[:, 0] == ranges[:, 1]
     if flat.any():
         ranges[flat] = _extremes(plane)[flat]
     return ranges
+
+
+def sample_of(plane: Plane) -> np.ndarray:
+    """Return pixels of a plane or volume, (C, N), for any statistic of it; always the same ones.
+
+    They are those that :func:`napari_unet.core.image.grey_range` and :func:`sampled_range` look
+    at.
+
+    Raises
+    ------
+    InvalidInput
+        A pixel of the sample is not finite.
+    """
+    if isinstance(plane, Sampled):
+        return plane.sample()
+    if isinstance(plane, np.ndarray) or prod(plane.shape) <= _MOST_WHOLE:
+        whole = along_rows(check_array(whole_plane(plane), may_be_constant=True))
+        step = sampling_step(whole)
+        return whole[:, ::step, ::step].reshape(len(whole), -1)
+    return _read_sample(plane)
+
+
+def _read_sample(plane: LazyPlane) -> np.ndarray:
+    pieces = []
+    for indices in _sample(plane.shape[1:]):
+        piece = check_array(plane.read(*indices), may_be_constant=True)
+        pieces.append(piece.reshape(len(piece), -1))
+    return np.concatenate(pieces, axis=1)
 
 
 def _sample(shape: tuple[int, ...]) -> Iterator[tuple[np.ndarray, ...]]:

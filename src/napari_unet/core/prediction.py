@@ -17,6 +17,8 @@ from napari_unet.core.device import (
     pick_device,
 )
 from napari_unet.core.events import Notice
+from napari_unet.core.foreign import ForeignNetwork
+from napari_unet.core.foreign_answer import ForeignAnswers
 from napari_unet.core.guide import Guide
 from napari_unet.core.model import Model
 from napari_unet.core.orientations import orientations
@@ -189,7 +191,11 @@ def predict_tiles(
     if tile is not None and tile < 1:
         raise InvalidInput(f"a tile of {tile} px is too small; use at least {config.stride}.")
     dtype = fast_dtype(device, config.ndim) if fast else torch.float32
-    answers = Answers(model, plane, device=device, dtype=dtype, guide=guide)
+    answers: Answers | ForeignAnswers
+    if isinstance(config, ForeignNetwork):
+        answers = ForeignAnswers(model, plane)
+    else:
+        answers = Answers(model, plane, device=device, dtype=dtype, guide=guide)
     region = region or Tile.whole(plane.shape[1:])
     waiting = list(plan(config, region, tile or best_sides(config, region, device)))[::-1]
     ready = 0

@@ -72,7 +72,7 @@ class Run:
     ) -> None:
         self.dataset = dataset
         self.start, self._clock = start, clock
-        self.preset_name = settings.preset if model is None else model.header.preset
+        self.preset_name = settings.preset if model is None else model.header.trained_preset
         self.device = pick_device(settings.device)
         self.dtype = dtype_of(settings.precision, self.device, settings.dimensions)
         self.precision = str(self.dtype).removeprefix("torch.")

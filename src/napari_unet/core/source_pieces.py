@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from napari_unet.core.config import UNetConfig
+from napari_unet.core.foreign import Network
 from napari_unet.core.predictor import TileProbabilities
 from napari_unet.core.resampling import Resampled
 from napari_unet.core.source import ImageSource
@@ -17,18 +17,18 @@ from napari_unet.core.source_volume import SourceVolume
 from napari_unet.errors import InvalidInput
 
 
-def piece_axes(source: ImageSource, network: UNetConfig) -> str:
+def piece_axes(source: ImageSource, network: Network) -> str:
     """Return the axes along which pieces lie: a network of volumes sees all slices at once."""
     return source.plane_axes if network.ndim == 2 else source.plane_axes.replace("Z", "")
 
 
-def count_pieces(source: ImageSource, network: UNetConfig, level: int = 0) -> int:
+def count_pieces(source: ImageSource, network: Network, level: int = 0) -> int:
     """Return how many planes, or volumes, an image has."""
     sizes = source.sizes(level)
     return prod(sizes[letter] for letter in piece_axes(source, network))
 
 
-def check_slices(network: UNetConfig, source: ImageSource) -> None:
+def check_slices(network: Network, source: ImageSource) -> None:
     """Refuse an image without slices for a network of volumes.
 
     Raises
@@ -97,7 +97,7 @@ class Piece:
 
 def pieces_of(
     source: ImageSource,
-    network: UNetConfig,
+    network: Network,
     *,
     channels: Sequence[int] | None = None,
     level: int = 0,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
-from napari_unet.core.config import UNetConfig
+from napari_unet.core.foreign import ForeignNetwork, Network
 from napari_unet.core.tiling import Tile
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ _GPU_TILE = 1024
 _CPU_VOXELS = 2**22
 _GPU_VOXELS = 2**25
 _CHANNELS = 16
+_FOREIGN_TILE = 1024  # of a network whose context is not known: the fewer borders the better
+_FOREIGN_VOLUME = 96
 
 
 def best_tile(device: torch.device | None) -> int:
@@ -31,7 +33,7 @@ def best_tile(device: torch.device | None) -> int:
     return _CPU_TILE if device is None or device.type == "cpu" else _GPU_TILE
 
 
-def best_sides(config: UNetConfig, region: Tile, device: torch.device | None) -> tuple[int, ...]:
+def best_sides(config: Network, region: Tile, device: torch.device | None) -> tuple[int, ...]:
     """Return the sides of the output of the tiles that are fastest on a device, in pixels.
 
     Parameters
@@ -43,13 +45,16 @@ def best_sides(config: UNetConfig, region: Tile, device: torch.device | None) ->
     device
         Where; ``None`` for a device that is not known, where tiles are as small as for a CPU.
     """
+    if isinstance(config, ForeignNetwork):
+        side = _FOREIGN_TILE if config.ndim == 2 else _FOREIGN_VOLUME
+        return (side,) * config.ndim
     if config.ndim == 2:
         return (best_tile(device),) * 2
     voxels = _CPU_VOXELS if device is None or device.type == "cpu" else _GPU_VOXELS
     return largest_sides(config, region, voxels * _CHANNELS // config.base_channels)
 
 
-def largest_sides(config: UNetConfig, region: Tile, voxels: int) -> tuple[int, ...]:
+def largest_sides(config: Network, region: Tile, voxels: int) -> tuple[int, ...]:
     """Return the sides of the output of a tile whose input has about that many voxels.
 
     An output is the larger for the same input, the more the input's sides are like the margins;
@@ -71,7 +76,7 @@ def largest_sides(config: UNetConfig, region: Tile, voxels: int) -> tuple[int, .
     return tuple(max(1, side - context) for side, context in zip(box, contexts, strict=True))
 
 
-def covering_sides(config: UNetConfig, region: Tile) -> tuple[int, ...]:
+def covering_sides(config: Network, region: Tile) -> tuple[int, ...]:
     """Return the sides of the one tile that would cover a region, multiples of the strides."""
     pairs = zip(region.ranges, config.strides, strict=True)
     return tuple((-(-stop // stride) - start // stride) * stride for (start, stop), stride in pairs)

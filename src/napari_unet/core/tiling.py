@@ -13,7 +13,7 @@ from math import prod
 
 import numpy as np
 
-from napari_unet.core.config import UNetConfig
+from napari_unet.core.foreign import Network
 
 
 @dataclass(frozen=True, init=False)
@@ -74,31 +74,26 @@ class Tile:
         return prod(self.sides)
 
 
-def output_side(config: UNetConfig, wanted: int, axis: int = -1) -> int:
-    """Return the smallest side of an unpadded output that is at least ``wanted`` pixels.
-
-    It is what the deepest level's ``n`` pixels become: ``n * stride``, less what is cropped on the
-    way up; and not less than the last two convolutions take away.
-    """
-    stride, cropped = config.strides[axis], config.cropped[axis]
-    least = max(1, 2 * (config.kernels[0][axis] - 1))
-    return -(-(max(wanted, least) + cropped) // stride) * stride - cropped
+def output_side(config: Network, wanted: int, axis: int = -1) -> int:
+    """Return the smallest side of an unpadded output that is at least ``wanted`` pixels."""
+    return config.output_side(wanted, axis)
 
 
-def input_side(config: UNetConfig, wanted: int, axis: int = -1) -> int:
+def input_side(config: Network, wanted: int, axis: int = -1) -> int:
     """Return the side of the input whose unpadded output has ``output_side(wanted)`` pixels."""
     return output_side(config, wanted, axis) + 2 * config.margins[axis]
 
 
-def tile_side(config: UNetConfig, size: int, largest: int, axis: int = -1) -> int:
+def tile_side(config: Network, size: int, largest: int, axis: int = -1) -> int:
     """Return the side of equal tiles that cover ``size`` pixels, at most about ``largest`` each."""
-    stride = config.strides[axis]
+    stride, most = config.strides[axis], config.most_output(axis)
+    largest = largest if most is None else min(largest, most)
     largest = max(stride, largest // stride * stride)
     count = -(-size // largest)
     return -(-size // (count * stride)) * stride
 
 
-def plan(config: UNetConfig, region: Tile, largest: int | tuple[int, ...]) -> Iterator[Tile]:
+def plan(config: Network, region: Tile, largest: int | tuple[int, ...]) -> Iterator[Tile]:
     """Cut a region into tiles, each output pixel in exactly one of them, row by row.
 
     Parameters
@@ -121,7 +116,7 @@ def plan(config: UNetConfig, region: Tile, largest: int | tuple[int, ...]) -> It
         yield Tile(*ranges)
 
 
-def halves(config: UNetConfig, tile: Tile) -> tuple[Tile, Tile] | None:
+def halves(config: Network, tile: Tile) -> tuple[Tile, Tile] | None:
     """Cut a tile in two along its longest side that can be, or return ``None`` if none can."""
     for axis in sorted(range(len(tile.ranges)), key=lambda axis: -tile.sides[axis]):
         start, stop = tile.ranges[axis]
@@ -148,7 +143,7 @@ def mirrored(start: int, stop: int, size: int) -> np.ndarray:
     return np.where(position < size, position, period - position)
 
 
-def context(config: UNetConfig, tile: Tile, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+def context(config: Network, tile: Tile, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """Return the indices of a tile's input along each axis, mirrored at the image's borders.
 
     Parameters
@@ -175,9 +170,7 @@ def context(config: UNetConfig, tile: Tile, shape: tuple[int, ...]) -> tuple[np.
     return tuple(indices)
 
 
-def padded_context(
-    config: UNetConfig, tile: Tile, shape: tuple[int, ...]
-) -> tuple[np.ndarray, ...]:
+def padded_context(config: Network, tile: Tile, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """Return the indices of an input for a zero-padded pass, mirrored at the image's borders.
 
     One stride more than the tile on each side: far less than the whole context, so that the output
@@ -195,7 +188,7 @@ def padded_context(
     return tuple(indices)
 
 
-def offset(config: UNetConfig, tile: Tile) -> tuple[slice, ...]:
+def offset(config: Network, tile: Tile) -> tuple[slice, ...]:
     """Return which part of its output a tile is: it begins at a multiple of the strides."""
     starts = [
         start % stride for (start, _), stride in zip(tile.ranges, config.strides, strict=True)

@@ -90,7 +90,7 @@ def train_events(
     checked = TrainSettings.checked(**settings)
     if checked.dimensions == 3 and pixel_size is not None:
         raise InvalidInput("a pixel size is for planes; give a voxel_size of three numbers.")
-    preset = checked.preset if model is None else model.header.preset
+    preset = checked.preset if model is None else model.header.trained_preset
     if checked.dimensions == 2:
         image_list, label_list, newest = read_around_strokes(
             image_list, label_list, newest, kind=checked.label_kind, reach=reach_of(preset)

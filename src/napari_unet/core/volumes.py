@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.core.config import UNetConfig
+from napari_unet.core.foreign import Network
 from napari_unet.core.image import Planes, check_array, normalise, planes_for
 from napari_unet.errors import InvalidInput
 
@@ -102,7 +102,7 @@ def volumes_for(image: np.ndarray, channels: int) -> Volumes:
     )
 
 
-def pieces_for(image: np.ndarray, network: UNetConfig) -> Planes | Volumes:
+def pieces_for(image: np.ndarray, network: Network) -> Planes | Volumes:
     """Arrange an image for a network, as planes for one in 2D and as volumes for one in 3D.
 
     Raises

@@ -11,8 +11,9 @@ from itertools import product
 from typing import Protocol
 
 from napari_unet.core.config import DeviceName
-from napari_unet.core.cutout import Cutout, cut, surroundings
+from napari_unet.core.cutout import Cutout, Measured, cut, surroundings
 from napari_unet.core.events import Notice
+from napari_unet.core.foreign import ForeignNetwork
 from napari_unet.core.header import ModelHeader
 from napari_unet.core.plane_reading import Plane
 from napari_unet.core.predictor import TileProbabilities
@@ -118,6 +119,8 @@ class RemotePredictor:
         DeviceUnavailable
             The learner could not do it.
         """
+        if isinstance(self.header.network, ForeignNetwork):
+            plane = Measured(plane)
         shape = tuple(plane.shape[1:])
         total, ready = Tile.whole(shape).pixels, 0
         waiting: deque[_Asked] = deque()
@@ -138,7 +141,8 @@ class RemotePredictor:
 
     def _cut(self, plane: Plane, region: Tile) -> Cutout:
         shape, forest = tuple(plane.shape[1:]), self.header.network_share < 1
-        return cut(plane, surroundings(self.header.network, region, shape, forest=forest))
+        needed = surroundings(self.header.network, region, shape, forest=forest)
+        return cut(plane, needed, sampled=isinstance(plane, Measured))
 
     def _ask(self, asked: _Asked) -> None:
         model = self._digest if self._sent else self._model

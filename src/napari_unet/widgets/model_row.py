@@ -22,6 +22,7 @@ from napari_unet.widgets.notify import errors_shown
 
 _SEEN = {2: "planes", 3: "volumes"}
 _FILES = "U-Net models (*.unet);;All files (*)"
+_TO_OPEN = "Models (*.unet *.zip);;All files (*)"
 
 
 class ModelRow(QWidget):
@@ -66,7 +67,11 @@ class ModelRow(QWidget):
                 "Start over: the next training begins with fresh weights",
                 wait if busy else none if header is None else "",
             ),
-            (self.open_button, "Take a saved model into use", wait if busy else ""),
+            (
+                self.open_button,
+                "Take a saved model into use, or a bioimage.io package with ONNX weights",
+                wait if busy else "",
+            ),
             (self.save_button, "Write the model to a file", none if header is None else ""),
         ):
             button.setEnabled(not why_not)
@@ -79,7 +84,7 @@ class ModelRow(QWidget):
     def _on_open_clicked(self) -> None:
         if not self._may_drop():
             return
-        path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", _FILES)
+        path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", _TO_OPEN)
         if path:
             with errors_shown():
                 self._session.load_model(path)
@@ -123,7 +128,8 @@ def model_details(header: ModelHeader) -> str:
     """Return what a tooltip tells of a model."""
     network = header.network
     lines = [
-        f"{header.preset}, {_SEEN[network.ndim]}, {network.in_channels} channel(s) in",
+        f"{header.preset or 'of another program'}, {_SEEN[network.ndim]}, "
+        f"{network.in_channels} channel(s) in",
         *(f"{entry.id} = {entry.name}" for entry in header.classes),
     ]
     if header.history:

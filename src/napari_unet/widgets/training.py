@@ -70,7 +70,7 @@ class Training(QObject):
             settings = settings.model_copy(update={"voxel_size": voxel_size(image)})
         elif is_large(spatial_shape(image)):
             header = self._session.header
-            reach = reach_of(settings.preset if header is None else header.preset)
+            reach = reach_of(settings.preset if header is None else header.trained_preset)
             read = painted_pieces_reader(image, annotation, painted, reach=reach)
         else:
             read = painted_reader(image, annotation, painted)

@@ -75,7 +75,7 @@ def _saved(network: Portable) -> bytes:
 
 def _example(model: Model) -> dict[str, bytes]:
     """Return a made-up image, its result as this program has it, and a picture of both."""
-    config = model.header.network
+    config = model.header.unet
     image = _made_up((config.in_channels, *names.example_sides(config)))
     found = plane_probabilities(model, image, device=torch.device("cpu"))
     files = {names.TEST_INPUT: _npy(image[None]), names.TEST_OUTPUT: _npy(found[None])}

@@ -33,7 +33,7 @@ def described(header: ModelHeader) -> dict[str, Any]:
         "normalisation": {"percentiles": list(PERCENTILES), "clip": list(CLIP)},
         "pixel_size": None if header.pixel_size is None else list(header.pixel_size),
         "pixel_unit": header.pixel_unit,
-        "blocks": block_rules(header.network),
+        "blocks": block_rules(header.unet),
     }
 
 
@@ -67,7 +67,7 @@ def read_me(header: ModelHeader, name: str) -> str:
         Of the model.
     """
     low, high = PERCENTILES
-    rules = block_rules(header.network)
+    rules = block_rules(header.unet)
     axes = "(row, column)" if header.network.ndim == 2 else "(plane, row, column)"
     classes = "\n".join(
         f"| {number} | {entry.id} | {entry.name.replace('|', '/')} | {entry.color} |"

@@ -61,8 +61,9 @@ def portable(model: Model) -> Portable:
             "run, so it cannot be exported; paint on and train it with Train, which makes a model "
             "of the network alone."
         )
+    unet = header.unet
     with torch.device("meta"):
-        shapes = StandaloneUNet(**_arguments(header.network)).state_dict().values()
+        shapes = StandaloneUNet(**_arguments(unet)).state_dict().values()
     if 4 * sum(shape.numel() for shape in shapes) > _MOST_BYTES:
         raise InvalidModel(
             "the weights of this model are larger than 2 GiB, the most that ONNX holds, so it "
@@ -73,7 +74,7 @@ def portable(model: Model) -> Portable:
     if model.first is not None:
         for name in ("head.weight", "head.bias"):
             state[name] = state[name] / TEMPERATURE
-    return Portable(header.network, state)
+    return Portable(unet, state)
 
 
 def _arguments(config: UNetConfig) -> dict[str, Any]:
