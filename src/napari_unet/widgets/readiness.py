@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from napari.layers import Image, Labels
 
 from napari_unet.core.classes import ClassInfo
-from napari_unet.core.foreign import NOT_TRAINABLE
 from napari_unet.core.header import ModelHeader
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.annotation import too_many
@@ -72,7 +71,10 @@ def why_not_train(
         return reason
     if image is not None and model is not None:
         if model.preset is None:
-            return f"{NOT_TRAINABLE[:1].upper()}{NOT_TRAINABLE[1:-1]}: press New under Model."
+            return (
+                "The model is of another program and can only predict; press New under Model to "
+                "train one here."
+            )
         mismatch = _other_channels(image, model)
         if mismatch is not None:
             return f"{mismatch} press New under Model to train one for it."
