@@ -14,6 +14,7 @@ from napari_unet.errors import UserError
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _RESULTS = ("labels", "probabilities", "instances")
 _KINDS = ("scribbles", "classes", "instances")
+_MODEL = "a model file, or a bioimage.io package with ONNX weights"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     predict = commands.add_parser("predict", help="segment images with a model")
-    predict.add_argument("model", type=Path, metavar="MODEL")
+    predict.add_argument("model", type=Path, metavar="MODEL", help=_MODEL)
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     predict.add_argument("--output", type=Path, required=True, metavar="DIR")
     predict.add_argument(
@@ -142,7 +143,7 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     batch = commands.add_parser("batch", help="segment whole folders of images, with a report")
-    batch.add_argument("model", type=Path, metavar="MODEL")
+    batch.add_argument("model", type=Path, metavar="MODEL", help=_MODEL)
     batch.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or patterns")
     batch.add_argument("--output", type=Path, required=True, metavar="DIR")
     batch.add_argument(
