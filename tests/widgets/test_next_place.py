@@ -253,3 +253,23 @@ def test_a_key_that_somebody_has_is_left_to_them():
     other.bind_key(KEY, lambda _viewer: None, overwrite=True)
     give_back()
     assert len(other.keymap) == 1, "the other one's"
+
+
+def test_of_a_large_plane_what_is_in_view_is_looked_at(desk, image, panel, fake, answer):
+    large = desk.viewer.add_image(np.broadcast_to(np.arange(5000, dtype=np.uint16), (5000, 5000)))
+    choose(desk, large)
+    large.corner_pixels = np.array([[0, 0], [4999, 4999]])
+    panel.go()
+    assert fake.predictions == [], "too much is in view, which is said"
+    large.corner_pixels = np.array([[3000, 1000], [3059, 1199]])
+    panel.go()
+    request = fake.predictions[0].prepare()
+    assert request.region == (3000, 3060, 1000, 1200)
+    assert request.images[0].pixels.size < 2e6
+    answer(fake.predictions[0], predicted(0, doubtful((40, 0.5))), Predicted(stopped=False))
+    assert np.abs(np.subtract(at(desk), (3030, 1040))).max() <= 8
+    layer = uncertainty_of(desk.viewer, large)
+    assert layer.multiscale and layer.data[0][3030, 1040] == 50
+    large.corner_pixels = np.array([[3010, 1010], [3050, 1100]])
+    panel.go()
+    assert len(fake.predictions) == 1, "that part is known"
