@@ -9,8 +9,16 @@ import numpy as np
 import pytest
 from cells_dock import CENTRES, NearFinder, QuickFinder, answer, column, discs, press, status, table
 from napari.components import ViewerModel
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog, QPushButton, QSpinBox
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QPushButton,
+    QSpinBox,
+)
 
 from fakes import model_file
 from napari_unet.core import cutout, pyramid
@@ -275,6 +283,16 @@ def test_cells_are_still_there_when_the_dock_is_opened_again(qtbot, make, model,
     qtbot.addWidget(again)
     qtbot.waitUntil(lambda: column(again, "id") == ["1", "2", "3", "4"])
     assert column(again, "area (µm²)") == before
+
+
+def test_a_dock_that_is_closed_in_the_middle_waits_for_nothing(qtbot, make, model, learners):
+    """The fixture that looks for threads that are left holds the rest."""
+    dock = make()
+    press(dock, "find_cells_button")
+    qtbot.waitUntil(lambda: bool(learners[0].pieces))
+    dock.deleteLater()
+    QApplication.sendPostedEvents(dock, QEvent.Type.DeferredDelete)
+    qtbot.waitUntil(lambda: bool(learners[0].dropped))
 
 
 def test_cells_go_with_their_layer(qtbot, make, model, learners):

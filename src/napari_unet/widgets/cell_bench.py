@@ -15,8 +15,6 @@ from napari_unet.errors import UserError
 from napari_unet.learner.objects import ObjectFinder
 from napari_unet.widgets.main_thread import MainThread
 
-_JOIN_SECONDS = 2.0
-
 
 @dataclass(frozen=True)
 class _Job:
@@ -41,10 +39,10 @@ class Worker:
         self._stopped = threading.Event()
         self._jobs: deque[_Job | None] = deque()
         self._there = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._farewells: list[Callable[[], None]] = []
         self.pending = 0  # of the main thread
-        self._thread.start()
+        thread.start()
 
     @property
     def stopped(self) -> bool:
@@ -79,10 +77,6 @@ class Worker:
         for farewell in self._farewells:
             farewell()
         self.put(None)
-
-    def join(self) -> None:
-        """Wait until it has ended, but not for ever."""
-        self._thread.join(_JOIN_SECONDS)
 
     def tell(self, call: Callable[[], None]) -> None:
         """Have something called in the main thread, unless it was stopped by then."""
@@ -130,7 +124,6 @@ class Bench:
         self._name = name
         self._main = MainThread()
         self._worker: Worker | None = None
-        self._left: list[Worker] = []
 
     @property
     def busy(self) -> bool:
@@ -169,15 +162,10 @@ class Bench:
             return
         self._worker = None
         worker.stop()
-        self._left.append(worker)
 
     def close(self) -> None:
-        """Do nothing any more."""
+        """Do nothing any more, without waiting for what is under way: nothing half is left."""
         self._main.close()
         if self._worker is not None:
             self._worker.stop()
-            self._left.append(self._worker)
             self._worker = None
-        for worker in self._left:
-            worker.join()
-        self._left.clear()
