@@ -134,6 +134,7 @@ def model_file(
     kind: str = "scribbles",
     score: float = 0.8,
     dimensions: int = 2,
+    order: tuple[int, ...] | None = None,
 ):
     """Return the bytes of a model file without weights."""
     voxels = (1.0, 1.0, 1.0) if dimensions == 3 else None
@@ -148,6 +149,7 @@ def model_file(
         device="cpu",
     )
     header = ModelHeader(
+        channels=order,
         network=PRESETS["compact"].network(channels, len(ids), voxel_size=voxels),
         preset="compact",
         label_kind=kind,

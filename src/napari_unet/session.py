@@ -189,6 +189,7 @@ class Session:
                 model=model,
                 pixel_size=planes.pixel_size,
                 pixel_unit=planes.pixel_unit,
+                channels=planes.channels,
             )
 
         self._learner.submit(job, prepare, training=True)

@@ -81,6 +81,8 @@ class PaintedPlanes:
         be several. Empty if each is all.
     pixel_size, pixel_unit
         Size of a pixel as (row, column), where known; of voxels the unit alone.
+    channels
+        Which of the image they are, if all are of one.
     """
 
     keys: tuple[str, ...]
@@ -89,6 +91,7 @@ class PaintedPlanes:
     boxes: tuple[Box | None, ...] = ()
     pixel_size: tuple[float, float] | None = None
     pixel_unit: str | None = None
+    channels: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from psygnal import Signal
@@ -27,7 +28,6 @@ from napari_unet.session_parts import for_view, sendable, suffices
 
 Read = Callable[[], np.ndarray]
 ReadPlane = Callable[[], Plane]
-PixelSize = tuple[tuple[float, float] | None, str | None]
 
 
 @dataclass
@@ -111,7 +111,7 @@ class Live:
         key: str,
         read_image: ReadPlane,
         read_labels: Read,
-        pixel: PixelSize = (None, None),
+        **known: Any,
     ) -> None:
         """Send what changed of a plane's strokes, and, the first time, the plane.
 
@@ -124,13 +124,13 @@ class Live:
             its own; called in another thread.
         read_labels
             Gives its strokes, (Y, X), as they are then; called in another thread.
-        pixel
-            Size of its pixels as (row, column), and its unit, where known.
+        **known
+            ``pixel_size``, ``pixel_unit`` and ``channels`` of a :class:`LivePlane`.
         """
         run = self._run
         if run is not None:
             run.learner.add(
-                run.job, lambda: _stroke_messages(run, key, read_image, read_labels, pixel)
+                run.job, lambda: _stroke_messages(run, key, read_image, read_labels, **known)
             )
 
     def erase(self, key: str) -> None:
@@ -247,7 +247,7 @@ def _stroke_messages(
     key: str,
     read_image: ReadPlane,
     read_labels: Read,
-    pixel: PixelSize = (None, None),
+    **known: Any,
 ) -> list[LiveMessage]:
     labels = np.array(read_labels())  # a copy: painting goes on meanwhile
     before = run.sent.labels.get(key)
@@ -256,7 +256,7 @@ def _stroke_messages(
         return []
     messages: list[LiveMessage] = []
     if before is None:
-        messages.append(LivePlane(run.job, key, sendable(read_image()), *pixel))
+        messages.append(LivePlane(run.job, key, sendable(read_image()), **known))
     run.sent.labels[key] = labels
     top, bottom, left, right = box
     return [*messages, LiveStrokes(run.job, key, box, labels[top:bottom, left:right].copy())]

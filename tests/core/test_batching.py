@@ -130,6 +130,20 @@ class TestPlan:
         assert [item.action for item in plan.items] == ["run", "refused"]
         assert "no channel 1" in plan.items[1].sentences[0]
 
+    def test_other_channels_than_those_of_the_training_are_said(self, folder, model, tmp_path):
+        header = model.header.model_copy(update={"channels": (2,)})
+        trained = Model(header, model.weights)
+
+        def said(*channels):
+            options = BatchOptions(channels=channels)
+            (item,) = plan_batch([folder / "rgb.png"], trained, tmp_path, options).items
+            assert item.action == "run"
+            return item.sentences
+
+        assert said(2) == ()
+        (sentence,) = said(1)
+        assert sentence.startswith("the model was trained on channel 2 and is given 1, counted")
+
     def test_axes_can_be_named(self, tmp_path, rng, model):
         np.save(tmp_path / "a.npy", rng.random((3, 40, 50)))
         (item,) = plan_batch([tmp_path / "a.npy"], model, tmp_path, BatchOptions(axes="tyx")).items

@@ -12,7 +12,8 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QListWidget, QPushButto
 from fakes import model_file
 from napari_unet.core.reading import open_image
 from napari_unet.errors import InvalidInput
-from napari_unet.learner.messages import LiveView, Trained
+from napari_unet.learner.messages import Failed, LiveView, Trained
+from napari_unet.session_data import State
 from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
 from napari_unet.widgets.batch import BatchSegment
 from napari_unet.widgets.from_file import take_from
@@ -170,6 +171,29 @@ def test_channels_of_a_layer_are_chosen_and_ordered(qtbot, viewer, dock, learner
     learner.say(job.number, *learner.predict(job, 2))
     qtbot.waitUntil(lambda: segmentation_of(viewer, image) is not None)
     assert segmentation_of(viewer, image).data.shape == (32, 40)
+
+
+def test_a_model_says_when_it_is_given_other_channels(qtbot, viewer, dock, learner, tmp_path):
+    viewer.add_image(noise(3, 32, 40), name="stain", axis_labels=("c", "y", "x"))
+    channels = open_channels(qtbot, dock)
+    check(channels, "stain: channel 0", on=False)
+    close_channels(qtbot, channels)
+    press(qtbot, dock, "new_annotation_button")
+    paint_two_classes(viewer.layers["strokes on stain"])
+    qtbot.waitUntil(find(dock, QPushButton, "train_button").isEnabled)
+    press(qtbot, dock, "train_button")
+    assert learner.trainings[0].prepare().channels == (1, 2)
+    learner.say(learner.trainings[0].number, Failed("there is nothing to learn."))
+    qtbot.waitUntil(lambda: dock.session.state is State.IDLE)
+    use_model(dock, tmp_path, channels=2, order=(2, 1))
+    said = "The model was trained on channels 2 and 1 and is given 1 and 2, counted from 0"
+    assert said in label(dock)
+    assert find(dock, QPushButton, "segment_image_button").isEnabled()
+    channels = open_channels(qtbot, dock)
+    channels.setCurrentRow(names(channels).index("stain: channel 2"))
+    press(qtbot, dock, "channel_up_button")
+    close_channels(qtbot, channels)
+    assert label(dock) == "32 x 40, 2 of 3 channels"
 
 
 def test_no_checked_channel_changes_nothing(qtbot, viewer, dock, capsys):

@@ -116,6 +116,7 @@ def test_paint_live_train_segment(qtbot, make_window, kind):
     assert session.model is not None, dock.findChild(QLabel, "train_status").text()
     network = session.header.network
     assert (network.in_channels, network.ndim) == (kind.channels, kind.dimensions)
+    assert session.header.channels == tuple(range(kind.channels))
     assert session.header.pixel_size == tuple(kind.pixel_size[x] for x in "ZYX"[-network.ndim :])
 
     qtbot.waitUntil(lambda: not session.predicting, timeout=PATIENCE)
@@ -147,6 +148,7 @@ def live(qtbot, dock, viewer, kind: Kind):
     press(qtbot, dock, "live_switch", QCheckBox)
     qtbot.waitUntil(lambda: session.state is State.IDLE, timeout=PATIENCE)
     assert session.header.pixel_size == (kind.pixel_size["Y"], kind.pixel_size["X"])
+    assert session.header.channels == tuple(range(kind.channels))
 
 
 @pytest.mark.parametrize("channels, dimensions", [(1, 2), (2, 2), (3, 2), (1, 3)])

@@ -61,7 +61,8 @@ def _print_model(header: ModelHeader) -> None:
     else:
         shape = f"{network.base_channels} channels, depth {network.depth}"
         print(f"preset       {header.preset}, {shape}")
-    print(f"input        {network.in_channels} channel{'s' * (network.in_channels > 1)}")
+    which = f" ({', '.join(map(str, header.channels))})" if header.channels else ""
+    print(f"input        {network.in_channels} channel{'s' * (network.in_channels > 1)}{which}")
     print(f"dimensions   {dimensions_text(header)}")
     print(f"label kind   {header.label_kind}")
     for entry in header.classes:

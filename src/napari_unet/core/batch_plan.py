@@ -10,6 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Literal
 
+from napari_unet.core.channel_order import order_said
 from napari_unet.core.finding import find_images, result_names
 from napari_unet.core.measuring_pieces import (
     check_measure,
@@ -316,6 +317,10 @@ def _described(
         return PlannedItem(candidate, "done", said, "done already", **known)  # type: ignore[arg-type]
     factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
     said_of_slices = slices_said(model.header, source, level)
+    said_of_order = order_said(model.header, channels or range(source.channels))
     said_of_results = "its results are there already and are made anew." if there else None
-    sentences = (*source.guesses, *filter(None, (said_of_size, said_of_slices, said_of_results)))
+    sentences = (
+        *source.guesses,
+        *filter(None, (said_of_order, said_of_size, said_of_slices, said_of_results)),
+    )
     return PlannedItem(candidate, "run", sentences, factors=factors, **known)  # type: ignore[arg-type]

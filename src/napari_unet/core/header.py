@@ -92,6 +92,9 @@ class ModelHeader(BaseModel):
     pixel_size, pixel_unit
         Size of a training pixel as (row, column), or of a voxel as (plane, row, column), and its
         unit, where known.
+    channels
+        Which channels of its images it was trained on, counted from 0, in their order; ``None``
+        where that is not known, or where they came from several images.
     history
         The trainings that led to these weights, oldest first.
     """
@@ -107,6 +110,7 @@ class ModelHeader(BaseModel):
     normalisation: Literal["percentile"] = "percentile"
     pixel_size: tuple[float, float] | tuple[float, float, float] | None = None
     pixel_unit: str | None = Field(default=None, max_length=100)
+    channels: tuple[int, ...] | None = None
     history: tuple[TrainingRecord, ...] = ()
 
     @property

@@ -82,7 +82,7 @@ class LiveJob:
     _view_is_next: bool = False
     _rest_is_next: bool = False
     _resting: bool = False
-    _pixel: tuple[tuple[float, float] | None, str | None] = (None, None)
+    _first: LivePlane | None = None
     _kept: Improved | None = None
     _kept_version: int = 0
     _kept_at: float = -np.inf
@@ -161,8 +161,7 @@ class LiveJob:
     def _add(self, message: LivePlane) -> None:
         image = message.image
         index = self._trainer.add_image(image)
-        if not self._planes:
-            self._pixel = (message.pixel_size, message.pixel_unit)
+        self._first = self._first or message
         pixels = image.pixels if isinstance(image, Cutout) else image
         self._planes[message.key] = _Plane(index, np.zeros(pixels.shape[-2:], dtype=np.uint8))
 
@@ -272,9 +271,11 @@ class LiveJob:
             model = self._trainer.model()
             record = model.header.history[-1]
             score = float("nan") if record.score is None else record.score
-            size, unit = self._pixel
-            header = model.header.model_copy(update={"pixel_size": size, "pixel_unit": unit})
-            self._kept = Improved(record.steps, score, replace(model, header=header).to_bytes())
+            if self._first is not None:
+                names = ("pixel_size", "pixel_unit", "channels")
+                known = {name: getattr(self._first, name) for name in names}
+                model = replace(model, header=model.header.model_copy(update=known))
+            self._kept = Improved(record.steps, score, model.to_bytes())
         return self._kept
 
     def _last(self) -> Content:

@@ -51,6 +51,8 @@ class TrainRequest:
         Content of a model file to start from, or ``None``.
     pixel_size, pixel_unit
         Size of a pixel as (row, column), where known; that of voxels is in the settings.
+    channels
+        Which of the image they are, where known; kept in the model.
     """
 
     job: int
@@ -62,6 +64,7 @@ class TrainRequest:
     model: bytes | None
     pixel_size: tuple[float, float] | None = None
     pixel_unit: str | None = None
+    channels: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,9 +123,8 @@ class LivePlane:
     ----------
     image
         (C, Y, X), any dtype; boxes of strokes on a part count from its first pixel.
-    pixel_size, pixel_unit
-        Size of its pixels as (row, column), and its unit, where known; the first plane's are kept
-        in the model.
+    pixel_size, pixel_unit, channels
+        As for a :class:`TrainRequest`; the first plane's are kept in the model.
     """
 
     job: int
@@ -130,6 +132,7 @@ class LivePlane:
     image: np.ndarray | Cutout
     pixel_size: tuple[float, float] | None = None
     pixel_unit: str | None = None
+    channels: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

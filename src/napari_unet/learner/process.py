@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -161,9 +161,9 @@ class Loop:
                     else:
                         yield None
                 case Best():
-                    yield Improved(event.step, event.score, self._remember(event.model))
+                    yield Improved(event.step, event.score, self._remember(event.model, request))
                 case Done():
-                    data = self._remember(event.model)
+                    data = self._remember(event.model, request)
                     yield Trained(event.step, event.elapsed, event.reason, event.score, data)
                 case _:
                     yield event
@@ -233,7 +233,9 @@ class Loop:
                 break
         yield Predicted(stopped=stopping.is_set())
 
-    def _remember(self, model: Model) -> bytes:
+    def _remember(self, model: Model, request: TrainRequest) -> bytes:
+        header = model.header.model_copy(update={"channels": request.channels})
+        model = replace(model, header=header)
         data = model.to_bytes()
         self._models = {data: model}
         return data

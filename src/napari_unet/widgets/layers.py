@@ -39,6 +39,12 @@ def channel_count(layer: Image) -> int:
     return len(picture_of(layer).channels)
 
 
+def own_channels(image: Image) -> tuple[int, ...] | None:
+    """Return which channels of an image a model is given, ``None`` if other layers lend some."""
+    picture = picture_of(image)
+    return picture.channels if picture.layers == (image,) else None
+
+
 def plane_indices(shape: Sequence[int]) -> list[Index]:
     """Return the index of each plane of an array of shape (..., Y, X); ``[()]`` for one."""
     return list(np.ndindex(*shape[:-2]))
@@ -100,8 +106,14 @@ def painted_reader(
     keys = tuple(f"{annotation.unique_id}{list(index)}" for index in wanted)
     read = reader(image, wanted)
     size, unit = pixel_size(image)
+    channels = own_channels(image)
     return lambda: PaintedPlanes(
-        keys=keys, images=read(), labels=strokes, pixel_size=size, pixel_unit=unit
+        keys=keys,
+        images=read(),
+        labels=strokes,
+        pixel_size=size,
+        pixel_unit=unit,
+        channels=channels,
     )
 
 
@@ -140,6 +152,7 @@ def painted_pieces_reader(
         boxes=tuple(boxes),
         pixel_size=size,
         pixel_unit=unit,
+        channels=own_channels(image),
     )
     return lambda: found
 

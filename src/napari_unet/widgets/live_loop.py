@@ -28,6 +28,7 @@ from napari_unet.widgets.layers import (
     has_plane,
     in_view,
     is_empty,
+    own_channels,
     pixel_size,
     plane_of,
     plane_reader,
@@ -307,11 +308,14 @@ class LiveLoop(QObject):
             if known or (spot in current and np.any(strokes.data[spot.slices])):
                 self._planes[key] = _Plane(image, spot, strokes)
                 self._channels = channel_count(image)
+                size, unit = pixel_size(image)
                 self._session.live.paint(
                     key,
                     self._image_reader(image, spot),
                     spot_reader(strokes, spot),
-                    pixel_size(image),
+                    pixel_size=size,
+                    pixel_unit=unit,
+                    channels=own_channels(image),
                 )
 
     def _image_reader(self, image: Image, spot: Spot) -> Callable[[], Plane]:

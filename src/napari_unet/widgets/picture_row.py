@@ -6,6 +6,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_unet.core.channel_order import order_said
 from napari_unet.session import Session
 from napari_unet.session_data import Level
 from napari_unet.widgets.axes_combo import AxesCombo
@@ -13,9 +14,10 @@ from napari_unet.widgets.channel_menu import ChannelMenu
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.from_file import FromFileButton
+from napari_unet.widgets.layers import own_channels
 from napari_unet.widgets.levels import LevelCombo, follow_model
 from napari_unet.widgets.said import guesses_said, picture_said
-from napari_unet.widgets.sources import give_back, is_guessed, picture_of
+from napari_unet.widgets.sources import Picture, give_back, is_guessed, picture_of
 
 _GUESSED = "{} <b>(guessed)</b>"
 
@@ -90,8 +92,18 @@ class PictureRow(QWidget):
             self.label.setToolTip("")
         else:
             said, why = picture_said(picture), guesses_said(picture)
-            self.label.setText(_GUESSED.format(said) if is_guessed(picture.layer) else said)
+            said = _GUESSED.format(said) if is_guessed(picture.layer) else said
+            other = self._other_channels(picture)
+            self.label.setText(f"{said}<br>{other}" if other else said)
             self.label.setToolTip(why or "What the image is taken as")
+
+    def _other_channels(self, picture: Picture) -> str | None:
+        """Say that the model is given as many channels as it needs, but others."""
+        header, given = self._session.header, own_channels(picture.layer)
+        if header is None or given is None or len(given) != header.network.in_channels:
+            return None  # of another number of them the panels below say why nothing can be done
+        text = order_said(header, given)
+        return text and text[:1].upper() + text[1:]
 
     def _on_layer_removed(self, event: object) -> None:
         removed = event.value  # type: ignore[attr-defined]
