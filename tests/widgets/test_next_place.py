@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from layer_helpers import layer_names
-from napari.components import ViewerModel
 
 from fakes import model_file
 from napari_unet.core.uncertainty import doubt_of
 from napari_unet.learner.messages import Failed, Improved, PlanePredicted, Predicted
 from napari_unet.session_data import State
 from napari_unet.widgets.annotation import new_annotation
-from napari_unet.widgets.free_key import bind_if_free
-from napari_unet.widgets.next_place import KEY, NextPlacePanel
+from napari_unet.widgets.next_place import NextPlacePanel
 from napari_unet.widgets.place_finder import PlaceFinder
 from napari_unet.widgets.predictions import Predictions
 from napari_unet.widgets.sources import choose_axes
@@ -239,20 +237,6 @@ def test_an_image_that_goes_meanwhile_is_no_trouble(desk, image, panel, fake, an
     desk.choice.image = None
     answer(fake.predictions[0], *answers)
     assert panel.status.text() == ""
-
-
-def test_a_key_that_somebody_has_is_left_to_them():
-    viewer, called = ViewerModel(), []
-    viewer.bind_key(KEY, lambda _viewer: called.append("theirs"))
-    assert bind_if_free(viewer, KEY, lambda: called.append("ours")) is None
-    other = ViewerModel()
-    give_back = bind_if_free(other, KEY, lambda: called.append("ours"))
-    (press,) = other.keymap.values()
-    press(other)
-    assert called == ["ours"]
-    other.bind_key(KEY, lambda _viewer: None, overwrite=True)
-    give_back()
-    assert len(other.keymap) == 1, "the other one's"
 
 
 def test_of_a_large_plane_what_is_in_view_is_looked_at(desk, image, panel, fake, answer):

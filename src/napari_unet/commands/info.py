@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from napari_unet.core.diagnosis import of_model
 from napari_unet.core.foreign import ForeignNetwork
 from napari_unet.core.header import ModelHeader
 
@@ -80,3 +81,7 @@ def _print_model(header: ModelHeader) -> None:
             f"trained      {record.finished}: {record.steps} steps in {record.seconds:.0f} s on "
             f"{record.device}, {labelled} labelled pixels, {score}"
         )
+        for low, high in record.grey_values:
+            print(f"{'grey values':12} {low:.4g} to {high:.4g}")
+    for finding in of_model(header):
+        print(f"{'note':12} {finding.text} More: {finding.more}")

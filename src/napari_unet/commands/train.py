@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from napari_unet.commands.voxels import pixels_of, voxels_of
 from napari_unet.core.classes import ClassInfo
+from napari_unet.core.diagnosis import of_training
 from napari_unet.core.events import Best, Done, Notice, Score, Started, Step
 from napari_unet.core.files import check_writable, read_image, read_labels
 from napari_unet.core.model import Model, load_model
@@ -73,9 +74,13 @@ def run_train(
     check_writable(output)
     model = None if start_from is None else load_model(start_from)
     settings |= _dimension_settings(images, model, dimensions, voxel_size)
+    pixels = [read_image(path) for path in images]
+    painted = [read_labels(path) for path in labels]
+    for finding in of_training(pixels, painted, settings.get("label_kind", "scribbles")):
+        print(f"note: {finding.text} More: {finding.more}")
     trained = train_with_bar(
-        [read_image(path) for path in images],
-        [read_labels(path) for path in labels],
+        pixels,
+        painted,
         model=model,
         stop=stop,
         **settings,

@@ -13,7 +13,8 @@ import numpy as np
 from napari_unet.core.classes import ClassInfo, describe_classes
 from napari_unet.core.config import TrainSettings
 from napari_unet.core.cutout import Cutout
-from napari_unet.core.image import planes_like, rescale
+from napari_unet.core.header import GreyValues
+from napari_unet.core.image import grey_range, grey_values, planes_like, rescale
 from napari_unet.core.labels import (
     IGNORED,
     Target,
@@ -24,7 +25,7 @@ from napari_unet.core.labels import (
     make_target,
 )
 from napari_unet.core.model import Model
-from napari_unet.core.volumes import normalise_piece, volumes_like
+from napari_unet.core.volumes import along_rows, normalise_piece, volumes_like
 from napari_unet.errors import InvalidInput
 
 
@@ -40,11 +41,14 @@ class Dataset:
         One an image.
     classes
         In the order of the network's outputs.
+    grey_values
+        (low, high) of each channel of the images before they were normalised.
     """
 
     images: tuple[np.ndarray, ...]
     targets: tuple[Target, ...]
     classes: tuple[ClassInfo, ...]
+    grey_values: GreyValues = ()
 
     @property
     def channels(self) -> int:
@@ -110,10 +114,12 @@ def make_dataset(
     _check_varied(images)
     pieces: list[np.ndarray] = []
     targets: list[Target] = []
+    ranges: list[np.ndarray] = []
     for index, (image, array) in enumerate(zip(images, checked, strict=True)):
         fresh = newest[index] if len(newest) else np.zeros(array.shape, dtype=bool)
-        for piece, labelled, new in _labelled_pieces(image, array, fresh, settings):
+        for piece, labelled, new, seen in _labelled_pieces(image, array, fresh, settings):
             pieces.append(piece)
+            ranges.append(seen)
             target = make_target(
                 labelled,
                 kind,
@@ -126,13 +132,14 @@ def make_dataset(
             targets.append(target)
     _check_channels(pieces, model)
     rng = np.random.default_rng(settings.seed)
-    return Dataset(tuple(pieces), tuple(hold_out(targets, kind, len(classes), rng)), classes)
+    held = hold_out(targets, kind, len(classes), rng)
+    return Dataset(tuple(pieces), tuple(held), classes, grey_values(ranges))
 
 
 def _labelled_pieces(
     image: np.ndarray | Cutout, labels: np.ndarray, fresh: np.ndarray, settings: TrainSettings
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield normalised pieces of an image that have labels, these, and what of them is newest."""
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield normalised pieces that have labels, these, what of them is newest, grey ranges."""
     if isinstance(image, Cutout):
         if labels.shape != image.pixels.shape[1:] or settings.dimensions == 3:
             raise InvalidInput(
@@ -140,13 +147,14 @@ def _labelled_pieces(
                 f"{image.pixels.shape[1:]}; give labels of that rectangle, and train in 2D."
             )
         if settings.label_kind != "scribbles" or labels.any():
-            yield rescale(image.pixels, image.ranges), labels, fresh
+            yield rescale(image.pixels, image.ranges), labels, fresh, image.ranges
         return
     arranged = (planes_like if settings.dimensions == 2 else volumes_like)(image, labels)
     piled = labels.reshape(-1, *arranged.data.shape[2:])
     new = fresh.reshape(piled.shape)
     for number in labelled_planes(arranged, labels, settings.label_kind):
-        yield normalise_piece(arranged.data[number]), piled[number], new[number]
+        piece = arranged.data[number]
+        yield normalise_piece(piece), piled[number], new[number], grey_range(along_rows(piece))
 
 
 def _check_varied(images: Sequence[np.ndarray | Cutout]) -> None:

@@ -20,6 +20,8 @@ from napari_unet.errors import InvalidModel, UnreadableFile
 
 FORMAT_VERSION = 1
 METADATA_KEY = "napari_unet"
+GreyValues = tuple[tuple[float, float], ...]
+"""Each channel's (low, high), see :func:`napari_unet.core.image.grey_range`."""
 _MAX_HEADER_BYTES = 16 * 2**20
 _NOT_OURS = (
     "this is not a napari-unet model; choose a file that `napari-unet train` or the Save button "
@@ -55,6 +57,9 @@ class TrainingRecord(BaseModel):
         Versions of the libraries that computed it.
     curve
         The scores along the way.
+    grey_values
+        The lowest low and the highest high of each channel of what was trained on, see
+        :func:`napari_unet.core.image.grey_range`; empty where it was not kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,6 +73,7 @@ class TrainingRecord(BaseModel):
     versions: dict[str, str]
     device: str
     curve: tuple[ScorePoint, ...] = ()
+    grey_values: GreyValues = ()
 
 
 class ModelHeader(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -197,6 +198,15 @@ def grey_range_of_sample(pixels: np.ndarray) -> np.ndarray:
     """Do the same for (C, N) pixels that were drawn from a plane."""
     ranges = np.percentile(pixels, PERCENTILES, axis=1).T
     return _never_flat(ranges, pixels.min(axis=1), pixels.max(axis=1))
+
+
+def grey_values(ranges: Sequence[np.ndarray]) -> tuple[tuple[float, float], ...]:
+    """Return each channel's lowest low and highest high of several (C, 2) ranges."""
+    if not ranges:
+        return ()
+    low = np.min([one[:, 0] for one in ranges], axis=0)
+    high = np.max([one[:, 1] for one in ranges], axis=0)
+    return tuple(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def _never_flat(ranges: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from napari_unet.core.classes import ClassInfo
 from napari_unet.core.dataset import Dataset
 from napari_unet.core.forest import Forest, fit_forest
 from napari_unet.core.guide import FilterBlocks
-from napari_unet.core.image import rescale
+from napari_unet.core.image import grey_values, rescale
 from napari_unet.core.labels import make_target, with_held_out
 from napari_unet.core.plane_reading import read_part
 from napari_unet.core.strokes import StrokeBook, bounding_box
@@ -63,7 +63,7 @@ def dataset_of(
         In the order of the answer; pixels of others are left out.
     """
     ids = [entry.id for entry in classes]
-    planes, targets = [], []
+    planes, targets, ranges = [], [], []
     for image, labels in enumerate(book.labels):
         if not np.isin(labels, ids).any():
             continue
@@ -71,7 +71,8 @@ def dataset_of(
         blocks = filters[image]
         rows, columns = (np.arange(part.start, part.stop) for part in window)
         planes.append(rescale(read_part(blocks.plane, rows, columns), blocks.ranges))
+        ranges.append(blocks.ranges)
         known = np.where(np.isin(labels[window], ids), labels[window], 0)
         target = make_target(known, "scribbles", ids, newest=book.newest[image][window])
         targets.append(with_held_out(target, book.held_out(image)[window]))
-    return Dataset(tuple(planes), tuple(targets), classes)
+    return Dataset(tuple(planes), tuple(targets), classes, grey_values(ranges))

@@ -47,6 +47,7 @@ def snapshot(
         settings=settings.model_dump(mode="json"),
         versions=installed_versions(),
         device=describe(tuning.device),
+        grey_values=dataset.grey_values,
     )
     header = ModelHeader(
         network=tuning.network.config,

@@ -284,4 +284,5 @@ class Run:
             versions=installed_versions(),
             device=describe(self.device),
             curve=tuple(self.curve),
+            grey_values=self.dataset.grey_values,
         )

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
+from napari_unet.core.diagnosis import Seen
 from napari_unet.core.events import Notice
 from napari_unet.core.header import ModelHeader
+from napari_unet.core.image import grey_values
 from napari_unet.core.instances import label_instances
 from napari_unet.core.measuring_pieces import PieceMeasurements, measurements_path
 from napari_unet.core.predictor import Described, Predictor, TileProbabilities
@@ -163,7 +165,8 @@ def segment(
     Segmented
         After each tile.
     Notice
-        Memory ran out and the tile was halved.
+        Memory ran out and the tile was halved; before the last tile is told, what was noticed of
+        image and result.
 
     Raises
     ------
@@ -212,18 +215,28 @@ def segment(
             source, model.header.network, channels=channels, level=level, factors=factors
         )
         count = count_pieces(source, model.header.network, level)
+        seen = Seen(model.header)
         for piece, part in _parts(predict, pieces, count, tile):
             if isinstance(part, Notice):
                 yield part
                 continue
             where, found = piece.put_back(part)
+            labels = ids[found.argmax(axis=0)]
+            seen.add_grey_values(grey_values([piece.ranges]))
+            seen.add_classes(labels)
             for what, (result, array) in opened.items():
-                values = ids[found.argmax(axis=0)] if what == "labels" else found
-                array[result.place(where)] = values
+                array[result.place(where)] = labels if what == "labels" else found
+            if part.fraction == 1:
+                yield from _noticed(seen, source)
             yield Segmented(part.fraction)
     beside = outputs.get("instances")
     if table is not None and isinstance(beside, Path):
         table.write(measurements_path(beside))
+
+
+def _noticed(seen: Seen, source: ImageSource) -> Iterator[Notice]:
+    for finding in seen.findings():
+        yield Notice(f"{Path(source.name).name}: {finding.text} More: {finding.more}")
 
 
 def chunk_of(

@@ -21,6 +21,7 @@ from napari_unet.core.events import (
     Started,
     Step,
 )
+from napari_unet.core.header import GreyValues
 from napari_unet.core.predictor import TileProbabilities
 from napari_unet.core.uncertainty import Doubt
 from napari_unet.learner.piece import PieceRequest, UnknownModel
@@ -232,12 +233,15 @@ class PlanePredicted:
         (K, *axes) float32, or ``None`` if not asked for.
     doubt
         How unsure the model is of the region, or ``None`` if not asked for.
+    grey_values
+        Each channel's (low, high), where they were looked at.
     """
 
     plane: int
     classes: np.ndarray
     probabilities: np.ndarray | None
     doubt: Doubt | None = None
+    grey_values: GreyValues = ()
 
 
 @dataclass(frozen=True)

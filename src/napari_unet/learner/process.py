@@ -14,11 +14,13 @@ from typing import BinaryIO
 
 import numpy as np
 
+from napari_unet.core.cutout import Cutout
 from napari_unet.core.device import NO_MEMORY, describe, fast_dtype, is_out_of_memory, pick_device
 from napari_unet.core.events import Best, Done, Progress, Step
-from napari_unet.core.image import check_array
+from napari_unet.core.image import check_array, grey_values
 from napari_unet.core.live import warm_up
 from napari_unet.core.model import Model
+from napari_unet.core.plane_reading import range_of
 from napari_unet.core.prediction import predict_tiles
 from napari_unet.core.predictor import TileProbabilities
 from napari_unet.core.tiling import Tile
@@ -212,7 +214,10 @@ class Loop:
                     yield Predicted(stopped=True)
                     return
             doubt = None if unsure is None else doubt_of(unsure)
-            yield PlanePredicted(number, classes, kept, doubt)
+            # Of one plane a request, since it takes some milliseconds; of a cutout it is known.
+            wanted = isinstance(plane, Cutout) or (number == 0 and request.region is None)
+            grey = grey_values([range_of(plane)]) if wanted else ()
+            yield PlanePredicted(number, classes, kept, doubt, grey)
         yield Predicted(stopped=stopping.is_set())
 
     def _predict_piece(self, request: PieceRequest, stopping: threading.Event) -> Iterator[Content]:

@@ -14,7 +14,9 @@ from napari_unet.widgets.comparison import Comparison
 from napari_unet.widgets.connections import ended_with
 from napari_unet.widgets.dimensions import Dimensions
 from napari_unet.widgets.docked import Docked
+from napari_unet.widgets.findings import ResultFindings, StrokeFindings
 from napari_unet.widgets.history_panel import HistoryPanel
+from napari_unet.widgets.keys import bind_keys
 from napari_unet.widgets.layer_panel import LayerPanel
 from napari_unet.widgets.live import LivePrediction
 from napari_unet.widgets.live_loop import LiveLoop
@@ -71,6 +73,7 @@ class AnnotateAndTrain(Docked):
         Thumbnails(viewer, session, predictions, choice, keeper, self)
         for part in (opening, comparison, keeper):
             ended_with(self, part.close)
+        bind_keys(viewer, self)
         opening.go_on()
         stack(
             self,
@@ -82,12 +85,14 @@ class AnnotateAndTrain(Docked):
             section(
                 "Train",
                 train_panel,
+                StrokeFindings(viewer, session, choice, watch),
                 PlotPanel(viewer, session),
             ),
             section(
                 "Segment",
                 SegmentPanel(viewer, session, predictions, choice, advanced.device),
                 NextPlacePanel(viewer, finder),
+                ResultFindings(predictions, choice),
             ),
             section("Model", ModelRow(session)),
             section(

@@ -8,13 +8,10 @@ import napari
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
 
-from napari_unet.widgets.connections import when_destroyed
-from napari_unet.widgets.free_key import bind_if_free
 from napari_unet.widgets.notify import errors_shown
 from napari_unet.widgets.place_finder import PlaceFinder
 from napari_unet.widgets.sections import wrapped_label
 
-KEY = "N"
 _TIP = "Go to the place that the model is least sure of, of those not painted and not shown yet"
 
 _panels: WeakValueDictionary[int, NextPlacePanel] = WeakValueDictionary()  # by id of the viewer
@@ -37,13 +34,10 @@ class NextPlacePanel(QWidget):
         super().__init__(parent)
         self._finder = finder
         _panels[id(viewer)] = self
-        give_back = bind_if_free(viewer, KEY, self.go)
-        if give_back is not None:
-            when_destroyed(self, give_back)
         self.button = QPushButton("Ne&xt place")
         self.button.setObjectName("next_place_button")
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.button.setToolTip(_TIP if give_back is None else f"{_TIP} (key {KEY})")
+        self.button.setToolTip(_TIP)
         self.button.clicked.connect(self.go)
         self.stop_button = QPushButton("Stop")
         self.stop_button.setObjectName("next_place_stop_button")

@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_unet.core.config import DeviceName
 from napari_unet.core.cutout import is_large
+from napari_unet.core.diagnosis import Seen
 from napari_unet.core.header import ModelHeader, header_of
 from napari_unet.core.plane_reading import Plane
 from napari_unet.core.tiling import Tile
@@ -54,6 +55,7 @@ class _Task:
     device: DeviceName
     total: int
     meaning: tuple[object, ...]
+    seen: Seen | None  # of whole planes; a part of one may well show one class
     job: int = -1
     stopping: bool = False
     current: list[tuple[Place, Part | None]] = field(default_factory=list)
@@ -72,12 +74,14 @@ class Predictions(QObject):
 
     Notes
     -----
-    Signals: ``progressed(task, fraction)`` and, last, ``ended(task, error, stopped)``, where
+    Signals: ``progressed(task, fraction)``, ``judged(image, findings)`` once all of an image, or of
+    the planes that were asked for, is predicted, and, last, ``ended(task, error, stopped)``, where
     ``error`` is a sentence or empty. ``places_found(FoundPlaces)`` where it was asked for.
     """
 
     places_found = Signal(object)
     progressed = Signal(int, float)
+    judged = Signal(object, object)
     ended = Signal(int, str, bool)
 
     def __init__(self, viewer: ViewerModel, session: Session) -> None:
@@ -158,6 +162,7 @@ class Predictions(QObject):
             device=device,
             total=len(waiting),
             meaning=picture_of(image).meaning,
+            seen=Seen(header) if region is None else None,
         )
         self._tasks[number] = task
         self._send_next(task)
@@ -202,6 +207,9 @@ class Predictions(QObject):
         if not _fits(plane.classes, task, index, region):
             self.stop(number)  # the layer is another image meanwhile
             return
+        if task.seen is not None:
+            task.seen.add_classes(plane.classes)
+            task.seen.add_grey_values(plane.grey_values)
         legend = legend_of(task.header, self._session.classes)
         target = (self._viewer, task.image, index, region)
         try:
@@ -238,6 +246,8 @@ class Predictions(QObject):
             self._send_next(task)
             return
         del self._tasks[number]
+        if error is None and not stopped and task.seen is not None:
+            self.judged.emit(task.image, task.seen.findings())
         self.ended.emit(number, error or "", stopped)
 
     def _on_layer_removed(self, event: object) -> None:
