@@ -102,7 +102,7 @@ class TestResult:
         model = model_file(grey_values=((0.0, 200.0),))
         self.predictions.start(desk.image, [()], model=model)
         ids = np.tile(np.array([1, 2], np.uint8), (32, 20))
-        seen = PlanePredicted(0, ids, None, ((100.0, 50000.0),))
+        seen = PlanePredicted(0, ids, None, grey_values=((100.0, 50000.0),))
         answer(fake.predictions[-1], seen, Predicted(False))
         assert "much brighter" in label.text()
 

@@ -117,7 +117,7 @@ def test_without_the_dock_it_is_said_where_it_is(viewer, dock, monkeypatch):
     said = []
     monkeypatch.setattr(keys, "notify", lambda _level, text: said.append(text))
     viewer.window.remove_dock_widget(dock)
-    dock.deleteLater()
+    QApplication.processEvents()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     keys.train(viewer)
     assert len(said) == 1 and "Annotate and train" in said[0]

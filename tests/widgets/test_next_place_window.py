@@ -55,6 +55,3 @@ def test_the_key_goes_to_the_least_sure_place_of_the_window(make_window, qtbot, 
     get_app_model().commands.execute_command("napari-unet.next_place").result()
     second = viewer.camera.center[-2:]
     assert np.hypot(*np.subtract(first, second)) >= 20
-
-    viewer.window.remove_dock_widget(dock.parent())
-    qtbot.waitUntil(lambda: not viewer.keymap)

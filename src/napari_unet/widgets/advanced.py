@@ -91,6 +91,7 @@ class AdvancedPanel(QWidget):
         self.collapsible = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
         self.collapsible.setObjectName("advanced_collapsible")
         self.collapsible.setDuration(0)
+        self.collapsible.toggleButton().setToolTip("Show or hide settings that seldom matter")
         self.collapsible.addWidget(form_widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

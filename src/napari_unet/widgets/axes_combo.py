@@ -47,6 +47,7 @@ class AxesCombo(QComboBox):
         self._image: Image | None = None
         self._offered: list[str] = []
         self.setObjectName("axes_combo")
+        self.setAccessibleName("Axes of the image")
         self.setToolTip(
             "What the axes before rows and columns are: planes along slices and time are "
             "segmented one by one, channels are seen together"

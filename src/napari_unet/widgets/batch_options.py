@@ -36,10 +36,12 @@ class BatchOptionsPanel(QWidget):
         self.folder: Path | None = None
         self.place = QComboBox()
         self.place.setObjectName("batch_place_combo")
+        self.place.setAccessibleName("Where results go")
         self.place.addItems(["as layers", "to a folder"])
         self.place.setToolTip("Where results go: layers here, or OME-TIFF and OME-Zarr files")
         self.folder_button = QPushButton("Choose…")
         self.folder_button.setObjectName("batch_folder_button")
+        self.folder_button.setAccessibleName("Folder for the results")
         self.labels = _check("Labels", "batch_labels_check", "A class for each pixel")
         self.labels.setChecked(True)
         self.probabilities = _check(
@@ -124,7 +126,9 @@ class BatchOptionsPanel(QWidget):
         self.measure.setVisible(in_folder and self.instances.isChecked())
         self.folder_button.setText(f"{self.folder.name or self.folder}…" if self.folder else "")
         self.folder_button.setToolTip(
-            f"Results go to {self.folder}; press to choose another folder" if self.folder else ""
+            f"Results go to {self.folder}; press to choose another folder"
+            if self.folder
+            else "Choose a folder for the results"
         )
 
 

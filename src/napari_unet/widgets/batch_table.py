@@ -59,6 +59,8 @@ class BatchTable(QTableWidget):
 
     def _lay_out(self) -> None:
         self.setObjectName("batch_table")
+        self.setAccessibleName("Images")
+        self.setToolTip("Checked images are segmented; the status says what will be and was done")
         self.setHorizontalHeaderLabels(["image", "size", "status"])
         self.verticalHeader().hide()
         self.verticalHeader().setMinimumSectionSize(_ROW)

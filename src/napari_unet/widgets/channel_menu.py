@@ -76,6 +76,7 @@ class ChannelMenu(QPushButton):
         self.setToolTip("Choose which channels the model sees, in which order, of which layers")
         self.list = QListWidget()
         self.list.setObjectName("channels_list")
+        self.list.setAccessibleName("Channels of the image")
         self.list.setToolTip(
             "Checked channels are given to the model, from the top down; a model is right only "
             "for images whose channels come in the order that it was trained with"

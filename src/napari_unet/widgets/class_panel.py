@@ -66,6 +66,7 @@ class ClassPanel(QWidget):
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(0, 3)
         table.setObjectName("class_table")
+        table.setAccessibleName("Classes")
         table.setHorizontalHeaderLabels(["id", "class", "painted"])
         table.verticalHeader().hide()
         table.setShowGrid(False)

@@ -80,6 +80,7 @@ class HistoryPanel(QWidget):
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(0, 4)
         table.setObjectName("history_table")
+        table.setAccessibleName("Versions of the model")
         table.setToolTip("Each training adds a version; choose one to use it, or two to compare")
         table.setHorizontalHeaderLabels(["", "made", "strokes", "score"])
         table.setIconSize(QSize(_SIDE, _SIDE))

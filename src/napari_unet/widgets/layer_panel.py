@@ -40,6 +40,7 @@ class LayerPanel(QWidget):
         self.images.setPlaceholderText("open an image")
         self.annotations = LayerCombo(viewer, can_be_painted)
         self.annotations.setObjectName("annotation_combo")
+        self.annotations.setAccessibleName("Strokes")
         self.annotations.setPlaceholderText("press New")
         self.new_button = QPushButton("&New")
         self.new_button.setObjectName("new_annotation_button")

@@ -37,6 +37,7 @@ class LevelCombo(QComboBox):
         super().__init__(parent)
         self._image: Image | None = None
         self.setObjectName("level_combo")
+        self.setAccessibleName("Level of the pyramid")
         self.setToolTip(
             "The level of the pyramid that is painted on, trained on and segmented: a coarser one "
             "sees more of the surroundings, and is faster"

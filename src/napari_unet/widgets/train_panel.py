@@ -99,6 +99,7 @@ class TrainPanel(QWidget):
         self.button.clicked.connect(self._on_clicked)
         self.seconds = QSpinBox()
         self.seconds.setObjectName("seconds_spin")
+        self.seconds.setAccessibleName("Seconds of a training")
         self.seconds.setRange(5, 24 * 3600)
         self.seconds.setSingleStep(30)
         self.seconds.setValue(DEFAULT_SECONDS)
