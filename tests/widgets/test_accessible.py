@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
 from napari_unet.widgets.batch import BatchSegment
+from napari_unet.widgets.cells import Cells
 
 KINDS = (
     QAbstractButton,
@@ -55,7 +56,7 @@ def named(widget: QWidget) -> str:
     return f"{type(widget).__name__} {widget.objectName()!r}"
 
 
-@pytest.fixture(params=[AnnotateAndTrain, BatchSegment])
+@pytest.fixture(params=[AnnotateAndTrain, BatchSegment, Cells])
 def dock(request, make_window, learners):
     viewer = make_window()
     image = viewer.add_image(np.zeros((3, 32, 40), np.float32), name="cells")

@@ -72,6 +72,7 @@ class CellTablePanel(QWidget):
     def _make_view(self) -> QTableView:
         view = QTableView()
         view.setObjectName("cells_table")
+        view.setAccessibleName("Cells")
         view.setModel(self.model)
         view.setToolTip("Choose rows to see their cells; click a cell in the viewer to see its row")
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

@@ -39,6 +39,8 @@ class CellTeachPanel(QWidget):
         self._selection, self._teaching = selection, teaching
         self.scope = QComboBox()
         self.scope.setObjectName("teach_combo")
+        self.scope.setAccessibleName("Which cells")
+        self.scope.setToolTip("Which cells are copied into the strokes, to be learnt from")
         self.scope.addItems([_SAID[scope] for scope in SCOPES])
         self.scope.setCurrentIndex(SCOPES.index("corrected"))
         self.scope.currentIndexChanged.connect(self._update)
