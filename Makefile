@@ -50,6 +50,7 @@ format: $(DEV)  ## format the sources, and mend what the linter can mend
 
 pictures: $(TEST)  ## draw every picture of README and docs with the program itself, in minutes
 	@.ci/with-display $(BIN)/python docs/make_pictures.py
+	@.ci/with-display $(BIN)/python docs/make_animation.py
 
 benchmarks: $(DEV)  ## list the benchmarks; `make benchmark-NAME` runs one
 	@for file in benchmarks/[a-z]*.py; do \
