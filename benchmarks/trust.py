@@ -90,7 +90,8 @@ def rounds(long: bool, _seed: int) -> bool:
 
 def stops(long: bool, _seed: int) -> bool:
     """Stop work of every kind."""
-    QApplication.instance() or QApplication([])
+    application = QApplication.instance() or QApplication([])  # lives as long as it is named
+    application.setQuitOnLastWindowClosed(False)
     sides, times = ((1024, 4096), 5) if long else ((512,), 2)
     found: dict[str, list[float]] = {}
     for side in sides:
