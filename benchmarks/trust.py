@@ -43,6 +43,8 @@ def window(long: bool, seed: int) -> bool:
     print(f"faults: {len(end.faults)}")
     for doing, text in end.faults:
         print(f"- {doing}: {text}")
+    for doing, text in end.theirs:
+        print(f"- napari by itself, {doing}: {text.strip().splitlines()[-1]}")
     print(f"left behind: {', '.join((*end.left.threads, *end.left.widgets)) or 'nothing'}")
     for name, stalls in (
         ("with lines of ours", [stall for stall in end.stalls if stall.ours]),

@@ -49,6 +49,19 @@ class Ledger:
         """Take in what its user did otherwise, as an undo."""
         self._kept[layer] = np.array(layer.data)
 
+    def take_all(self, there: object) -> None:
+        """Take in how all are now, after their user did what may have changed any."""
+        for layer in tuple(self._kept):
+            if layer in there:  # type: ignore[operator]
+                self.changed(layer)
+
+    def forget_gone(self, there: object) -> bool:
+        """Stop watching layers that are gone, as a project was opened; whether there were any."""
+        gone = [layer for layer in self._kept if layer not in there]  # type: ignore[operator]
+        for layer in gone:
+            self.forget(layer)
+        return bool(gone)
+
     def check(self, there: object) -> None:
         """Compare all with what was painted.
 

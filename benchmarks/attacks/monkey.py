@@ -30,6 +30,7 @@ from napari_unet.widgets.metadata import Role, role_of
 SIDE = 96
 MOST_LAYERS = 14
 SECONDS = "seconds_spin"
+OPENS = ("open_project_button", "restore_button")
 WORK = (
     "train_button",
     "live_switch",
@@ -62,6 +63,7 @@ class Monkey:
         self._ledger = ledger
         self._docks: list[tuple[QWidget, object]] = []
         self.last = "begin"
+        self.opened_project = False  # whose strokes take the place of those that are there
         self._next: Callable[[], None] = lambda: None
         self._actions: list[tuple[str, Callable[[], None], float]] = [
             ("paint", self._paint, 30),
@@ -266,6 +268,7 @@ class Monkey:
         button = self._one_of(self._children(QAbstractButton, but=QCheckBox))
         if button is not None:
             self.last = f"press {button.objectName() or button.text()}"
+            self.opened_project |= button.objectName() in OPENS
             button.click()
 
     def _work(self) -> None:

@@ -20,7 +20,7 @@ from napari.utils.notifications import (
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QApplication
 
-from benchmarks.attacks.stalls import LoopWatch, Stall
+from benchmarks.attacks.stalls import OURS, LoopWatch, Stall
 
 TICK_MS = 10
 OWN_THREADS = ("learner-", "project-", "batch-")
@@ -37,17 +37,21 @@ class Watch:
         What is done now, for the report.
     faults
         Exceptions, and messages that speak of one, with what was done then.
+    theirs
+        Exceptions of which no line is ours: napari raises them by itself.
     stalls
         Times that the event loop was away for long.
     """
 
     doing: str = "start"
     faults: list[tuple[str, str]] = field(default_factory=list)
+    theirs: list[tuple[str, str]] = field(default_factory=list)
     stalls: list[Stall] = field(default_factory=list)
 
     def fault(self, text: str) -> None:
         """Note a fault."""
-        self.faults.append((self.doing, text))
+        theirs = text.startswith("Traceback") and OURS not in text
+        (self.theirs if theirs else self.faults).append((self.doing, text))
 
 
 @contextmanager

@@ -33,6 +33,8 @@ class Survived:
         How often each kind of action.
     faults
         What was done, and the exception or what was lost.
+    theirs
+        The same of exceptions that napari raised by itself.
     stalls
         Times that the event loop was away for more than half a second, the worst first.
     left
@@ -45,6 +47,7 @@ class Survived:
     strokes: int
     kinds: Counter[str]
     faults: list[tuple[str, str]]
+    theirs: list[tuple[str, str]]
     stalls: list[Stall]
     left: Belongings
     seconds: float
@@ -90,6 +93,8 @@ def under_fire(
                 try:
                     monkey.act()
                     let_run(PAUSE)
+                    if monkey.opened_project and ledger.forget_gone(viewer.layers):
+                        monkey.opened_project = False
                     if done % CHECK_EVERY == 0:
                         ledger.check(viewer.layers)
                         _follow(viewer, ledger)
@@ -98,6 +103,7 @@ def under_fire(
                     break
                 except Exception:
                     watch.fault(traceback.format_exc())
+                    ledger.take_all(viewer.layers)
                 kinds[monkey.last] += 1
                 done += 1
             watch.doing = "the end"
@@ -112,7 +118,7 @@ def under_fire(
         tuple((Counter(left.widgets) - Counter(before.widgets)).elements()),
     )
     took = time.perf_counter() - start
-    return Survived(done, ledger.strokes, kinds, faults, stalls, remains, took)
+    return Survived(done, ledger.strokes, kinds, faults, watch.theirs, stalls, remains, took)
 
 
 def _follow(viewer: napari.Viewer, ledger: Ledger) -> None:
