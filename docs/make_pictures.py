@@ -162,6 +162,7 @@ def draw_live() -> None:
     """Switch Live on in the real window, correct it with a stroke, and photograph it."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        os.environ["XDG_DATA_HOME"] = folder
         import napari
         from qtpy.QtWidgets import QCheckBox
 
@@ -176,15 +177,15 @@ def draw_live() -> None:
         viewer.reset_view(margin=0.01)
         switch = dock.findChild(QCheckBox, "live_switch")
         switch.click()
-        _wait(lambda: session.live.curve is not None and len(session.live.curve.scores) > 5)
+        _wait(lambda: session.live.curve is not None and len(session.live.curve.scores) > 5, 180)
         strokes = viewer.layers["strokes on stained tissue"]
         strokes.brush_size = 6
         with strokes.block_history():
             for column in range(60, 90):
                 strokes.paint((330, column), 2)
-        _wait(lambda: len(session.live.curve.corrective) > 0)
+        _wait(lambda: len(session.live.curve.corrective) > 0, 120)
         count = len(session.live.curve.scores)
-        _wait(lambda: len(session.live.curve.scores) > count + 8)
+        _wait(lambda: len(session.live.curve.scores) > count + 8, 180)
         _photograph(viewer, "live.png")
         switch.click()
         viewer.close()
