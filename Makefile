@@ -23,7 +23,7 @@ demo: $(BASE)  ## train on a stained tissue for about a minute; writes demo-outp
 	$(BIN)/napari-unet demo
 
 test: $(TEST)  ## run all tests, the real window included, on a virtual display
-	@.ci/with-display $(BIN)/python -m pytest
+	@.ci/with-display $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(TEST)  ## run the tests that take minutes
 	@.ci/with-display $(BIN)/python -m pytest -m slow --timeout 1800

@@ -84,11 +84,11 @@ def paint(qtbot, viewer, dock):
 
 def train(qtbot, dock, learner, score: float):
     press(qtbot, dock, "train_button")
+    rows = table(dock).rowCount()
     learner.say(
         learner.trainings[-1].number, Trained(5, 1.0, "budget", score, model_file(score=score))
     )
-    rows = table(dock).rowCount()
-    qtbot.waitUntil(lambda: table(dock).rowCount() > rows)
+    qtbot.waitUntil(lambda: table(dock).rowCount() > rows, timeout=20_000)
 
 
 def save_as(qtbot, dock, choose, folder):
