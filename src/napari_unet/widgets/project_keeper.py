@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -212,7 +213,8 @@ class ProjectKeeper:
         """Save what there is and end; a dock that is opened again goes on."""
         if self._main.closed:
             return
-        self._removal.stop()
+        with suppress(RuntimeError):  # at a program's end Qt may have deleted it already
+            self._removal.stop()
         self.session.classes_changed.disconnect(self.tell)
         self.history.stop_listening()
         self.strokes.close()
