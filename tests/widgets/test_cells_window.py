@@ -38,7 +38,6 @@ def walked(tmp_path):
     return tmp_path, json.loads(said)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
 def test_sample_train_cells_correct_learn_go_back_save_kill_and_open(
     qtbot, make_window, learners, walked, monkeypatch
