@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
+import time
 
 import pytest
 
-from napari_unet.core.writing import write_whole
+from napari_unet.core.writing import placed, write_whole
 from napari_unet.errors import UnwritableOutput
 
 
@@ -54,3 +56,20 @@ def test_a_folder_is_not_overwritten(tmp_path):
     with pytest.raises(UnwritableOutput):
         write_whole(tmp_path / "a.bin", b"")
     assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_what_another_thread_writes_after_an_error_is_removed_too(tmp_path):
+    writers = []
+
+    def write_later(folder):
+        time.sleep(0.005)
+        (folder / "c").mkdir(parents=True, exist_ok=True)
+        (folder / "c" / "0").write_bytes(b"late")
+
+    with pytest.raises(UnwritableOutput), placed(tmp_path / "a.zarr") as folder:
+        folder.mkdir()
+        writers.append(threading.Thread(target=write_later, args=(folder,)))
+        writers[0].start()
+        raise OSError(28, "No space left on device")
+    writers[0].join()
+    assert not list(tmp_path.iterdir())

@@ -6,11 +6,15 @@ import os
 import platform
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_unet.errors import UnwritableOutput, UserError
+
+_BETWEEN_LOOKS = 0.01  # seconds
+_QUIET_LOOKS, _MOST_LOOKS = 3, 50
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -63,8 +67,7 @@ def placed(path: Path) -> Iterator[Path]:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
     except BaseException as error:
-        with suppress(OSError):
-            _remove(temporary)
+        _remove_for_good(temporary)
         if isinstance(error, OSError) and not isinstance(error, UserError):
             raise UnwritableOutput(
                 f"{path} cannot be written ({error.strerror or error}); choose another folder."
@@ -116,6 +119,24 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _remove_for_good(path: Path) -> None:
+    """Remove what was begun; of a folder also what other threads write a moment later.
+
+    zarr writes several files at once, and goes on with the others when one of them fails.
+    """
+    is_folder = path.is_dir()
+    with suppress(OSError):
+        _remove(path)
+    quiet = 0
+    for _ in range(_MOST_LOOKS if is_folder else 0):
+        time.sleep(_BETWEEN_LOOKS)
+        quiet = 0 if path.exists() else quiet + 1
+        if quiet == _QUIET_LOOKS:
+            break
+        with suppress(OSError):
+            _remove(path)
 
 
 def _replace_folder(new: Path, path: Path) -> None:
