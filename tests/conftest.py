@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 import torch
+import torch._dynamo  # whole, before a test of damage meets the first import of it
 from hypothesis import settings
 
 import scenes
