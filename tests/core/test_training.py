@@ -538,7 +538,7 @@ class TestUnet2015:
             training.network.head.weight *= 100
         before = [parameter.detach().clone() for parameter in training.network.parameters()]
         events = list(training.step())
-        training.replicas.close()
+        training.stepper.close()
         assert isinstance(events[0], Step)
         moved = zip(training.network.parameters(), before, strict=True)
         square = sum((after - start).square().sum().item() for after, start in moved)

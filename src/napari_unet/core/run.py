@@ -1,4 +1,4 @@
-"""One training: its state, its steps, and what it does when a step fails."""
+"""One training: its state, its steps, its scores, and the best model so far."""
 
 from __future__ import annotations
 
@@ -19,23 +19,20 @@ from napari_unet.core.device import (
     dtype_of,
     free_memory,
     is_out_of_memory,
-    one_thread,
     pick_device,
 )
 from napari_unet.core.events import Best, Done, Notice, Reason, Score, Started, Step, TrainEvent
 from napari_unet.core.header import ModelHeader, ScorePoint, TrainingRecord, installed_versions
 from napari_unet.core.model import Model
-from napari_unet.core.optimising import new_optimizer, rate_factor
-from napari_unet.core.replicas import Replicas
+from napari_unet.core.optimising import rate_factor
 from napari_unet.core.scoring import Scorer
 from napari_unet.core.starting import patch_source, starting_network
-from napari_unet.errors import DeviceUnavailable, InvalidInput, UserError
+from napari_unet.core.stepping import Stepper
+from napari_unet.errors import DeviceUnavailable, UserError
 
 STEPS_BETWEEN_SCORES = 25
 _PATIENCE = 40  # scores without improvement
 _TOLERANCE = 0.005  # a later model may score this much less: later weights are better annealed
-_GRADIENT_NORM = 1.0
-_MOST_BAD_STEPS = 5
 _CUBES = (
     "no voxel size is known, so voxels are taken for cubes; give it as slice, row, column if they "
     "are longer along one axis."
@@ -90,18 +87,17 @@ class Run:
         scribbles = settings.label_kind == "scribbles"
         self.scorer = Scorer(dataset, config, balanced=scribbles, device=self.device)
         self.learning_rate = settings.learning_rate or self.preset.learning_rate
-        self.optimizer = new_optimizer(self.network, self.preset)
         self.average = AveragedWeights(self.network)
-        self.batch = self.preset.batch if config.ndim == 2 else self.preset.volume_batch
-        self.replicas = Replicas(
+        self.stepper = Stepper(
             self.network,
-            batch=self.batch,
+            self.average,
+            self.preset,
+            batch=self.preset.batch if config.ndim == 2 else self.preset.volume_batch,
             device=self.device,
             dtype=self.dtype,
             seed=settings.seed,
+            way_out="use a smaller learning rate or a new model",
         )
-        self.steps = 0
-        self.bad_steps = 0
         self.curve: list[ScorePoint] = []
         self.highest = -math.inf
         self.best: tuple[float, Model] | None = None
@@ -111,6 +107,11 @@ class Run:
     def elapsed(self) -> float:
         """Seconds since the start."""
         return self._clock() - self.start
+
+    @property
+    def steps(self) -> int:
+        """Steps made so far."""
+        return self.stepper.steps
 
     @property
     def progress(self) -> float:
@@ -138,7 +139,7 @@ class Run:
             reason = "stopped"
             yield Notice(f"{error} The training has ended with its best weights so far.")
         finally:
-            self.replicas.close()
+            self.stepper.close()
         assert self.best is not None  # a score always keeps a first model
         score, model = self.best
         history = (*self.history, self._record(score))
@@ -168,21 +169,10 @@ class Run:
     def step(self) -> Iterator[TrainEvent]:
         """Make one step of the optimiser, or mend what keeps it from one."""
         rate = self.learning_rate * rate_factor(self.progress, self.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        try:
-            with one_thread():
-                loss = self._update()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            yield self._shrink()
+        loss = self.stepper.step(self.source, self.generator, rate)
+        if math.isnan(loss):
+            yield Notice(self.stepper.trouble)
             return
-        if not math.isfinite(loss):
-            yield self._go_back()
-            return
-        self.bad_steps = 0
-        self.steps += 1
         elapsed = self.elapsed
         done = self.progress
         remaining = elapsed * (1 - done) / done if done > 0 else None
@@ -213,33 +203,6 @@ class Run:
             self.best = (value, model)
             yield Best(self.steps, value, model)
 
-    def _update(self) -> float:
-        loss = self.replicas.backward(self.source.draw(self.batch, self.generator))
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), _GRADIENT_NORM)
-        value, length = torch.stack([loss, norm]).tolist()  # waits for the device once
-        if not math.isfinite(length):
-            return math.nan  # such gradients would spoil the weights, whatever the loss
-        self.optimizer.step()
-        self.average.update(self.network)
-        return float(value)
-
-    def _shrink(self) -> Notice:
-        """Halve the batch, or else the patch."""
-        self.optimizer.zero_grad(set_to_none=True)
-        free_memory(self.device)
-        if self.batch > 1:
-            self.batch //= 2
-            return Notice(f"memory ran out; training goes on with batches of {self.batch}.")
-        before = self.source.sides
-        self.source.resize([side // 2 for side in before])
-        if self.source.sides == before:
-            raise DeviceUnavailable(
-                "memory does not suffice for the smallest patch; close other programs or use "
-                "another device."
-            )
-        size = " x ".join(map(str, self.source.sides)) if len(before) == 3 else self.source.side
-        return Notice(f"memory ran out; training goes on with patches of {size} px.")
-
     def _score_smaller_tiles(self) -> Notice:
         free_memory(self.device)
         if not self.scorer.halve_tiles():
@@ -248,18 +211,6 @@ class Run:
                 "another device."
             )
         return Notice("memory ran out while scoring; going on with tiles half as large.")
-
-    def _go_back(self) -> Notice:
-        """Return to the averaged weights and halve the learning rate after a loss that is none."""
-        self.bad_steps += 1
-        if self.bad_steps > _MOST_BAD_STEPS:
-            raise InvalidInput(
-                "the loss stays infinite or NaN; use a smaller learning rate or a new model."
-            )
-        self.average.copy_to(self.network)
-        self.optimizer = new_optimizer(self.network, self.preset)
-        self.learning_rate /= 2
-        return Notice("the loss was not finite; going on from before with half the learning rate.")
 
     def _snapshot(self, score: float) -> Model:
         header = ModelHeader(
