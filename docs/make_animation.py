@@ -92,7 +92,7 @@ def _training(viewer: Any, dock: Any) -> Iterator[tuple[np.ndarray, int]]:
     while session.state is not State.IDLE:
         _wait_ms(4000)
         yield _photograph(viewer), 350
-    _wait(lambda: not session.predicting)
+    _wait(lambda: not session.predictions.running)
     viewer.layers["strokes on stained tissue"].visible = False
     _wait_ms(1500)
     yield _photograph(viewer), 3500

@@ -260,7 +260,7 @@ def _train_in_window(viewer: Any) -> Any:
     _wait(lambda: button.isEnabled() and bool(session.device))
     viewer.reset_view(margin=0.01)
     button.click()
-    _wait(lambda: session.state is State.IDLE and not session.predicting, SECONDS + 60)
+    _wait(lambda: session.state is State.IDLE and not session.predictions.running, SECONDS + 60)
     return dock
 
 

@@ -61,11 +61,12 @@ def session(learner) -> Session:
 def heard(session) -> list[tuple]:
     """Every signal of the session, as (name, arguments...), newest last."""
     signals: list[tuple] = []
-    for name, value in vars(Session).items():
-        if isinstance(value, Signal):
-            getattr(session, name).connect(
-                lambda *arguments, name=name: signals.append((name, *arguments))
-            )
+    for owner in (session, session.predictions):
+        for name, value in vars(type(owner)).items():
+            if isinstance(value, Signal):
+                getattr(owner, name).connect(
+                    lambda *arguments, name=name: signals.append((name, *arguments))
+                )
     return signals
 
 
@@ -201,8 +202,7 @@ class TestLateReplies:
         assert session.state is State.TRAINING
 
     def test_of_an_ended_prediction_are_ignored(self, session, heard):
-        session.model = OLD
-        job = session.predict(lambda: ())
+        job = session.predictions.start(lambda: (), OLD)
         session.apply(Reply(job, Predicted(stopped=True)))
         heard.clear()
         session.apply(Reply(job, PlanePredicted(0, np.zeros((2, 2), np.uint8), None)))
@@ -294,58 +294,48 @@ class TestNewestStrokes:
 
 
 class TestPredicting:
-    def test_needs_a_model(self, session):
-        with pytest.raises(InvalidInput, match="no model yet; train one or open"):
-            session.predict(lambda: ())
-
-    def test_is_asked_for_with_the_model_of_that_moment(self, session, learner, start):
-        session.model = OLD
+    def test_is_asked_for_with_its_model_and_region(self, session, learner):
         image = np.zeros((1, 4, 4))
-        job = session.predict(lambda: (image,), region=(0, 2, 1, 4), probabilities=True)
-        session.model = NEW
+        job = session.predictions.start(
+            lambda: (image,), OLD, region=(0, 2, 1, 4), probabilities=True
+        )
         request = learner.predictions[0].prepare()
         assert (request.job, request.model, request.region) == (job, OLD, (0, 2, 1, 4))
         assert request.probabilities
         assert request.images[0] is image
 
-    def test_takes_another_model_where_one_is_given(self, session, learner):
-        session.predict(lambda: (), model=NEW)
-        assert learner.predictions[0].prepare().model == NEW
-
     def test_carries_planes_progress_and_the_end(self, session, learner, heard):
-        session.model = OLD
-        job = session.predict(lambda: (np.zeros((1, 4, 4)),))
-        assert session.predicting
+        job = session.predictions.start(lambda: (np.zeros((1, 4, 4)),), OLD)
+        assert session.predictions.running
         session.apply(Reply(job, Progress(500, 1000)))
         for content in learner.predict(learner.predictions[0], 2):
             session.apply(Reply(job, content))
-        assert not session.predicting
+        assert not session.predictions.running
         assert [name for name, *_ in heard] == [
-            "prediction_progress",
+            "progressed",
             "plane_predicted",
-            "prediction_ended",
+            "ended",
         ]
-        assert heard[0] == ("prediction_progress", job, 500, 1000)
-        assert heard[2] == ("prediction_ended", job, None, False)
+        assert heard[0] == ("progressed", job, 500, 1000)
+        assert heard[2] == ("ended", job, None, False)
 
     def test_carries_errors_and_stops(self, session, learner, heard):
-        session.model = OLD
-        one, two = session.predict(lambda: ()), session.predict(lambda: ())
-        session.stop_predicting(two)
+        one, two = (session.predictions.start(lambda: (), OLD) for _ in range(2))
+        session.predictions.stop(two)
         assert learner.stopped == [two]
         session.apply(Reply(one, Failed("3 channels.")))
         session.apply(Reply(two, Notice("memory ran out.")))
         session.apply(Reply(two, Predicted(stopped=True)))
         assert heard == [
-            ("prediction_ended", one, "3 channels.", False),
+            ("ended", one, "3 channels.", False),
             ("said", Level.WARNING, "memory ran out."),
-            ("prediction_ended", two, None, True),
+            ("warned", "memory ran out."),
+            ("ended", two, None, True),
         ]
 
     def test_goes_on_beside_a_training(self, session, start, heard):
-        session.model = OLD
         start()
-        job = session.predict(lambda: ())
+        job = session.predictions.start(lambda: (), OLD)
         session.apply(Reply(job, Predicted(stopped=False)))
         assert session.state is State.TRAINING
 
@@ -467,9 +457,9 @@ class TestClosing:
 
     def test_it_goes_on_with_another_learner(self, session, start):
         start()(trained(OLD))
-        session.predict(lambda: ())
+        session.predictions.start(lambda: (), OLD)
         session.close()
-        assert not session.predicting
+        assert not session.predictions.running
         another = FakeLearner()
         session.reopen(another)
         session.train(lambda: planes(painted((0, 0, 1))), SETTINGS)

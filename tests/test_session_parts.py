@@ -57,7 +57,7 @@ def strokes(*points: tuple[int, int, int], size: int = 64) -> np.ndarray:
 
 class TestPrediction:
     def test_of_a_region_carries_what_it_needs(self, session, learner, plane):
-        session.predict(lambda: (plane,), model=model_file(), region=(600, 700, 600, 700))
+        session.predictions.start(lambda: (plane,), model_file(), region=(600, 700, 600, 700))
         (image,) = learner.jobs[0].prepare().images
         assert isinstance(image, Cutout)
         assert image.shape == (1, SIZE, SIZE)
@@ -66,12 +66,12 @@ class TestPrediction:
         np.testing.assert_array_equal(image.ranges, plane.grey_range())
 
     def test_of_all_of_it_is_refused(self, session, learner, plane):
-        session.predict(lambda: (plane,), model=model_file())
+        session.predictions.start(lambda: (plane,), model_file())
         with pytest.raises(InvalidInput, match="zoom in"):
             learner.jobs[0].prepare()
 
     def test_of_a_usual_plane_carries_it_whole(self, session, learner):
-        session.predict(lambda: (small_plane(),), model=model_file(), region=(0, 2, 0, 2))
+        session.predictions.start(lambda: (small_plane(),), model_file(), region=(0, 2, 0, 2))
         (image,) = learner.jobs[0].prepare().images
         np.testing.assert_array_equal(image[0], np.arange(48.0).reshape(6, 8))
 

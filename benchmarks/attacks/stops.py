@@ -72,13 +72,13 @@ def session_stops(side: int, depth: int, times: int) -> Iterator[Stop]:
                 yield from _timed(name, session.stop_training, idle, wait)
             model = session.model or _random_model(dimensions).to_bytes()
             for number in range(times):
-                job = session.predict(lambda image=image: (image[None],), model=model)
+                job = session.predictions.start(lambda image=image: (image[None],), model)
                 _linger(wait, number)
-                stop = lambda job=job: session.stop_predicting(job)  # noqa: E731
+                stop = lambda job=job: session.predictions.stop(job)  # noqa: E731
                 yield from _timed(
                     name.replace("training", "prediction"),
                     stop,
-                    lambda: not session.predicting,
+                    lambda: not session.predictions.running,
                     wait,
                 )
         tiles: list[object] = []

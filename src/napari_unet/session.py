@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,13 +21,11 @@ from napari_unet.core.events import (
     Corrective,
     LiveScore,
     Notice,
-    Progress,
     Score,
     Started,
     Step,
 )
 from napari_unet.core.header import ModelHeader, header_of
-from napari_unet.core.plane_reading import Plane
 from napari_unet.core.sharing.importing import model_bytes
 from napari_unet.core.writing import write_whole
 from napari_unet.errors import InvalidInput
@@ -36,9 +34,6 @@ from napari_unet.learner.messages import (
     Failed,
     Improved,
     LiveRequest,
-    PlanePredicted,
-    Predicted,
-    PredictRequest,
     Ready,
     Reply,
     Trained,
@@ -53,7 +48,8 @@ from napari_unet.session_data import (
     State,
 )
 from napari_unet.session_live import Live
-from napari_unet.session_parts import SeenStrokes, for_region, painted_images
+from napari_unet.session_parts import SeenStrokes, painted_images
+from napari_unet.session_predictions import PredictionJobs
 
 
 @dataclass
@@ -79,9 +75,8 @@ class Session:
     ``improved(model_bytes)`` when a running training has better weights,
     ``model_changed(header | None)`` when the model in use was replaced or saved,
     ``trained(reason)`` after that, at the end of a training,
-    ``plane_predicted(job, PlanePredicted)``, ``prediction_progress(job, done, total)``,
-    ``prediction_ended(job, error | None, stopped)``, ``said(level, text)``. The live loop's own
-    are those of ``live``.
+    ``said(level, text)``. Predictions and the live loop have their own: those of ``predictions``
+    and of ``live``.
     """
 
     classes_changed = Signal(tuple)
@@ -92,16 +87,14 @@ class Session:
     improved = Signal(bytes)
     model_changed = Signal(object)
     trained = Signal(str)
-    plane_predicted = Signal(int, PlanePredicted)
-    prediction_progress = Signal(int, int, int)
-    prediction_ended = Signal(int, object, bool)
     said = Signal(Level, str)
 
     def __init__(self, learner: LearnerLike) -> None:
         self._learner = learner
         self._numbers = itertools.count(1)
         self._training: _Training | None = None
-        self._predictions: set[int] = set()
+        self.predictions = PredictionJobs(learner, self._numbers)
+        self.predictions.warned.connect(self._warn)
         self._seen = SeenStrokes()  # touched by the learner's sending thread only
         self._budget: float | None = None
         self._best: bytes | None = None  # of the running training or live loop
@@ -127,11 +120,6 @@ class Session:
         """The best model of what learns now, or else the one in use."""
         learning = self.state is not State.IDLE and self._best is not None
         return self._best if learning else self.model
-
-    @property
-    def predicting(self) -> bool:
-        """Whether a prediction is queued or running."""
-        return bool(self._predictions)
 
     def add_class(self, name: str | None = None) -> ClassInfo:
         """Append a class with the next free id."""
@@ -225,61 +213,6 @@ class Session:
             self._set_state(State.STOPPING)
             self._learner.stop(self.live.job)
 
-    def predict(
-        self,
-        read: Callable[[], Sequence[Plane]],
-        *,
-        model: bytes | None = None,
-        region: tuple[int, ...] | None = None,
-        probabilities: bool = False,
-        doubt: bool = False,
-        device: DeviceName = "auto",
-    ) -> int:
-        """Predict planes or volumes; returns the number of the job that the signals carry.
-
-        Parameters
-        ----------
-        read
-            Gives the planes, (C, Y, X), or volumes, (C, Z, Y, X); called in another thread. Of
-            planes of more than 4096 x 4096 pixels only what the region needs is read, which may not
-            be larger.
-        model
-            Content of a model file; ``None`` for the model in use.
-        region
-            Rows and columns, (row start, row stop, column start, column stop), of volumes with the
-            planes' before them; ``None`` for all.
-        probabilities
-            Whether to send the probabilities too.
-        doubt
-            Whether to say how unsure the model is.
-        device
-            Where to compute.
-        """
-        chosen = model if model is not None else self.model
-        if chosen is None:
-            raise InvalidInput("there is no model yet; train one or open a saved one.")
-        job = next(self._numbers)
-        self._predictions.add(job)
-
-        def prepare() -> PredictRequest:
-            network = header_of(chosen).network
-            return PredictRequest(
-                job=job,
-                images=tuple(for_region(plane, region, network) for plane in read()),
-                model=chosen,
-                device=device,
-                region=region,
-                probabilities=probabilities,
-                doubt=doubt,
-            )
-
-        self._learner.submit(job, prepare, training=False)
-        return job
-
-    def stop_predicting(self, job: int) -> None:
-        """End a prediction; planes that are ready stay."""
-        self._learner.stop(job)
-
     def ask(self, prepare: Callable[[int], PieceRequest], answer: Callable[[Content], None]) -> int:
         """Queue a request whose replies go to one place; returns its job.
 
@@ -339,7 +272,7 @@ class Session:
     def close(self) -> None:
         """End the learner and everything that runs in it; classes and the best model stay."""
         self._learner.close()
-        self._predictions.clear()
+        self.predictions.forget()
         if self.state is not State.IDLE:
             self._use_best()
         self._set_state(State.IDLE)
@@ -347,6 +280,7 @@ class Session:
     def reopen(self, learner: LearnerLike) -> None:
         """Go on after :meth:`close`, with another learner."""
         self._learner = learner
+        self.predictions.use(learner)
         self._set_device("")
 
     def apply(self, reply: Reply) -> None:
@@ -358,10 +292,10 @@ class Session:
             self._apply_training(self._training, content)
         elif self.state is not State.IDLE and reply.job == self.live.job:
             self._apply_live(reply.job, content)
-        elif reply.job in self._predictions:
-            self._apply_prediction(reply.job, content)
         elif reply.job == 0 and isinstance(content, Failed):
             self.said.emit(Level.ERROR, content.text)
+        else:
+            self.predictions.apply(reply.job, content)
 
     def _apply_training(self, training: _Training, content: object) -> None:
         match content:
@@ -405,7 +339,7 @@ class Session:
     def _apply_end(self, content: object) -> None:
         match content:
             case Notice():
-                self.said.emit(Level.WARNING, content.text)
+                self._warn(content.text)
             case Trained():
                 self._use(content.model, header_of(content.model))
                 self._set_state(State.IDLE)
@@ -422,21 +356,6 @@ class Session:
     def _use_best(self) -> None:
         if self._best is not None:
             self._use(self._best, header_of(self._best))
-
-    def _apply_prediction(self, job: int, content: object) -> None:
-        match content:
-            case PlanePredicted():
-                self.plane_predicted.emit(job, content)
-            case Progress():
-                self.prediction_progress.emit(job, content.done, content.total)
-            case Notice():
-                self.said.emit(Level.WARNING, content.text)
-            case Predicted():
-                self._predictions.discard(job)
-                self.prediction_ended.emit(job, None, content.stopped)
-            case Failed():
-                self._predictions.discard(job)
-                self.prediction_ended.emit(job, content.text, False)
 
     def _emit_progress(self, step: Step) -> None:
         if step.remaining is None:
@@ -456,6 +375,9 @@ class Session:
             raise InvalidInput("Live is training already; switch it off first.")
         if self.state is not State.IDLE:
             raise InvalidInput("a training is running; stop it first.")
+
+    def _warn(self, text: str) -> None:
+        self.said.emit(Level.WARNING, text)
 
     def _set_state(self, state: State) -> None:
         if state is not self.state:

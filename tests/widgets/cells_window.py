@@ -49,7 +49,7 @@ class Walk:
     def train(self) -> None:
         self.paint.findChild(QSpinBox, "seconds_spin").setValue(SECONDS)
         self.press(self.paint, "train_button")
-        wait(lambda: self.session.state is State.IDLE and not self.session.predicting)
+        wait(lambda: self.session.state is State.IDLE and not self.session.predictions.running)
 
     @property
     def ids(self) -> np.ndarray:

@@ -120,7 +120,7 @@ def test_slices_become_time_and_channels_in_one_click(qtbot, viewer, dock, learn
     qtbot.waitUntil(lambda: len(learner.predictions) == 1)
     (job,) = learner.predictions
     learner.say(job.number, *learner.predict(job, 2))
-    qtbot.waitUntil(lambda: not dock.session.predicting)
+    qtbot.waitUntil(lambda: not dock.session.predictions.running)
     assert segmentation_of(viewer, movie).data.any(axis=(1, 2)).tolist() == [
         i == 4 for i in range(7)
     ]

@@ -119,9 +119,9 @@ def test_paint_live_train_segment(qtbot, make_window, kind):
     assert session.header.channels == tuple(range(kind.channels))
     assert session.header.pixel_size == tuple(kind.pixel_size[x] for x in "ZYX"[-network.ndim :])
 
-    qtbot.waitUntil(lambda: not session.predicting, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not session.predictions.running, timeout=PATIENCE)
     press(qtbot, dock, "segment_image_button")
-    qtbot.waitUntil(lambda: not session.predicting, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not session.predictions.running, timeout=PATIENCE)
     result = segmentation_of(viewer, image)
     check_place(result, kind)
     found = np.asarray(result.data).reshape(kind.truth().shape)

@@ -261,7 +261,7 @@ def test_a_lazy_image_in_the_real_window_is_painted_trained_on_and_segmented(qtb
     dock.findChild(QSpinBox, "seconds_spin").setValue(8)
     press("train_button")
     qtbot.waitUntil(lambda: button.text() == "&Train", timeout=150_000)
-    qtbot.waitUntil(lambda: not session.predicting, timeout=100_000)
+    qtbot.waitUntil(lambda: not session.predictions.running, timeout=100_000)
     result = segmentation_of(viewer, image)
     assert (result.data[0][6000:6100, 6000:6100] > 0).all()
     assert not result.data[0][:1000].any()

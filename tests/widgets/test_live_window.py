@@ -93,7 +93,7 @@ def test_paint_see_correct_see_switch_off(qtbot, viewer, dock, truth):
     assert "Live is off" in status.text()
     assert not dock.findChild(QCheckBox, "live_switch").isChecked()
     assert dock.findChild(QPushButton, "segment_image_button").isEnabled()
-    qtbot.waitUntil(lambda: not session.predicting, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not session.predictions.running, timeout=PATIENCE)
 
 
 def test_all_strokes_gone_pauses_and_new_ones_go_on(qtbot, viewer, dock):

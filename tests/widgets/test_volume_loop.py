@@ -73,12 +73,12 @@ def test_paint_two_slices_train_and_segment_the_volume(qtbot, viewer, dock, trut
     assert session.header.pixel_size == (2.0, 0.5, 0.5)
 
     image = viewer.layers["rods"]
-    qtbot.waitUntil(lambda: not session.predicting, timeout=60_000)
+    qtbot.waitUntil(lambda: not session.predictions.running, timeout=60_000)
     result = segmentation_of(viewer, image)
     assert result.data[4].all()  # where one looks
     assert not result.data[0].any()
     press(qtbot, dock, "segment_image_button")
-    qtbot.waitUntil(lambda: not session.predicting, timeout=60_000)
+    qtbot.waitUntil(lambda: not session.predictions.running, timeout=60_000)
     found, there = result.data == 2, truth == 2
     assert result.data.all()
     assert (found & there).sum() > 0.5 * (found | there).sum()

@@ -68,7 +68,7 @@ def test_paint_train_see_train_again_stop(qtbot, viewer, dock, truth):
     assert session.model is not None, dock.findChild(QLabel, "train_status").text()
 
     image = viewer.layers["discs"]
-    qtbot.waitUntil(lambda: not session.predicting, timeout=60_000)
+    qtbot.waitUntil(lambda: not session.predictions.running, timeout=60_000)
     result = segmentation_of(viewer, image)
     found, there = result.data == 2, truth == 2
     assert (found & there).sum() > 0.7 * (found | there).sum()

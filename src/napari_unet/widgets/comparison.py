@@ -71,16 +71,16 @@ class Comparison:
         self._device = device
         self._pair: _Pair | None = None
         self._closed = False
-        session.plane_predicted.connect(self._on_plane_predicted)
-        session.prediction_ended.connect(self._on_ended)
+        session.predictions.plane_predicted.connect(self._on_plane_predicted)
+        session.predictions.ended.connect(self._on_ended)
 
     def close(self) -> None:
         """Wait for nothing any more."""
         if self._closed:
             return
         self._closed, self._pair = True, None
-        self._session.plane_predicted.disconnect(self._on_plane_predicted)
-        self._session.prediction_ended.disconnect(self._on_ended)
+        self._session.predictions.plane_predicted.disconnect(self._on_plane_predicted)
+        self._session.predictions.ended.disconnect(self._on_ended)
 
     def start(self, models: dict[int, bytes]) -> None:
         """Compare two versions on what is in view of the chosen image.
@@ -112,8 +112,8 @@ class Comparison:
             part: Part | None = pair.region
             if header_of(model).network.ndim == 3:
                 (place,), part = volumes_under(image, [index], region)
-            job = self._session.predict(
-                reader(image, [place]), model=model, region=part, device=self._device()
+            job = self._session.predictions.start(
+                reader(image, [place]), model, region=part, device=self._device()
             )
             pair.jobs[job] = number
         self.said.emit("Comparing…")

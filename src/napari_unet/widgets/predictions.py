@@ -91,9 +91,9 @@ class Predictions(QObject):
         self._numbers = itertools.count(1)
         self._tasks: dict[int, _Task] = {}
         links = Connections(self)
-        links.add(session.plane_predicted, self._on_plane_predicted)
-        links.add(session.prediction_progress, self._on_prediction_progressed)
-        links.add(session.prediction_ended, self._on_prediction_ended)
+        links.add(session.predictions.plane_predicted, self._on_plane_predicted)
+        links.add(session.predictions.progressed, self._on_prediction_progressed)
+        links.add(session.predictions.ended, self._on_prediction_ended)
         links.add(viewer.layers.events.removed, self._on_layer_removed)
 
     def start(
@@ -173,7 +173,7 @@ class Predictions(QObject):
         task = self._tasks.get(number)
         if task is not None and not task.stopping:
             task.stopping = True
-            self._session.stop_predicting(task.job)
+            self._session.predictions.stop(task.job)
 
     def is_running(self, number: int | None) -> bool:
         """Return whether a task has not ended."""
@@ -186,9 +186,9 @@ class Predictions(QObject):
     def _send_next(self, task: _Task) -> None:
         count = _pieces_at_once(task.image, task.waiting)
         task.current, task.waiting = task.waiting[:count], task.waiting[count:]
-        task.job = self._session.predict(
+        task.job = self._session.predictions.start(
             _reader(task),
-            model=task.model,
+            task.model,
             region=task.current[0][1],
             probabilities=task.probabilities,
             doubt=task.doubt,
@@ -220,7 +220,7 @@ class Predictions(QObject):
                 write_uncertainty(*target, plane.doubt.percent)
         except UserError as error:  # a large result finds no room
             del self._tasks[number]
-            self._session.stop_predicting(job)
+            self._session.predictions.stop(job)
             self.ended.emit(number, str(error), False)
             return
         if plane.doubt is not None:
@@ -255,7 +255,7 @@ class Predictions(QObject):
         for number, task in list(self._tasks.items()):
             if task.image is removed:
                 del self._tasks[number]
-                self._session.stop_predicting(task.job)
+                self._session.predictions.stop(task.job)
                 self.ended.emit(number, "the layer was removed.", False)
 
 
