@@ -9,7 +9,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 SCRIPTS = (ROOT / "docs" / "make_pictures.py", ROOT / "docs" / "make_animation.py")
-FROM_BENCHMARKS = {"annotator-curves.png": "benchmarks/strokes/figures.py"}
+FROM_BENCHMARKS = {
+    "annotator-curves.png": "benchmarks/strokes/figures.py",
+    "isbi2012-curves.png": "benchmarks/crossval/pictures.py",
+    "u373-curves.png": "benchmarks/crossval/pictures.py",
+}
 
 
 def shown() -> set[str]:
