@@ -222,16 +222,18 @@ def _trainings(runs: dict[str, list[Result]]) -> Table:
 
 
 def _ablations(runs: dict[str, list[Result]]) -> Table:
-    """Return a row a variation, each beside the U-Net on the same folds."""
+    """Return a row a variation, all on the folds that every one of them was run on."""
     scored = next(iter(runs.values()))[0].scored
     names = [name for name in columns(scored) if name != SECONDS]
     table = Table("Ablations of the U-Net", ["folds", "training images", *names])
-    if not any(variation.name in runs for variation in ABLATIONS):
+    groups = {v.name: runs[v.name] for v in (UNET, *ABLATIONS) if v.name in runs}
+    if not groups.keys() - {UNET.name}:
         return table
+    common = set.intersection(*({r.unit.fold for r in group} for group in groups.values()))
     every = [result for group in runs.values() for result in group]
     images = max(len(result.trained_on) for result in every)
     for variation in (UNET, *ABLATIONS):
-        group = runs.get(variation.name, [])
+        group = [r for r in groups.get(variation.name, []) if r.unit.fold in common]
         if not group:
             given = any(result.settings.pretrained for result in every)
             why = variation.why_not(every[0].label_kind, images, given)

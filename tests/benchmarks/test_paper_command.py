@@ -125,6 +125,15 @@ def test_ablations_that_make_no_sense_are_left_out_with_their_reason(blobs, tmp_
     assert len(one["trained_on"]) == 1
 
 
+def test_ablations_are_compared_on_the_folds_that_all_of_them_have(blobs, tmp_path, run_here):
+    output = tmp_path / "out"
+    main(command(blobs, output, "--methods", "unet"))
+    main(command(blobs, output, "--methods", "unet", "--folds", "1", "--ablations"))
+    text = (output / "blobs" / "table.md").read_text()
+    assert "| U-Net | 0, 1, 2 of 3 |" in text
+    assert "| all training images | 1 of 3 |" in text[text.index("## Ablations") :]
+
+
 def test_membranes_are_shown_next_to_the_challenges_figures(blobs, tmp_path, run_here):
     for path in (blobs / "labels").iterdir():
         tifffile.imwrite(path, (tifffile.imread(path) == 0).astype(np.uint8))
