@@ -17,6 +17,8 @@ from benchmarks.crossval.variations import Variation
 from napari_unet.core.device import pick_device
 from napari_unet.core.events import Best, Done, Notice, Score, Started, Step
 from napari_unet.core.model import Model
+from napari_unet.core.orientations import orientations
+from napari_unet.core.unet import UNet
 
 _SECONDS_BETWEEN_SAVES = 60.0
 
@@ -192,6 +194,8 @@ class Recorder:
 def zero_padded_probabilities(model: Model, plane: np.ndarray, device: str) -> np.ndarray:
     """Return (K, Y, X) probabilities with zero-padded convolutions and no context outside.
 
+    Averaged over the eight orientations, as the others are.
+
     Parameters
     ----------
     model
@@ -201,11 +205,17 @@ def zero_padded_probabilities(model: Model, plane: np.ndarray, device: str) -> n
     device
         Where to compute.
     """
-    place = pick_device(device)  # type: ignore[arg-type]
-    stride = model.header.network.stride
+    network = model.prediction_network(pick_device(device))  # type: ignore[arg-type]
+    total = np.zeros((len(model.classes), *plane.shape[-2:]), dtype=np.float32)
+    for turned, turned_total in zip(orientations(plane), orientations(total), strict=True):
+        turned_total += _zero_padded(network, turned, model.header.network.stride)
+    return total / 8
+
+
+def _zero_padded(network: UNet, plane: np.ndarray, stride: int) -> np.ndarray:
     rows, columns = plane.shape[-2:]
     padded = np.pad(plane, [(0, 0), (0, -rows % stride), (0, -columns % stride)])
     with torch.inference_mode():
-        image = torch.from_numpy(padded)[None].to(place)
-        logits = model.prediction_network(place)(image, padded=True)[0]
+        image = torch.from_numpy(padded)[None].to(next(network.parameters()).device)
+        logits = network(image, padded=True)[0]
     return logits.float().softmax(dim=0)[:, :rows, :columns].cpu().numpy()
