@@ -163,8 +163,8 @@ def check_array(image: np.ndarray, *, may_be_constant: bool = False) -> np.ndarr
         )
     if low == high and not may_be_constant:
         raise InvalidInput(
-            f"every pixel of the image is {float(low):g}, so there is nothing to learn or find; choose "
-            "another image or channel."
+            f"every pixel of the image is {float(low):g}, so there is nothing to learn or find; "
+            "choose another image or channel."
         )
     return image
 
