@@ -74,3 +74,21 @@ def test_memory_that_runs_out_makes_batches_smaller_until_nothing_fits(tuning, m
             assert "memory ran out" in tuning.trouble
     assert [count for count, _ in asked[:3]] == [4, 2, 1]
     assert asked[-1][1] < asked[0][1]
+
+
+def test_batches_stay_small_when_classes_change(tuning, monkeypatch):
+    draw, asked = tuning._source.draw, []
+
+    def limited(count, generator):
+        asked.append(count)
+        if count > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return draw(count, generator)
+
+    monkeypatch.setattr(tuning._source, "draw", limited)
+    assert math.isnan(tuning.step())
+    assert math.isfinite(tuning.step())
+    tuning.change_classes([1, 2], [1, 2, 5])
+    assert math.isfinite(tuning.step())
+    assert asked == [4, 2, 2]
+    assert tuning.steps == 2

@@ -14,7 +14,7 @@ from napari_unet.core.config import DeviceName, Precision
 from napari_unet.errors import DeviceUnavailable
 
 _FASTER = 1.2
-_ROUNDS = 12  # with five, another program that was busy decided one time in twenty
+_ROUNDS = 12  # with five, another program that was busy decided now and then
 NO_MEMORY = (
     "memory ran out; close other programs, use smaller images or fewer planes, or another device."
 )

@@ -43,16 +43,16 @@ class FineTuning:
         self._generator = torch.Generator().manual_seed(seed)
         self._source: PatchSource | None = None
         self._steps_before = 0  # with other classes
-        self._take(network)
+        self._take(network, self._preset.batch)
 
-    def _take(self, network: UNet) -> None:
+    def _take(self, network: UNet, batch: int) -> None:
         self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedWeights(self.network, decay=_DECAY, warm_up=_WARM_UP)
         self._stepper = Stepper(
             self.network,
             self.average,
             self._preset,
-            batch=self._preset.batch,
+            batch=batch,
             device=self.device,
             dtype=self.dtype,
             seed=self._seed,
@@ -83,7 +83,8 @@ class FineTuning:
         """
         self.close()
         self._steps_before = self.steps
-        self._take(_with_classes(self.average.network, before, after, self._seed))
+        changed = _with_classes(self.average.network, before, after, self._seed)
+        self._take(changed, self._stepper.batch)
 
     def set_data(self, dataset: Dataset) -> None:
         """Train on this from the next step on."""

@@ -43,6 +43,8 @@ class Stepper:
     ----------
     steps
         Made so far.
+    batch
+        Patches in a batch now.
     trouble
         What kept the last step from being one, and what was done, in a sentence.
     """
@@ -62,7 +64,8 @@ class Stepper:
         self.steps = 0
         self.trouble = ""
         self._network, self._average, self._preset = network, average, preset
-        self._batch, self._device, self._way_out = batch, device, way_out
+        self.batch = batch
+        self._device, self._way_out = device, way_out
         self._bad_steps = 0
         self._slower = 1.0
         self._optimizer = new_optimizer(network, preset)
@@ -95,7 +98,7 @@ class Stepper:
             group["lr"] = rate * self._slower
         try:
             with one_thread():
-                loss = self._replicas.backward(source.draw(self._batch, generator))
+                loss = self._replicas.backward(source.draw(self.batch, generator))
                 norm = torch.nn.utils.clip_grad_norm_(self._network.parameters(), _GRADIENT_NORM)
                 value, length = torch.stack([loss, norm]).tolist()  # waits for the device once
                 # Gradients that are not finite would spoil the weights, whatever the loss.
@@ -117,9 +120,9 @@ class Stepper:
         """Halve the batch, or else the patch."""
         self._optimizer.zero_grad(set_to_none=True)
         free_memory(self._device)
-        if self._batch > 1:
-            self._batch //= 2
-            return f"memory ran out; training goes on with batches of {self._batch}."
+        if self.batch > 1:
+            self.batch //= 2
+            return f"memory ran out; training goes on with batches of {self.batch}."
         before = source.sides
         source.resize([side // 2 for side in before])
         if source.sides == before:
