@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from counting import injected
-from napari_unet.core import live, live_loop, replicas, run, training
+from napari_unet.core import live, live_forests, replicas, run, training
 from napari_unet.core.answer import Answers
 from napari_unet.core.averaging import AveragedWeights
 from napari_unet.core.classes import describe_classes
@@ -173,7 +173,7 @@ PREDICTION = {
 LIVE = {
     "an image is taken in": (live.LiveTrainer, "add_image"),
     "filters are computed": (FilterBlocks, "__init__"),
-    "the forest is fitted": (live_loop, "forest_on"),
+    "the forest is fitted": (live_forests, "forest_on"),
     "a view is predicted": (live.LiveTrainer, "predict_tiles"),
     "the model is written": (Model, "to_bytes"),
     "a pass": (UNet, "forward"),

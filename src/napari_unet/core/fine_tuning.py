@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 
 from napari_unet.core.averaging import AveragedWeights
@@ -86,8 +89,8 @@ class FineTuning:
         changed = _with_classes(self.average.network, before, after, self._seed)
         self._take(changed, self._stepper.batch)
 
-    def set_data(self, dataset: Dataset) -> None:
-        """Train on this from the next step on."""
+    def set_data(self, dataset: Dataset, anchors: Sequence[np.ndarray] = ()) -> None:
+        """Train on this from the next step on, see :class:`PatchSource` for the anchors."""
         self._source = PatchSource(
             dataset,
             self.network.config,
@@ -95,6 +98,7 @@ class FineTuning:
             elastic=_ELASTIC,
             balance_exponent=_BALANCE,
             device=self.device,
+            anchors=anchors,
         )
 
     def step(self) -> float:

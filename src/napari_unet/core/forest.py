@@ -148,6 +148,7 @@ def fit_forest(
     *,
     seed: int,
     trees: int = _TREES,
+    weights: np.ndarray | None = None,
 ) -> Forest:
     """Fit a forest, half of it random and half of it extremely randomised trees.
 
@@ -164,6 +165,8 @@ def fit_forest(
         K.
     seed, trees
         Seed of the draws, number of trees.
+    weights
+        (N,) how much each pixel counts; ``None`` for all the same.
     """
     from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
@@ -173,7 +176,7 @@ def fit_forest(
     ]
     # Threads of our own: to hand out tree after tree takes longer than to fit a few strokes.
     with ThreadPoolExecutor(_THREADS) as pool:
-        fitted = list(pool.map(lambda half: half.fit(values, classes), halves))
+        fitted = list(pool.map(lambda half: half.fit(values, classes, weights), halves))
     tables = [estimator.tree_ for half in fitted for estimator in half.estimators_]
     values_at = [tree.value[:, 0, :] for tree in tables]
     shares = np.zeros((sum(map(len, values_at)), n_classes), dtype=np.float32)

@@ -67,6 +67,11 @@ class FilterBlocks(Generic[P]):
         """Whether the plane is; else little is kept of it."""
         return isinstance(self.plane, np.ndarray)
 
+    @property
+    def at_hand(self) -> tuple[tuple[int, int], ...]:
+        """Numbers of the blocks that are kept, ascending."""
+        return tuple(sorted(self._blocks))
+
     def prepare(self) -> None:
         """Compute the filters of a small plane now, so that nobody waits for them later."""
         numbers = list(np.ndindex(*(-(-size // BLOCK) for size in self.shape)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,9 +24,11 @@ from napari_unet.core.events import (
 from napari_unet.core.evidence import Evidence, best_share, score_of
 from napari_unet.core.fine_tuning import FineTuning, drawn
 from napari_unet.core.first_answer import FirstAnswer
+from napari_unet.core.former_answer import FormerAnswer, tiles_around
 from napari_unet.core.guide import FilterBlocks
 from napari_unet.core.judging import Judge
-from napari_unet.core.live_data import dataset_of, forest_on
+from napari_unet.core.live_data import dataset_of, laid_out
+from napari_unet.core.live_forests import Forests
 from napari_unet.core.live_model import looks_the_same, snapshot, started, with_share
 from napari_unet.core.model import Model
 from napari_unet.core.starter import starter_weights
@@ -87,6 +90,8 @@ class LiveLoop:
         self._tuning: FineTuning | None = None
         self._dataset: Dataset | None = None
         self._first: FirstAnswer | None = None
+        self._forests = Forests(seed)
+        self._former: FormerAnswer | None = None
 
     @property
     def problem(self) -> str | None:
@@ -139,8 +144,10 @@ class LiveLoop:
         """Fit the forest anew and show its answer with the weights that were shown before."""
         ids = self.book.class_ids()
         classes = describe_classes(ids, "scribbles", self.known)
-        forest = forest_on(self.book, self.filters, ids, seed=self._seed)
-        before = self.shown
+        before, revoked = self.shown, self.book.revoked
+        if before is None or before.class_ids.tolist() != ids:
+            self._forests.forget()
+        forest = self._forests.fit(self.book, self.filters, ids, revoked=revoked)
         events: list[LiveEvent] = []
         if self._tuning is None:
             self._tuning = self._begin(len(ids))
@@ -152,13 +159,33 @@ class LiveLoop:
         self.evidence.strokes_changed()
         self._dataset = dataset_of(self.book, self.filters, classes)
         self._tuning.set_data(self._dataset)
-        self._changed = False
+        self._former = None if before is None or revoked else self._former_answer(before)
+        self._changed, self.book.revoked = False, None
         self._first = FirstAnswer(forest, self._starter(), self.filters[0].plane.shape[0])
         weights = self._tuning.average.state() if before is None else before.weights
         model = self._snapshot(weights)
         share = best_share(list(self.evidence.latest), self._tuning.steps)
         self._due = True  # to be scored, after somebody has seen it
         return [*events, *self._show(model, share, None)]
+
+    def _former_answer(self, before: Model) -> FormerAnswer:
+        """Return what asks the model of before the newest strokes."""
+        rng = np.random.default_rng([self._seed, self.book.count])
+        tiles = tiles_around(self.book, before.header.network.stride, rng)
+        guides = {image: self.judge.guide(image, before) for image, _ in tiles}
+        planes = [blocks.plane for blocks in self.filters]
+        return FormerAnswer(before, guides, tiles, planes, self._device)
+
+    def _ask_former(self, former: FormerAnswer) -> list[LiveEvent]:
+        """Ask about one tile; after the last, train on what was said too."""
+        assert self._tuning is not None and self._dataset is not None and self.shown is not None
+        shown = self.shown
+        former.ask(lambda image: self.judge.guide(image, shown))
+        if not former.pending:
+            anchors = laid_out(former.said, self.book, self._dataset.classes)
+            self._tuning.set_data(self._dataset, anchors)
+            self._former = None
+        return []
 
     def _begin(self, n_classes: int) -> FineTuning:
         config = PRESETS["compact"].network(self.filters[0].plane.shape[0], n_classes)
@@ -175,6 +202,8 @@ class LiveLoop:
         if self._due:
             self._due = False
             return self._score_and_show(self.shown.weights)
+        if self._former is not None:
+            return self._ask_former(self._former)
         loss = self._tuning.step()
         if math.isnan(loss):
             return [Notice(self._tuning.trouble)]

@@ -21,6 +21,7 @@ from napari_unet.core.unet import crop
 
 _NEWEST_SHARE = 0.5
 _LARGEST_SHIFT = 0.25
+_ANCHOR_WEIGHT = 0.02  # of the mean weight of a labelled pixel; a patch has about 50 times as many
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,9 @@ class PatchSource:
         Where the images are kept and the patches are made.
     voxel_size
         Size of a voxel as (plane, row, column), in any unit; ``None`` in 2D.
+    anchors
+        Of each image, int16 of its size: classes of unlabelled pixels that count a little too
+        where a patch reaches them, -1 where there are none; empty for none at all.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class PatchSource:
         balance_exponent: float,
         device: torch.device,
         voxel_size: tuple[float, float, float] | None = None,
+        anchors: Sequence[np.ndarray] = (),
     ) -> None:
         self._config = config
         self._elastic = elastic
@@ -82,9 +87,12 @@ class PatchSource:
         self.resize(side)
         counts = torch.tensor(_trained_counts(dataset), dtype=torch.float64)
         balance = class_balance(counts, exponent=balance_exponent)
+        targets = [_target_tensor(target, balance) for target in dataset.targets]
+        for target, classes in zip(targets, anchors, strict=False):
+            _anchor(target, torch.from_numpy(classes))
         self._images = [
-            (torch.from_numpy(image).to(device), _target_tensor(target, balance).to(device))
-            for image, target in zip(dataset.images, dataset.targets, strict=True)
+            (torch.from_numpy(image).to(device), target.to(device))
+            for image, target in zip(dataset.images, targets, strict=True)
         ]
         count = len(dataset.classes)
         self._centres = _centres(dataset.targets, count, newest=False)
@@ -182,6 +190,13 @@ def _target_tensor(target: Target, balance: Tensor) -> Tensor:
     weights = balance[classes.clamp_min(0)] + torch.from_numpy(target.border)  # equation 2
     weights = torch.where(torch.from_numpy(target.trained), weights, torch.zeros(()))
     return torch.stack([(classes + 1).float(), weights.float()])
+
+
+def _anchor(target: Tensor, classes: Tensor) -> None:
+    """Give unlabelled pixels of a target the classes of anchors."""
+    where = (target[0] == 0) & (classes >= 0)
+    target[0][where] = classes[where].float() + 1
+    target[1][where] = _ANCHOR_WEIGHT
 
 
 def _trained_counts(dataset: Dataset) -> np.ndarray:

@@ -50,6 +50,8 @@ class StrokeBook:
         Of each image, (Y, X) int32, the number of the stroke at each painted pixel.
     newest
         Of each image, (Y, X) bool: what was painted last.
+    revoked
+        Lowest number of a stroke that lost pixels since this was set to ``None``.
     """
 
     def __init__(self) -> None:
@@ -60,6 +62,12 @@ class StrokeBook:
         self._count = 0
         self._begun: dict[int, int] = {}
         self._class_ids: list[int] | None = None
+        self.revoked: int | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of the latest stroke, erased ones included."""
+        return self._count
 
     def add_image(self, shape: tuple[int, int]) -> int:
         """Take in an image of that size; return its index."""
@@ -89,6 +97,9 @@ class StrokeBook:
             return None
         self._class_ids = None
         box = bounding_box(changed)
+        lost = numbers[box][changed[box] & (before[box] > 0)]
+        if lost.size:
+            self.revoked = min(int(lost.min()), self.revoked or int(lost.min()))
         numbers[box][changed[box]] = 0
         before[box] = labels[box]
         new: list[Stroke] = []
