@@ -15,7 +15,7 @@ import numpy as np
 from napari_unet.core.forest import Forest
 from napari_unet.core.guide import BLOCK, FilterBlocks
 
-_MOST = 1400  # over all images
+_MOST = 600  # over all images
 _SURE = 0.7  # a probability
 
 

@@ -21,7 +21,7 @@ from napari_unet.core.plane_reading import Plane
 from napari_unet.core.strokes import StrokeBook
 from napari_unet.core.tiling import Tile
 
-_TILES = 6
+_TILES = 8
 _SIDE = 192  # pixels
 _SURE = 0.65  # probabilities of a mixture, which is less sure of itself than a forest
 _CONTRADICTED = 0.7

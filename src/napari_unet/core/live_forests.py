@@ -13,7 +13,7 @@ from napari_unet.core.guide import FilterBlocks
 from napari_unet.core.strokes import StrokeBook
 
 _MOST_PIXELS_A_CLASS = 600  # more take longer and say no more: docs/method.md
-_TREES_OF_A_WITNESS = 40
+_TREES_OF_A_WITNESS = 20
 _KEPT = 20  # to go back to when strokes are erased
 
 
