@@ -57,6 +57,46 @@ def seen(batch) -> np.ndarray:
     return torch.stack(found, -1).numpy()
 
 
+class TestAnchors:
+    """Unlabelled pixels with a class that was predicted before."""
+
+    def test_count_a_little_and_never_instead_of_a_stroke(self):
+        image, labels = far_apart()
+        labels[-17:, -17:] = 2
+        settings = TrainSettings(steps=1, w0=0)
+        dataset = make_dataset([image], [labels], settings)
+        anchors = np.full(labels.shape, -1, np.int16)
+        anchors[:100] = 1
+        common = {"side": 64, "elastic": 0.0, "balance_exponent": 0.0, "device": CPU}
+        plain = PatchSource(dataset, small_network(), **common)
+        held = PatchSource(dataset, small_network(), **common, anchors=[anchors])
+        before, after = (x.draw(8, torch.Generator().manual_seed(0)) for x in (plain, held))
+        painted = before.weights > 0
+        assert torch.equal(before.images, after.images)
+        assert torch.equal(before.weights[painted], after.weights[painted])
+        assert torch.equal(before.classes[painted], after.classes[painted])
+        anchored = (after.weights > 0) & ~painted
+        assert anchored.any()
+        assert (after.classes[anchored] == 1).all()
+        assert after.weights[anchored].unique().tolist() == pytest.approx([0.02])
+
+    def test_no_patch_is_drawn_around_them(self):
+        image, labels = far_apart((400, 400))
+        dataset = make_dataset([image], [labels], TrainSettings(steps=1, w0=0))
+        anchors = np.zeros(labels.shape, np.int16)
+        source = PatchSource(
+            dataset,
+            small_network(),
+            side=32,
+            elastic=0.0,
+            balance_exponent=1.0,
+            device=CPU,
+            anchors=[anchors],
+        )
+        batch = source.draw(16, torch.Generator().manual_seed(0))
+        assert (batch.weights > 0.03).flatten(1).any(1).all()
+
+
 class TestWhere:
     def test_patches_show_the_classes_evenly(self):
         """However many pixels each has: 400 and 9 here."""
