@@ -10,6 +10,7 @@ import torch
 
 import napari_unet
 from benchmarks.common.clocks import Clock
+from benchmarks.strokes.results import DENSE
 from napari_unet.core.events import Done
 from napari_unet.core.model import Model
 
@@ -95,7 +96,10 @@ class Forest:
 
 
 class Scratch:
-    """Our U-Net from random weights, trained on round by round as the window's Train does."""
+    """Our U-Net from random weights, trained on round by round as the window's Train does.
+
+    Labels that leave no pixel out are learnt as dense ones.
+    """
 
     answers_at_once = False
 
@@ -115,11 +119,13 @@ class Scratch:
     def run(self, seconds: float) -> float:
         """Train on from the model of the last round."""
         painted = [index for index, labels in self._labels.items() if labels.any()]
+        dense = all(self._labels[index].all() for index in painted)
         events = napari_unet.train_events(
             [self._images[index] for index in painted],
             [self._labels[index] for index in painted],
             model=self._model,
             newest=[self._newest.pop(index, self._labels[index] < 0) for index in painted],
+            label_kind="classes" if dense else "scribbles",
             seconds=seconds,
             seed=self._seed,
             clock=self._clock,
@@ -169,6 +175,6 @@ def build(name: str, images: Sequence[np.ndarray], seed: int, clock: Clock) -> M
         from benchmarks.strokes.rootpainter import RootPainter
 
         return RootPainter(images, seed, clock)
-    if name == "scratch":
+    if name in ("scratch", DENSE):
         return Scratch(images, seed, clock)
     return Live(images, seed, clock, trained=name != "starter")
