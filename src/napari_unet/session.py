@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from psygnal import Signal
@@ -37,7 +36,6 @@ from napari_unet.learner.messages import (
     Ready,
     Reply,
     Trained,
-    TrainRequest,
 )
 from napari_unet.learner.piece import PieceRequest
 from napari_unet.session_data import (
@@ -48,16 +46,9 @@ from napari_unet.session_data import (
     State,
 )
 from napari_unet.session_live import Live
-from napari_unet.session_parts import SeenStrokes, painted_images
+from napari_unet.session_parts import SeenStrokes
 from napari_unet.session_predictions import PredictionJobs
-
-
-@dataclass
-class _Training:
-    job: int
-    losses: list[tuple[int, float]] = field(default_factory=list)
-    scores: list[tuple[float, float]] = field(default_factory=list)
-    held_out: bool = True
+from napari_unet.session_training import Training, train_request
 
 
 class Session:
@@ -92,11 +83,10 @@ class Session:
     def __init__(self, learner: LearnerLike) -> None:
         self._learner = learner
         self._numbers = itertools.count(1)
-        self._training: _Training | None = None
+        self._training: Training | None = None
         self.predictions = PredictionJobs(learner, self._numbers)
         self.predictions.warned.connect(self._warn)
         self._seen = SeenStrokes()  # touched by the learner's sending thread only
-        self._budget: float | None = None
         self._best: bytes | None = None  # of the running training or live loop
         self._model_job: int | None = None  # which job the model in use came from
         self.live = Live()
@@ -112,8 +102,7 @@ class Session:
         """Losses and scores of the running or last training or live loop."""
         if self._training is None:
             return self.live.curve or Curve()
-        training = self._training
-        return Curve(tuple(training.losses), tuple(training.scores), training.held_out)
+        return self._training.curve
 
     @property
     def newest_model(self) -> bytes | None:
@@ -159,28 +148,16 @@ class Session:
         job = next(self._numbers)
         classes, model = self.classes, self.model
         self.live.forget()
-        self._training, self._best = _Training(job), None
-        self._budget = settings.seconds
+        self._training, self._best = Training(job), None
         self._set_state(State.TRAINING)
         self.curve_changed.emit()
         self.progress_changed.emit(0.0, settings.seconds)
 
-        def prepare() -> TrainRequest:
-            planes = read()
-            return TrainRequest(
-                job=job,
-                images=painted_images(planes),
-                labels=planes.labels,
-                newest=self._seen.newest(planes),
-                settings=settings,
-                classes=classes,
-                model=model,
-                pixel_size=planes.pixel_size,
-                pixel_unit=planes.pixel_unit,
-                channels=planes.channels,
-            )
-
-        self._learner.submit(job, prepare, training=True)
+        self._learner.submit(
+            job,
+            lambda: train_request(job, read, self._seen, settings, classes, model),
+            training=True,
+        )
 
     def stop_training(self) -> None:
         """End the training; the best weights so far become the model in use."""
@@ -297,19 +274,11 @@ class Session:
         else:
             self.predictions.apply(reply.job, content)
 
-    def _apply_training(self, training: _Training, content: object) -> None:
+    def _apply_training(self, training: Training, content: object) -> None:
         match content:
-            case Started():
-                self._set_device(f"{content.device}, {content.precision}")
-                training.held_out = content.held_out
-            case Step():
-                training.losses.append((content.step, content.loss))
-                self.curve_changed.emit()
-                self._emit_progress(content)
-            case Score():
-                training.scores.append((content.step, content.value))
-                training.held_out = content.held_out
-                self.curve_changed.emit()
+            case Started() | Step() | Score():
+                training.apply(content)
+                self._tell_training(training, content)
             case Improved():
                 self._best = content.model
                 self.improved.emit(content.model)
@@ -357,12 +326,13 @@ class Session:
         if self._best is not None:
             self._use(self._best, header_of(self._best))
 
-    def _emit_progress(self, step: Step) -> None:
-        if step.remaining is None:
-            fraction = 0.0
-        else:
-            fraction = step.elapsed / max(step.elapsed + step.remaining, 1e-9)
-        self.progress_changed.emit(fraction, step.remaining)
+    def _tell_training(self, training: Training, content: Started | Step | Score) -> None:
+        if isinstance(content, Started):
+            self._set_device(f"{content.device}, {content.precision}")
+            return
+        self.curve_changed.emit()
+        if isinstance(content, Step):
+            self.progress_changed.emit(training.progress, training.remaining)
 
     def _use(
         self, model: bytes, header: ModelHeader, *, unsaved: bool = True, job: int | None = None

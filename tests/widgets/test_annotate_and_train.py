@@ -144,6 +144,20 @@ def test_the_image_is_removed_while_its_preview_is_made(
     assert layer_names(viewer) == ["strokes on cells"]
 
 
+def test_nobody_is_told_of_a_preview_of_an_image_that_is_gone(
+    qtbot, viewer, image, dock, learner, training
+):
+    from napari.utils.notifications import notification_manager
+
+    viewer.add_image(np.zeros((32, 40), np.float32), name="another")
+    learner.say(training.number, Improved(1, 0.5, model_file()))
+    qtbot.waitUntil(lambda: len(learner.predictions) == 1)
+    before = len(notification_manager.records)
+    viewer.layers.remove(image)
+    said = [record.message for record in notification_manager.records[before:]]
+    assert not any("preview" in text for text in said)
+
+
 def test_what_the_learner_says_is_shown_as_a_notification(
     qtbot, viewer, dock, learner, training, monkeypatch
 ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari.components import ViewerModel
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from qtpy.QtCore import QObject
 
 from napari_unet.core.classes import background_id
@@ -53,6 +53,7 @@ class LivePrediction(QObject):
         self._choice = choice
         self._device = device
         self._task: int | None = None
+        self._image: Image | None = None  # of the task
         self._empty: Labels | None = None
         links = Connections(self)
         links.add(session.state_changed, self._on_state_changed)
@@ -83,6 +84,7 @@ class LivePrediction(QObject):
         if why_not_segment(image, header_of(model)) is None:
             indices, region = in_view(image, self._viewer.dims)
             if not is_empty(region) and not is_too_wide(spatial_shape(image), region):
+                self._image = image
                 self._task = self._predictions.start(
                     image, indices[:1], region=region, model=model, device=self._device()
                 )
@@ -97,10 +99,11 @@ class LivePrediction(QObject):
                 region = in_view(image, self._viewer.dims)[1]
                 if is_empty(region) or is_too_wide(shape, region):
                     return
+            self._image = image
             self._task = self._predictions.start(
                 image, [index], region=region, device=self._device()
             )
 
     def _on_ended(self, task: int, error: str, _stopped: bool) -> None:
-        if task == self._task and error and self._choice.image is not None:
+        if task == self._task and error and self._image in self._viewer.layers:
             self._session.said.emit(Level.WARNING, f"the preview failed: {error}")

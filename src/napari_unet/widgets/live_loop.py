@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.components import ViewerModel
@@ -12,8 +10,6 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.config import TrainSettings
-from napari_unet.core.cutout import Measured, cut, is_large
-from napari_unet.core.plane_reading import Plane
 from napari_unet.errors import UserError
 from napari_unet.learner.messages import LiveTile
 from napari_unet.session import Session
@@ -30,10 +26,9 @@ from napari_unet.widgets.layers import (
     is_empty,
     own_channels,
     pixel_size,
-    plane_of,
-    plane_reader,
     spatial_shape,
 )
+from napari_unet.widgets.live_planes import LivePlanes
 from napari_unet.widgets.metadata import Role, role_of
 from napari_unet.widgets.paint_watch import PaintWatch
 from napari_unet.widgets.readiness import (
@@ -42,22 +37,13 @@ from napari_unet.widgets.readiness import (
     why_not_paint,
     why_not_train,
 )
-from napari_unet.widgets.spots import Spot, around, box_in_view, spot_reader, spots_of
+from napari_unet.widgets.spots import Spot, box_in_view, spot_reader, spots_of
 from napari_unet.widgets.tiles import TileWriter
 
 _WAIT_MS = 60
 _LOOK_MS = 100
 _PLANES = "Live learns from planes, one by one; volumes are learnt with Train."
 LEARNING = "Live: it learns as you paint. Paint where the result is wrong."
-
-
-@dataclass(frozen=True, eq=False)
-class _Plane:
-    """A plane that the learner knows, and the layer that its strokes are on, if any."""
-
-    image: Image
-    spot: Spot
-    strokes: Labels | None
 
 
 class LiveLoop(QObject):
@@ -96,15 +82,11 @@ class LiveLoop(QObject):
         self._watch = watch
         self._settings = settings
         self._writer = TileWriter(viewer, session, self)
-        self._planes: dict[str, _Plane] = {}
-        self._large: dict[str, Measured] = {}
+        self._planes = LivePlanes()
         self._counted: dict[Spot, dict[int, int]] = {}
         self._dirty: set[Spot] = set()
         self._view: tuple[str, Region | None] | None = None
-        self._channels: int | None = None  # of the images that are learnt from
         self._afresh = False  # whether what was predicted of the view is gone
-        # How often an image got other data, axes or channels, so that no key means two pictures.
-        self._replaced: WeakKeyDictionary[Image, int] = WeakKeyDictionary()
         self._links = Connections(self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -153,8 +135,7 @@ class LiveLoop(QObject):
         """Say in one sentence what the loop does, or what it needs."""
         choice, counts = self._choice, self._watch.counts
         reason = why_not_paint(choice.image, choice.annotation, counts) or self._why_not_look()
-        elsewhere = any(plane.image is not choice.image for plane in self._painted().values())
-        if reason is None and not elsewhere:
+        if reason is None and not self._planes.has_strokes_beside(choice.image):
             reason = why_not_train(choice.image, choice.annotation, counts, self._session.classes)
         reason = reason or (TOO_WIDE if self._is_too_wide() else None)
         text = reason or self._session.live.status or LEARNING
@@ -165,9 +146,9 @@ class LiveLoop(QObject):
         image = self._choice.image
         if image is None:
             return NO_IMAGE
-        has = channel_count(image)
-        if self._channels is not None and self._channels != has:
-            needed = channels_text(self._channels)
+        has, learnt = channel_count(image), self._planes.channels
+        if learnt is not None and learnt != has:
+            needed = channels_text(learnt)
             return (
                 f"Live learns from images with {needed}, and {image.name} has {has}; switch it off "
                 "and on to start with this one."
@@ -180,9 +161,6 @@ class LiveLoop(QObject):
             return False
         return is_too_wide(spatial_shape(image), in_view(image, self._viewer.dims)[1])
 
-    def _painted(self) -> dict[str, _Plane]:
-        return {key: plane for key, plane in self._planes.items() if plane.strokes is not None}
-
     def _on_state_changed(self, state: State) -> None:
         if state is State.LIVE:
             self._start_over()
@@ -192,8 +170,6 @@ class LiveLoop(QObject):
             self._lookout.stop()
         if state is State.IDLE:
             self._planes.clear()
-            self._channels = None
-            self._large.clear()
         self.status_changed.emit()
 
     def _on_status_changed(self, _status: str) -> None:
@@ -208,7 +184,7 @@ class LiveLoop(QObject):
         self._tell_soon()
 
     def _on_image_retaken(self, image: Image) -> None:
-        self._replaced[image] = self._replaced.get(image, 0) + 1
+        self._planes.replace(image)
         self._start_over()
         self._tell_soon()
 
@@ -216,7 +192,7 @@ class LiveLoop(QObject):
         removed = event.value  # type: ignore[attr-defined]
         if not self._on:
             return
-        if any(removed in (plane.image, plane.strokes) for plane in self._planes.values()):
+        if self._planes.holds(removed):
             text = f"{removed.name} was removed; Live goes on without its strokes."
             self._session.said.emit(Level.INFO, text)
         if role_of(removed) is Role.SEGMENTATION:
@@ -279,16 +255,9 @@ class LiveLoop(QObject):
 
     def _forget_gone(self) -> None:
         """Take back the strokes of layers that are gone, or that were changed for others."""
-        layers, choice = self._viewer.layers, self._choice
-        for key, plane in list(self._planes.items()):
-            gone = plane.image not in layers or key != self._key(plane.image, plane.spot)
-            if plane.strokes is not None:
-                swapped = plane.image is choice.image and plane.strokes is not choice.annotation
-                gone = gone or swapped or plane.strokes not in layers
-            if gone:
-                self._session.live.erase(key)
-                del self._planes[key]
-                self._view = None
+        for key in self._planes.forget_gone(self._viewer.layers, self._choice):
+            self._session.live.erase(key)
+            self._view = None
 
     def _tell_strokes(self) -> None:
         image, strokes = self._choice.image, self._choice.annotation
@@ -297,38 +266,22 @@ class LiveLoop(QObject):
         if image is None or strokes is None:
             return
         dirty, self._dirty = self._dirty, set()
-        painted, counted = self._painted(), self._watch.counts_by_spot
-        current = self._current()
+        planes, counted, current = self._planes, self._watch.counts_by_spot, self._current()
         for spot in sorted(dirty):
             if not has_plane(spatial_shape(strokes), spot.index):
                 continue
-            key = self._key(image, spot)
-            known = key in painted or counted.get(spot)
+            known = planes.has_strokes(planes.key(image, spot)) or counted.get(spot)
             # Of many planes, as in 3D, the watch counts which have strokes, and tells.
             if known or (spot in current and np.any(strokes.data[spot.slices])):
-                self._planes[key] = _Plane(image, spot, strokes)
-                self._channels = channel_count(image)
                 size, unit = pixel_size(image)
                 self._session.live.paint(
-                    key,
-                    self._image_reader(image, spot),
+                    planes.paint(image, spot, strokes),
+                    planes.reader(image, spot),
                     spot_reader(strokes, spot),
                     pixel_size=size,
                     pixel_unit=unit,
                     channels=own_channels(image),
                 )
-
-    def _image_reader(self, image: Image, spot: Spot) -> Callable[[], Plane]:
-        """Return what reads a plane, or a cell of a large one and what is around it, later."""
-        if not is_large(spatial_shape(image)):
-            return plane_reader(image, spot.index)
-        # The range of its grey values, which takes seconds to find, is asked for once.
-        key = self._key(image, Spot(spot.index))
-        plane = self._large.setdefault(key, Measured(plane_of(image, spot.index)))
-        if spot.cell is None:
-            return lambda: plane
-        box = around(spot.cell, plane.shape)
-        return lambda: cut(plane, box)
 
     def _look(self) -> None:
         image = self._choice.image
@@ -339,13 +292,12 @@ class LiveLoop(QObject):
             self._look_away()
             return
         spot = Spot(current_index(image, self._viewer.dims.point))
-        key = self._key(image, spot)
-        if is_empty(region) or self._view == (key, region):
+        if is_empty(region) or self._view == (self._planes.key(image, spot), region):
             return
-        read = self._image_reader(image, spot)
+        key = self._planes.look_at(image, spot)
+        read = self._planes.reader(image, spot)
         self._session.live.look_at(key, read, region, afresh=self._afresh)
         self._afresh = False
-        self._planes.setdefault(key, _Plane(image, spot, None))
         if self._view is None:
             self.status_changed.emit()
         self._view = (key, region)
@@ -355,11 +307,6 @@ class LiveLoop(QObject):
             self._view = None
             self._session.live.look_away()
             self.status_changed.emit()
-
-    def _key(self, image: Image, spot: Spot) -> str:
-        """Return a plane's name, which is another one when the image gets other data."""
-        cell = "" if spot.cell is None else f"{list(spot.cell)}"
-        return f"{image.unique_id}.{self._replaced.get(image, 0)}{list(spot.index)}{cell}"
 
     def _on_tile_predicted(self, tile: LiveTile) -> None:
         plane = self._planes.get(tile.key)
