@@ -78,7 +78,7 @@ class Round:
     Attributes
     ----------
     round
-        From 0; a quarter of the time for a training on all pixels.
+        From 0; a training on all pixels has one.
     strokes
         Painted so far; ``None`` if all pixels are labelled.
     trained_seconds
