@@ -71,14 +71,13 @@ def under_fire(
     folder
         An empty folder for what it saves.
     actions, seconds
-        How many actions, and how long at least.
+        How many actions, and how long at least, over which they are spread evenly.
     seed
         Of all it does.
     say
         Told each action before it is done, with its number.
     """
-    (folder / "no model.unet").write_bytes(b"PK\x03\x04 not a model")
-    (folder / "empty.unet").write_bytes(b"")
+    _prepare(viewer, folder)
     ledger, start = Ledger(), time.perf_counter()
     kinds: Counter[str] = Counter()
     done = 0
@@ -92,7 +91,8 @@ def under_fire(
                 say(watch.doing)
                 try:
                     monkey.act()
-                    let_run(PAUSE)
+                    until_next = (done + 1) * seconds / actions - (time.perf_counter() - start)
+                    let_run(max(PAUSE, until_next))
                     if monkey.opened_project and ledger.forget_gone(viewer.layers):
                         monkey.opened_project = False
                     if done % CHECK_EVERY == 0:
@@ -119,6 +119,14 @@ def under_fire(
     )
     took = time.perf_counter() - start
     return Survived(done, ledger.strokes, kinds, faults, watch.theirs, stalls, remains, took)
+
+
+def _prepare(viewer: napari.Viewer, folder: Path) -> None:
+    (folder / "no model.unet").write_bytes(b"PK\x03\x04 not a model")
+    (folder / "empty.unet").write_bytes(b"")
+    # Without a window manager no window becomes active by itself, and napari never takes back the
+    # notifications of one that is not: they pile up, and each of them is drawn every time.
+    viewer.window._qt_window.activateWindow()
 
 
 def _follow(viewer: napari.Viewer, ledger: Ledger) -> None:
