@@ -43,6 +43,12 @@ def test_of_a_folder_names_sizes_and_descriptions_count(tmp_path):
     assert identify_file(tmp_path / "z.zarr") != first
 
 
+@pytest.mark.parametrize("name", ["\0", "a\0.tif", "\ud800.tif"])
+def test_a_name_that_no_file_can_have_is_told(tmp_path, name):
+    with pytest.raises(UnreadableFile, match="cannot be read"):
+        identify_file(tmp_path / name)
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(UnreadableFile, match=r"gone\.tif cannot be read"):
         identify_file(tmp_path / "gone.tif")

@@ -55,10 +55,9 @@ def identify_file(path: Path) -> Identity:
     """
     try:
         return _identify_folder(path) if path.is_dir() else _identify_file(path)
-    except OSError as error:
-        raise UnreadableFile(
-            f"{path} cannot be read ({error.strerror or error}); check the name."
-        ) from None
+    except (OSError, ValueError) as error:  # a name with a NUL, or with half a character
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableFile(f"{path} cannot be read ({reason}); check the name.") from None
 
 
 def identify_array(data: Any) -> Identity | None:
