@@ -174,6 +174,23 @@ class TestTiff:
         with pytest.raises(UnreadableFile, match="is not complete"):
             open_image(path)
 
+    @pytest.mark.parametrize("tag", ["ImageWidth", "ImageLength", "RowsPerStrip"])
+    def test_a_small_one_that_says_it_is_huge_takes_no_memory(self, tmp_path, stack, tag):
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, stack[0, 0], compression="zlib", metadata=None)
+        with tifffile.TiffFile(path, mode="r+b") as tiff:
+            for name in {tag, "ImageLength"} if tag == "RowsPerStrip" else {tag}:
+                tiff.pages[0].tags[name].overwrite(2**28)
+        with pytest.raises(UnreadableFile, match="cannot hold"):
+            open_image(path)
+
+    @pytest.mark.parametrize("options", [{"rowsperstrip": 3000}, {"tile": (256, 256)}])
+    def test_a_large_empty_one_that_compresses_well_is_read(self, tmp_path, options):
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, np.zeros((3000, 3000), np.uint16), compression="zlib", **options)
+        with open_image(path) as source:
+            assert source.levels[0][...].shape == (3000, 3000)
+
     @pytest.mark.fault("read error")
     def test_damaged_pixels_are_told_when_they_are_read(self, tmp_path, stack):
         path = tmp_path / "a.tif"

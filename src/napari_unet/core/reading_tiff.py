@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +22,9 @@ from napari_unet.errors import UnreadableFile
 
 _MOST_READ_ONCE = 2**28  # bytes; larger compressed ones are read in parts
 _LARGEST_XML = 2**26
+# None of these makes more than that of a byte, however alike they are; others, as JPEG XL, may.
+_BYTE_CODECS = ("LZW", "ADOBE_DEFLATE", "DEFLATE", "PACKBITS", "LZMA", "ZSTD")
+_MOST_FROM_A_BYTE = 2**15
 _CENTIMETRE = 3
 _PLAUSIBLE = (1e-4, 1e4)  # micrometres
 
@@ -39,6 +43,7 @@ def open_tiff(path: Path) -> Stored:
             series = tiff.series[0]
             _check_complete(path, tiff, series, complaints)
             _check_bits(path, series)
+            _check_room(path, series)
             levels = tuple(_level(path, tiff, level) for level in series.levels)
             sizes, units = _pixel_sizes(tiff, series)
         except BaseException as error:
@@ -134,6 +139,22 @@ def _check_bits(path: Path, series: Any) -> None:
             f"{there // said * page.bitspersample} for each; save it anew with the program that "
             "made it."
         )
+
+
+def _check_room(path: Path, series: Any) -> None:
+    """Refuse a compressed image that says it is larger than what is stored could make."""
+    codecs = {tifffile.COMPRESSION[name] for name in _BYTE_CODECS}
+    for page in (level.keyframe for level in series.levels):
+        if page.compression not in codecs:
+            continue
+        stored = page.databytecounts  # 0 where a part is left out, as it is empty
+        part = math.prod(page.chunks) * page.dtype.itemsize
+        too_large = any(stored) and part > _MOST_FROM_A_BYTE * max(stored)
+        if too_large or len(stored) < math.prod(page.chunked):
+            raise UnreadableFile(
+                f"{path} says that it has {' x '.join(map(str, page.shape))} values, which the "
+                f"{sum(stored)} bytes in it cannot hold; take another copy of the file."
+            )
 
 
 def _size_inside(path: Path, file: Any) -> int:
