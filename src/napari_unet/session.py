@@ -275,10 +275,15 @@ class Session:
             self.predictions.apply(reply.job, content)
 
     def _apply_training(self, training: Training, content: object) -> None:
+        training.apply(content)
         match content:
-            case Started() | Step() | Score():
-                training.apply(content)
-                self._tell_training(training, content)
+            case Started():
+                self._set_device(f"{content.device}, {content.precision}")
+            case Step():
+                self.curve_changed.emit()
+                self.progress_changed.emit(training.progress, training.remaining)
+            case Score():
+                self.curve_changed.emit()
             case Improved():
                 self._best = content.model
                 self.improved.emit(content.model)
@@ -325,14 +330,6 @@ class Session:
     def _use_best(self) -> None:
         if self._best is not None:
             self._use(self._best, header_of(self._best))
-
-    def _tell_training(self, training: Training, content: Started | Step | Score) -> None:
-        if isinstance(content, Started):
-            self._set_device(f"{content.device}, {content.precision}")
-            return
-        self.curve_changed.emit()
-        if isinstance(content, Step):
-            self.progress_changed.emit(training.progress, training.remaining)
 
     def _use(
         self, model: bytes, header: ModelHeader, *, unsaved: bool = True, job: int | None = None

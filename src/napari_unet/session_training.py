@@ -41,7 +41,7 @@ class Training:
         """Losses and scores so far."""
         return Curve(tuple(self.losses), tuple(self.scores), self.held_out)
 
-    def apply(self, content: Started | Step | Score) -> None:
+    def apply(self, content: object) -> None:
         """Take in what the learner says of it."""
         match content:
             case Started():

@@ -105,5 +105,8 @@ class LivePrediction(QObject):
             )
 
     def _on_ended(self, task: int, error: str, _stopped: bool) -> None:
-        if task == self._task and error and self._image in self._viewer.layers:
+        if task != self._task:
+            return
+        image, self._image = self._image, None  # its pixels may be let go
+        if error and image in self._viewer.layers:
             self._session.said.emit(Level.WARNING, f"the preview failed: {error}")
