@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from layer_helpers import layer_names, paint_two_classes
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QPushButton, QSpinBox, QTableWidget
 
 from fakes import model_file
@@ -314,6 +315,48 @@ def test_the_next_project_takes_the_place_of_the_strokes(qtbot, make_dock, choos
     assert layer_names(viewer) == ["cells", "strokes on cells"]
     qtbot.wait(150)  # longer than a removal takes to be meant
     assert [x.entry.name for x in open_project(tmp_path / "second").layers] == ["others"]
+
+
+def test_many_layers_of_strokes_come_and_go_with_the_window_drawn_in_between(
+    qtbot, make_dock, choose, tmp_path
+):
+    """Where several go in one turn of the event loop, napari 0.9 may end in OpenGL."""
+    viewer, dock = make_dock(PICTURE)
+    for number in range(4):
+        paint(qtbot, viewer, dock).name = f"strokes {number}"
+    save_as(qtbot, dock, choose, tmp_path / "p")
+    ticks, seen = [], []
+    ticker = QTimer()
+    ticker.timeout.connect(lambda: ticks.append(1))
+    ticker.start(0)
+    viewer.layers.events.removed.connect(lambda _event: seen.append(len(ticks)))
+    viewer.layers.events.inserted.connect(lambda _event: seen.append(len(ticks)))
+    names = layer_names(viewer)
+    for _ in range(3):
+        seen.clear()
+        press(qtbot, dock, "open_project_button")
+        qtbot.waitUntil(lambda: len(seen) == 8 and "saved" in label(dock))
+        assert len(set(seen)) == 8
+        assert layer_names(viewer) == names
+        assert all(np.count_nonzero(layer.data) for layer in viewer.layers)
+    ticker.stop()
+
+
+def test_what_is_painted_while_a_project_is_read_is_saved_in_the_one_before(
+    qtbot, make_dock, choose, tmp_path
+):
+    viewer, dock = make_dock(PICTURE)
+    paint(qtbot, viewer, dock)
+    save_as(qtbot, dock, choose, tmp_path / "first")
+    viewer.close()
+    viewer, dock = make_dock(PICTURE)
+    strokes = paint(qtbot, viewer, dock)
+    save_as(qtbot, dock, choose, tmp_path / "second")
+    choose(tmp_path / "first")
+    press(qtbot, dock, "open_project_button")
+    strokes.paint((30, 30), 1)
+    qtbot.waitUntil(lambda: strokes not in viewer.layers)
+    assert np.array_equal(open_project(tmp_path / "second").layers[0].data(), strokes.data)
 
 
 def test_a_new_project_begins_with_the_strokes_and_the_model_that_are_open(

@@ -147,10 +147,10 @@ class ProjectKeeper:
         if place.replaced is None or place.replaced is not self.place.recovery:
             self.place.leave()
         self.place, self.index, self.saved_at, self.problem = place, index, None, ""
-        self._shown.clear()
-        self._removed.clear()
         self._autosave = self._new_autosave()
         show()
+        self._shown.clear()  # of the project before; that its layers went was not meant for this
+        self._removed.clear()
         self.strokes.look()
         self._on_layers_changed()  # also if they are the same layers, in another project
         if place.folder is not None:

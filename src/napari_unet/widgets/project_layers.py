@@ -1,4 +1,4 @@
-"""Between napari's layers and the entries of a project; pure functions."""
+"""Between napari's layers and the entries of a project."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from napari_unet.core.reading import open_image
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.annotation import BRUSH_SIZE, STROKES_OPACITY, strokes_metadata
 from napari_unet.widgets.colormaps import label_colormap
+from napari_unet.widgets.drawing import let_draw
 from napari_unet.widgets.layers import same_place, spatial_shape
 from napari_unet.widgets.sources import (
     choose_axes,
@@ -195,4 +196,5 @@ def _as_before(viewer: ViewerModel, entry: ImageEntry, path: Path) -> Image | No
     for layer in layers:
         if layer not in fitting[:1]:
             viewer.layers.remove(layer)
+            let_draw()
     return fitting[0] if fitting else None

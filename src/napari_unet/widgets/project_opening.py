@@ -20,6 +20,7 @@ from napari_unet.errors import InvalidInput, UserError
 from napari_unet.project_place import Place
 from napari_unet.recovery import Recoverable, Recovery, recoverable
 from napari_unet.session_data import Level, State
+from napari_unet.widgets.drawing import let_draw
 from napari_unet.widgets.main_thread import MainThread
 from napari_unet.widgets.project_facts import left_by
 from napari_unet.widgets.project_keeper import ProjectKeeper, recovery_root
@@ -161,13 +162,19 @@ class ProjectOpening:
         keeper.begin()
 
     def _check_free(self) -> None:
-        if self._keeper.session.state is not State.IDLE:
-            raise InvalidInput("a training is running; stop it first.")
         if self.opening:
             raise InvalidInput("a project is being opened; wait for it.")
+        self._check_idle()
+
+    def _check_idle(self) -> None:
+        if self._keeper.session.state is not State.IDLE:
+            raise InvalidInput("a training is running; stop it first.")
 
     def _prepare(self) -> None:
         self._check_free()
+        self._save_present()
+
+    def _save_present(self) -> None:
         if self._keeper.begun:
             self._keeper.save()
 
@@ -204,16 +211,20 @@ class ProjectOpening:
         place_of: Callable[[OpenedProject], Place],
         give_up: Callable[[], None],
     ) -> None:
-        self.opening = False
         keeper, index = self._keeper, read.opened.index
         try:
-            self._prepare()  # painting may have gone on meanwhile
+            self._check_idle()
+            self._save_present()  # painting may have gone on meanwhile
         except UserError as error:
             self._fail(str(error), give_up)
             return
         problems = list(read.problems)
-        keeper.go_to(place_of(read.opened), index, lambda: self._show_all(read, problems))
+        try:
+            keeper.go_to(place_of(read.opened), index, lambda: self._show_all(read, problems))
+        finally:
+            self.opening = False
         keeper.begin()
+        keeper.changed.emit()
         self._say(problems)
 
     def _show_all(self, read: _Read, problems: list[str]) -> None:
@@ -221,6 +232,7 @@ class ProjectOpening:
         keeper.history.begin(index, keep_model=False)
         for layer in keeper.strokes.layers:
             keeper.viewer.layers.remove(layer)
+            let_draw()
         keeper.keys.begin(index)
         self._show_images(read.opened, problems)
         for entry, data in read.strokes:
@@ -228,6 +240,7 @@ class ProjectOpening:
             keeper.keys.assign(strokes, entry.key)
             keeper.viewer.add_layer(strokes)
             keeper.strokes.know(strokes, [(plane.index, plane.at) for plane in entry.planes])
+            let_draw()
         self._show_model(read.opened, problems)
         keeper.session.use_classes(index.classes)
         if index.settings is not None:
@@ -243,6 +256,7 @@ class ProjectOpening:
             if layer is None and image.path is not None:
                 try:
                     layer = open_layer(keeper.viewer, image.entry, image.path)
+                    let_draw()
                 except UserError as error:
                     problems.append(str(error))
             if isinstance(layer, Image):
