@@ -58,8 +58,10 @@ def window(long: bool, seed: int) -> bool:
         )
     for stall in end.stalls[:SHOWN_STALLS]:
         print(f"- {stall}")
-    left = (*end.left.threads, *end.left.widgets)
     long = [stall for stall in end.stalls if stall.ours and stall.cpu > STALL_GOAL]
+    for stall in long:
+        print(f"- too long: {stall}")
+    left = (*end.left.threads, *end.left.widgets)
     return not end.faults and not left and not long
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from layer_helpers import layer_names
+from qtpy.QtCore import QTimer
 
 from fakes import model_file
 from napari_unet.core.classes import describe_classes
@@ -15,9 +16,11 @@ from napari_unet.widgets.results import (
     recolor,
     segmentation_of,
     set_classes,
+    set_probabilities,
     write_classes,
     write_probabilities,
 )
+from napari_unet.widgets.sources import choose_axes
 
 CLASSES = describe_classes((1, 2, 3), "scribbles")
 LEGEND = legend_of(header_of(model_file((1, 2, 3))), CLASSES)
@@ -121,6 +124,31 @@ def test_probabilities_are_one_layer_a_class(model, image, strokes):
     assert layers[2].data[0, 0] == 0 and layers[2].data[5, 5] == 0.5
     assert model.layers.selection.active is strokes
     assert model.dims.ndim == 2
+
+
+def test_results_of_other_axes_take_the_place_of_those_before_which_go_one_a_turn(
+    qtbot, model, image, strokes
+):
+    write_classes(model, image, (), None, IDS, LEGEND)
+    flat = np.full((3, 6, 8), 0.3, np.float32)
+    write_probabilities(model, image, (), None, flat, LEGEND)
+    names = layer_names(model)
+    model.layers.remove(strokes)
+    image.data = np.zeros((4, 6, 8))
+    choose_axes(image, "ZYX")
+    stack, seen, ticks = np.repeat(IDS[None], 4, axis=0), [], []
+    ticker = QTimer()
+    ticker.timeout.connect(lambda: ticks.append(1))
+    ticker.start(0)
+    model.layers.events.removed.connect(lambda _event: seen.append(len(ticks)))
+    set_classes(model, image, [stack], LEGEND)
+    set_probabilities(model, image, [np.repeat(flat[:, None], 4, axis=1)], LEGEND)
+    assert segmentation_of(model, image).data.shape == (4, 6, 8)
+    qtbot.waitUntil(lambda: len(seen) == 4)
+    assert len(set(seen)) == 4
+    assert sorted(layer_names(model)) == sorted(set(names) - {"strokes on cells"})
+    assert {layer.data.shape for layer in model.layers} == {(4, 6, 8)}
+    assert np.array_equal(segmentation_of(model, image).data, stack)
 
 
 def test_a_dense_models_background_is_zero(model, image):

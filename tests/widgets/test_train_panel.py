@@ -98,7 +98,7 @@ def test_progress_time_left_and_device_are_shown(qtbot, panel, strokes, fake, an
     click(qtbot, panel)
     assert panel.progress.format() == "preparing"
     answer(fake.jobs[0], Started("CPU", "bfloat16", 1000, True), Step(1, 0.5, 15.0, 45.0))
-    assert panel.progress.value() == 25
+    assert panel.progress.value() == 250
     assert panel.progress.format() == "45 s left"
     assert "bfloat16" in panel.device.text()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_unet.core.batch_plan import BatchPlan
 from napari_unet.core.batch_report import counts
@@ -26,6 +26,7 @@ from napari_unet.widgets.batch_words import fate_text, outcome_text
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.docked import Docked
 from napari_unet.widgets.model_row import ModelRow
+from napari_unet.widgets.progress_bar import ProgressBar
 from napari_unet.widgets.readiness import NO_MODEL
 from napari_unet.widgets.sections import section, stack
 from napari_unet.widgets.shared import shared_by
@@ -78,10 +79,7 @@ class BatchSegment(Docked):
         self.run_button = QPushButton("&Run")
         self.run_button.setObjectName("batch_run_button")
         self.run_button.clicked.connect(self._on_run_clicked)
-        self.progress = QProgressBar()
-        self.progress.setObjectName("batch_progress")
-        self.progress.setRange(0, 1000)
-        self.progress.setToolTip("How much of all pixels is done")
+        self.progress = ProgressBar("batch_progress", "How much of all pixels is done")
 
     def _buttons(self) -> QWidget:
         widget = QWidget()
@@ -179,7 +177,7 @@ class BatchSegment(Docked):
                 self.table.report(image, "segmenting")
             case ItemProgress(fraction=fraction, overall=overall):
                 self.table.report(image, f"segmenting, {fraction:.0%}")
-                self.progress.setValue(round(1000 * overall))
+                self.progress.show_share(overall)
             case ItemNotice(text=text):
                 self.table.report(image, f"segmenting: {text}")
             case ItemEnded():
@@ -188,7 +186,7 @@ class BatchSegment(Docked):
     def _on_ended(self, items: list[ItemEnded], problem: str) -> None:
         self.run_button.setText("&Run")
         self.options.setEnabled(True)
-        self.progress.reset()
+        self.progress.clear()
         self._reported = True
         self.summary.setText(f"{counts(items)} {problem}".strip())
         self.end.offer(items, self._folder, written=self._folder is not None and not problem)

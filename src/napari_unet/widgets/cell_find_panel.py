@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QMessageBox,
-    QProgressBar,
     QPushButton,
     QSpinBox,
     QWidget,
@@ -27,6 +26,7 @@ from napari_unet.widgets.cell_places import Key, all_keys, current_key, time_axi
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.notify import errors_shown
+from napari_unet.widgets.progress_bar import ProgressBar
 from napari_unet.widgets.readiness import why_not_segment
 from napari_unet.widgets.sections import wrapped_label
 
@@ -78,10 +78,7 @@ class CellFindPanel(QWidget):
         self.linked = QCheckBox("Same id over time")
         self.linked.setObjectName("linked_check")
         self.linked.toggled.connect(self._on_changed)
-        self.progress = QProgressBar()
-        self.progress.setObjectName("cells_progress")
-        self.progress.setRange(0, 1000)
-        self.progress.setFormat("%p %")
+        self.progress = ProgressBar("cells_progress", "How many of the planes are done")
         self.stop_button = QPushButton("Stop")
         self.stop_button.setObjectName("stop_cells_button")
         self.stop_button.setToolTip("End it; planes that are ready stay")
@@ -204,7 +201,7 @@ class CellFindPanel(QWidget):
         self._update()
 
     def _on_progressed(self, fraction: float) -> None:
-        self.progress.setValue(round(1000 * fraction))
+        self.progress.show_share(fraction)
         if not self.stop_button.isVisibleTo(self):
             self._update()
 
@@ -252,4 +249,4 @@ class CellFindPanel(QWidget):
         self.progress.setVisible(running)
         self.stop_button.setVisible(running)
         if not running:
-            self.progress.reset()
+            self.progress.clear()

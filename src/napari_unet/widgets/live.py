@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_unet.core.classes import background_id
 from napari_unet.core.config import DeviceName
@@ -17,6 +17,7 @@ from napari_unet.session_data import Level, State
 from napari_unet.session_parts import is_too_wide
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
+from napari_unet.widgets.drawing import remove_soon
 from napari_unet.widgets.layers import current_index, in_view, is_empty, spatial_shape
 from napari_unet.widgets.predictions import Predictions
 from napari_unet.widgets.readiness import why_not_segment
@@ -55,9 +56,6 @@ class LivePrediction(QObject):
         self._task: int | None = None
         self._image: Image | None = None  # of the task
         self._empty: Labels | None = None
-        self._removal = QTimer(self)  # in a turn of its own, as each removal stalls the window
-        self._removal.setSingleShot(True)
-        self._removal.timeout.connect(self._remove_empty)
         links = Connections(self)
         links.add(session.state_changed, self._on_state_changed)
         links.add(session.improved, self._on_improved)
@@ -75,15 +73,10 @@ class LivePrediction(QObject):
                 legend = Legend(self._session.classes, background_id("scribbles"), strokes=True)
                 self._empty = add_segmentation(self._viewer, image, legend)
         elif state is State.IDLE and self._empty is not None:
-            self._removal.start(0)
-
-    def _remove_empty(self) -> None:
-        if self._empty is None or self._session.state is not State.IDLE:
-            return
-        layer, self._empty = self._empty, None
-        coarsest = layer.data[-1] if layer.multiscale else layer.data
-        if layer in self._viewer.layers and not coarsest.any():
-            self._viewer.layers.remove(layer)
+            layer, self._empty = self._empty, None
+            coarsest = layer.data[-1] if layer.multiscale else layer.data
+            if layer in self._viewer.layers and not coarsest.any():
+                remove_soon(self._viewer, layer)
 
     def _on_improved(self, model: bytes) -> None:
         image = self._choice.image

@@ -12,6 +12,7 @@ from napari.layers import Image, Labels, Layer
 from napari_unet.core.cutout import is_large
 from napari_unet.core.pyramid import blank_pyramid, write_block
 from napari_unet.core.scratch import zeros
+from napari_unet.widgets.drawing import remove_soon
 from napari_unet.widgets.layers import spatial_shape
 from napari_unet.widgets.sources import Place
 from napari_unet.widgets.volumes import Part
@@ -21,10 +22,13 @@ L = TypeVar("L", bound=Layer)
 
 def fitting(viewer: ViewerModel, layer: L | None, ndim: int) -> L | None:
     """Return a layer for data of that many axes; one that cannot take them is removed."""
-    if layer is not None and (layer.ndim != ndim or layer.multiscale):
-        viewer.layers.remove(layer)
-        return None
-    return layer
+    if layer is None or (layer.ndim == ndim and not layer.multiscale):
+        return layer
+    if layer.multiscale:
+        viewer.layers.remove(layer)  # at once, as it may hold most of the memory
+    else:
+        remove_soon(viewer, layer)
+    return None
 
 
 def kept(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
 
 from napari_unet.core.config import DeviceName
 from napari_unet.session import Session
@@ -22,6 +22,7 @@ from napari_unet.widgets.layers import (
 )
 from napari_unet.widgets.notify import errors_shown
 from napari_unet.widgets.predictions import Predictions
+from napari_unet.widgets.progress_bar import ProgressBar
 from napari_unet.widgets.readiness import why_not_segment
 
 
@@ -71,10 +72,7 @@ class SegmentPanel(QWidget):
         self.probabilities = QCheckBox("Probabilities")
         self.probabilities.setObjectName("probabilities_check")
         self.probabilities.setToolTip("Also add an image layer a class, with its probability")
-        self.progress = QProgressBar()
-        self.progress.setObjectName("segment_progress")
-        self.progress.setRange(0, 1000)
-        self.progress.setFormat("%p %")
+        self.progress = ProgressBar("segment_progress", "How much of the segmentation is done")
         self.stop_button = QPushButton("Stop")
         self.stop_button.setObjectName("segment_stop_button")
         self.stop_button.setToolTip("End the segmentation; what is ready stays")
@@ -128,7 +126,7 @@ class SegmentPanel(QWidget):
 
     def _on_progressed(self, task: int, fraction: float) -> None:
         if task == self._task:
-            self.progress.setValue(round(1000 * fraction))
+            self.progress.show_share(fraction)
 
     def _on_ended(self, task: int, error: str, _stopped: bool) -> None:
         if task != self._task:
@@ -153,4 +151,4 @@ class SegmentPanel(QWidget):
         self.stop_button.setVisible(running)
         self.stop_button.setEnabled(running)
         if not running:
-            self.progress.reset()
+            self.progress.clear()

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QGridLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QSpinBox,
@@ -25,6 +24,7 @@ from napari_unet.widgets.connections import Connections
 from napari_unet.widgets.live_loop import LiveLoop
 from napari_unet.widgets.notify import errors_shown
 from napari_unet.widgets.paint_watch import PaintWatch
+from napari_unet.widgets.progress_bar import ProgressBar, left_text
 from napari_unet.widgets.sections import wrapped_label
 from napari_unet.widgets.training import Training
 
@@ -108,10 +108,7 @@ class TrainPanel(QWidget):
         self.live_switch = QCheckBox("&Live")
         self.live_switch.setObjectName("live_switch")
         self.live_switch.clicked.connect(self._on_live_clicked)
-        self.progress = QProgressBar()
-        self.progress.setObjectName("train_progress")
-        self.progress.setRange(0, 100)
-        self.progress.setToolTip("How much of the training is done")
+        self.progress = ProgressBar("train_progress", "How much of the training is done")
         self.device = QLabel()
         self.device.setObjectName("device_label")
         self.device.setWordWrap(True)
@@ -169,8 +166,7 @@ class TrainPanel(QWidget):
             self.status.setText("Stopping; the best model so far is kept.")
         else:
             self.button.setText("&Train")
-            self.progress.reset()
-            self.progress.setFormat("")
+            self.progress.clear()
             self._hinting = True
         self._update_readiness()
 
@@ -196,16 +192,10 @@ class TrainPanel(QWidget):
             self._hinting = True
 
     def _on_progressed(self, fraction: float, remaining: float | None) -> None:
-        if fraction == 0:
-            text = "preparing"
-        else:
-            text = "" if remaining is None else f"{round(remaining)} s left"
-        if text == self.progress.format():
-            return  # each repaint of the window costs a software-drawn canvas 50 ms
-        self.progress.setUpdatesEnabled(False)  # else the value is painted at once, by itself
-        self.progress.setFormat(text)
-        self.progress.setValue(round(100 * min(fraction, 1.0)))
-        self.progress.setUpdatesEnabled(True)
+        text = "preparing" if fraction == 0 else ""
+        if text == "" and remaining is not None:
+            text = left_text(remaining)
+        self.progress.show_text(fraction, text)
 
     def _on_device_changed(self, device: str) -> None:
         self.device.setText(f"Computes on: {device or 'starting…'}")
