@@ -13,8 +13,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QPushButton, QSpinBox, QTableWidget
 
 from fakes import model_file
-from napari_unet.core.project import open_project
+from napari_unet.core.project import OpenedLayer, open_project
 from napari_unet.core.project_index import PART
+from napari_unet.errors import UnreadableFile
 from napari_unet.learner.messages import Improved, Trained
 from napari_unet.recovery import recoverable
 from napari_unet.widgets import project_keeper
@@ -300,21 +301,64 @@ def test_a_layer_that_is_removed_does_not_come_back_but_stays_in_the_folder(
     assert len(open_project(tmp_path / "p").index.annotations[0].planes) == 1
 
 
-def test_the_next_project_takes_the_place_of_the_strokes(qtbot, make_dock, choose, tmp_path):
-    viewer, dock = make_dock(PICTURE)
-    paint(qtbot, viewer, dock)
-    save_as(qtbot, dock, choose, tmp_path / "first")
-    viewer.close()
-    viewer, dock = make_dock(PICTURE)
-    strokes = paint(qtbot, viewer, dock)
-    strokes.name = "others"
-    save_as(qtbot, dock, choose, tmp_path / "second")
+@pytest.fixture
+def two_projects(qtbot, make_dock, choose, tmp_path):
+    """The project ``first``, to be chosen next, and a window with ``second``: two layers each."""
+    for name in ("first", "second"):
+        viewer, dock = make_dock(PICTURE)
+        for number in range(2):
+            paint(qtbot, viewer, dock).name = f"{name} {number}"
+        save_as(qtbot, dock, choose, tmp_path / name)
+        if name == "first":
+            viewer.close()
     choose(tmp_path / "first")
+    return viewer, dock
+
+
+def strokes_in(folder) -> list[str]:
+    return [layer.entry.name for layer in open_project(folder).layers]
+
+
+def test_the_next_project_takes_the_place_of_the_strokes(qtbot, two_projects, tmp_path):
+    viewer, dock = two_projects
     press(qtbot, dock, "open_project_button")
-    qtbot.waitUntil(lambda: "strokes on cells" in layer_names(viewer))
-    assert layer_names(viewer) == ["cells", "strokes on cells"]
+    qtbot.waitUntil(lambda: layer_names(viewer) == ["cells", "first 0", "first 1"])
     qtbot.wait(150)  # longer than a removal takes to be meant
-    assert [x.entry.name for x in open_project(tmp_path / "second").layers] == ["others"]
+    assert strokes_in(tmp_path / "second") == ["second 0", "second 1"]
+
+
+def test_strokes_that_memory_does_not_suffice_for_stay_in_their_project(
+    qtbot, two_projects, tmp_path, monkeypatch
+):
+    """Those of the same place in the project before were removed, these were not."""
+    viewer, dock = two_projects
+    data = OpenedLayer.data
+
+    def small_memory(layer):
+        if layer.entry.name == "first 1":
+            raise UnreadableFile("memory does not suffice.")
+        return data(layer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OpenedLayer, "data", small_memory)
+        press(qtbot, dock, "open_project_button")
+        qtbot.waitUntil(lambda: layer_names(viewer) == ["cells", "first 0"])
+    qtbot.wait(150)  # longer than a removal takes to be meant
+    viewer.layers["first 0"].paint((30, 30), 1)
+    qtbot.waitUntil(lambda: 1 in open_project(tmp_path / "first").layers[0].data()[30])
+    assert strokes_in(tmp_path / "first") == ["first 0", "first 1"]
+
+
+def test_what_is_painted_while_a_project_is_read_is_saved_in_the_one_before(
+    qtbot, two_projects, tmp_path
+):
+    viewer, dock = two_projects
+    strokes = viewer.layers["second 1"]
+    press(qtbot, dock, "open_project_button")
+    strokes.paint((30, 30), 1)
+    qtbot.waitUntil(lambda: strokes not in viewer.layers)
+    saved = open_project(tmp_path / "second").layers[1].data()
+    assert saved[30, 30] == 1 and np.array_equal(saved, strokes.data)
 
 
 def test_many_layers_of_strokes_come_and_go_with_the_window_drawn_in_between(
@@ -340,23 +384,6 @@ def test_many_layers_of_strokes_come_and_go_with_the_window_drawn_in_between(
         assert layer_names(viewer) == names
         assert all(np.count_nonzero(layer.data) for layer in viewer.layers)
     ticker.stop()
-
-
-def test_what_is_painted_while_a_project_is_read_is_saved_in_the_one_before(
-    qtbot, make_dock, choose, tmp_path
-):
-    viewer, dock = make_dock(PICTURE)
-    paint(qtbot, viewer, dock)
-    save_as(qtbot, dock, choose, tmp_path / "first")
-    viewer.close()
-    viewer, dock = make_dock(PICTURE)
-    strokes = paint(qtbot, viewer, dock)
-    save_as(qtbot, dock, choose, tmp_path / "second")
-    choose(tmp_path / "first")
-    press(qtbot, dock, "open_project_button")
-    strokes.paint((30, 30), 1)
-    qtbot.waitUntil(lambda: strokes not in viewer.layers)
-    assert np.array_equal(open_project(tmp_path / "second").layers[0].data(), strokes.data)
 
 
 def test_a_new_project_begins_with_the_strokes_and_the_model_that_are_open(
