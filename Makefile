@@ -28,7 +28,7 @@ test: $(TEST)  ## run all tests, the real window included, on a virtual display
 test-slow: $(TEST)  ## run the tests that take minutes
 	@.ci/with-display $(BIN)/python -m pytest -m slow --timeout 1800
 
-# An hour or two on two cores. The seed of the monkey and of the fuzzers: make torture SEED=3.
+# An hour or more on two cores. The seed of the monkey and of the fuzzers: make torture SEED=3.
 SEED ?= 0
 torture: $(TEST)  ## attack the program for long: a monkey, faults, bad input, Stop, 200 rounds
 	@.ci/with-display $(BIN)/python -m benchmarks.trust --long --seed $(SEED)
