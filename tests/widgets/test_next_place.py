@@ -14,7 +14,7 @@ from napari_unet.widgets.annotation import new_annotation
 from napari_unet.widgets.next_place import NextPlacePanel
 from napari_unet.widgets.place_finder import PlaceFinder
 from napari_unet.widgets.predictions import Predictions
-from napari_unet.widgets.sources import choose_axes
+from napari_unet.widgets.sources import choose_axes, choose_channels
 from napari_unet.widgets.uncertainty_layer import uncertainty_of
 
 ROWS, COLUMNS = 60, 200
@@ -184,6 +184,24 @@ def test_a_training_or_another_image_ends_the_look_at_other_slices(
     desk.choice.image = image
     panel.go()
     assert len(fake.predictions) == 3, "what is known of the stack says nothing about this image"
+
+
+def test_an_image_whose_axes_are_other_ones_is_begun_anew(desk, image, panel, fake, answer):
+    data = np.zeros((3, ROWS, COLUMNS), np.float32)
+    stack = choose(desk, desk.viewer.add_image(data, name="stack"))
+    choose_axes(stack, "ZYX")
+    panel.go()
+    answer(fake.predictions[0], predicted(0, doubtful((100, 0.9))), Predicted(stopped=False))
+    assert is_near(at(desk), 100)
+    choose_axes(stack, "CYX")
+    choose_channels(stack, [(stack, 1)])
+    panel.go()
+    answer(fake.predictions[-1], predicted(0, doubtful((100, 0.9))), Predicted(stopped=False))
+    assert panel.status.text().startswith("Row 27, column 97: ")
+    choose_axes(stack, "ZYX")
+    panel.go()
+    answer(fake.predictions[-1], predicted(0, doubtful((100, 0.9))), Predicted(stopped=False))
+    assert panel.status.text().startswith("Nothing is left so far"), "it was shown before"
 
 
 def test_a_model_of_volumes_goes_to_its_slice(desk, image, panel, session, fake, answer, tmp_path):

@@ -83,7 +83,8 @@ class PlaceFinder(QObject):
         self._device = device
         self._found: list[FoundPlaces] = []  # all by one model
         self._asked: list[tuple[Index, Region]] = []  # looked at with it, on request
-        self._shown: WeakKeyDictionary[Image, list[tuple[int, ...]]] = WeakKeyDictionary()
+        self._shown: WeakKeyDictionary[Image, dict[tuple[int, ...], list[Index]]]
+        self._shown = WeakKeyDictionary()  # by image and by the shape that it was taken as
         self._first: tuple[int, Index, Region] | None = None  # a task, and what it looks at
         self._others: int | None = None
         links = Connections(self)
@@ -149,16 +150,14 @@ class PlaceFinder(QObject):
         return bool(known) and (asked or any(found.covers(index, region) for found in known))
 
     def _show_next(self, image: Image) -> None:
-        places = joined(
-            [Places(found.places.scores, found.positions()) for found in self._found],
-            len(spatial_shape(image)),
-        )
-        shown = self._shown.setdefault(image, [])
-        visited = np.array(shown, np.int64).reshape(-1, places.positions.shape[1])
+        shape = spatial_shape(image)
+        found = [Places(known.places.scores, known.positions()) for known in self._found]
+        places = joined(found, len(shape))
+        shown = self._shown.setdefault(image, {}).setdefault(shape, [])
+        visited = np.array(shown, np.int64).reshape(-1, len(shape))
         number = next_place(places, visited, self._is_painted)
         if number is None:
-            large = is_large(spatial_shape(image))
-            ended = _NOTHING_HERE if large else _NOTHING
+            ended = _NOTHING_HERE if is_large(shape) else _NOTHING
             self.said.emit(_NOTHING_YET if self.looks_at_others else ended)
             return
         position = tuple(places.positions[number].tolist())
