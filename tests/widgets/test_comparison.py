@@ -88,6 +88,20 @@ def test_an_image_that_is_removed_meanwhile_is_no_trouble(desk, comparison, fake
     assert layer_names(desk.viewer) == []
 
 
+def test_an_image_that_is_taken_otherwise_meanwhile_is_not_compared(
+    desk, comparison, fake, answer, told
+):
+    stack = desk.viewer.add_image(np.zeros((3, 32, 40), np.float32), name="stack")
+    choose_axes(stack, "ZYX")
+    desk.choice.image = stack
+    comparison.start(models())
+    choose_axes(stack, "CYX")
+    for job in fake.predictions:
+        answer(job, *fake.predict(job, 1))
+    assert layer_names(desk.viewer) == ["cells", "stack"]
+    assert told[1:] == ["They could not be compared: the image is another one meanwhile."]
+
+
 def test_what_does_not_fit_is_refused(desk, comparison, fake):
     with pytest.raises(InvalidInput, match="channels"):
         comparison.start(models(channels=3))

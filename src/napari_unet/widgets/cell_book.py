@@ -8,7 +8,6 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.core.header import ModelHeader
-from napari_unet.errors import InvalidInput
 from napari_unet.widgets.annotation import find_annotation
 from napari_unet.widgets.cell_places import Key, current_key, place_of
 from napari_unet.widgets.cell_record import CellRecord
@@ -18,7 +17,7 @@ from napari_unet.widgets.layers import spatial_shape, transform_of
 from napari_unet.widgets.metadata import Role, detail, entry
 from napari_unet.widgets.result_data import blank_data, write_part
 from napari_unet.widgets.results import SEGMENTATION_OPACITY, own_layers, segmentation_of
-from napari_unet.widgets.sources import picture_of
+from napari_unet.widgets.sources import is_taken_as, picture_of
 
 _INT32 = np.dtype(np.int32)
 
@@ -59,7 +58,7 @@ class CellBook(QObject):
         """The cells of the chosen image; ``None`` if there are none, or it is taken otherwise."""
         image = self._choice.image
         record = None if image is None else self._records.get(str(image.unique_id))
-        if image is None or record is None or record.meaning != picture_of(image).meaning:
+        if image is None or record is None or not is_taken_as(image, record.meaning):
             return None
         return record
 
@@ -102,10 +101,7 @@ class CellBook(QObject):
     def is_current(self, record: CellRecord) -> bool:
         """Return whether cells are still those of an image that is there, taken as it was."""
         known = self._records.get(str(record.image.unique_id))
-        try:
-            return known is record and picture_of(record.image).meaning == record.meaning
-        except InvalidInput:
-            return False
+        return known is record and is_taken_as(record.image, record.meaning)
 
     def write(self, record: CellRecord, key: Key, ids: np.ndarray) -> None:
         """Show the cells of a place."""

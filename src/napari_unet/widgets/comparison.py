@@ -29,7 +29,7 @@ from napari_unet.widgets.layers import (
 from napari_unet.widgets.metadata import Role, detail, entry, role_of
 from napari_unet.widgets.readiness import why_not_segment
 from napari_unet.widgets.results import SEGMENTATION_OPACITY, insert_quietly, legend_of
-from napari_unet.widgets.sources import Place
+from napari_unet.widgets.sources import Place, is_taken_as, picture_of
 from napari_unet.widgets.volumes import Part, volumes_under
 
 
@@ -40,6 +40,7 @@ class _Pair:
     image: Image
     index: Index
     region: Region
+    meaning: tuple[object, ...]  # of the image when it was read
     models: dict[int, bytes]
     jobs: dict[int, int] = field(default_factory=dict)  # number of a version by job
     found: dict[int, np.ndarray] = field(default_factory=dict)
@@ -105,7 +106,8 @@ class Comparison:
         if is_empty(region):
             raise InvalidInput("nothing of the image is in view; move it into view.")
         rows, columns = spatial_shape(image)[-2:]
-        pair = _Pair(image, index, region or (0, rows, 0, columns), models)
+        meaning = picture_of(image).meaning
+        pair = _Pair(image, index, region or (0, rows, 0, columns), meaning, models)
         self._pair = pair
         for number, model in models.items():
             place: Place = index
@@ -122,11 +124,14 @@ class Comparison:
         pair = self._pair
         if pair is None or job not in pair.jobs:
             return
+        if pair.image not in self._viewer.layers or not is_taken_as(pair.image, pair.meaning):
+            self._pair = None
+            self.said.emit("They could not be compared: the image is another one meanwhile.")
+            return
         number = pair.jobs[job]
         # Of a volume the one slice that is in view was asked for.
         ids = pair.found[number] = plane.classes[0] if plane.classes.ndim == 3 else plane.classes
-        if pair.image in self._viewer.layers:
-            self._show(pair, number, ids)
+        self._show(pair, number, ids)
 
     def _on_ended(self, job: int, error: str | None, _stopped: bool) -> None:
         pair = self._pair

@@ -128,6 +128,14 @@ def picture_of(layer: Image) -> Picture:
     )
 
 
+def is_taken_as(layer: Image, meaning: tuple[object, ...]) -> bool:
+    """Return whether an image layer is still taken as when its picture had that meaning."""
+    try:
+        return picture_of(layer).meaning == meaning
+    except InvalidInput:
+        return False
+
+
 def source_of(layer: Image) -> ImageSource:
     """Return an image layer's own data, with its axes as chosen, named by the layer, or guessed.
 

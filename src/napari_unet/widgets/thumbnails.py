@@ -14,7 +14,7 @@ from napari_unet.core.thumbnails import thumbnail
 from napari_unet.session import Session
 from napari_unet.widgets.choice import Choice
 from napari_unet.widgets.connections import Connections
-from napari_unet.widgets.layers import current_index, plane_of
+from napari_unet.widgets.layers import current_index, plane_of, spatial_shape
 from napari_unet.widgets.predictions import Predictions
 from napari_unet.widgets.project_keeper import ProjectKeeper
 from napari_unet.widgets.results import legend_of, segmentation_of
@@ -57,6 +57,8 @@ class Thumbnails(QObject):
             legend = legend_of(header, self._session.classes)
             index = current_index(image, self._viewer.dims.point)
             finest = segmentation.data[0] if segmentation.multiscale else segmentation.data
+            if finest.shape != spatial_shape(image):
+                return  # the image is taken otherwise since it was predicted
             labels = np.asarray(finest[index])
             plane = plane_of(image, index)
             assert isinstance(plane, SourcePlane)  # the index has no slice in it
