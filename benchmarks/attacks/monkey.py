@@ -25,12 +25,18 @@ from qtpy.QtWidgets import (
 from benchmarks.attacks.ledger import Ledger
 from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
 from napari_unet.widgets.batch import BatchSegment
+from napari_unet.widgets.cells import Cells
 from napari_unet.widgets.metadata import Role, role_of
 
 SIDE = 96
 MOST_LAYERS = 14
 SECONDS = "seconds_spin"
+PAINTS = (
+    "teach_button"  # copies cells into strokes, some time later, which the ledger cannot foresee
+)
 OPENS = ("open_project_button", "restore_button")
+Dock = type[AnnotateAndTrain] | type[BatchSegment] | type[Cells]
+DOCKS: tuple[Dock, ...] = (AnnotateAndTrain, BatchSegment, Cells)
 WORK = (
     "train_button",
     "live_switch",
@@ -38,6 +44,10 @@ WORK = (
     "segment_view_button",
     "segment_stop_button",
     "batch_run_button",
+    "next_place_button",
+    "find_cells_button",
+    "find_all_cells_button",
+    "stop_cells_button",
 )
 
 
@@ -265,7 +275,8 @@ class Monkey:
     # -- the docks
 
     def _press(self) -> None:
-        button = self._one_of(self._children(QAbstractButton, but=QCheckBox))
+        buttons = self._children(QAbstractButton, but=QCheckBox)
+        button = self._one_of([x for x in buttons if x.objectName() != PAINTS])
         if button is not None:
             self.last = f"press {button.objectName() or button.text()}"
             self.opened_project |= button.objectName() in OPENS
@@ -319,9 +330,9 @@ class Monkey:
             session.rename_class(entry.id, f"class {int(self._rng.integers(100))}")
 
     def _open_dock(self) -> None:
-        self._open(AnnotateAndTrain if self._rng.random() < 0.7 else BatchSegment)
+        self._open(DOCKS[int(self._rng.choice(len(DOCKS), p=(0.6, 0.2, 0.2)))])
 
-    def _open(self, kind: type[AnnotateAndTrain] | type[BatchSegment]) -> None:
+    def _open(self, kind: Dock) -> None:
         if any(isinstance(widget, kind) for widget, _ in self._docks):
             return
         widget = kind(self._viewer)
