@@ -31,9 +31,7 @@ from napari_unet.widgets.metadata import Role, role_of
 SIDE = 96
 MOST_LAYERS = 14
 SECONDS = "seconds_spin"
-PAINTS = (
-    "teach_button"  # copies cells into strokes, some time later, which the ledger cannot foresee
-)
+PAINTS = "teach_button"  # copies cells into strokes, later on, which the ledger cannot foresee
 OPENS = ("open_project_button", "restore_button")
 Dock = type[AnnotateAndTrain] | type[BatchSegment] | type[Cells]
 DOCKS: tuple[Dock, ...] = (AnnotateAndTrain, BatchSegment, Cells)

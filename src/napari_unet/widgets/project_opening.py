@@ -172,9 +172,6 @@ class ProjectOpening:
 
     def _prepare(self) -> None:
         self._check_free()
-        self._save_present()
-
-    def _save_present(self) -> None:
         if self._keeper.begun:
             self._keeper.save()
 
@@ -214,7 +211,8 @@ class ProjectOpening:
         keeper, index = self._keeper, read.opened.index
         try:
             self._check_idle()
-            self._save_present()  # painting may have gone on meanwhile
+            if keeper.begun:
+                keeper.save()  # painting may have gone on meanwhile
         except UserError as error:
             self._fail(str(error), give_up)
             return

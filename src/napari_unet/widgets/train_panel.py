@@ -192,10 +192,8 @@ class TrainPanel(QWidget):
             self._hinting = True
 
     def _on_progressed(self, fraction: float, remaining: float | None) -> None:
-        text = "preparing" if fraction == 0 else ""
-        if text == "" and remaining is not None:
-            text = left_text(remaining)
-        self.progress.show_text(fraction, text)
+        left = "" if remaining is None else left_text(remaining)
+        self.progress.show_text(fraction, "preparing" if fraction == 0 else left)
 
     def _on_device_changed(self, device: str) -> None:
         self.device.setText(f"Computes on: {device or 'starting…'}")
