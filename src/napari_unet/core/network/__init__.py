@@ -1,0 +1,1 @@
+"""The U-Net: configuration, geometry, tiles, device."""
