@@ -60,12 +60,12 @@ def volumes_like(image: np.ndarray, labels: np.ndarray) -> Volumes:
             "in 2 dimensions."
         )
     if image.shape == labels.shape:
-        return _pile(np.expand_dims(image, -4))
+        return _pile_volumes(np.expand_dims(image, -4))
     if image.ndim == labels.ndim + 1:
         before = reversed(range(labels.ndim - 2))
         for axis in (image.ndim - 1, *before, image.ndim - 3):  # the last as ImageJ stores it
             if image.shape[:axis] + image.shape[axis + 1 :] == labels.shape:
-                return _pile(np.moveaxis(image, axis, -4))
+                return _pile_volumes(np.moveaxis(image, axis, -4))
     raise InvalidInput(
         f"the labels' shape {labels.shape} does not fit the image's {image.shape}; labels need the "
         "image's shape without its channels."
@@ -90,11 +90,11 @@ def volumes_for(image: np.ndarray, channels: int) -> Volumes:
     """
     image = check_array(image)
     if channels == 1 and image.ndim >= 3:
-        return _pile(np.expand_dims(image, -4))
+        return _pile_volumes(np.expand_dims(image, -4))
     if image.ndim >= 4:
         for axis in (*reversed(range(image.ndim - 3)), image.ndim - 1):
             if image.shape[axis] == channels:
-                return _pile(np.moveaxis(image, axis, -4))
+                return _pile_volumes(np.moveaxis(image, axis, -4))
     raise InvalidInput(
         f"the model was trained on volumes of {channels} channel{'s' * (channels > 1)} and this "
         f"image has the shape {image.shape}; give (planes, rows, columns), with an axis of "
@@ -138,6 +138,6 @@ def along_rows(piece: np.ndarray) -> np.ndarray:
     return piece.reshape(len(piece), -1, piece.shape[-1])
 
 
-def _pile(image: np.ndarray) -> Volumes:
+def _pile_volumes(image: np.ndarray) -> Volumes:
     """Merge the axes before (C, Z, Y, X)."""
     return Volumes(image.reshape(-1, *image.shape[-4:]), image.shape[:-4])
