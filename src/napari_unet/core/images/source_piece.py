@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_unet.core.images.lazy_plane import sampled_range
 from napari_unet.core.images.normalise import check_array, grey_range
-from napari_unet.errors import UnreadableFile, UserError
+from napari_unet.errors import UnreadableFile, UserError, reason_of
 
 if TYPE_CHECKING:
     from napari_unet.core.images.image_source import ImageSource
@@ -145,9 +145,3 @@ def _samples(source: ImageSource, level: int, where: Mapping[str, int | slice]) 
 def _is_run(indices: np.ndarray) -> bool:
     """Return whether each index is the one before, plus one."""
     return bool((np.diff(indices) == 1).all())
-
-
-def reason_of(error: BaseException) -> str:
-    """Return the first line of what an error of some library says, or else its kind."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

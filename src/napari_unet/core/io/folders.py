@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unet.core.images.source_piece import reason_of
 from napari_unet.core.io.open_image import open_image
-from napari_unet.errors import UnreadableFile, UnwritableOutput
+from napari_unet.errors import UnreadableFile, UnwritableOutput, reason_of
 
 
 def read_image(path: str | os.PathLike[str], level: int = 0) -> np.ndarray:

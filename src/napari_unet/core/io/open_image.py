@@ -12,11 +12,10 @@ import numpy as np
 
 from napari_unet.core.images.axes import GuessedAxes, checked_axes, guess_axes
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.images.source_piece import reason_of
 from napari_unet.core.io.file_content import Stored
 from napari_unet.core.io.read_tiff import open_tiff
 from napari_unet.core.io.read_zarr import is_zarr, open_zarr
-from napari_unet.errors import InvalidInput, UnreadableFile, UserError
+from napari_unet.errors import InvalidInput, UnreadableFile, UserError, reason_of
 
 _TIFF = (".tif", ".tiff", ".lsm", ".btf", ".tf8")
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")

@@ -10,8 +10,7 @@ from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from napari_unet.core.images.source_piece import reason_of
-from napari_unet.errors import SchedulerUnavailable
+from napari_unet.errors import SchedulerUnavailable, reason_of
 
 if TYPE_CHECKING:
     from distributed import Client
