@@ -39,3 +39,7 @@ def reason_of(error: BaseException) -> str:
     """Return the first line of what an error of some library says, or else its kind."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+class Stopped(Exception):
+    """Somebody asked to stop; nothing is left of what was under way."""

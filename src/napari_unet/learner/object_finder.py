@@ -21,8 +21,7 @@ from napari_unet.core.objects.components import Readable, Writable
 from napari_unet.core.objects.label_instances import DEFAULTS
 from napari_unet.core.objects.measure import Table
 from napari_unet.core.objects.split_touching import InstanceSettings
-from napari_unet.core.stopping import Stopped
-from napari_unet.errors import DeviceUnavailable, InvalidInput, UserError
+from napari_unet.errors import DeviceUnavailable, InvalidInput, Stopped, UserError
 from napari_unet.learner import frames
 from napari_unet.learner.spawn import close_streams, last_words, replies_of, requests_of, spawn
 

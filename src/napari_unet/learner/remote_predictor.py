@@ -19,8 +19,7 @@ from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.tile_size import best_sides
 from napari_unet.core.network.tiling import Tile, tile_side
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
-from napari_unet.core.stopping import Stopped
-from napari_unet.errors import DeviceUnavailable
+from napari_unet.errors import DeviceUnavailable, Stopped
 from napari_unet.learner.messages import Content, Failed, Predicted
 from napari_unet.learner.piece import PieceRequest, UnknownModel, digest_of
 

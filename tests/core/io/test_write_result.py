@@ -23,8 +23,7 @@ from napari_unet.core.io.write_result import Result, open_result, read_label_kin
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.segmentation.result_paths import is_result, result_path, stem_of
 from napari_unet.core.segmentation.segment import Segmented, segment
-from napari_unet.core.stopping import Stopped
-from napari_unet.errors import InvalidInput, UnreadableFile, UnwritableOutput
+from napari_unet.errors import InvalidInput, Stopped, UnreadableFile, UnwritableOutput
 from scenes import random_model, small_network
 
 CPU = torch.device("cpu")

@@ -17,8 +17,7 @@ from napari_unet.core.objects.label_instances import label_instances
 from napari_unet.core.prediction.tile_probabilities import Described, Predictor
 from napari_unet.core.segmentation.instance_writer import FindObjects
 from napari_unet.core.segmentation.segment import Opener, Saved, segment
-from napari_unet.core.stopping import Stopped
-from napari_unet.errors import UserError, reason_of
+from napari_unet.errors import Stopped, UserError, reason_of
 
 if TYPE_CHECKING:
     import torch

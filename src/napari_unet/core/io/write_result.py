@@ -18,7 +18,7 @@ from napari_unet.core.io.atomic import placed
 from napari_unet.core.io.read_tiff import map_annotations
 from napari_unet.core.io.write_zarr import write_zarr
 from napari_unet.core.labels.classes import LABEL_KINDS, ClassInfo, LabelKind
-from napari_unet.core.stopping import Stopped
+from napari_unet.errors import Stopped
 
 MOST_TIFF_BYTES = 2**29  # of a result that is put together in memory
 NAMESPACE = "napari-unet"

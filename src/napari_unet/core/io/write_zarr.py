@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.core.io.optional import needed_zarr
-from napari_unet.core.stopping import Stopped
+from napari_unet.errors import Stopped
 
 if TYPE_CHECKING:
     from napari_unet.core.io.write_result import Result

@@ -148,7 +148,7 @@ def segment(
     find_objects
         Who finds objects in probabilities.
     stop
-        Asked while files are written; see :class:`napari_unet.core.stopping.Stopped`.
+        Asked while files are written; see :class:`napari_unet.errors.Stopped`.
     channels, level
         Which channels, in the order of those that the model was trained on, of which level.
     factors
