@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject
 
 from napari_unet.core.images.source_piece import SourcePlane
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.thumbnails import thumbnail
+from napari_unet.core.pictures import thumbnail
 from napari_unet.session.session import Session
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
