@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_unet.core.forest.filter_blocks import filters
 from napari_unet.core.forest.forest_map import log_odds
-from napari_unet.core.forest.random_forest import filters, fit_forest
+from napari_unet.core.forest.random_forest import fit_forest
 from napari_unet.core.images.normalise import normalise
 from starter.scenes import scene
 from starter.strokes import strokes

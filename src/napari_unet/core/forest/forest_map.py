@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from napari_unet.core.forest.random_forest import MARGIN, Forest, filters
+from napari_unet.core.forest.filter_blocks import MARGIN, filters
+from napari_unet.core.forest.random_forest import Forest
 from napari_unet.core.images.lazy_plane import Plane, range_of, read_part
 from napari_unet.core.images.normalise import rescale
 from napari_unet.core.network.tiling import mirrored
