@@ -15,7 +15,7 @@ import torch
 
 from counting import injected
 from napari_unet.core.events import Notice
-from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.live import live_forests, live_trainer
 from napari_unet.core.models.model import Model

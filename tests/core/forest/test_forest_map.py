@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.core.forest.forest_map import BLOCK, FilterBlocks, Guide, log_odds
+from napari_unet.core.forest.filter_blocks import BLOCK, FilterBlocks
+from napari_unet.core.forest.forest_map import Guide, log_odds
 from napari_unet.core.forest.random_forest import fit_forest
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_unet import predict_probabilities
-from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.forest.random_forest import fit_forest
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.first_answer import FirstAnswer

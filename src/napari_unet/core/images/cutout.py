@@ -9,8 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from napari_unet.core.forest.filter_blocks import MARGIN
-from napari_unet.core.forest.forest_map import BLOCK
+from napari_unet.core.forest.filter_blocks import BLOCK, MARGIN
 from napari_unet.core.images.lazy_plane import Plane, range_of, read_part, sample_of
 from napari_unet.core.network.onnx_network import ForeignNetwork, Network
 from napari_unet.core.network.tiling import Tile, mirrored, output_side

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.images.lazy_plane import read_part
 from napari_unet.core.images.normalise import grey_values, rescale
 from napari_unet.core.labels.classes import ClassInfo

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_unet.core.events import LiveEvent, Notice
 from napari_unet.core.forest import random_forest
-from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.normalise import as_plane
 from napari_unet.core.labels.classes import ClassInfo

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from napari_unet.core.forest.forest_map import FilterBlocks, Guide
+from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.forest_map import Guide
 from napari_unet.core.images.lazy_plane import Plane, range_of, read_part
 from napari_unet.core.images.normalise import rescale
 from napari_unet.core.models.model import Model

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from napari_unet.core.events import Notice
-from napari_unet.core.forest.forest_map import FilterBlocks, Guide
+from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.forest_map import Guide
 from napari_unet.core.forest.random_forest import Forest
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.live.live_trainer import LiveTrainer

@@ -18,7 +18,8 @@ from distributed import WorkerPlugin, get_worker
 from napari_unet.core.batch.plan import BatchOptions, PlannedItem
 from napari_unet.core.batch.run import segment_item
 from napari_unet.core.events import Notice
-from napari_unet.core.forest.forest_map import FilterBlocks, Guide
+from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.forest_map import Guide
 from napari_unet.core.io.optional import needed_zarr
 from napari_unet.core.io.write_result import Result
 from napari_unet.core.models.model import Model
