@@ -9,10 +9,10 @@ from qtpy.QtWidgets import QCheckBox, QPushButton, QSpinBox
 
 from fakes import model_file
 from napari_unet.core.images import cutout
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.io import scratch
 from napari_unet.core.network.config import TrainSettings
-from napari_unet.core.network.tiling import Tile
 from napari_unet.errors import UnwritableOutput
 from napari_unet.learner.messages import LivePlane, LiveStrokes, LiveView
 from napari_unet.session.state import State

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 import napari_unet as nu
 from napari_unet.core.batch.plan import BatchOptions, plan_batch
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.lazy_plane import sampled_range, whole_plane
 from napari_unet.core.images.normalise import grey_range
 from napari_unet.core.io.open_image import open_image
-from napari_unet.core.network.tiling import Tile
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.core.segmentation.model_fit import resampling, slices_said
 from napari_unet.core.segmentation.segment import check_channels, segment

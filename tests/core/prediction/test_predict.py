@@ -9,7 +9,7 @@ import torch
 
 import napari_unet as nu
 from napari_unet.core.events import Notice
-from napari_unet.core.network.tiling import Tile
+from napari_unet.core.images.box import Tile
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.core.prediction.predict import TileProbabilities, predict_tiles
 from napari_unet.errors import DeviceUnavailable, InvalidInput

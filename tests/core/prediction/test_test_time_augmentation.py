@@ -9,7 +9,7 @@ import torch
 
 import napari_unet as nu
 from napari_unet.core.events import Notice
-from napari_unet.core.network.tiling import Tile
+from napari_unet.core.images.box import Tile
 from napari_unet.core.prediction import predict
 from napari_unet.core.prediction.predict import TileProbabilities, predict_orientations
 from napari_unet.core.prediction.test_time_augmentation import orientations

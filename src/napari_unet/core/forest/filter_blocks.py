@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from napari_unet.core.images.box import mirrored
 from napari_unet.core.images.lazy_plane import Plane, range_of, read_part
 from napari_unet.core.images.normalise import rescale
-from napari_unet.core.network.tiling import mirrored
 
 
 @dataclass(eq=False)

@@ -10,9 +10,10 @@ from typing import Self
 import numpy as np
 
 from napari_unet.core.forest.filter_blocks import BLOCK, MARGIN
+from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.images.lazy_plane import Plane, range_of, read_part, sample_of
 from napari_unet.core.network.onnx_network import ForeignNetwork, Network
-from napari_unet.core.network.tiling import Tile, mirrored, output_side
+from napari_unet.core.network.tiling import output_side
 
 MOST_WHOLE = 4096 * 4096  # pixels of a plane that is read, sent and trained on as a whole
 

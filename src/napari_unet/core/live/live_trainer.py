@@ -16,6 +16,7 @@ import numpy as np
 from napari_unet.core.events import LiveEvent, Notice
 from napari_unet.core.forest import random_forest
 from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.normalise import as_plane
 from napari_unet.core.labels.classes import ClassInfo
@@ -25,7 +26,6 @@ from napari_unet.core.models.model import Model
 from napari_unet.core.models.starter import starter_weights
 from napari_unet.core.network.config import PRESETS, DeviceName
 from napari_unet.core.network.device import pick_device
-from napari_unet.core.network.tiling import Tile
 from napari_unet.core.network.unet import UNet
 from napari_unet.core.prediction.predict import (
     TileProbabilities,

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane, read_part, sample_of
 from napari_unet.core.models.onnx_check import check_graph
 from napari_unet.core.network.onnx_network import (
@@ -19,7 +20,7 @@ from napari_unet.core.network.onnx_network import (
     ScaleRange,
     ZeroMean,
 )
-from napari_unet.core.network.tiling import Tile, context, offset
+from napari_unet.core.network.tiling import context, offset
 from napari_unet.core.sharing.bioimageio_reader import GRAPH
 from napari_unet.core.sharing.extras import needed
 from napari_unet.errors import InvalidInput, InvalidModel

@@ -10,6 +10,7 @@ import torch
 
 from napari_unet.core.events import Notice
 from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane, whole_plane
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
@@ -21,7 +22,7 @@ from napari_unet.core.network.device import (
 )
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.tile_size import best_sides
-from napari_unet.core.network.tiling import Tile, halves, plan
+from napari_unet.core.network.tiling import halves, plan
 from napari_unet.core.prediction.onnx_predictor import ForeignAnswers
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.core.prediction.test_time_augmentation import orientations

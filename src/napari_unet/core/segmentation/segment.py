@@ -12,12 +12,13 @@ import numpy as np
 
 from napari_unet.core.diagnosis import Seen
 from napari_unet.core.events import Notice
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.normalise import grey_values
 from napari_unet.core.io.write_result import Result, open_result
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.tile_size import best_sides
-from napari_unet.core.network.tiling import Tile, tile_side
+from napari_unet.core.network.tiling import tile_side
 from napari_unet.core.objects.label_instances import label_instances
 from napari_unet.core.prediction.tile_probabilities import Described, Predictor, TileProbabilities
 from napari_unet.core.segmentation.instance_writer import FindObjects, objects_into

@@ -136,7 +136,7 @@ class _Graph:
         return self._integers([axis + 2 for axis in axes])
 
     def _mirrored(self, axis: int, size: str) -> str:
-        """Add the indices of an axis with its context, as `network.tiling.mirrored`."""
+        """Add the indices of an axis with its context, as `images.box.mirrored`."""
         config = self._config
         stride, cropped, margin = (
             config.strides[axis],

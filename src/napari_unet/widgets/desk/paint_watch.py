@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unet.core.network.tiling import Tile
+from napari_unet.core.images.box import Tile
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.layers.planes import Index, Region, current_index, plane_indices
 from napari_unet.widgets.layers.spots import (

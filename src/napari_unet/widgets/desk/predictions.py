@@ -13,11 +13,11 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.core.diagnosis import Seen
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.models.header import ModelHeader, header_of
 from napari_unet.core.network.config import DeviceName
-from napari_unet.core.network.tiling import Tile
 from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner.messages import PlanePredicted
 from napari_unet.session.session import Session

@@ -15,8 +15,8 @@ import numpy as np
 from napari.components import Dims
 from napari.layers import Labels
 
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import is_large
-from napari_unet.core.network.tiling import Tile
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices, strokes_reader
 
 CELL = 1024
