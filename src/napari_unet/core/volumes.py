@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.core.images.normalise import Planes, check_array, normalise, planes_for
+from napari_unet.core.images.arrange import Planes, planes_for
+from napari_unet.core.images.normalise import check_array, normalise
 from napari_unet.core.network.onnx_network import Network
 from napari_unet.errors import InvalidInput
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from napari_unet.core.images.normalise import Planes
+from napari_unet.core.images.arrange import Planes
 from napari_unet.core.labels.border_weights import (
     border_weights,
     scribble_border_weights,

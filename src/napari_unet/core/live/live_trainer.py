@@ -16,9 +16,9 @@ import numpy as np
 from napari_unet.core.events import LiveEvent, Notice
 from napari_unet.core.forest import random_forest
 from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.images.arrange import as_plane
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
-from napari_unet.core.images.normalise import as_plane
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.labels.targets import check_labels
 from napari_unet.core.live.schedule import LiveLoop

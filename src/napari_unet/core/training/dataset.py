@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_unet.core.images.arrange import planes_like
 from napari_unet.core.images.cutout import Cutout
-from napari_unet.core.images.normalise import grey_range, grey_values, planes_like, rescale
+from napari_unet.core.images.normalise import grey_range, grey_values, rescale
 from napari_unet.core.labels.classes import ClassInfo, describe_classes
 from napari_unet.core.labels.targets import (
     IGNORED,
