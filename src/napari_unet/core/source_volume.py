@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.core.images.lazy_plane import read_part, sampled_range
-from napari_unet.core.images.normalise import check_array, grey_range
+from napari_unet.core.images.normalise import along_rows, check_array, grey_range
 from napari_unet.core.images.source_piece import read_box
-from napari_unet.core.volumes import along_rows
 
 if TYPE_CHECKING:
     from napari_unet.core.images.image_source import ImageSource

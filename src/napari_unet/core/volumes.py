@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unet.core.images.arrange import Planes, planes_for
-from napari_unet.core.images.normalise import check_array, normalise
+from napari_unet.core.images.normalise import check_array
 from napari_unet.core.network.onnx_network import Network
 from napari_unet.errors import InvalidInput
 
@@ -113,30 +113,6 @@ def pieces_for(image: np.ndarray, network: Network) -> Planes | Volumes:
     """
     arrange = planes_for if network.ndim == 2 else volumes_for
     return arrange(image, network.in_channels)
-
-
-def normalise_piece(piece: np.ndarray) -> np.ndarray:
-    """Map each channel's 1st and 99.8th percentile, of all planes together, to 0 and 1.
-
-    Parameters
-    ----------
-    piece
-        (C, Y, X) or (C, Z, Y, X), any real dtype.
-
-    Returns
-    -------
-    ndarray
-        Of the same shape, float32, see :func:`napari_unet.core.images.normalise.normalise`.
-    """
-    return normalise(along_rows(piece)).reshape(piece.shape)
-
-
-def along_rows(piece: np.ndarray) -> np.ndarray:
-    """Lay the planes of a volume (C, Z, Y, X) one below the other, (C, Z * Y, X).
-
-    What is asked of all pixels together can so be asked of a plane; planes stay as they are.
-    """
-    return piece.reshape(len(piece), -1, piece.shape[-1])
 
 
 def _pile_volumes(image: np.ndarray) -> Volumes:

@@ -140,3 +140,27 @@ def normalise(plane: np.ndarray) -> np.ndarray:
         (C, Y, X) float32, clipped to [-4, 8].
     """
     return rescale(plane, grey_range(plane))
+
+
+def normalise_piece(piece: np.ndarray) -> np.ndarray:
+    """Map each channel's 1st and 99.8th percentile, of all planes together, to 0 and 1.
+
+    Parameters
+    ----------
+    piece
+        (C, Y, X) or (C, Z, Y, X), any real dtype.
+
+    Returns
+    -------
+    ndarray
+        Of the same shape, float32, see :func:`napari_unet.core.images.normalise.normalise`.
+    """
+    return normalise(along_rows(piece)).reshape(piece.shape)
+
+
+def along_rows(piece: np.ndarray) -> np.ndarray:
+    """Lay the planes of a volume (C, Z, Y, X) one below the other, (C, Z * Y, X).
+
+    What is asked of all pixels together can so be asked of a plane; planes stay as they are.
+    """
+    return piece.reshape(len(piece), -1, piece.shape[-1])
