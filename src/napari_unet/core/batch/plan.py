@@ -13,7 +13,7 @@ from typing import Literal
 from napari_unet.core.batch.find_images import find_images, result_names
 from napari_unet.core.channel_order import order_said
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.images.units import sign
+from napari_unet.core.images.units import pixel_size_text, sign
 from napari_unet.core.io.open_image import open_image
 from napari_unet.core.io.optional import needed_zarr
 from napari_unet.core.prediction.tile_probabilities import Described
@@ -22,12 +22,7 @@ from napari_unet.core.segmentation.measure_pieces import (
     check_measurements_ours,
     measurements_path,
 )
-from napari_unet.core.segmentation.model_fit import (
-    best_level,
-    pixel_size_text,
-    resampling,
-    slices_said,
-)
+from napari_unet.core.segmentation.model_fit import best_level, resampling, slices_said
 from napari_unet.core.segmentation.result_paths import check_ours, result_path
 from napari_unet.core.segmentation.segment import Saved, check_channels
 from napari_unet.errors import InvalidInput, UnreadableFile, UserError, reason_of

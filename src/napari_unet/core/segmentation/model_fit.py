@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import log
 
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.resampling import moderate
-from napari_unet.core.images.units import long_name, sign
+from napari_unet.core.images.units import _METRES, long_name, sign
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.errors import InvalidInput
 
 _ALIKE = 1.1  # sizes within 10 % are taken as the same
-_METRES = {
-    "angstrom": 1e-10,
-    "nanometer": 1e-9,
-    "micrometer": 1e-6,
-    "millimeter": 1e-3,
-    "centimeter": 1e-2,
-    "meter": 1.0,
-}
-
-
-def in_unit(size: float, unit: str | None, wanted: str | None) -> float | None:
-    """Return a size in another unit; ``None`` if one of the units is no known length."""
-    if unit is not None and unit == wanted:
-        return size
-    here, there = _METRES.get(unit or ""), _METRES.get(wanted or "")
-    return None if here is None or there is None else size * here / there
 
 
 def size_ratios(
@@ -132,9 +115,3 @@ def slices_said(header: ModelHeader, source: ImageSource, level: int = 0) -> str
         f"{there:.3g} {there_unit}; slices are never resampled, so things look another height to "
         "it."
     )
-
-
-def pixel_size_text(sizes: Mapping[str, float], units: Mapping[str, str]) -> str:
-    """Return pixel sizes as text: ``"Y 0.5 µm, X 0.5 µm"``."""
-    parts = (f"{axis} {size:.4g} {units.get(axis, '')}".rstrip() for axis, size in sizes.items())
-    return ", ".join(parts)

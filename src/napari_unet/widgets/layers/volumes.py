@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from napari.layers import Image, Labels
 
-from napari_unet.core.segmentation.model_fit import in_unit
+from napari_unet.core.images.units import in_unit
 from napari_unet.errors import InvalidInput
 from napari_unet.session.state import PaintedPlanes
 from napari_unet.widgets.layers.picture import Place, picture_of
