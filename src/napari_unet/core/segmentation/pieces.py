@@ -10,10 +10,9 @@ import numpy as np
 
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.resampling import Resampled
-from napari_unet.core.images.source_piece import SourcePlane
+from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
 from napari_unet.core.network.onnx_network import Network
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
-from napari_unet.core.source_volume import SourceVolume
 from napari_unet.errors import InvalidInput
 
 

@@ -18,8 +18,7 @@ from napari.layers import Image, Labels, Layer
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Measured, is_large
 from napari_unet.core.images.lazy_plane import Plane, whole_plane
-from napari_unet.core.images.source_piece import SourcePlane
-from napari_unet.core.source_volume import SourceVolume
+from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
 from napari_unet.core.training.stroke_regions import stroke_pieces
 from napari_unet.session.state import PaintedPlanes
 from napari_unet.widgets.layers.picture import Place, is_picture, picture_of
