@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from napari_unet.core.images.arrange import Planes
+from napari_unet.core.images.arrange import Planes, Volumes
 from napari_unet.core.labels.border_weights import (
     border_weights,
     scribble_border_weights,
     separate_touching,
 )
 from napari_unet.core.labels.classes import LabelKind
-from napari_unet.core.volumes import Volumes
 from napari_unet.errors import InvalidInput
 
 IGNORED = -1

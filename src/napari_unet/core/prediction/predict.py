@@ -10,6 +10,7 @@ import torch
 
 from napari_unet.core.events import Notice
 from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.images.arrange import pieces_for
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane, whole_plane
 from napari_unet.core.models.model import Model
@@ -27,7 +28,6 @@ from napari_unet.core.prediction.onnx_predictor import ForeignAnswers
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.core.prediction.test_time_augmentation import orientations
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
-from napari_unet.core.volumes import pieces_for
 from napari_unet.errors import DeviceUnavailable, InvalidInput
 
 

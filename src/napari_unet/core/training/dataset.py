@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.core.images.arrange import planes_like
+from napari_unet.core.images.arrange import planes_like, volumes_like
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.normalise import (
     along_rows,
@@ -32,7 +32,6 @@ from napari_unet.core.labels.targets import (
 from napari_unet.core.models.header import GreyValues
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import TrainSettings
-from napari_unet.core.volumes import volumes_like
 from napari_unet.errors import InvalidInput
 
 
