@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_unet.core.io.folders import read_image as read_image
+    from napari_unet.core.io.open_image import read_image as read_image
     from napari_unet.core.labels.border_weights import border_weights as border_weights
     from napari_unet.core.labels.classes import ClassInfo as ClassInfo
     from napari_unet.core.live.live_trainer import LiveTrainer as LiveTrainer

@@ -12,7 +12,7 @@ import tifffile
 
 import napari_unet as nu
 from napari_unet.cli import main
-from napari_unet.core.io.folders import read_labels
+from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.io.write_result import Result, open_result
 
 

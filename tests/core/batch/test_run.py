@@ -20,7 +20,7 @@ from napari_unet.core.batch.report import table
 from napari_unet.core.batch.run import ItemEnded, ItemProgress, ItemStarted, run_batch
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.io.folders import read_labels
+from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.models.model import Model
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.core.segmentation.model_fit import best_level, resampling

@@ -16,8 +16,7 @@ from imageio.v3 import imwrite
 import napari_unet as nu
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io import write_result, write_zarr
-from napari_unet.core.io.folders import read_labels
-from napari_unet.core.io.open_image import open_image
+from napari_unet.core.io.open_image import open_image, read_labels
 from napari_unet.core.io.read_tiff import map_annotations
 from napari_unet.core.io.write_result import Result, open_result, read_label_kind
 from napari_unet.core.labels.classes import describe_classes
