@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from counting import tried
 from napari_unet.core.io.open_image import read_image
-from napari_unet.core.io.write_result import Result, open_result
+from napari_unet.core.io.result import Result
+from napari_unet.core.io.write_result import open_result
 from napari_unet.core.models.header import METADATA_KEY
 from napari_unet.core.models.model import load_model
 from napari_unet.errors import UserError

@@ -15,7 +15,8 @@ from napari_unet.core.events import Notice
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.normalise import grey_values
-from napari_unet.core.io.write_result import Result, open_result
+from napari_unet.core.io.result import Result
+from napari_unet.core.io.write_result import open_result
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.tile_size import best_sides
 from napari_unet.core.network.tiling import tile_side

@@ -9,7 +9,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
-from napari_unet.core.io.write_result import Result
+from napari_unet.core.io.result import Result
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.segmentation.segment import Saved

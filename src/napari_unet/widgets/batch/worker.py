@@ -19,8 +19,8 @@ from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemProgress, Item
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.io.folders import make_folder
 from napari_unet.core.io.pyramid import pyramid_of
+from napari_unet.core.io.result import Result
 from napari_unet.core.io.scratch import zeros
-from napari_unet.core.io.write_result import Result
 from napari_unet.core.segmentation.segment import Opener, Saved
 from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner.object_finder import ObjectFinder

@@ -22,7 +22,7 @@ from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.forest.forest_map import Guide
 from napari_unet.core.images.box import Tile
 from napari_unet.core.io.optional import needed_zarr
-from napari_unet.core.io.write_result import Result
+from napari_unet.core.io.result import Result
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
