@@ -16,6 +16,7 @@ from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.units import pixel_size_text, sign
 from napari_unet.core.io.open_image import open_image
 from napari_unet.core.io.optional import needed_zarr
+from napari_unet.core.io.result import Saved
 from napari_unet.core.prediction.tile_probabilities import Described
 from napari_unet.core.segmentation.measure_pieces import (
     check_measure,
@@ -24,7 +25,7 @@ from napari_unet.core.segmentation.measure_pieces import (
 )
 from napari_unet.core.segmentation.model_fit import best_level, resampling, slices_said
 from napari_unet.core.segmentation.result_paths import check_ours, result_path
-from napari_unet.core.segmentation.segment import Saved, check_channels
+from napari_unet.core.segmentation.segment import check_channels
 from napari_unet.errors import InvalidInput, UnreadableFile, UserError, reason_of
 
 Action = Literal["run", "done", "refused"]

@@ -10,6 +10,8 @@ import numpy as np
 
 from napari_unet.core.labels.classes import ClassInfo, LabelKind
 
+Saved = Literal["labels", "probabilities", "instances"]
+
 
 @dataclass(frozen=True)
 class Result:

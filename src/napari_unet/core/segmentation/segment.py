@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from napari_unet.core.events import Notice
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.normalise import grey_values
-from napari_unet.core.io.result import Result
+from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.write_result import open_result
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.tile_size import best_sides
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from napari_unet.core.models.model import Model
 
-Saved = Literal["labels", "probabilities", "instances"]
 Opener = Callable[[Result], AbstractContextManager[Any]]
 """Gives an array to write a result into, as :func:`io.write_result.open_result` does."""
 
