@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from napari_unet.errors import UnreadableFile
+from napari_unet.errors import SchedulerUnavailable, UnreadableFile
 
 
 def needed_zarr(what_for: str) -> ModuleType:
@@ -29,3 +29,20 @@ def needed_zarr(what_for: str) -> ModuleType:
     if version < 3:
         raise UnreadableFile(f'{what_for}, install zarr: pip install "napari-unet[zarr]".')
     return zarr
+
+
+def needed_distributed() -> ModuleType:
+    """Import ``distributed``, which is an extra.
+
+    Raises
+    ------
+    SchedulerUnavailable
+        It is not installed.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise SchedulerUnavailable(
+            'to use a Dask cluster, install what it needs: pip install "napari-unet[cluster]".'
+        ) from None
+    return distributed
