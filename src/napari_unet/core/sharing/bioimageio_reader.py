@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import ValidationError
 from safetensors.numpy import save as save_arrays
 
+from napari_unet.core.io.optional import needed
 from napari_unet.core.models.header import METADATA_KEY, read_model_file
 from napari_unet.core.models.onnx_check import check_graph
 from napari_unet.core.sharing.bioimageio_files import (
@@ -22,7 +23,6 @@ from napari_unet.core.sharing.bioimageio_files import (
     read_array,
 )
 from napari_unet.core.sharing.bioimageio_header import described_header
-from napari_unet.core.sharing.extras import needed
 from napari_unet.errors import InvalidModel, UnreadableFile
 
 GRAPH = "onnx"  # the tensor of a model file that holds an ONNX file

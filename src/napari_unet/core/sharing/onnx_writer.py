@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from napari_unet.core.io.optional import needed
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.config import UNetConfig
-from napari_unet.core.sharing.extras import needed
 from napari_unet.core.sharing.model_card import described
 from napari_unet.core.sharing.portable import Portable
 
