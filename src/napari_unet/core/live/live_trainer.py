@@ -19,8 +19,8 @@ from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.images.arrange import as_plane
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.labels.targets import check_labels
 from napari_unet.core.live.schedule import LiveLoop
 from napari_unet.core.models.model import Model
 from napari_unet.core.models.starter import starter_weights

@@ -19,11 +19,11 @@ from napari_unet.core.images.normalise import (
     normalise_piece,
     rescale,
 )
+from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import ClassInfo, describe_classes
 from napari_unet.core.labels.targets import (
     IGNORED,
     Target,
-    check_labels,
     class_ids,
     hold_out,
     labelled_planes,
