@@ -21,7 +21,6 @@ from napari_unet.core.models.header import METADATA_KEY, ModelHeader, header_of
 from napari_unet.core.network.device import channels_last
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.unet import UNet, fused
-from napari_unet.core.prediction.onnx_predictor import graph_of
 from napari_unet.core.sharing.bioimageio_reader import GRAPH, model_bytes
 from napari_unet.errors import InvalidModel
 
@@ -159,3 +158,19 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         return Model.from_bytes(model_bytes(path))
     except InvalidModel as error:
         raise InvalidModel(f"{path}: {error}") from None
+
+
+def graph_of(weights: Mapping[str, Tensor]) -> Tensor:
+    """Return the bytes of the ONNX file out of a model file's tensors, (N,) uint8.
+
+    Raises
+    ------
+    InvalidModel
+        There is nothing like it.
+    """
+    graph = weights.get(GRAPH)
+    if graph is None or len(weights) != 1 or graph.numpy().dtype != np.uint8 or graph.ndim != 1:
+        raise InvalidModel(
+            "the weights in the model file do not fit its own description; take another copy."
+        )
+    return graph
