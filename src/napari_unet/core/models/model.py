@@ -17,11 +17,11 @@ from torch import Tensor
 from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.first_answer import FirstAnswer
-from napari_unet.core.models.header import METADATA_KEY, ModelHeader, header_of
+from napari_unet.core.models.header import GRAPH, METADATA_KEY, ModelHeader, header_of
 from napari_unet.core.network.device import channels_last
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.unet import UNet, fused
-from napari_unet.core.sharing.bioimageio_reader import GRAPH, model_bytes
+from napari_unet.core.sharing.bioimageio_reader import model_bytes
 from napari_unet.errors import InvalidModel
 
 

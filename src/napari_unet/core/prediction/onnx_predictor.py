@@ -11,6 +11,7 @@ import numpy as np
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane, read_part, sample_of
 from napari_unet.core.io.optional import needed
+from napari_unet.core.models.header import GRAPH
 from napari_unet.core.models.onnx_check import check_graph
 from napari_unet.core.network.onnx_network import (
     Activation,
@@ -22,7 +23,6 @@ from napari_unet.core.network.onnx_network import (
     ZeroMean,
 )
 from napari_unet.core.network.tiling import context, offset
-from napari_unet.core.sharing.bioimageio_reader import GRAPH
 from napari_unet.errors import InvalidInput, InvalidModel
 
 if TYPE_CHECKING:
