@@ -19,10 +19,11 @@ from scipy import ndimage
 import packages
 import scenes
 from napari_unet.core.images.box import Tile
-from napari_unet.core.images.cutout import cut, surroundings
+from napari_unet.core.images.cutout import cut
 from napari_unet.core.images.lazy_plane import sample_of
 from napari_unet.core.models.header import METADATA_KEY
 from napari_unet.core.models.model import Model, load_model
+from napari_unet.core.prediction.context import surroundings
 from napari_unet.core.prediction.predict import (
     plane_probabilities,
     predict,
