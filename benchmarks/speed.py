@@ -27,7 +27,7 @@ from napari_unet.core.network.config import PRESETS, PresetName, TrainSettings
 from napari_unet.core.network.device import computing, describe, fast_dtype, pick_device
 from napari_unet.core.network.tiling import input_side, output_side
 from napari_unet.core.network.unet import UNet, fused
-from napari_unet.core.prediction.predict import predict_tiles
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.training.augment import sampling_positions, vary_grey_values
 from napari_unet.core.training.dataset import make_dataset
 from napari_unet.core.training.loss import weighted_cross_entropy

@@ -13,7 +13,8 @@ from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import MOST_WHOLE, Cutout, Measured, cut, is_large
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.prediction.context import surroundings
-from napari_unet.core.prediction.predict import TileProbabilities, predict_tiles
+from napari_unet.core.prediction.predict import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from scenes import random_model, small_network, volume_network
 
 CPU = torch.device("cpu")

@@ -14,7 +14,8 @@ from napari_unet.core.images.box import Tile
 from napari_unet.core.images.normalise import along_rows, normalise
 from napari_unet.core.network.tiling import output_side
 from napari_unet.core.prediction.plane_predictor import Answers
-from napari_unet.core.prediction.predict import TileProbabilities, predict_tiles
+from napari_unet.core.prediction.predict import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.errors import InvalidInput
 from scenes import random_model, small_network, volume_network
 

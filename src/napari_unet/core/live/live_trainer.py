@@ -27,11 +27,8 @@ from napari_unet.core.models.starter import starter_weights
 from napari_unet.core.network.config import PRESETS, DeviceName
 from napari_unet.core.network.device import pick_device
 from napari_unet.core.network.unet import UNet
-from napari_unet.core.prediction.predict import (
-    TileProbabilities,
-    plane_probabilities,
-    predict_tiles,
-)
+from napari_unet.core.prediction.predict import TileProbabilities, plane_probabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.training.optimizer import new_optimizer
 from napari_unet.errors import InvalidInput
 
@@ -214,7 +211,7 @@ class LiveTrainer:
         Yields
         ------
         TileProbabilities or Notice
-            See :func:`napari_unet.core.prediction.predict.predict_tiles`.
+            See :func:`napari_unet.core.prediction.tiles.predict_tiles`.
         """
         return predict_tiles(
             self.model(),

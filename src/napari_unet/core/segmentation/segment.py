@@ -260,10 +260,8 @@ def chunk_of(
 
 def _local(model: Model, device: torch.device | None, *, average: bool) -> Predictor:
     """Return who predicts in this process."""
-    from napari_unet.core.prediction.predict import (  # loads torch
-        predict_orientations,
-        predict_tiles,
-    )
+    from napari_unet.core.prediction.predict import predict_orientations
+    from napari_unet.core.prediction.tiles import predict_tiles
 
     if device is None:
         raise ValueError("a device is needed to predict in this process")

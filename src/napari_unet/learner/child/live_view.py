@@ -12,7 +12,8 @@ from napari_unet.core.forest.random_forest import Forest
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.live.live_trainer import LiveTrainer
-from napari_unet.core.prediction.predict import TileProbabilities, predict_tiles
+from napari_unet.core.prediction.predict import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.child.coverage import Cover
 

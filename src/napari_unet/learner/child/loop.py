@@ -28,8 +28,8 @@ from napari_unet.core.network.device import (
     is_out_of_memory,
     pick_device,
 )
-from napari_unet.core.prediction.predict import predict_tiles
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.prediction.uncertainty import doubt_of, uncertainty
 from napari_unet.core.training.train import train_events
 from napari_unet.errors import InvalidInput, UserError

@@ -27,8 +27,8 @@ from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
 from napari_unet.core.network.tile_size import best_tile
-from napari_unet.core.prediction.predict import predict_tiles
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.segmentation.pieces import Piece
 from napari_unet.errors import UnwritableOutput
 
