@@ -57,7 +57,7 @@ def run_predict(
         Where to compute.
     average_rotations
         Whether to average over the orientations of each plane, see
-        :func:`napari_unet.core.prediction.predict.predict_orientations`.
+        :func:`napari_unet.core.prediction.test_time_augmentation.predict_orientations`.
     measure
         Whether to measure the objects into ``NAME_instances.csv``.
 

@@ -11,8 +11,8 @@ import napari_unet as nu
 from napari_unet.core.events import Notice
 from napari_unet.core.images.box import Tile
 from napari_unet.core.prediction import tiles
-from napari_unet.core.prediction.predict import TileProbabilities, predict_orientations
-from napari_unet.core.prediction.test_time_augmentation import orientations
+from napari_unet.core.prediction.predict import TileProbabilities
+from napari_unet.core.prediction.test_time_augmentation import orientations, predict_orientations
 from scenes import random_model, small_network
 
 CPU = torch.device("cpu")

@@ -260,7 +260,7 @@ def chunk_of(
 
 def _local(model: Model, device: torch.device | None, *, average: bool) -> Predictor:
     """Return who predicts in this process."""
-    from napari_unet.core.prediction.predict import predict_orientations
+    from napari_unet.core.prediction.test_time_augmentation import predict_orientations
     from napari_unet.core.prediction.tiles import predict_tiles
 
     if device is None:
