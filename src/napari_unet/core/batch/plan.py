@@ -23,9 +23,13 @@ from napari_unet.core.segmentation.measure_pieces import (
     check_measurements_ours,
     measurements_path,
 )
-from napari_unet.core.segmentation.model_fit import best_level, resampling, slices_said
+from napari_unet.core.segmentation.model_fit import (
+    best_level,
+    check_channels,
+    resampling,
+    slices_said,
+)
 from napari_unet.core.segmentation.result_paths import check_ours, result_path
-from napari_unet.core.segmentation.segment import check_channels
 from napari_unet.errors import InvalidInput, UnreadableFile, UserError, reason_of
 
 Action = Literal["run", "done", "refused"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log
 
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.resampling import moderate
 from napari_unet.core.images.units import _METRES, long_name, sign
 from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.segmentation.pieces import check_slices
 from napari_unet.errors import InvalidInput
 
 _ALIKE = 1.1  # sizes within 10 % are taken as the same
@@ -114,4 +116,37 @@ def slices_said(header: ModelHeader, source: ImageSource, level: int = 0) -> str
         f"its slices are {here:.3g} {here_unit} apart and those that the model was trained on "
         f"{there:.3g} {there_unit}; slices are never resampled, so things look another height to "
         "it."
+    )
+
+
+def check_channels(
+    header: ModelHeader, source: ImageSource, channels: Sequence[int] | None = None
+) -> None:
+    """Refuse an image that has not the channels that a model was trained on, or no slices for 3D.
+
+    Parameters
+    ----------
+    header
+        Of the model.
+    source
+        The image.
+    channels
+        Which of its channels are taken; ``None`` for all.
+
+    Raises
+    ------
+    InvalidInput
+        With how many there are and how many should be.
+    """
+    source.check_channels(channels)
+    check_slices(header.network, source)
+    wanted = header.network.in_channels
+    found = source.channels if channels is None else len(channels)
+    if found == wanted:
+        return
+    has = f"{found} channel{'s' * (found != 1)}{' (RGB)' * ('S' in source.axes)}"
+    how = "this image has" if channels is None else "you chose"
+    raise InvalidInput(
+        f"the model was trained on {wanted} channel{'s' * (wanted > 1)} and {how} {has}; choose "
+        "channels or images like those it was trained on, or train a new model."
     )

@@ -17,15 +17,14 @@ from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.normalise import grey_values
 from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.write_result import open_result
-from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.tile_size import best_sides
 from napari_unet.core.network.tiling import tile_side
 from napari_unet.core.objects.label_instances import label_instances
 from napari_unet.core.prediction.tile_probabilities import Described, Predictor, TileProbabilities
 from napari_unet.core.segmentation.instance_writer import FindObjects, objects_into
 from napari_unet.core.segmentation.measure_pieces import PieceMeasurements, measurements_path
-from napari_unet.core.segmentation.pieces import Piece, check_slices, count_pieces, pieces_of
-from napari_unet.errors import InvalidInput
+from napari_unet.core.segmentation.model_fit import check_channels
+from napari_unet.core.segmentation.pieces import Piece, count_pieces, pieces_of
 
 if TYPE_CHECKING:
     import torch
@@ -47,39 +46,6 @@ class Segmented:
     """
 
     fraction: float
-
-
-def check_channels(
-    header: ModelHeader, source: ImageSource, channels: Sequence[int] | None = None
-) -> None:
-    """Refuse an image that has not the channels that a model was trained on, or no slices for 3D.
-
-    Parameters
-    ----------
-    header
-        Of the model.
-    source
-        The image.
-    channels
-        Which of its channels are taken; ``None`` for all.
-
-    Raises
-    ------
-    InvalidInput
-        With how many there are and how many should be.
-    """
-    source.check_channels(channels)
-    check_slices(header.network, source)
-    wanted = header.network.in_channels
-    found = source.channels if channels is None else len(channels)
-    if found == wanted:
-        return
-    has = f"{found} channel{'s' * (found != 1)}{' (RGB)' * ('S' in source.axes)}"
-    how = "this image has" if channels is None else "you chose"
-    raise InvalidInput(
-        f"the model was trained on {wanted} channel{'s' * (wanted > 1)} and {how} {has}; choose "
-        "channels or images like those it was trained on, or train a new model."
-    )
 
 
 def result_of(
