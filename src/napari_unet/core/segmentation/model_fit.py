@@ -9,7 +9,7 @@ from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.resampling import moderate
 from napari_unet.core.images.units import _METRES, long_name, sign
 from napari_unet.core.models.header import ModelHeader
-from napari_unet.core.segmentation.pieces import check_slices
+from napari_unet.core.network.onnx_network import Network
 from napari_unet.errors import InvalidInput
 
 _ALIKE = 1.1  # sizes within 10 % are taken as the same
@@ -150,3 +150,18 @@ def check_channels(
         f"the model was trained on {wanted} channel{'s' * (wanted > 1)} and {how} {has}; choose "
         "channels or images like those it was trained on, or train a new model."
     )
+
+
+def check_slices(network: Network, source: ImageSource) -> None:
+    """Refuse an image without slices for a network of volumes.
+
+    Raises
+    ------
+    InvalidInput
+        It has none, or nothing says that it has.
+    """
+    if network.ndim == 3 and "Z" not in source.axes:
+        raise InvalidInput(
+            "the model is one for volumes and this image has no axis of slices (Z); choose a "
+            "stack of slices, or name the axes if one of them is."
+        )

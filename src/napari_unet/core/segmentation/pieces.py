@@ -27,21 +27,6 @@ def count_pieces(source: ImageSource, network: Network, level: int = 0) -> int:
     return prod(sizes[letter] for letter in piece_axes(source, network))
 
 
-def check_slices(network: Network, source: ImageSource) -> None:
-    """Refuse an image without slices for a network of volumes.
-
-    Raises
-    ------
-    InvalidInput
-        It has none, or nothing says that it has.
-    """
-    if network.ndim == 3 and "Z" not in source.axes:
-        raise InvalidInput(
-            "the model is one for volumes and this image has no axis of slices (Z); choose a "
-            "stack of slices, or name the axes if one of them is."
-        )
-
-
 def nothing_to_find(value: float) -> InvalidInput:
     """Return what is raised for an image whose pixels all have the same value."""
     return InvalidInput(
