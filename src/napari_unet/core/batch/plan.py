@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 from napari_unet.core.batch.find_images import find_images, result_names
-from napari_unet.core.channel_order import order_said
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.units import pixel_size_text, sign
 from napari_unet.core.io.open_image import open_image
@@ -26,6 +25,7 @@ from napari_unet.core.segmentation.measure_pieces import (
 from napari_unet.core.segmentation.model_fit import (
     best_level,
     check_channels,
+    order_said,
     resampling,
     slices_said,
 )

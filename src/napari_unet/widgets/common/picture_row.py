@@ -6,7 +6,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_unet.core.channel_order import order_said
+from napari_unet.core.segmentation.model_fit import order_said
 from napari_unet.session.session import Session
 from napari_unet.session.state import Level
 from napari_unet.widgets.common.axes_combo import AxesCombo
