@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from napari_unet.core.labels.classes import ClassInfo as ClassInfo
     from napari_unet.core.live.live_trainer import LiveTrainer as LiveTrainer
     from napari_unet.core.models.model import Model as Model
-    from napari_unet.core.models.model import load_model as load_model
     from napari_unet.core.objects.predict_instances import predict_instances as predict_instances
     from napari_unet.core.prediction.predict import predict as predict
     from napari_unet.core.prediction.predict import predict_probabilities as predict_probabilities
     from napari_unet.core.sharing.export import export_model as export_model
+    from napari_unet.core.sharing.load_model import load_model as load_model
     from napari_unet.core.training.train import train as train
     from napari_unet.core.training.train import train_events as train_events
     from napari_unet.errors import UserError as UserError

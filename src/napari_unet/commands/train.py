@@ -18,7 +18,8 @@ from napari_unet.core.events import Best, Done, Notice, Score, Started, Step
 from napari_unet.core.io.folders import check_writable
 from napari_unet.core.io.open_image import read_image, read_labels
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.model import Model, load_model
+from napari_unet.core.models.model import Model
+from napari_unet.core.sharing.load_model import load_model
 from napari_unet.core.training.train import train_events
 from napari_unet.errors import InvalidInput, UnwritableOutput
 

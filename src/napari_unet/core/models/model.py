@@ -21,7 +21,6 @@ from napari_unet.core.models.header import GRAPH, METADATA_KEY, ModelHeader, hea
 from napari_unet.core.network.device import channels_last
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.unet import UNet, fused
-from napari_unet.core.sharing.bioimageio_reader import model_bytes
 from napari_unet.errors import InvalidModel
 
 
@@ -136,28 +135,6 @@ def _float_tensors(network: UNet) -> dict[str, tuple[torch.Size, torch.dtype]]:
     """Describe the tensors that a file holds: all but the counters of batch normalisation."""
     state = network.state_dict().items()
     return {name: (value.shape, value.dtype) for name, value in state if value.is_floating_point()}
-
-
-def load_model(path: str | os.PathLike[str]) -> Model:
-    """Open a model file, or a package of the bioimage.io format with ONNX weights.
-
-    A package, a zip file or a folder, needs the extra ``bioimageio``; its model predicts and cannot
-    be trained. Nothing in a package is run but its ONNX graph.
-
-    Raises
-    ------
-    UnreadableFile
-        There is no such file, or it cannot be read.
-    InvalidModel
-        It is no model of this program, is damaged, or is from a newer version; or what the package
-        needs is not known here.
-    InvalidInput
-        A package of the extra is missing.
-    """
-    try:
-        return Model.from_bytes(model_bytes(path))
-    except InvalidModel as error:
-        raise InvalidModel(f"{path}: {error}") from None
 
 
 def graph_of(weights: Mapping[str, Tensor]) -> Tensor:
