@@ -12,7 +12,7 @@ from napari_unet.core.images import cutout
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.io import scratch
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import UnwritableOutput
 from napari_unet.learner.messages import LivePlane, LiveStrokes, LiveView
 from napari_unet.session.state import State

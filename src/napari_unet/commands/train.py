@@ -61,7 +61,7 @@ def run_train(
     voxel_size
         Of volumes, as (plane, row, column); ``None`` for what the images say.
     **settings
-        Other fields of :class:`napari_unet.core.network.config.TrainSettings`.
+        Other fields of :class:`napari_unet.core.training.settings.TrainSettings`.
 
     Raises
     ------

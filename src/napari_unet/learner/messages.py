@@ -21,9 +21,10 @@ from napari_unet.core.events import (
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import GreyValues
-from napari_unet.core.network.config import DeviceName, TrainSettings
+from napari_unet.core.network.config import DeviceName
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.core.prediction.uncertainty import Doubt
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner.piece import PieceRequest, UnknownModel
 
 Box = tuple[int, int, int, int]

@@ -13,8 +13,8 @@ from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import cut
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import TrainSettings
 from napari_unet.core.prediction.context import surroundings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner import frames
 from napari_unet.learner.child import loop
 from napari_unet.learner.client import COMMAND

@@ -31,7 +31,7 @@ from napari_unet.core.labels.targets import (
 )
 from napari_unet.core.models.header import GreyValues
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 
 

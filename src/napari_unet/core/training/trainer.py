@@ -17,7 +17,7 @@ from napari_unet.core.models.header import (
     installed_versions,
 )
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import PRESETS, Preset, TrainSettings
+from napari_unet.core.network.config import PRESETS, Preset
 from napari_unet.core.network.device import (
     channels_last,
     computing,
@@ -31,6 +31,7 @@ from napari_unet.core.starting import patch_source, starting_network
 from napari_unet.core.training.dataset import Dataset
 from napari_unet.core.training.optimizer import rate_factor
 from napari_unet.core.training.optimizer_step import Stepper
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.validation import Scorer
 from napari_unet.core.training.weight_average import AveragedWeights
 from napari_unet.errors import DeviceUnavailable, UserError

@@ -7,7 +7,7 @@ from napari.layers import Layer
 from qtpy.QtCore import QObject
 
 from napari_unet.core.images.cutout import is_large
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.stroke_regions import reach_of
 from napari_unet.errors import InvalidInput
 from napari_unet.session.session import Session

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from napari.layers import Image, Layer
 
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput, UserError, reason_of
 from napari_unet.project.files import model_path
 from napari_unet.project.index import AnnotationEntry, ProjectIndex
