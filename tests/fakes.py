@@ -23,13 +23,13 @@ from napari_unet.learner.messages import (
     Content,
     LiveMessage,
     LiveRequest,
+    PieceRequest,
     PlanePredicted,
     Predicted,
     PredictRequest,
     Reply,
     TrainRequest,
 )
-from napari_unet.learner.piece import PieceRequest
 from scenes import random_model, small_network
 
 

@@ -20,8 +20,7 @@ from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.errors import DeviceUnavailable, InvalidInput, Stopped
-from napari_unet.learner.messages import Failed, Predicted
-from napari_unet.learner.piece import PieceRequest, UnknownModel
+from napari_unet.learner.messages import Failed, PieceRequest, Predicted, UnknownModel
 from napari_unet.learner.remote_predictor import RemotePredictor
 from napari_unet.session.session import Session
 from scenes import random_model, small_network, volume_network

@@ -22,8 +22,14 @@ from napari_unet.core.network.tiling import tile_side
 from napari_unet.core.prediction.context import surroundings
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.errors import DeviceUnavailable, Stopped
-from napari_unet.learner.messages import Content, Failed, Predicted
-from napari_unet.learner.piece import PieceRequest, UnknownModel, digest_of
+from napari_unet.learner.messages import (
+    Content,
+    Failed,
+    PieceRequest,
+    Predicted,
+    UnknownModel,
+    digest_of,
+)
 
 _SIDE = 1024  # pixels of a piece's output
 _SIDE_WITH_FOREST = 2048  # its answers are shared within a piece only

@@ -34,11 +34,11 @@ from napari_unet.learner.messages import (
     Failed,
     Improved,
     LiveRequest,
+    PieceRequest,
     Ready,
     Reply,
     Trained,
 )
-from napari_unet.learner.piece import PieceRequest
 from napari_unet.session.live import Live
 from napari_unet.session.predictions import PredictionJobs
 from napari_unet.session.sending import SeenStrokes

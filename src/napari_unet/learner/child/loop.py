@@ -44,6 +44,7 @@ from napari_unet.learner.messages import (
     LiveRequest,
     LiveStrokes,
     LiveView,
+    PieceRequest,
     PlanePredicted,
     Predicted,
     PredictRequest,
@@ -53,8 +54,9 @@ from napari_unet.learner.messages import (
     StopRequest,
     Trained,
     TrainRequest,
+    UnknownModel,
+    digest_of,
 )
-from napari_unet.learner.piece import PieceRequest, UnknownModel, digest_of
 from napari_unet.learner.spawn import own_streams
 
 _SECONDS_BETWEEN_STEP_REPLIES = 0.1
