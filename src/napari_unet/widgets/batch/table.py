@@ -17,7 +17,6 @@ from napari_unet.widgets.qt.connections import Connections
 
 _NAME, _SIZE, _STATUS = range(3)
 LEFT_OUT = "left out"
-REMOVED = "the layer was removed."
 _ROW = 28  # pixels
 _PADDING = 10
 _CHECK_BOX = 32

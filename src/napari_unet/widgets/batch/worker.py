@@ -25,7 +25,7 @@ from napari_unet.core.segmentation.segment import Opener
 from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner.object_finder import ObjectFinder
 from napari_unet.learner.remote_predictor import RemotePredictor
-from napari_unet.widgets.batch.table import REMOVED
+from napari_unet.widgets.batch.wording import REMOVED
 
 Held = tuple[Result, list[np.ndarray]]
 _JOIN_SECONDS = 2.0
