@@ -13,14 +13,13 @@ from napari_unet.widgets.layers.planes import (
     current_index,
     in_view,
     is_empty,
-    painted_reader,
     pixel_size,
     plane_indices,
-    reader,
     same_place,
     spatial_shape,
     transform_of,
 )
+from napari_unet.widgets.layers.reading import painted_reader, reader
 
 
 @pytest.mark.parametrize(

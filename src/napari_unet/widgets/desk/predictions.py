@@ -22,8 +22,9 @@ from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner.messages import PlanePredicted
 from napari_unet.session.session import Session
 from napari_unet.widgets.layers.picture import Place, picture_of
-from napari_unet.widgets.layers.planes import Index, Region, in_view, reader, spatial_shape
+from napari_unet.widgets.layers.planes import Index, Region, in_view, spatial_shape
 from napari_unet.widgets.layers.prediction_order import parts_of
+from napari_unet.widgets.layers.reading import reader
 from napari_unet.widgets.layers.results import (
     add_segmentation,
     legend_of,

@@ -8,19 +8,14 @@ for a single picture), then row and column. What the image is taken as is kept b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from napari.components import Dims
 from napari.layers import Image, Labels, Layer
 
-from napari_unet.core.images.box import Tile
-from napari_unet.core.images.cutout import Measured, is_large
-from napari_unet.core.images.lazy_plane import Plane, whole_plane
 from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
-from napari_unet.core.training.stroke_regions import stroke_pieces
-from napari_unet.session.state import PaintedPlanes
 from napari_unet.widgets.layers.picture import Place, is_picture, picture_of
 from napari_unet.widgets.layers.placement import LINEAR, placed_on
 
@@ -66,94 +61,6 @@ def plane_of(image: Image, index: Place) -> SourcePlane | SourceVolume:
         Which plane of a painting on it; with a slice along Z the volume.
     """
     return picture_of(image).piece(index)
-
-
-def reader(image: Image, indices: Iterable[Place]) -> Callable[[], tuple[Plane, ...]]:
-    """Return what reads these planes of an image later, in any thread, layer removed or not.
-
-    Volumes, (C, Z, Y, X), where a place says all slices. Of large planes nothing is read then;
-    their parts are, by whom they are given to.
-    """
-    planes = [plane_of(image, index) for index in indices]
-    if is_large(spatial_shape(image)) and all(isinstance(p, SourcePlane) for p in planes):
-        measured = tuple(Measured(plane) for plane in planes)
-        return lambda: measured
-    return lambda: tuple(whole_plane(plane) for plane in planes)
-
-
-def plane_reader(image: Image, index: Index) -> Callable[[], Plane]:
-    """Return what reads one plane of an image, (C, Y, X), later, in any thread."""
-    read = reader(image, [index])
-    return lambda: read()[0]
-
-
-def strokes_reader(annotation: Labels, index: Index) -> Callable[[], np.ndarray]:
-    """Return what reads the strokes on a plane, (Y, X), as they are then, in any thread."""
-    data = annotation.data
-    return lambda: np.asarray(data[index])
-
-
-def painted_reader(
-    image: Image, annotation: Labels, indices: Iterable[Place]
-) -> Callable[[], PaintedPlanes]:
-    """Return what reads painted planes, or volumes, of an image later, in any thread.
-
-    The strokes are copied now, so that painting can go on meanwhile; the image is read then.
-    """
-    wanted = tuple(indices)
-    strokes = tuple(np.array(annotation.data[index]) for index in wanted)
-    keys = tuple(f"{annotation.unique_id}{list(index)}" for index in wanted)
-    read = reader(image, wanted)
-    size, unit = pixel_size(image)
-    channels = own_channels(image)
-    return lambda: PaintedPlanes(
-        keys=keys,
-        images=read(),
-        labels=strokes,
-        pixel_size=size,
-        pixel_unit=unit,
-        channels=channels,
-    )
-
-
-def painted_pieces_reader(
-    image: Image,
-    annotation: Labels,
-    painted: Mapping[Index, Sequence[Tile] | None],
-    *,
-    reach: int,
-) -> Callable[[], PaintedPlanes]:
-    """Do the same for large planes, of which only what is around strokes is read.
-
-    Parameters
-    ----------
-    image, annotation
-        The layers.
-    painted
-        Which planes, and where there may be strokes on each.
-    reach
-        Pixels around a stroke that belong to it.
-    """
-    keys, planes, labels = [], [], []
-    boxes: list[Region | None] = []
-    for index, within in painted.items():
-        plane, strokes = Measured(plane_of(image, index)), annotation.data[index]
-        for box, part in stroke_pieces(strokes, reach=reach, within=within):
-            keys.append(f"{annotation.unique_id}{list(index)}")
-            planes.append(plane)
-            labels.append(part)
-            boxes.append((*box.rows, *box.columns))
-    size, unit = pixel_size(image)
-    found = PaintedPlanes(
-        keys=tuple(keys),
-        images=tuple(planes),
-        labels=tuple(labels),
-        boxes=tuple(boxes),
-        pixel_size=size,
-        pixel_unit=unit,
-        channels=own_channels(image),
-    )
-    return lambda: found
 
 
 def pixel_size(image: Image) -> tuple[tuple[float, float] | None, str | None]:

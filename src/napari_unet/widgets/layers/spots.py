@@ -17,7 +17,8 @@ from napari.layers import Labels
 
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import is_large
-from napari_unet.widgets.layers.planes import Index, Region, plane_indices, strokes_reader
+from napari_unet.widgets.layers.planes import Index, Region, plane_indices
+from napari_unet.widgets.layers.reading import strokes_reader
 
 CELL = 1024
 _AROUND = 512

@@ -23,11 +23,11 @@ from napari_unet.widgets.layers.planes import (
     Region,
     in_view,
     is_empty,
-    reader,
     spatial_shape,
     transform_of,
 )
 from napari_unet.widgets.layers.readiness import why_not_segment
+from napari_unet.widgets.layers.reading import reader
 from napari_unet.widgets.layers.results import SEGMENTATION_OPACITY, insert_quietly, legend_of
 from napari_unet.widgets.layers.roles import Role, detail, entry, role_of
 from napari_unet.widgets.layers.volumes import Part, volumes_under
