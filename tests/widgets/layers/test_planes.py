@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 
+from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.picture import choose_level
 from napari_unet.widgets.layers.planes import (
     channel_count,
@@ -15,9 +16,7 @@ from napari_unet.widgets.layers.planes import (
     is_empty,
     pixel_size,
     plane_indices,
-    same_place,
     spatial_shape,
-    transform_of,
 )
 from napari_unet.widgets.layers.reading import painted_reader, reader
 

@@ -14,15 +14,9 @@ from napari_unet.core.io.scratch import zeros
 from napari_unet.core.labels.classes import ClassInfo, background_id
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.widgets.layers.colormaps import label_colormap, probability_colormap
+from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.picture import Place
-from napari_unet.widgets.layers.planes import (
-    Index,
-    Region,
-    current_index,
-    same_place,
-    spatial_shape,
-    transform_of,
-)
+from napari_unet.widgets.layers.planes import Index, Region, current_index, spatial_shape
 from napari_unet.widgets.layers.result_arrays import (
     blank_data,
     kept,
