@@ -11,14 +11,12 @@ from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.picture import choose_level
 from napari_unet.widgets.layers.planes import (
     channel_count,
-    current_index,
-    in_view,
-    is_empty,
     pixel_size,
     plane_indices,
     spatial_shape,
 )
 from napari_unet.widgets.layers.reading import painted_reader, reader
+from napari_unet.widgets.layers.view import current_index, in_view, is_empty
 
 
 @pytest.mark.parametrize(

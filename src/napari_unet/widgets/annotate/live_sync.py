@@ -22,10 +22,7 @@ from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.layers.planes import (
     Region,
     channel_count,
-    current_index,
     has_plane,
-    in_view,
-    is_empty,
     own_channels,
     pixel_size,
     spatial_shape,
@@ -38,6 +35,7 @@ from napari_unet.widgets.layers.readiness import (
 )
 from napari_unet.widgets.layers.roles import Role, role_of
 from napari_unet.widgets.layers.spots import Spot, box_in_view, spot_reader, spots_of
+from napari_unet.widgets.layers.view import current_index, in_view, is_empty
 from napari_unet.widgets.qt.connections import Connections, when_destroyed
 
 _WAIT_MS = 60

@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.images.box import Tile
 from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.layers.planes import Index, Region, current_index, plane_indices
+from napari_unet.widgets.layers.planes import Index, Region, plane_indices
 from napari_unet.widgets.layers.spots import (
     Spot,
     box_in_view,
@@ -24,6 +24,7 @@ from napari_unet.widgets.layers.spots import (
     stroke_planes,
 )
 from napari_unet.widgets.layers.strokes import count_ids
+from napari_unet.widgets.layers.view import current_index
 from napari_unet.widgets.qt.connections import Connections
 
 _WAIT_MS = 250

@@ -22,7 +22,7 @@ from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner.messages import PlanePredicted
 from napari_unet.session.session import Session
 from napari_unet.widgets.layers.picture import Place, picture_of
-from napari_unet.widgets.layers.planes import Index, Region, in_view, spatial_shape
+from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
 from napari_unet.widgets.layers.prediction_order import parts_of
 from napari_unet.widgets.layers.reading import reader
 from napari_unet.widgets.layers.results import (
@@ -33,6 +33,7 @@ from napari_unet.widgets.layers.results import (
     write_probabilities,
 )
 from napari_unet.widgets.layers.uncertainty import FoundPlaces, uncertainty_of, write_uncertainty
+from napari_unet.widgets.layers.view import in_view
 from napari_unet.widgets.layers.volumes import Part, has_place, sides_of, volumes_under
 from napari_unet.widgets.qt.connections import Connections
 

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from napari.components import ViewerModel
 from napari.layers import Labels
 
-from napari_unet.widgets.layers.planes import Index, Region, current_index
+from napari_unet.widgets.layers.planes import Index, Region
 from napari_unet.widgets.layers.spots import (
     Spot,
     all_spots,
@@ -19,6 +19,7 @@ from napari_unet.widgets.layers.spots import (
     stroke_planes,
 )
 from napari_unet.widgets.layers.strokes import can_be_painted, is_dressed
+from napari_unet.widgets.layers.view import current_index
 
 
 class StrokeSaving:
