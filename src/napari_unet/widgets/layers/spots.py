@@ -12,7 +12,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from napari.components import Dims
 from napari.layers import Labels
 
 from napari_unet.core.images.box import Tile
@@ -124,17 +123,6 @@ def _span_of(index: Any) -> tuple[int, int] | None:
     if isinstance(index, slice):
         return None if index.start is None or index.stop is None else (index.start, index.stop)
     return (int(np.min(index)), int(np.max(index)) + 1) if np.size(index) else None
-
-
-def box_in_view(layer: Labels, dims: Dims) -> Region | None:
-    """Return the rows and columns of a layer to paint on that are on the canvas, or ``None``.
-
-    ``None`` where anything but rows and columns is shown.
-    """
-    if tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
-        return None
-    (top, left), (bottom, right) = np.asarray(layer.corner_pixels)[:, -2:].astype(int).tolist()
-    return top, bottom + 1, left, right + 1
 
 
 def around(cell: Region, shape: Sequence[int]) -> Tile:

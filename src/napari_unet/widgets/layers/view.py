@@ -78,3 +78,14 @@ def _span(image: Image, axis: int) -> tuple[int, int]:
 def is_empty(region: Region | None) -> bool:
     """Return whether a region has no pixel."""
     return region is not None and (region[0] >= region[1] or region[2] >= region[3])
+
+
+def box_in_view(layer: Labels, dims: Dims) -> Region | None:
+    """Return the rows and columns of a layer to paint on that are on the canvas, or ``None``.
+
+    ``None`` where anything but rows and columns is shown.
+    """
+    if tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
+        return None
+    (top, left), (bottom, right) = np.asarray(layer.corner_pixels)[:, -2:].astype(int).tolist()
+    return top, bottom + 1, left, right + 1
