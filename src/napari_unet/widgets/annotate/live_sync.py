@@ -33,8 +33,9 @@ from napari_unet.widgets.layers.readiness import (
     why_not_paint,
     why_not_train,
 )
+from napari_unet.widgets.layers.reading import spot_reader
 from napari_unet.widgets.layers.roles import Role, role_of
-from napari_unet.widgets.layers.spots import Spot, spot_reader, spots_of
+from napari_unet.widgets.layers.spots import Spot, spots_of
 from napari_unet.widgets.layers.view import box_in_view, current_index, in_view, is_empty
 from napari_unet.widgets.qt.connections import Connections, when_destroyed
 

@@ -22,6 +22,7 @@ from napari_unet.widgets.layers.planes import (
     plane_of,
     spatial_shape,
 )
+from napari_unet.widgets.layers.spots import Spot, around
 
 
 def reader(image: Image, indices: Iterable[Place]) -> Callable[[], tuple[Plane, ...]]:
@@ -110,3 +111,23 @@ def painted_pieces_reader(
         channels=own_channels(image),
     )
     return lambda: found
+
+
+def spot_reader(annotation: Labels, spot: Spot) -> Callable[[], np.ndarray]:
+    """Return what reads the strokes of a plane, (Y, X), as they are then, in any thread.
+
+    Those of a cell come with what is around it, where none are.
+    """
+    data, cell = annotation.data, spot.cell
+    if cell is None:
+        return strokes_reader(annotation, spot.index)
+    box = around(cell, data.shape)
+    top, left = cell[0] - box.rows[0], cell[2] - box.columns[0]
+
+    def read() -> np.ndarray:
+        strokes = np.asarray(data[spot.slices])
+        out = np.zeros(box.sides, dtype=strokes.dtype)
+        out[top : top + strokes.shape[0], left : left + strokes.shape[1]] = strokes
+        return out
+
+    return read

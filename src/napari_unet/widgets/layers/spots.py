@@ -6,18 +6,16 @@ there: more than any filter or network sees, and whole blocks of the filters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
 
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import is_large
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices
-from napari_unet.widgets.layers.reading import strokes_reader
 
 CELL = 1024
 _AROUND = 512
@@ -133,23 +131,3 @@ def around(cell: Region, shape: Sequence[int]) -> Tile:
         (max(0, top - _AROUND), min(bottom + _AROUND, rows)),
         (max(0, left - _AROUND), min(right + _AROUND, columns)),
     )
-
-
-def spot_reader(annotation: Labels, spot: Spot) -> Callable[[], np.ndarray]:
-    """Return what reads the strokes of a plane, (Y, X), as they are then, in any thread.
-
-    Those of a cell come with what is around it, where none are.
-    """
-    data, cell = annotation.data, spot.cell
-    if cell is None:
-        return strokes_reader(annotation, spot.index)
-    box = around(cell, data.shape)
-    top, left = cell[0] - box.rows[0], cell[2] - box.columns[0]
-
-    def read() -> np.ndarray:
-        strokes = np.asarray(data[spot.slices])
-        out = np.zeros(box.sides, dtype=strokes.dtype)
-        out[top : top + strokes.shape[0], left : left + strokes.shape[1]] = strokes
-        return out
-
-    return read
