@@ -14,8 +14,9 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.images.box import Tile
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.layers.paint_events import shown_box, stroke_box, stroke_planes
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices
-from napari_unet.widgets.layers.spots import Spot, shown_box, spots_of, stroke_box, stroke_planes
+from napari_unet.widgets.layers.spots import Spot, spots_of
 from napari_unet.widgets.layers.strokes import count_ids
 from napari_unet.widgets.layers.view import box_in_view, current_index
 from napari_unet.widgets.qt.connections import Connections
