@@ -31,11 +31,11 @@ _HOMES = {
     "UserError": "errors",
     "border_weights": "core.labels.border_weights",
     "export_model": "core.sharing.export",
-    "load_model": "core.models.model",
+    "load_model": "core.sharing.load_model",
     "predict": "core.prediction.predict",
     "predict_instances": "core.objects.predict_instances",
     "predict_probabilities": "core.prediction.predict",
-    "read_image": "core.io.folders",
+    "read_image": "core.io.open_image",
     "train": "core.training.train",
     "train_events": "core.training.train",
 }

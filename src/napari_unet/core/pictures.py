@@ -13,6 +13,9 @@ from napari_unet.core.images.normalise import normalise
 from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels.classes import ClassInfo
 
+_SIDE = 96
+_OPACITY = 0.45
+
 
 def thumbnail(
     plane: np.ndarray, labels: np.ndarray, classes: Sequence[ClassInfo], background: int
@@ -42,11 +45,6 @@ def thumbnail(
     picture = overlay(small, labels[::step, ::step], classes, background)
     data: bytes = imwrite("<bytes>", picture, extension=".png")
     return data
-
-
-_SIDE = 96
-
-_OPACITY = 0.45
 
 
 def class_colors(classes: Sequence[ClassInfo]) -> dict[int, np.ndarray]:

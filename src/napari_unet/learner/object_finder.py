@@ -1,6 +1,6 @@
 """Objects are found and measured in a process of their own, as much of it holds up other threads.
 
-The process is :mod:`napari_unet.learner.child.find_objects`. Probabilities and ids stay here; it is given
+The process is :mod:`learner.child.find_objects`. Probabilities and ids stay here; it is given
 the parts that it asks for, so that images of any size go.
 """
 

@@ -12,6 +12,37 @@ from napari_unet.core.images.box import mirrored
 from napari_unet.core.images.lazy_plane import Plane, range_of, read_part
 from napari_unet.core.images.normalise import rescale
 
+SIGMAS = (0.5, 16.0)
+FILTERS_A_CHANNEL = 24  # intensity, gradient and two Hessian eigenvalues at six scales
+# The widest Gaussian is cut at four standard deviations; derivatives reach 2 px further.
+MARGIN = 66
+BLOCK = 512
+_MOST_FILTER_BYTES = 2**30
+_MOST_LAZY_FILTER_BYTES = 2**27  # of a plane that is too large to be in memory itself
+_MOST_PREPARED = 4  # blocks
+P = TypeVar("P", bound=Plane)
+
+
+def filters(patch: np.ndarray) -> np.ndarray:
+    """Return multi-scale filters of a patch.
+
+    Parameters
+    ----------
+    patch
+        (C, Y, X) float32, normalised; results within ``MARGIN`` of its border depend on where it
+        was cut.
+
+    Returns
+    -------
+    ndarray
+        (Y, X, 24 C) float32.
+    """
+    from skimage.feature import multiscale_basic_features  # loads matplotlib
+
+    return multiscale_basic_features(
+        patch, sigma_min=SIGMAS[0], sigma_max=SIGMAS[1], channel_axis=0
+    )
+
 
 @dataclass(eq=False)
 class FilterBlocks(Generic[P]):
@@ -81,37 +112,3 @@ class FilterBlocks(Generic[P]):
                 out = np.empty((len(rows), block.shape[-1]), dtype=np.float32)
             out[here] = block[rows[here] % BLOCK, columns[here] % BLOCK]
         return out
-
-
-BLOCK = 512
-_MOST_FILTER_BYTES = 2**30
-_MOST_LAZY_FILTER_BYTES = 2**27  # of a plane that is too large to be in memory itself
-_MOST_PREPARED = 4  # blocks
-P = TypeVar("P", bound=Plane)
-
-
-def filters(patch: np.ndarray) -> np.ndarray:
-    """Return multi-scale filters of a patch.
-
-    Parameters
-    ----------
-    patch
-        (C, Y, X) float32, normalised; results within ``MARGIN`` of its border depend on where it
-        was cut.
-
-    Returns
-    -------
-    ndarray
-        (Y, X, 24 C) float32.
-    """
-    from skimage.feature import multiscale_basic_features  # loads matplotlib
-
-    return multiscale_basic_features(
-        patch, sigma_min=SIGMAS[0], sigma_max=SIGMAS[1], channel_axis=0
-    )
-
-
-SIGMAS = (0.5, 16.0)
-FILTERS_A_CHANNEL = 24  # intensity, gradient and two Hessian eigenvalues at six scales
-# The widest Gaussian is cut at four standard deviations; derivatives reach 2 px further.
-MARGIN = 66

@@ -12,6 +12,10 @@ from napari_unet.core.labels.classes import ClassInfo, LabelKind
 
 Saved = Literal["labels", "probabilities", "instances"]
 
+NAMESPACE = "napari-unet"
+Values = Literal["labels", "probabilities", "instances"]
+_ORDER = "TCZYX"  # what OME-Zarr asks for
+
 
 @dataclass(frozen=True)
 class Result:
@@ -76,8 +80,3 @@ class Result:
     def place(self, where: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the index of what is at ``where`` along each axis; everything where it is not."""
         return tuple(where.get(letter, slice(None)) for letter in self.axes)
-
-
-NAMESPACE = "napari-unet"
-Values = Literal["labels", "probabilities", "instances"]
-_ORDER = "TCZYX"  # what OME-Zarr asks for

@@ -10,6 +10,8 @@ from napari_unet.core.labels.classes import LabelKind
 from napari_unet.core.network.config import DeviceName, Precision, PresetName
 from napari_unet.errors import InvalidInput
 
+_Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
 
 class TrainSettings(BaseModel):
     """How to train.
@@ -92,6 +94,3 @@ class TrainSettings(BaseModel):
             name = ".".join(str(part) for part in first["loc"])
             reason = first["msg"].removeprefix("Value error, ")
             raise InvalidInput(f"{name}: {reason}." if name else f"{reason}.") from None
-
-
-_Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -38,6 +38,15 @@ from napari_unet.core.training.validation import Scorer
 from napari_unet.core.training.weight_average import AveragedWeights
 from napari_unet.errors import DeviceUnavailable, UserError
 
+_BALANCE: dict[LabelKind, float] = {"scribbles": 1.0, "classes": 0.5, "instances": 0.5}
+STEPS_BETWEEN_SCORES = 25
+_PATIENCE = 40  # scores without improvement
+_TOLERANCE = 0.005  # a later model may score this much less: later weights are better annealed
+_CUBES = (
+    "no voxel size is known, so voxels are taken for cubes; give it as slice, row, column if they "
+    "are longer along one axis."
+)
+
 # How often a class is painted says nothing of how frequent it is; how often it occurs in dense
 # labels does, and half a balance gave the best intersection over union there.
 
@@ -74,17 +83,6 @@ def patch_source(
         device=device,
         voxel_size=settings.cubes,
     )
-
-
-_BALANCE: dict[LabelKind, float] = {"scribbles": 1.0, "classes": 0.5, "instances": 0.5}
-
-STEPS_BETWEEN_SCORES = 25
-_PATIENCE = 40  # scores without improvement
-_TOLERANCE = 0.005  # a later model may score this much less: later weights are better annealed
-_CUBES = (
-    "no voxel size is known, so voxels are taken for cubes; give it as slice, row, column if they "
-    "are longer along one axis."
-)
 
 
 class Run:
