@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
-
 from benchmarks.strokes.annotator import Annotator
 from benchmarks.strokes.datasets import IGNORED, Picture, load
+from safetensors.torch import load_file
+
 from napari_unet.core.device import computing, fast_dtype
 from napari_unet.core.forest import filters, fit_forest
 from napari_unet.core.guide import log_odds
