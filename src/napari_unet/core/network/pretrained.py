@@ -1,0 +1,42 @@
+"""The weights that ship with the package, for any number of channels."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+from typing import TypeVar
+
+import torch
+from safetensors.torch import load
+from torch import Tensor, nn
+
+from napari_unet.core.network.encoder import Encoder, for_channels
+from napari_unet.core.network.refiner import Refiner
+
+N = TypeVar("N", bound=nn.Module)
+
+
+def pretrained_encoder(in_channels: int) -> Encoder:
+    """Return the encoder that has seen ImageNet, on the CPU, ready to predict."""
+    with torch.device("meta"):
+        encoder = Encoder(in_channels)
+    return _filled(encoder, _weights("encoder"), "stem.weight", in_channels)
+
+
+def pretrained_refiner(in_channels: int) -> Refiner:
+    """Return the refiner that has seen many tasks, on the CPU, ready to predict."""
+    with torch.device("meta"):
+        refiner = Refiner(in_channels)
+    return _filled(refiner, _weights("refiner"), "sideways.4.weight", in_channels)
+
+
+def _filled(network: N, weights: dict[str, Tensor], first: str, channels: int) -> N:
+    state = weights | {first: for_channels(weights[first], channels)}
+    network.load_state_dict(state, assign=True)
+    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+@lru_cache(maxsize=2)
+def _weights(name: str) -> dict[str, Tensor]:
+    data = (files("napari_unet") / "weights" / f"{name}.safetensors").read_bytes()
+    return {key: value.float() for key, value in load(data).items()}
