@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_unet.core.borders import border_weights, separate_touching
+from napari_unet.core.labels.border_weights import border_weights, separate_touching
 
 Labels = npt.NDArray[np.int32]
 

@@ -25,18 +25,22 @@ import torch
 import zarr
 
 from benchmarks.speed import in_turns, median_ratio, peak_so_far
-from napari_unet.core.batch_plan import BatchOptions, plan_batch
-from napari_unet.core.batching import ItemEnded
-from napari_unet.core.classes import describe_classes
-from napari_unet.core.config import PRESETS, UNetConfig
-from napari_unet.core.header import ModelHeader
-from napari_unet.core.model import Model
-from napari_unet.core.pooling import pooling_for
-from napari_unet.core.prediction import TileProbabilities, plane_probabilities, predict_tiles
-from napari_unet.core.reading import open_image
-from napari_unet.core.segmenting import segment
-from napari_unet.core.spreading import run_batch_on
-from napari_unet.core.unet import UNet
+from napari_unet.core.batch.cluster.run import run_batch_on
+from napari_unet.core.batch.plan import BatchOptions, plan_batch
+from napari_unet.core.batch.run import ItemEnded
+from napari_unet.core.io.open_image import open_image
+from napari_unet.core.labels.classes import describe_classes
+from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.config import PRESETS, UNetConfig
+from napari_unet.core.network.pooling import pooling_for
+from napari_unet.core.network.unet import UNet
+from napari_unet.core.prediction.predict import (
+    TileProbabilities,
+    plane_probabilities,
+    predict_tiles,
+)
+from napari_unet.core.segmentation.segment import segment
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -25,12 +25,12 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QPushButton
 
 from napari_unet.learner.messages import LiveTile
 from napari_unet.samples import tissue
-from napari_unet.session import Session
-from napari_unet.session_data import State
-from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
-from napari_unet.widgets.results import segmentation_of
-from napari_unet.widgets.sample import tissue_layers
-from napari_unet.widgets.shared import shared_by
+from napari_unet.session.session import Session
+from napari_unet.session.state import State
+from napari_unet.widgets.annotate.dock import AnnotateAndTrain
+from napari_unet.widgets.desk.shared import shared_by
+from napari_unet.widgets.layers.results import segmentation_of
+from napari_unet.widgets.layers.sample import tissue_layers
 
 PAINT_EVERY_MS = 30
 TICK_MS = 2
@@ -51,7 +51,7 @@ def steps_a_second(curve: list[tuple[int, float]]) -> float:
 def train_alone(seconds: float) -> None:
     """Train without a window and print the steps a second."""
     from napari_unet.core.events import Step
-    from napari_unet.core.training import train_events
+    from napari_unet.core.training.train import train_events
 
     sample = tissue()
     events = train_events([sample.image], [sample.strokes], seconds=seconds)

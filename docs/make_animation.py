@@ -42,7 +42,7 @@ def _window() -> Iterator[tuple[Any, Any]]:
         os.environ["XDG_DATA_HOME"] = folder
         import napari
 
-        from napari_unet.widgets.shared import shared_by
+        from napari_unet.widgets.desk.shared import shared_by
 
         viewer = napari.Viewer(title="napari-unet")
         viewer.window.resize(*WINDOW)
@@ -83,7 +83,7 @@ def _training(viewer: Any, dock: Any) -> Iterator[tuple[np.ndarray, int]]:
     """Press Train; yield a frame every few seconds, and the result."""
     from qtpy.QtWidgets import QPushButton, QSpinBox
 
-    from napari_unet.session_data import State
+    from napari_unet.session.state import State
 
     button, session = dock.findChild(QPushButton, "train_button"), dock.session
     dock.findChild(QSpinBox, "seconds_spin").setValue(SECONDS)

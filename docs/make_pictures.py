@@ -25,13 +25,22 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_unet.commands.train import Trained, train_with_bar
-from napari_unet.core.augment import displacements, plain_positions, sample, sampling_positions
-from napari_unet.core.borders import border_weights, scribble_border_weights, separate_touching
-from napari_unet.core.classes import BACKGROUND, PALETTE
-from napari_unet.core.config import PRESETS
+from napari_unet.core.labels.border_weights import (
+    border_weights,
+    scribble_border_weights,
+    separate_touching,
+)
+from napari_unet.core.labels.classes import BACKGROUND, PALETTE
+from napari_unet.core.network.config import PRESETS
+from napari_unet.core.network.tiling import Tile, mirrored, plan
 from napari_unet.core.pictures import class_colors, overlay, write_curves
-from napari_unet.core.prediction import predict
-from napari_unet.core.tiling import Tile, mirrored, plan
+from napari_unet.core.prediction.predict import predict
+from napari_unet.core.training.augment import (
+    displacements,
+    plain_positions,
+    sample,
+    sampling_positions,
+)
 from napari_unet.samples import Sample, tissue
 
 IMAGES = Path(__file__).parent / "images"
@@ -166,7 +175,7 @@ def draw_live() -> None:
         import napari
         from qtpy.QtWidgets import QCheckBox
 
-        from napari_unet.widgets.shared import shared_by
+        from napari_unet.widgets.desk.shared import shared_by
 
         viewer = napari.Viewer(title="napari-unet")
         viewer.window.resize(1360, 880)
@@ -250,8 +259,8 @@ def draw_cells() -> None:
 def _train_in_window(viewer: Any) -> Any:
     from qtpy.QtWidgets import QPushButton, QSpinBox
 
-    from napari_unet.session_data import State
-    from napari_unet.widgets.shared import shared_by
+    from napari_unet.session.state import State
+    from napari_unet.widgets.desk.shared import shared_by
 
     _, dock = viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
     session = shared_by(viewer, dock).session

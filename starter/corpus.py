@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unet.core.files import read_image, read_labels
-from napari_unet.core.image import as_plane, normalise
+from napari_unet.core.images.normalise import as_plane, normalise
+from napari_unet.core.io.folders import read_image, read_labels
 from napari_unet.errors import UserError
 
 # The annotator benchmark and what else benchmarks and examples score: never learned from.

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from napari_unet.core.device import computing, fast_dtype, pick_device
+from napari_unet.core.network.device import computing, fast_dtype, pick_device
 from napari_unet.core.network.pretrained import pretrained_encoder
 from napari_unet.core.network.refiner import Refiner
 from starter.shards import Batch, Pool, start_drawing

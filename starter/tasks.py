@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from napari_unet.core.image import normalise
+from napari_unet.core.images.normalise import normalise
 from starter.corpus import UNKNOWN, ImageSet, read_pair
 from starter.scenes import scene
 

@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_unet.core.augment import vary_grey_values
-from napari_unet.core.averaging import AveragedWeights
-from napari_unet.core.config import PRESETS
-from napari_unet.core.device import computing, fast_dtype, pick_device
-from napari_unet.core.unet import UNet
+from napari_unet.core.network.config import PRESETS
+from napari_unet.core.network.device import computing, fast_dtype, pick_device
+from napari_unet.core.network.unet import UNet
+from napari_unet.core.training.augment import vary_grey_values
+from napari_unet.core.training.weight_average import AveragedWeights
 from starter.episodes import write_episodes
 
 _SHARD = 16

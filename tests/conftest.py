@@ -14,7 +14,7 @@ from hypothesis import settings
 
 import scenes
 from napari_unet.core.events import Done
-from napari_unet.core.training import train_events
+from napari_unet.core.training.train import train_events
 
 torch.set_num_threads(1)
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from napari_unet.core.classes import describe_classes
-from napari_unet.core.config import PRESETS
 from napari_unet.core.events import Corrective, LiveScore, Settled, Shown
-from napari_unet.core.header import METADATA_KEY, ModelHeader, TrainingRecord
-from napari_unet.core.image import check_array
-from napari_unet.core.model import Model
-from napari_unet.core.predictor import TileProbabilities
-from napari_unet.core.tiling import Tile
+from napari_unet.core.images.normalise import check_array
+from napari_unet.core.labels.classes import describe_classes
+from napari_unet.core.models.header import METADATA_KEY, ModelHeader, TrainingRecord
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.config import PRESETS
+from napari_unet.core.network.tiling import Tile
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.learner.messages import (
     Content,
     LiveMessage,

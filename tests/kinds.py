@@ -13,9 +13,9 @@ import tifffile
 import zarr
 
 import napari_unet as nu
-from napari_unet.core.model import Model
-from napari_unet.core.reading import open_image
-from napari_unet.core.result_paths import is_result
+from napari_unet.core.io.open_image import open_image
+from napari_unet.core.models.model import Model
+from napari_unet.core.segmentation.result_paths import is_result
 from scenes import random_model, small_network, volume_network
 
 ROWS, COLUMNS = 48, 64

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from fakes import model_file
-from napari_unet.core.classes import describe_classes
-from napari_unet.core.project_changes import Changes, Facts, NewVersion, PlaneStrokes
-from napari_unet.core.project_index import AnnotationEntry, ImageEntry
-from napari_unet.core.project_store import ProjectStore
+from napari_unet.core.labels.classes import describe_classes
+from napari_unet.project.changes import Changes, Facts, NewVersion, PlaneStrokes
+from napari_unet.project.index import AnnotationEntry, ImageEntry
+from napari_unet.project.store import ProjectStore
 
 MADE = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 PICTURE = b"\x89PNG a picture"

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from napari_unet.core.classes import describe_classes
-from napari_unet.core.config import PRESETS, UNetConfig
 from napari_unet.core.events import TrainEvent
-from napari_unet.core.header import ModelHeader
-from napari_unet.core.model import Model
-from napari_unet.core.pooling import pooling_for
-from napari_unet.core.unet import UNet
+from napari_unet.core.labels.classes import describe_classes
+from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.config import PRESETS, UNetConfig
+from napari_unet.core.network.pooling import pooling_for
+from napari_unet.core.network.unet import UNet
 
 
 @dataclass(frozen=True)

@@ -105,16 +105,16 @@ def test_importing_is_quick_and_loads_nothing_heavy():
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [
-        ("napari_unet.core.training", WINDOW | {"matplotlib"}),
+        ("napari_unet.core.training.train", WINDOW | {"matplotlib"}),
         ("napari_unet.commands.train", WINDOW | {"matplotlib"}),
-        ("napari_unet.session", WINDOW | {"torch"}),
-        ("napari_unet.history", WINDOW | {"torch"}),
-        ("napari_unet.project_place", WINDOW | {"torch"}),
-        ("napari_unet.core.reproduce", WINDOW | {"torch"}),
+        ("napari_unet.session.session", WINDOW | {"torch"}),
+        ("napari_unet.project.versions", WINDOW | {"torch"}),
+        ("napari_unet.project.location", WINDOW | {"torch"}),
+        ("napari_unet.project.reproduce", WINDOW | {"torch"}),
         ("napari_unet.learner", WINDOW | {"torch"}),
-        ("napari_unet.learner.process", WINDOW),
+        ("napari_unet.learner.child.loop", WINDOW),
         ("napari_unet.samples", WINDOW | {"torch"}),
-        ("napari_unet.core.batching", WINDOW | {"torch"}),
+        ("napari_unet.core.batch.run", WINDOW | {"torch"}),
     ],
 )
 def test_without_a_window_nothing_of_it_is_loaded(module, unwanted):

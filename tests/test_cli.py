@@ -19,7 +19,7 @@ import napari_unet as nu
 import scenes
 from napari_unet import LiveTrainer
 from napari_unet.cli import main
-from napari_unet.core.model import Model
+from napari_unet.core.models.model import Model
 from napari_unet.errors import UnwritableOutput
 
 
@@ -308,7 +308,7 @@ class TestPredict:
         assert "bad.unet" in fails(capsys, ["predict", "bad.unet", "image.tif", "--output", "out"])
 
     def test_a_halved_tile_is_told(self, model, capsys, monkeypatch):
-        from napari_unet.core.answer import Answers
+        from napari_unet.core.prediction.plane_predictor import Answers
 
         forward = Answers._forward
 

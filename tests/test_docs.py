@@ -160,8 +160,8 @@ class TestLinks:
         [
             (
                 "paper.md",
-                "../src/napari_unet/core/unet.py",
-                "blob/HEAD/src/napari_unet/core/unet.py",
+                "../src/napari_unet/core/network/unet.py",
+                "blob/HEAD/src/napari_unet/core/network/unet.py",
             ),
             ("api/index.md", "../../tests/core", "tree/HEAD/tests/core"),
             ("benchmarks.md", "crossval/fcn.py", "blob/HEAD/benchmarks/crossval/fcn.py"),
@@ -179,10 +179,11 @@ class TestLinks:
 
     def test_to_other_files_are_code_while_there_is_no_repository(self):
         text = (
-            "see [`core/unet.py`](../src/napari_unet/core/unet.py) and\n[the\nfile](../Makefile)."
+            "see [`core/network/unet.py`](../src/napari_unet/core/network/unet.py) and\n"
+            "[the\nfile](../Makefile)."
         )
         assert hooks.rewrite_links(text, "method.md", None) == (
-            'see `core/unet.py`{ title="src/napari_unet/core/unet.py" } and\n'
+            'see `core/network/unet.py`{ title="src/napari_unet/core/network/unet.py" } and\n'
             '`the\nfile`{ title="Makefile" }.'
         )
 

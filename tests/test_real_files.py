@@ -19,7 +19,7 @@ from skimage.filters import threshold_otsu
 
 import napari_unet as nu
 from napari_unet.cli import main
-from napari_unet.core.reading import open_image
+from napari_unet.core.io.open_image import open_image
 from scenes import random_model, small_network, volume_network
 
 DATA = Path(

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from napari_unet.core.classes import BACKGROUND
-from napari_unet.core.labels import hold_out, make_target
+from napari_unet.core.labels.classes import BACKGROUND
+from napari_unet.core.labels.targets import hold_out, make_target
 from napari_unet.samples import tissue
 
 

@@ -23,10 +23,10 @@ from qtpy.QtWidgets import (
 )
 
 from benchmarks.attacks.ledger import Ledger
-from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
-from napari_unet.widgets.batch import BatchSegment
-from napari_unet.widgets.cells import Cells
-from napari_unet.widgets.metadata import Role, role_of
+from napari_unet.widgets.annotate.dock import AnnotateAndTrain
+from napari_unet.widgets.batch.dock import BatchSegment
+from napari_unet.widgets.cells.dock import Cells
+from napari_unet.widgets.layers.roles import Role, role_of
 
 SIDE = 96
 MOST_LAYERS = 14

@@ -14,8 +14,8 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QApplication, QPushButton, QSpinBox
 
 from benchmarks.attacks.watch import let_run, settled
-from napari_unet.session_data import State
-from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
+from napari_unet.session.state import State
+from napari_unet.widgets.annotate.dock import AnnotateAndTrain
 
 SIDE = 160
 WAIT = 120.0

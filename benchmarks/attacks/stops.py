@@ -20,17 +20,17 @@ from napari.components import ViewerModel
 from scipy import ndimage
 
 from benchmarks.attacks.watch import settled
-from napari_unet.core.batch_plan import BatchOptions, plan_batch
-from napari_unet.core.classes import describe_classes
-from napari_unet.core.config import PRESETS, TrainSettings
-from napari_unet.core.header import ModelHeader
-from napari_unet.core.model import Model
-from napari_unet.core.unet import UNet
+from napari_unet.core.batch.plan import BatchOptions, plan_batch
+from napari_unet.core.labels.classes import describe_classes
+from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.config import PRESETS, TrainSettings
+from napari_unet.core.network.unet import UNet
 from napari_unet.learner import Learner
 from napari_unet.learner.messages import Reply
-from napari_unet.session import Session
-from napari_unet.session_data import PaintedPlanes, State
-from napari_unet.widgets.batch_run import BatchRun
+from napari_unet.session.session import Session
+from napari_unet.session.state import PaintedPlanes, State
+from napari_unet.widgets.batch.run import BatchRun
 
 PATIENCE = 120.0
 PROGRAM = "import sys; from napari_unet.cli import main; sys.exit(main())"

@@ -15,7 +15,7 @@ from benchmarks.attacks.ledger import Ledger, StrokesLost
 from benchmarks.attacks.monkey import Monkey
 from benchmarks.attacks.stalls import Stall
 from benchmarks.attacks.watch import Belongings, belongings, let_run, settled, watched
-from napari_unet.widgets.metadata import Role, role_of
+from napari_unet.widgets.layers.roles import Role, role_of
 
 CHECK_EVERY = 20  # actions
 PAUSE = 0.02

@@ -9,9 +9,9 @@ from skimage.filters import gaussian, threshold_otsu
 from skimage.measure import label
 from skimage.segmentation import watershed
 
-from napari_unet.core.image import normalise, planes_like
-from napari_unet.core.instances import DEFAULTS, label_instances
-from napari_unet.core.splitting import InstanceSettings
+from napari_unet.core.images.normalise import normalise, planes_like
+from napari_unet.core.objects.label_instances import DEFAULTS, label_instances
+from napari_unet.core.objects.split_touching import InstanceSettings
 
 OURS = "ours"
 COMPONENTS = "connected components"

@@ -9,8 +9,8 @@ from typing import TypeVar
 import numpy as np
 from scipy import ndimage
 
-from napari_unet.core.instances import label_instances
-from napari_unet.core.measuring import measure
+from napari_unet.core.objects.label_instances import label_instances
+from napari_unet.core.objects.measure import measure
 
 _Result = TypeVar("_Result")
 _GOALS = {"instances": 20, "measurements": 10}

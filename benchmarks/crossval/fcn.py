@@ -23,10 +23,10 @@ from benchmarks.crossval.data import Folder, Sample
 from benchmarks.crossval.fitting import fit
 from benchmarks.crossval.results import Settings, Training
 from benchmarks.crossval.tiles import Tiles
-from napari_unet.core.config import PRESETS, Preset
-from napari_unet.core.device import pick_device
-from napari_unet.core.losses import class_balance
-from napari_unet.core.unet import DoubleConvolution
+from napari_unet.core.network.config import PRESETS, Preset
+from napari_unet.core.network.device import pick_device
+from napari_unet.core.network.unet import DoubleConvolution
+from napari_unet.core.training.loss import class_balance
 
 _BALANCE = 0.5  # as the U-Net's for dense labels
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from benchmarks.common.clocks import Clock
 from benchmarks.crossval.data import IGNORED
 from benchmarks.crossval.results import Point, Training
-from napari_unet.core.device import computing, describe, fast_dtype
+from napari_unet.core.network.device import computing, describe, fast_dtype
 
 _RATE = 1e-3
 _WARM_UP_STEPS = 20

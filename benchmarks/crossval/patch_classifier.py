@@ -28,8 +28,8 @@ from benchmarks.crossval.data import Folder, Sample
 from benchmarks.crossval.fitting import fit
 from benchmarks.crossval.results import Settings, Training
 from benchmarks.crossval.tiles import Tiles
-from napari_unet.core.device import pick_device
-from napari_unet.core.losses import class_balance
+from napari_unet.core.network.device import pick_device
+from napari_unet.core.training.loss import class_balance
 
 WINDOW = 65
 _REACH = WINDOW // 2

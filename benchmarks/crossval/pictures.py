@@ -18,8 +18,8 @@ from benchmarks.crossval.data import IGNORED, Folder
 from benchmarks.crossval.results import Result
 from benchmarks.crossval.summary import RANKED_BY, summarise
 from benchmarks.crossval.variations import VARIATIONS
-from napari_unet.core.classes import PALETTE
-from napari_unet.core.writing import write_whole
+from napari_unet.core.io.atomic import write_whole
+from napari_unet.core.labels.classes import PALETTE
 
 if TYPE_CHECKING:
     from benchmarks.crossval.unit import Predicted

@@ -13,7 +13,7 @@ from benchmarks.crossval.results import METHODS, ImageScores, Result
 from benchmarks.crossval.summary import SECONDS, Value, columns, iou_by_class, summarise
 from benchmarks.crossval.tables import Table, number
 from benchmarks.crossval.variations import ABLATIONS, UNET
-from napari_unet.core.writing import write_whole
+from napari_unet.core.io.atomic import write_whole
 from napari_unet.errors import InvalidInput
 
 TITLES = {

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.crossval.data import IGNORED, Folder, Sample
-from napari_unet.core.augment import sample, sampling_positions, vary_grey_values
-from napari_unet.core.borders import separate_touching
+from napari_unet.core.labels.border_weights import separate_touching
+from napari_unet.core.training.augment import sample, sampling_positions, vary_grey_values
 
 _ELASTIC = 10.0  # px, as of the U-Net
 _LARGEST_SHIFT = 0.25  # of a tile's side

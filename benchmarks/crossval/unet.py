@@ -14,11 +14,11 @@ from benchmarks.crossval.checkpoints import Checkpoint, Kept
 from benchmarks.crossval.data import Folder, Sample
 from benchmarks.crossval.results import Point, Settings, Training
 from benchmarks.crossval.variations import Variation
-from napari_unet.core.device import pick_device
 from napari_unet.core.events import Best, Done, Notice, Score, Started, Step
-from napari_unet.core.model import Model
-from napari_unet.core.orientations import orientations
-from napari_unet.core.unet import UNet
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.device import pick_device
+from napari_unet.core.network.unet import UNet
+from napari_unet.core.prediction.test_time_augmentation import orientations
 
 _SECONDS_BETWEEN_SAVES = 60.0
 

@@ -17,7 +17,7 @@ from benchmarks.crossval.results import ImageScores, Result, Settings, Unit, pat
 from benchmarks.crossval.scoring import THRESHOLDS, score_image
 from benchmarks.crossval.summary import quality
 from benchmarks.crossval.variations import VARIATIONS
-from napari_unet.core.writing import write_whole
+from napari_unet.core.io.atomic import write_whole
 
 WEIGHTS = "weights"  # folder of what trainings keep
 

@@ -12,7 +12,7 @@ import napari_unet
 from benchmarks.common.clocks import Clock
 from benchmarks.strokes.results import DENSE
 from napari_unet.core.events import Done
-from napari_unet.core.model import Model
+from napari_unet.core.models.model import Model
 
 
 class Method(Protocol):

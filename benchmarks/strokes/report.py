@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.strokes.figures import draw_curves, draw_pictures
 from benchmarks.strokes.results import DENSE, METHODS, Result
-from napari_unet.core.writing import write_whole
+from napari_unet.core.io.atomic import write_whole
 
 _LATE = 3  # "from round 3 on", with 16 strokes of two classes
 _MEAN = "**mean**"

@@ -16,7 +16,7 @@ from benchmarks.strokes.annotator import Annotator
 from benchmarks.strokes.datasets import IGNORED, Dataset, Picture, load
 from benchmarks.strokes.methods import Method, build
 from benchmarks.strokes.results import DENSE, First, Result, Round, Settings, Unit, path_of
-from napari_unet.core.writing import write_whole
+from napari_unet.core.io.atomic import write_whole
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("napari-unet: interrupted.", file=sys.stderr)
         return 130
     except (MemoryError, RuntimeError) as error:
-        from napari_unet.core.batching import is_memory_error
+        from napari_unet.core.batch.run import is_memory_error
 
         if not is_memory_error(error):
             raise
@@ -256,7 +256,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _batch(options: argparse.Namespace) -> int:
     from napari_unet.commands.batch import run_batch_command
-    from napari_unet.core.batch_plan import BatchOptions
+    from napari_unet.core.batch.plan import BatchOptions
 
     chosen = BatchOptions(
         save=tuple(dict.fromkeys(options.save)),

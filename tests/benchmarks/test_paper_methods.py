@@ -18,7 +18,7 @@ from benchmarks.crossval.tiles import Tiles, target_classes
 from benchmarks.crossval.variations import ABLATIONS, UNET, VARIATIONS
 
 import napari_unet
-from napari_unet.core.config import PRESETS
+from napari_unet.core.network.config import PRESETS
 
 
 class FakeClock:
@@ -75,7 +75,7 @@ def test_a_sliding_window_takes_as_long_as_its_pixels_do(blobs):
 def test_the_net_without_expanding_path_has_the_presets_contracting_path(preset):
     with torch.device("meta"):
         network = ContractingNetwork(PRESETS[preset], 1, 2)
-        whole = napari_unet.core.unet.UNet(PRESETS[preset].network(1, 2))
+        whole = napari_unet.core.network.unet.UNet(PRESETS[preset].network(1, 2))
     ours = [tuple(p.shape) for p in network.blocks.parameters()]
     assert ours == [tuple(p.shape) for p in whole.contracting.parameters()]
     assert len(list(network.parameters())) == len(ours) + 2

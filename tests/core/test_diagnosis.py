@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from fakes import model_file
-from napari_unet.core.classes import describe_classes
 from napari_unet.core.diagnosis import (
     FEW_PIXELS,
     Seen,
@@ -21,7 +20,8 @@ from napari_unet.core.diagnosis import (
     of_strokes,
     of_training,
 )
-from napari_unet.core.header import header_of
+from napari_unet.core.labels.classes import describe_classes
+from napari_unet.core.models.header import header_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 CLASSES = describe_classes((1, 2, 3), "scribbles")

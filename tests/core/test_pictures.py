@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from imageio.v3 import imread
 
-from napari_unet.core.classes import ClassInfo
 from napari_unet.core.events import Score, Step
+from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.pictures import grey_or_rgb, overlay, write_curves, write_png
 from napari_unet.errors import UnwritableOutput
 

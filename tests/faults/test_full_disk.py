@@ -14,13 +14,13 @@ import pytest
 from disk import at_operation, contents, died, files_end_at, no_room
 
 from counting import injected
-from napari_unet.core.measuring import write_csv
-from napari_unet.core.project import open_project
-from napari_unet.core.project_changes import Changes
-from napari_unet.core.project_store import ProjectStore
-from napari_unet.core.sharing.exporting import export_model
-from napari_unet.core.storing import Result, open_result
+from napari_unet.core.io.write_result import Result, open_result
+from napari_unet.core.objects.measure import write_csv
+from napari_unet.core.sharing.export import export_model
 from napari_unet.errors import UserError
+from napari_unet.project.changes import Changes
+from napari_unet.project.open_project import open_project
+from napari_unet.project.store import ProjectStore
 from projects import a_version, small_project, stroke
 from scenes import random_model, small_network
 

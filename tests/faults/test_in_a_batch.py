@@ -12,11 +12,13 @@ import torch
 
 from counting import injected
 from napari_unet.cli import main
-from napari_unet.core import files, model, segmenting
-from napari_unet.core.answer import Answers
-from napari_unet.core.batch_plan import BatchOptions, Candidate, plan_items
-from napari_unet.core.batching import ItemEnded, run_batch
-from napari_unet.core.source import ImageSource
+from napari_unet.core.batch.plan import BatchOptions, Candidate, plan_items
+from napari_unet.core.batch.run import ItemEnded, run_batch
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.io import folders
+from napari_unet.core.models import model
+from napari_unet.core.prediction.plane_predictor import Answers
+from napari_unet.core.segmentation import segment
 from scenes import random_model, small_network
 
 MODEL = random_model(small_network(depth=1))
@@ -96,7 +98,7 @@ def test_memory_that_runs_out_costs_one_image_at_most(tmp_path, monkeypatch, tim
     ("words", "owner", "name"),
     [
         ("train image.tif --labels strokes.tif --steps 2 --output new.unet", model, "Model"),
-        ("predict a.unet image.tif --output out", segmenting, "result_of"),
+        ("predict a.unet image.tif --output out", segment, "result_of"),
         ("batch a.unet image.tif --output out", model, "load_tensors"),
         ("export a.unet --format onnx --output a.onnx", model, "load_tensors"),
         ("info a.unet", model, "load_tensors"),
@@ -115,7 +117,7 @@ def test_memory_that_runs_out_is_one_sentence_in_the_shell(
         raise error
 
     if words.startswith("train"):
-        owner, name = files, "open_image"
+        owner, name = folders, "open_image"
     monkeypatch.setattr(owner, name, fail)
     assert main(words.split()) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
@@ -133,7 +135,7 @@ def test_a_report_that_does_not_fit_is_told(tmp_path, monkeypatch, capsys):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("napari_unet.core.batch_report.ReportFile.add", full)
+        patch.setattr("napari_unet.core.batch.report.ReportFile.add", full)
         assert main(["batch", "a.unet", "image.tif", "--output", "out"]) == 2
     assert "No space left on device" in capsys.readouterr().err
     assert main(["batch", "a.unet", "image.tif", "--output", "out"]) == 0

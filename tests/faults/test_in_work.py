@@ -14,16 +14,18 @@ import pytest
 import torch
 
 from counting import injected
-from napari_unet.core import live, live_forests, replicas, run, training
-from napari_unet.core.answer import Answers
-from napari_unet.core.averaging import AveragedWeights
-from napari_unet.core.classes import describe_classes
-from napari_unet.core.config import TrainSettings
 from napari_unet.core.events import Notice
-from napari_unet.core.guide import FilterBlocks
-from napari_unet.core.model import Model
-from napari_unet.core.unet import UNet
-from napari_unet.learner import pipe, process
+from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.labels.classes import describe_classes
+from napari_unet.core.live import live_forests, live_trainer
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.network.unet import UNet
+from napari_unet.core.prediction.plane_predictor import Answers
+from napari_unet.core.training import data_parallel, train, trainer
+from napari_unet.core.training.weight_average import AveragedWeights
+from napari_unet.learner import frames
+from napari_unet.learner.child import loop
 from napari_unet.learner.messages import (
     Failed,
     Improved,
@@ -87,11 +89,11 @@ class Inbox:
 def replies_to(*requests, looks: int | None = None) -> list[Reply]:
     stream = io.BytesIO()
     with pytest.raises(NoMore):
-        process.Loop(Inbox(requests, looks or 10**9), stream).run()
+        loop.Loop(Inbox(requests, looks or 10**9), stream).run()
     stream.seek(0)
     replies = []
     while stream.tell() < len(stream.getvalue()):
-        replies.append(pipe.receive(stream))
+        replies.append(frames.receive(stream))
     return replies
 
 
@@ -157,24 +159,24 @@ def check(replies: list[Reply], *, next_job: int) -> None:
 
 
 TRAINING = {
-    "the labels are looked at": (training, "make_dataset"),
-    "the network is made": (run, "starting_network"),
-    "patches are prepared": (run, "patch_source"),
+    "the labels are looked at": (train, "make_dataset"),
+    "the network is made": (trainer, "starting_network"),
+    "patches are prepared": (trainer, "patch_source"),
     "the weights are changed": (AveragedWeights, "update"),
     "the model is written": (Model, "to_bytes"),
     "a pass": (UNet, "forward"),
 }
 PREDICTION = {
     "the model is read": (Model, "from_bytes"),
-    "the image is looked at": (process, "check_array"),
+    "the image is looked at": (loop, "check_array"),
     "the network is made": (Model, "prediction_network"),
     "a tile": (Answers, "_forward"),
 }
 LIVE = {
-    "an image is taken in": (live.LiveTrainer, "add_image"),
+    "an image is taken in": (live_trainer.LiveTrainer, "add_image"),
     "filters are computed": (FilterBlocks, "__init__"),
     "the forest is fitted": (live_forests, "forest_on"),
-    "a view is predicted": (live.LiveTrainer, "predict_tiles"),
+    "a view is predicted": (live_trainer.LiveTrainer, "predict_tiles"),
     "the model is written": (Model, "to_bytes"),
     "a pass": (UNet, "forward"),
 }
@@ -227,7 +229,7 @@ def test_memory_runs_out_in_live(monkeypatch, place, error):
 @pytest.mark.parametrize("requests", [[train_request(1, steps=8)], live_requests(1)])
 def test_the_loss_is_none(monkeypatch, requests, value):
     """What was sent before is kept, and a loss that stays so is not told for ever."""
-    plain = replicas.weighted_cross_entropy
+    plain = data_parallel.weighted_cross_entropy
     for good in (0, 2):
         calls = iter(range(10**6))
 
@@ -236,7 +238,7 @@ def test_the_loss_is_none(monkeypatch, requests, value):
             return loss if next(calls) < good else loss * value
 
         with monkeypatch.context() as patch:
-            patch.setattr(replicas, "weighted_cross_entropy", spoilt)
+            patch.setattr(data_parallel, "weighted_cross_entropy", spoilt)
             replies = replies_to(*requests, predict_request(2), looks=60)
         check(replies, next_job=2)
         notices = [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import napari_unet as nu
 from counting import tried
-from napari_unet.core.device import pick_device
+from napari_unet.core.network.device import pick_device
 from napari_unet.errors import UserError
 from scenes import random_model, small_network, volume_network
 

@@ -20,14 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counting import tried
-from napari_unet.core.files import read_image
-from napari_unet.core.header import METADATA_KEY
-from napari_unet.core.model import load_model
-from napari_unet.core.project import open_project, read_version
-from napari_unet.core.project_files import INDEX_NAME, PREVIOUS_NAME
-from napari_unet.core.project_store import ProjectStore
-from napari_unet.core.storing import Result, open_result
+from napari_unet.core.io.folders import read_image
+from napari_unet.core.io.write_result import Result, open_result
+from napari_unet.core.models.header import METADATA_KEY
+from napari_unet.core.models.model import load_model
 from napari_unet.errors import UserError
+from napari_unet.project.files import INDEX_NAME, PREVIOUS_NAME
+from napari_unet.project.open_project import open_project, read_version
+from napari_unet.project.store import ProjectStore
 from projects import small_project
 from scenes import random_model, small_network
 
@@ -222,7 +222,7 @@ class TestProjects:
 
 
 def _first(folder, opened):
-    from napari_unet.core.project_files import plane_path, read_plane
+    from napari_unet.project.files import plane_path, read_plane
 
     layer = opened.index.annotations[0]
     plane = layer.planes[0]

@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from napari_unet.learner import pipe
+from napari_unet.learner import frames
 from napari_unet.learner.messages import (
     Improved,
     Predicted,
@@ -35,7 +35,7 @@ def next_behaviour(starts: Path, behaviours: list[str]) -> str:
 
 
 def say(job: int, content: object) -> None:
-    pipe.send(sys.stdout.buffer, Reply(job, content))
+    frames.send(sys.stdout.buffer, Reply(job, content))
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
     source = sys.stdin.buffer.raw
     while True:
         try:
-            request = pipe.receive(source)
+            request = frames.receive(source)
         except EOFError:
             return
         if behaviour == "crash":

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from talk import Talk
 
-from napari_unet.core.classes import describe_classes
-from napari_unet.core.config import TrainSettings
 from napari_unet.core.events import Notice, Started, Step
-from napari_unet.core.model import Model
+from napari_unet.core.labels.classes import describe_classes
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.config import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import (
     Failed,

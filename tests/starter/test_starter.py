@@ -15,9 +15,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from starter.episodes import episode, write_episodes
 
-from napari_unet.core.config import PRESETS
-from napari_unet.core.starter import starter_weights
-from napari_unet.core.unet import UNet
+from napari_unet.core.models.starter import starter_weights
+from napari_unet.core.network.config import PRESETS
+from napari_unet.core.network.unet import UNet
 from starter import train
 
 CPU = torch.device("cpu")

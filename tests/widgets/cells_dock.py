@@ -9,11 +9,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QTableView
 
 from fakes import FakeLearner
-from napari_unet.core.instances import label_instances
-from napari_unet.core.measuring import measure
-from napari_unet.core.predictor import TileProbabilities
+from napari_unet.core.objects.label_instances import label_instances
+from napari_unet.core.objects.measure import measure
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.learner.messages import Predicted
-from napari_unet.widgets.cells import Cells
+from napari_unet.widgets.cells.dock import Cells
 
 CENTRES = ((12, 12), (12, 27), (36, 14), (36, 60))  # the first two discs touch
 

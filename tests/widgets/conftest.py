@@ -14,10 +14,11 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from fakes import FakeLearner, Job
 from napari_unet.learner.messages import Content, Reply
-from napari_unet.session import Session
-from napari_unet.widgets import project_keeper, project_opening, shared
-from napari_unet.widgets.choice import Choice
-from napari_unet.widgets.paint_watch import PaintWatch
+from napari_unet.session.session import Session
+from napari_unet.widgets.desk import shared
+from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.project import keeper, opening
 
 
 @pytest.fixture
@@ -95,8 +96,8 @@ def desk(qtbot, model, session):
 def recovery_root(monkeypatch, tmp_path):
     """Where strokes are kept for the next start: never in the user's own folder."""
     root = tmp_path / "recovery"
-    monkeypatch.setattr(project_keeper, "recovery_root", lambda: root)
-    monkeypatch.setattr(project_opening, "recovery_root", lambda: root)
+    monkeypatch.setattr(keeper, "recovery_root", lambda: root)
+    monkeypatch.setattr(opening, "recovery_root", lambda: root)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))  # of other processes
     return root
 

@@ -17,9 +17,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
-from napari_unet.widgets.batch import BatchSegment
-from napari_unet.widgets.cells import Cells
+from napari_unet.widgets.annotate.dock import AnnotateAndTrain
+from napari_unet.widgets.batch.dock import BatchSegment
+from napari_unet.widgets.cells.dock import Cells
 
 KINDS = (
     QAbstractButton,

@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QApplication, QPushButton
 
 from fakes import model_file
 from napari_unet.learner.messages import Improved, Trained
-from napari_unet.session_data import State
-from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
-from napari_unet.widgets.batch import BatchSegment
+from napari_unet.session.state import State
+from napari_unet.widgets.annotate.dock import AnnotateAndTrain
+from napari_unet.widgets.batch.dock import BatchSegment
 
 
 @pytest.fixture

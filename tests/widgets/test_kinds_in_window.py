@@ -10,13 +10,13 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QPushButton, QSpinBox
 
 import napari_unet as nu
 from kinds import KINDS, Kind, check_result, every_kind, expected, model_for
-from napari_unet.core.model import Model
-from napari_unet.session_data import State
-from napari_unet.widgets.advanced import AdvancedPanel
-from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
-from napari_unet.widgets.annotation import find_annotation
-from napari_unet.widgets.batch import BatchSegment
-from napari_unet.widgets.results import segmentation_of
+from napari_unet.core.models.model import Model
+from napari_unet.session.state import State
+from napari_unet.widgets.annotate.dock import AnnotateAndTrain
+from napari_unet.widgets.annotate.settings_panel import AdvancedPanel
+from napari_unet.widgets.batch.dock import BatchSegment
+from napari_unet.widgets.layers.results import segmentation_of
+from napari_unet.widgets.layers.strokes import find_annotation
 
 PATIENCE = 60_000
 

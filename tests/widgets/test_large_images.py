@@ -8,21 +8,22 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QPushButton, QSpinBox
 
 from fakes import model_file
-from napari_unet.core import cutout, scratch
-from napari_unet.core.config import TrainSettings
-from napari_unet.core.cutout import Cutout
-from napari_unet.core.tiling import Tile
+from napari_unet.core.images import cutout
+from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.io import scratch
+from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.network.tiling import Tile
 from napari_unet.errors import UnwritableOutput
 from napari_unet.learner.messages import LivePlane, LiveStrokes, LiveView
-from napari_unet.session_data import State
-from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
-from napari_unet.widgets.annotation import new_annotation
-from napari_unet.widgets.blocks import parts_of
-from napari_unet.widgets.layers import painted_pieces_reader
-from napari_unet.widgets.live_loop import LiveLoop
-from napari_unet.widgets.predictions import Predictions
-from napari_unet.widgets.results import segmentation_of
-from napari_unet.widgets.spots import CELL, Spot, around, spot_reader, spots_of
+from napari_unet.session.state import State
+from napari_unet.widgets.annotate.dock import AnnotateAndTrain
+from napari_unet.widgets.annotate.live_sync import LiveLoop
+from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.layers.planes import painted_pieces_reader
+from napari_unet.widgets.layers.prediction_order import parts_of
+from napari_unet.widgets.layers.results import segmentation_of
+from napari_unet.widgets.layers.spots import CELL, Spot, around, spot_reader, spots_of
+from napari_unet.widgets.layers.strokes import new_annotation
 
 SIZE = 3000
 

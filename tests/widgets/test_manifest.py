@@ -8,8 +8,8 @@ import numpy as np
 from napari.layers import Layer
 from npe2 import PluginManifest
 
-from napari_unet.widgets.annotation import can_be_painted, classes_of, find_annotation
-from napari_unet.widgets.sample import tissue_layers
+from napari_unet.widgets.layers.sample import tissue_layers
+from napari_unet.widgets.layers.strokes import can_be_painted, classes_of, find_annotation
 
 
 def test_the_manifest_is_valid_and_everything_in_it_can_be_loaded():

@@ -7,8 +7,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton
 
 import packages
-from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
-from napari_unet.widgets.results import segmentation_of
+from napari_unet.widgets.annotate.dock import AnnotateAndTrain
+from napari_unet.widgets.layers.results import segmentation_of
 
 PATIENCE = 60_000
 

@@ -7,9 +7,9 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QSpinBox
 
-from napari_unet.widgets.advanced import AdvancedPanel
-from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
-from napari_unet.widgets.results import segmentation_of
+from napari_unet.widgets.annotate.dock import AnnotateAndTrain
+from napari_unet.widgets.annotate.settings_panel import AdvancedPanel
+from napari_unet.widgets.layers.results import segmentation_of
 
 SHAPE = (6, 40, 40)
 

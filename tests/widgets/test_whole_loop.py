@@ -7,9 +7,9 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QSpinBox
 
-from napari_unet.core.header import header_of
-from napari_unet.widgets.annotate_and_train import AnnotateAndTrain
-from napari_unet.widgets.results import segmentation_of
+from napari_unet.core.models.header import header_of
+from napari_unet.widgets.annotate.dock import AnnotateAndTrain
+from napari_unet.widgets.layers.results import segmentation_of
 
 SIZE = 96
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
-from napari_unet.core.batch_plan import BatchOptions, BatchPlan, plan_batch
-from napari_unet.core.batch_report import REPORT_NAME, ReportFile, counts, table
-from napari_unet.core.batching import BatchEvent, ItemEnded, ItemNotice, ItemProgress
-from napari_unet.core.cluster import connected
-from napari_unet.core.config import DeviceName
-from napari_unet.core.device import pick_device
-from napari_unet.core.files import make_folder
-from napari_unet.core.model import Model, load_model
-from napari_unet.core.spreading import run_batch_on
+from napari_unet.core.batch.cluster.connect import connected
+from napari_unet.core.batch.cluster.run import run_batch_on
+from napari_unet.core.batch.plan import BatchOptions, BatchPlan, plan_batch
+from napari_unet.core.batch.report import REPORT_NAME, ReportFile, counts, table
+from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemNotice, ItemProgress
+from napari_unet.core.io.folders import make_folder
+from napari_unet.core.models.model import Model, load_model
+from napari_unet.core.network.config import DeviceName
+from napari_unet.core.network.device import pick_device
 from napari_unet.errors import UnwritableOutput, UserError
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"

@@ -10,11 +10,11 @@ from tqdm import tqdm
 
 from napari_unet.commands.predict import segment_with_bar
 from napari_unet.commands.train import save_somewhere, train_with_bar
-from napari_unet.core.classes import BACKGROUND
-from napari_unet.core.files import make_folder, read_labels
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.io.folders import make_folder, read_labels
+from napari_unet.core.labels.classes import BACKGROUND
 from napari_unet.core.pictures import overlay, write_curves, write_png
-from napari_unet.core.segmenting import Saved
-from napari_unet.core.source import ImageSource
+from napari_unet.core.segmentation.segment import Saved
 from napari_unet.samples import tissue
 
 SAVED: tuple[Saved, ...] = ("labels", "probabilities")

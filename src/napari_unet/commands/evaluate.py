@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from skimage.measure import label
 
-from napari_unet.core.classes import LabelKind
-from napari_unet.core.files import read_labels
-from napari_unet.core.labels import check_labels
+from napari_unet.core.io.folders import read_labels
+from napari_unet.core.io.write_result import holds_objects, read_label_kind
+from napari_unet.core.labels.classes import LabelKind
+from napari_unet.core.labels.targets import check_labels
 from napari_unet.core.metrics import (
     average_precision,
     boundary_scores,
@@ -19,7 +20,6 @@ from napari_unet.core.metrics import (
     seg,
     warping_error,
 )
-from napari_unet.core.storing import holds_objects, read_label_kind
 from napari_unet.errors import InvalidInput
 
 

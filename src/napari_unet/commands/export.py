@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_unet.core.model import load_model
-from napari_unet.core.sharing.exporting import ExportFormat, export_model
+from napari_unet.core.models.model import load_model
+from napari_unet.core.sharing.export import ExportFormat, export_model
 
 
 def run_export(model_path: Path, output: Path, *, format: ExportFormat) -> None:
@@ -16,7 +16,7 @@ def run_export(model_path: Path, output: Path, *, format: ExportFormat) -> None:
     model_path, output
         Model file, and where to write.
     format
-        See :func:`napari_unet.core.sharing.exporting.export_model`.
+        See :func:`napari_unet.core.sharing.export.export_model`.
 
     Raises
     ------

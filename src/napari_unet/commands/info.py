@@ -7,8 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from napari_unet.core.diagnosis import of_model
-from napari_unet.core.foreign import ForeignNetwork
-from napari_unet.core.header import ModelHeader
+from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.network.onnx_network import ForeignNetwork
 
 
 def run_info(model: Path | None) -> None:
@@ -22,7 +22,7 @@ def run_info(model: Path | None) -> None:
     if model is None:
         _print_system()
     else:
-        from napari_unet.core.model import load_model
+        from napari_unet.core.models.model import load_model
 
         _print_model(load_model(model).header)
 
@@ -41,7 +41,7 @@ def dimensions_text(header: ModelHeader) -> str:
 def _print_system() -> None:
     import torch
 
-    from napari_unet.core.device import describe, fast_dtype, pick_device
+    from napari_unet.core.network.device import describe, fast_dtype, pick_device
 
     print(f"python       {platform.python_version()} on {platform.platform()}")
     for package in ("napari-unet", "torch", "numpy", "scikit-image", "napari"):

@@ -10,22 +10,22 @@ from pathlib import Path
 from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
-from napari_unet.core.batch_plan import (
+from napari_unet.core.batch.plan import (
     BatchOptions,
     Candidate,
     OpenFile,
     PlannedItem,
     plan_items,
 )
-from napari_unet.core.config import DeviceName
-from napari_unet.core.device import pick_device
 from napari_unet.core.events import Notice
-from napari_unet.core.files import make_folder
-from napari_unet.core.measuring_pieces import check_measure, measurements_path
-from napari_unet.core.model import Model, load_model
-from napari_unet.core.result_paths import stem_of
-from napari_unet.core.segmenting import Saved, segment
-from napari_unet.core.source import ImageSource
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.io.folders import make_folder
+from napari_unet.core.models.model import Model, load_model
+from napari_unet.core.network.config import DeviceName
+from napari_unet.core.network.device import pick_device
+from napari_unet.core.segmentation.measure_pieces import check_measure, measurements_path
+from napari_unet.core.segmentation.result_paths import stem_of
+from napari_unet.core.segmentation.segment import Saved, segment
 from napari_unet.errors import InvalidInput
 
 
@@ -56,7 +56,7 @@ def run_predict(
         Where to compute.
     average_rotations
         Whether to average over the orientations of each plane, see
-        :func:`napari_unet.core.prediction.predict_orientations`.
+        :func:`napari_unet.core.prediction.predict.predict_orientations`.
     measure
         Whether to measure the objects into ``NAME_instances.csv``.
 

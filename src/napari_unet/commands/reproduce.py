@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_unet.core.reproduce import write_reproduction
+from napari_unet.project.reproduce import write_reproduction
 
 
 def run_reproduce(project: Path, output: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from napari_unet.core.header import ModelHeader
+from napari_unet.core.models.header import ModelHeader
 
 
 def order_said(header: ModelHeader, channels: Sequence[int]) -> str | None:

@@ -13,8 +13,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from napari_unet.core.classes import BACKGROUND, ClassInfo, LabelKind, default_name
-from napari_unet.core.header import GreyValues, ModelHeader
+from napari_unet.core.labels.classes import BACKGROUND, ClassInfo, LabelKind, default_name
+from napari_unet.core.models.header import GreyValues, ModelHeader
 
 PAGE = "docs/troubleshooting.md"
 FEW_PIXELS = 30  # of a class: less than one short stroke of a thin brush

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from napari_unet.core.model import Model
+    from napari_unet.core.models.model import Model
 
 Reason = Literal["budget", "converged", "stopped", "lost"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unet.core.classes import ClassInfo
 from napari_unet.core.events import Score, Step
-from napari_unet.core.image import normalise
-from napari_unet.core.writing import write_whole
+from napari_unet.core.images.normalise import normalise
+from napari_unet.core.io.atomic import write_whole
+from napari_unet.core.labels.classes import ClassInfo
 
 _OPACITY = 0.45
 

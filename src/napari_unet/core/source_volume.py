@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.core.image import check_array, grey_range
-from napari_unet.core.plane_reading import read_part, sampled_range
-from napari_unet.core.source_plane import read_box
+from napari_unet.core.images.lazy_plane import read_part, sampled_range
+from napari_unet.core.images.normalise import check_array, grey_range
+from napari_unet.core.images.source_piece import read_box
 from napari_unet.core.volumes import along_rows
 
 if TYPE_CHECKING:
-    from napari_unet.core.source import ImageSource
+    from napari_unet.core.images.image_source import ImageSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class SourceVolume:
         """Return each channel's range over all planes, (C, 2).
 
         Of the whole volume if it is in memory, else of a sample, see
-        :func:`napari_unet.core.plane_reading.sampled_range`.
+        :func:`napari_unet.core.images.lazy_plane.sampled_range`.
         """
         level = self.source.levels[self.level]
         if isinstance(level, np.ndarray) and not isinstance(level, np.memmap):

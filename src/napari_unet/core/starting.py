@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from napari_unet.core.classes import LabelKind
-from napari_unet.core.config import PRESETS, TrainSettings, UNetConfig
-from napari_unet.core.dataset import Dataset
-from napari_unet.core.model import Model
-from napari_unet.core.patches import PatchSource, volume_sides
-from napari_unet.core.unet import UNet
+from napari_unet.core.labels.classes import LabelKind
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.config import PRESETS, TrainSettings, UNetConfig
+from napari_unet.core.network.unet import UNet
+from napari_unet.core.training.dataset import Dataset
+from napari_unet.core.training.patch_sampler import PatchSource, volume_sides
 
 # How often a class is painted says nothing of how frequent it is; how often it occurs in dense
 # labels does, and half a balance gave the best intersection over union there.

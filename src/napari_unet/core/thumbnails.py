@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_unet.core.classes import ClassInfo
+from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.pictures import overlay
 
 _SIDE = 96

@@ -1,4 +1,4 @@
-"""Any array becomes volumes of channels, as :mod:`napari_unet.core.image` makes planes of it."""
+"""Any array becomes volumes of channels, as :mod:`images.normalise` makes planes of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.core.foreign import Network
-from napari_unet.core.image import Planes, check_array, normalise, planes_for
+from napari_unet.core.images.normalise import Planes, check_array, normalise, planes_for
+from napari_unet.core.network.onnx_network import Network
 from napari_unet.errors import InvalidInput
 
 
@@ -125,7 +125,7 @@ def normalise_piece(piece: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray
-        Of the same shape, float32, see :func:`napari_unet.core.image.normalise`.
+        Of the same shape, float32, see :func:`napari_unet.core.images.normalise.normalise`.
     """
     return normalise(along_rows(piece)).reshape(piece.shape)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_unet.learner.process import main
+from napari_unet.learner.child.loop import main
 
 if __name__ == "__main__":
     main()

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 
-from napari_unet.learner import pipe
+from napari_unet.learner import frames
 from napari_unet.learner.jobs import (
     NO_MEMORY,
     Addition,
@@ -243,7 +243,7 @@ class Learner:
         if process is None:
             return
         try:
-            pipe.send(requests_of(process), request)
+            frames.send(requests_of(process), request)
         except (OSError, ValueError):
             return  # the process is gone: the receiving thread tells the jobs
         except MemoryError:  # before anything was written
@@ -256,7 +256,7 @@ class Learner:
         stream = replies_of(process)
         while True:
             try:
-                reply: Reply = pipe.receive(stream)
+                reply: Reply = frames.receive(stream)
             except (EOFError, OSError):
                 break
             except Exception:  # no message of ours, as when something else prints there

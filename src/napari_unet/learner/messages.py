@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.core.classes import ClassInfo
-from napari_unet.core.config import DeviceName, TrainSettings
-from napari_unet.core.cutout import Cutout
 from napari_unet.core.events import (
     Corrective,
     LiveScore,
@@ -21,9 +18,12 @@ from napari_unet.core.events import (
     Started,
     Step,
 )
-from napari_unet.core.header import GreyValues
-from napari_unet.core.predictor import TileProbabilities
-from napari_unet.core.uncertainty import Doubt
+from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.models.header import GreyValues
+from napari_unet.core.network.config import DeviceName, TrainSettings
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.uncertainty import Doubt
 from napari_unet.learner.piece import PieceRequest, UnknownModel
 
 Box = tuple[int, int, int, int]

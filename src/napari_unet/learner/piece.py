@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from napari_unet.core.config import DeviceName
-from napari_unet.core.cutout import Cutout
-from napari_unet.core.tiling import Tile
+from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.network.config import DeviceName
+from napari_unet.core.network.tiling import Tile
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from importlib.resources import as_file, files
 
 import numpy as np
 
-from napari_unet.core.classes import ClassInfo, default_color
+from napari_unet.core.labels.classes import ClassInfo, default_color
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_unet.core.metrics._tables import check_same_shape
+from napari_unet.core.metrics.contingency import check_same_shape
 from napari_unet.core.metrics.rand import rand_error, v_info, v_rand
 from napari_unet.core.metrics.warping import warp
 from napari_unet.errors import InvalidInput

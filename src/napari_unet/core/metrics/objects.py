@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.core.metrics._tables import checked_labels, overlap
+from napari_unet.core.metrics.contingency import checked_labels, overlap
 from napari_unet.errors import InvalidInput
 
 THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.core.metrics._tables import Labels, Overlap, checked_labels, overlap
+from napari_unet.core.metrics.contingency import Labels, Overlap, checked_labels, overlap
 from napari_unet.errors import InvalidInput
 
 

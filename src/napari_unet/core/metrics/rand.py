@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.core.metrics._tables import checked_labels, overlap
+from napari_unet.core.metrics.contingency import checked_labels, overlap
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_unet.core.metrics._tables import check_same_shape
+from napari_unet.core.metrics.contingency import check_same_shape
 from napari_unet.errors import InvalidInput
 
 BoolArray = npt.NDArray[np.bool_]

@@ -1,1 +1,1 @@
-"""The networks: a U-Net, and an encoder that has seen ImageNet with a refiner on it."""
+"""The U-Net: configuration, geometry, tiles, device."""

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_unet.core.answer import TEMPERATURE
-from napari_unet.core.config import UNetConfig
-from napari_unet.core.model import Model
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.config import UNetConfig
+from napari_unet.core.prediction.plane_predictor import TEMPERATURE
 from napari_unet.core.sharing.standalone_network import StandaloneUNet
 from napari_unet.errors import InvalidModel
 

@@ -1,0 +1,1 @@
+"""Many images on a Dask cluster."""

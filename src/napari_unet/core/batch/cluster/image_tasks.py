@@ -1,0 +1,135 @@
+"""How an image of a batch becomes tasks for the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_unet.core.batch.cluster.worker_tasks import (
+    Work,
+    range_of_plane,
+    segment_whole,
+    write_tiles,
+)
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.write_result import Result, open_result
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.tiling import Tile, plan
+from napari_unet.core.segmentation.segment import Saved, chunk_of, result_of
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+_BY_TILES: set[Saved] = {"labels", "probabilities"}  # each tile of these is made of itself alone
+_FEWEST_TILES = 16  # of an image that is spread; a smaller one is a task
+_MOST_TILES = 16  # of a task
+_TASKS_A_THREAD = 8
+
+Submit = Callable[..., "Future"]
+
+
+def tasks_of(
+    work: Work, model: Model, submit: Submit, *, side: int, threads: int
+) -> Generator[Future | None, None, None]:
+    """Submit what there is to do for an image, one task after the other.
+
+    A large OME-Zarr is made here, and workers write its chunks; anything else is one task.
+
+    Parameters
+    ----------
+    work
+        The image.
+    model
+        To segment it with.
+    submit
+        Called with a function and its arguments.
+    side
+        Largest side of a tile's output in pixels.
+    threads
+        Of all workers.
+
+    Yields
+    ------
+    Future
+        Of a :class:`napari_unet.core.batch.cluster.worker_tasks.Written`.
+    None
+        Nothing more is to be submitted: resume when all tasks are done, and the results are moved
+        to their places; close, and nothing is left of them.
+
+    Raises
+    ------
+    UserError
+        The image cannot be read, or a result cannot be written.
+    """
+    described = _described(work, model, side)
+    if described is None:
+        yield submit(segment_whole, work)
+        yield None
+        return
+    planes, tiles, results = described
+    group = min(_MOST_TILES, max(1, len(planes) * len(tiles) // (_TASKS_A_THREAD * threads)))
+    with ExitStack() as stack:
+        arrays: dict[Saved, tuple[Result, str]] = {}
+        for what, result in results.items():
+            path = work.item.outputs[what]
+            make_folder(path.parent)
+            array = stack.enter_context(open_result(path, result))
+            stack.callback(_remove_partial, Path(array.store.root))
+            arrays[what] = (result, str(Path(array.store.root) / array.path))
+        for index in planes:
+            ranges = submit(range_of_plane, work, index)
+            for some in _groups(tiles, group):
+                yield submit(write_tiles, work, index, some, ranges, arrays)
+        yield None
+
+
+def _described(
+    work: Work, model: Model, side: int
+) -> tuple[list[tuple[int, ...]], list[Tile], dict[Saved, Result]] | None:
+    """Return planes, tiles of each and results of an image that is spread, ``None`` for others."""
+    item = work.item
+    zarrs = all(path.suffix == ".zarr" for path in item.outputs.values())
+    if not zarrs or item.factors is not None or not _BY_TILES.issuperset(item.outputs):
+        return None
+    if side < 1:  # is refused where it is predicted
+        return None
+    config = model.header.network
+    if config.ndim != 2:
+        return None
+    with item.candidate.open() as source:
+        shape = source.plane_shape(item.level)
+        chunk = chunk_of(model, source, item.level, torch.device("cpu"), side)
+        count = prod(source.lead) * prod(-(-a // b) for a, b in zip(shape, chunk, strict=True))
+        if count < _FEWEST_TILES or _in_memory(source, item.level):
+            return None
+        results = {
+            what: result_of(model, source, what, level=item.level, chunk=chunk)
+            for what in item.outputs
+        }
+        # As segment() cuts it, so that the result is the same to the bit.
+        tiles = list(plan(config, Tile.whole(shape), side))
+        return list(source.plane_indices()), tiles, results
+
+
+def _in_memory(source: ImageSource, level: int) -> bool:
+    """Tell whether an image was read at once; then each task would read all of it."""
+    array = source.levels[level]
+    return isinstance(array, np.ndarray) and not isinstance(array, np.memmap)
+
+
+def _groups(tiles: Sequence[Tile], size: int) -> Iterator[tuple[Tile, ...]]:
+    for start in range(0, len(tiles), size):
+        yield tuple(tiles[start : start + size])
+
+
+def _remove_partial(folder: Path) -> None:
+    """Remove chunks that a worker which was killed had not written completely."""
+    for path in folder.rglob("*.partial"):
+        path.unlink(missing_ok=True)

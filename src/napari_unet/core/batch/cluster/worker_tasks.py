@@ -1,0 +1,231 @@
+"""What a worker of a Dask cluster does: segment a whole image, or some tiles of a large one."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from distributed import WorkerPlugin, get_worker
+
+from napari_unet.core.batch.plan import BatchOptions, PlannedItem
+from napari_unet.core.batch.run import segment_item
+from napari_unet.core.events import Notice
+from napari_unet.core.forest.forest_map import FilterBlocks, Guide
+from napari_unet.core.io.optional import needed_zarr
+from napari_unet.core.io.write_result import Result
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.config import DeviceName
+from napari_unet.core.network.device import pick_device
+from napari_unet.core.network.tile_size import best_tile
+from napari_unet.core.network.tiling import Tile
+from napari_unet.core.prediction.predict import predict_tiles
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.segmentation.pieces import Piece
+from napari_unet.core.segmentation.segment import Saved
+from napari_unet.errors import UnwritableOutput
+
+# mallopt(3)
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+
+
+class SentModel(WorkerPlugin):
+    """A model on a worker: sent to each once, also to those that come later, and loaded once.
+
+    Parameters
+    ----------
+    data
+        Content of the model file.
+    device
+        What each worker is to compute on; ``"auto"`` for the best that it has.
+    """
+
+    def __init__(self, data: bytes, device: DeviceName) -> None:
+        self._data = data
+        self._device = device
+        self.given_up: set[str] = set()
+
+    def setup(self, worker: Any) -> None:
+        """Load the model, so that a worker that cannot is known before the work begins."""
+        _ = self.model, self.device
+        _keep_memory()
+
+    @cached_property
+    def model(self) -> Model:
+        """The model, loaded."""
+        return Model.from_bytes(self._data)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where this worker computes."""
+        return pick_device(self._device)
+
+
+@dataclass(frozen=True)
+class Work:
+    """An image of a batch, as a worker is told of it.
+
+    Attributes
+    ----------
+    model
+        Name of the :class:`SentModel`.
+    key
+        Of this image in this run.
+    item, options
+        Of the plan; all paths are absolute.
+    """
+
+    model: str
+    key: str
+    item: PlannedItem
+    options: BatchOptions
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a worker says when it has done its part.
+
+    Attributes
+    ----------
+    pixels
+        How many were segmented.
+    constant
+        Value of all pixels of the plane, or ``None`` if they differ.
+    notices
+        What there is to be known.
+    """
+
+    pixels: int
+    constant: float | None = None
+    notices: tuple[str, ...] = ()
+
+
+def best_side(model: str) -> int:
+    """Return the side of a tile that is best on the worker which is asked, in pixels."""
+    return best_tile(_sent(model).device)
+
+
+def give_up(model: str, key: str, *, dask_worker: Any) -> None:
+    """Let a worker end what it does for an image after the tile that it is at."""
+    dask_worker.plugins[model].given_up.add(key)
+
+
+def segment_whole(work: Work) -> Written:
+    """Segment an image into its results; nothing is left of them if that is given up."""
+    sent, notices = _sent(work.model), []
+    with closing(segment_item(sent.model, work.item, work.options, sent.device)) as parts:
+        for event in parts:
+            if isinstance(event, str):
+                notices.append(event)
+            elif event < 1 and work.key in sent.given_up:
+                return Written(0)
+    return Written(work.item.pixels, notices=tuple(notices))
+
+
+def range_of_plane(work: Work, index: tuple[int, ...]) -> np.ndarray:
+    """Return the grey range of a plane, (C, 2), by which all its tiles are normalised."""
+    with work.item.candidate.open() as source:
+        plane = source.plane(index, channels=work.item.channels, level=work.item.level)
+        return plane.grey_range()
+
+
+def write_tiles(
+    work: Work,
+    index: tuple[int, ...],
+    tiles: Sequence[Tile],
+    ranges: np.ndarray,
+    results: Mapping[Saved, tuple[Result, str]],
+) -> Written:
+    """Segment tiles of a plane into chunks that nobody else writes.
+
+    Parameters
+    ----------
+    work
+        The image.
+    index, tiles
+        Of the plane, and where on it; each tile is a chunk of the results.
+    ranges
+        Of the plane, see :func:`range_of_plane`.
+    results
+        What the results are, and the path of each one's array.
+
+    Raises
+    ------
+    UserError
+        The image cannot be read, or a result cannot be written.
+    """
+    sent = _sent(work.model)
+    ids = sent.model.class_ids
+    notices: list[str] = []
+    pixels = 0
+    with work.item.candidate.open() as source:
+        plane = source.plane(index, channels=work.item.channels, level=work.item.level)
+        lead = dict(zip(source.plane_axes, index, strict=True))
+        piece = Piece(replace(plane, ranges=ranges), lead, None)
+        for part in _predicted(sent, piece, tiles):
+            if work.key in sent.given_up:
+                break
+            if isinstance(part, Notice):
+                notices.append(part.text)
+                continue
+            where, found = piece.put_back(part)
+            for what, (result, path) in results.items():
+                values = ids[found.argmax(axis=0)] if what == "labels" else found
+                _write(path, result.place(where), values, work.item.outputs[what])
+            pixels += part.tile.pixels
+    constant = float(ranges[0, 0]) if piece.is_constant else None
+    return Written(pixels, constant, tuple(dict.fromkeys(notices)))
+
+
+def _predicted(
+    sent: SentModel, plane: Piece, tiles: Sequence[Tile]
+) -> Iterator[TileProbabilities | Notice]:
+    """Predict tiles as they are, so that they are those of a run without a cluster."""
+    first = sent.model.first
+    guide = None if first is None else Guide(FilterBlocks(plane), first.forest)
+    stride = sent.model.header.network.stride
+    for tile in tiles:
+        yield from predict_tiles(
+            sent.model,
+            plane,
+            device=sent.device,
+            tile=max(tile.sides) + stride,  # not to be cut further
+            region=tile,
+            guide=guide,
+        )
+
+
+def _write(path: str, place: tuple[Any, ...], values: np.ndarray, result: Path) -> None:
+    """Write into an array that is there; one that was given up is not made again."""
+    zarr = needed_zarr("to write OME-Zarr")
+    try:
+        zarr.open_array(path, mode="r+")[place] = values
+    except OSError as error:
+        raise UnwritableOutput(
+            f"{result} cannot be written by a worker ({error.strerror or error}); see that all "
+            "workers may write to that folder."
+        ) from None
+
+
+def _keep_memory() -> None:
+    """Have this process keep the memory of a tile for the next one, where its C library can.
+
+    Dask starts workers such that each larger piece goes back to the system when it is freed; a
+    third of a worker's time was then spent on getting it again.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_TRIM_THRESHOLD, 2**30)
+        library.mallopt(_M_MMAP_THRESHOLD, 2**25)  # the most that it takes
+
+
+def _sent(name: str) -> SentModel:
+    return get_worker().plugins[name]

@@ -1,0 +1,111 @@
+"""Finding images by files, folders and patterns, and naming their results."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_unet.core.io.open_image import is_readable
+from napari_unet.core.segmentation.result_paths import is_result, stem_of
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image, or what was asked for and is none.
+
+    Attributes
+    ----------
+    path
+        Where it is.
+    folder
+        Where it lies within the folder that was given; results lie there in the output folder.
+    """
+
+    path: Path
+    folder: Path = Path()
+
+
+def find_images(inputs: Sequence[str | os.PathLike[str]], output: Path) -> list[Found]:
+    """List images, each once, in a fixed order.
+
+    Parameters
+    ----------
+    inputs
+        Files and OME-Zarr folders are taken whatever they are called; of other folders everything
+        in them and below of a kind that is read; patterns as the shell has them, ``**`` included.
+        What is not there is listed too, so that it is reported.
+    output
+        Folder of the results: never searched, and results of this program are not taken from
+        elsewhere either.
+    """
+    found: dict[Path, Found] = {}
+    for entry in inputs:
+        for item in _found_by(str(entry), output.resolve()):
+            found.setdefault(item.path.resolve(), item)
+    return list(found.values())
+
+
+def result_names(images: Sequence[Found]) -> list[Path]:
+    """Return a name for the results of each image, without an ending, no two of them the same.
+
+    It is the image's own; where two would have the same, the ending is kept, and a number is added
+    if that does not tell them apart.
+    """
+    names = [image.folder / stem_of(image.path) for image in images]
+    count = Counter(map(_key, names))
+    names = [
+        image.folder / image.path.name if count[_key(name)] > 1 else name
+        for image, name in zip(images, names, strict=True)
+    ]
+    return unique_names(names)
+
+
+def unique_names(names: Sequence[Path]) -> list[Path]:
+    """Add a number to each name that an earlier one has; capitals do not tell two apart."""
+    taken: set[str] = set()
+    unique = []
+    for name in names:
+        candidate, number = name, 1
+        while _key(candidate) in taken:
+            number += 1
+            candidate = name.with_name(f"{name.name}-{number}")
+        taken.add(_key(candidate))
+        unique.append(candidate)
+    return unique
+
+
+def _key(name: Path) -> str:
+    """Return what file systems that do not know capitals compare."""
+    return str(name).casefold()
+
+
+def _found_by(entry: str, output: Path) -> Iterator[Found]:
+    path = Path(entry)
+    if path.exists() or not glob.has_magic(entry):
+        yield from _in_folder(path, output) if _is_plain_folder(path) else [Found(path)]
+        return
+    matches = [Path(match) for match in sorted(glob.glob(entry, recursive=True))]
+    images = [m for m in matches if is_readable(m) and not is_result(m)]
+    yield from map(Found, images or [path])
+
+
+def _is_plain_folder(path: Path) -> bool:
+    return path.is_dir() and not is_readable(path)
+
+
+def _in_folder(root: Path, output: Path) -> Iterator[Found]:
+    """Walk a folder; an OME-Zarr in it is one image."""
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        shown = sorted(name for name in folders if not name.startswith("."))
+        below = [name for name in shown if (here / name).resolve() != output]
+        zarrs = [name for name in below if is_readable(here / name)]
+        folders[:] = [name for name in below if name not in zarrs]
+        for name in sorted([*files, *zarrs]):
+            path = here / name
+            if is_readable(path) and not is_result(path):
+                yield Found(path, here.relative_to(root))

@@ -1,0 +1,331 @@
+"""What will be done to each image of a batch, said before anything is."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from pathlib import Path
+from typing import Literal
+
+from napari_unet.core.batch.find_images import find_images, result_names
+from napari_unet.core.channel_order import order_said
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.images.source_piece import reason_of
+from napari_unet.core.images.units import sign
+from napari_unet.core.io.open_image import open_image
+from napari_unet.core.io.optional import needed_zarr
+from napari_unet.core.prediction.tile_probabilities import Described
+from napari_unet.core.segmentation.measure_pieces import (
+    check_measure,
+    check_measurements_ours,
+    measurements_path,
+)
+from napari_unet.core.segmentation.model_fit import (
+    best_level,
+    pixel_size_text,
+    resampling,
+    slices_said,
+)
+from napari_unet.core.segmentation.result_paths import check_ours, result_path
+from napari_unet.core.segmentation.segment import Saved, check_channels
+from napari_unet.errors import InvalidInput, UnreadableFile, UserError
+
+Action = Literal["run", "done", "refused"]
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How the images of a batch are segmented.
+
+    Attributes
+    ----------
+    save
+        What of the results.
+    channels, axes, level
+        Of every image, see :func:`napari_unet.core.segmentation.segment.segment` and
+        :func:`napari_unet.core.io.open_image.open_image`; without a level, the one whose pixels are
+        nearest to the model's, or the finest.
+    overwrite
+        Whether to make results anew that are there.
+    resample
+        Whether to bring images to the model's pixel size, see
+        :func:`napari_unet.core.segmentation.model_fit.resampling`.
+    tile
+        Side of a tile's output in pixels.
+    measure
+        Whether to measure the instances.
+    """
+
+    save: tuple[Saved, ...] = ("labels",)
+    channels: tuple[int, ...] | None = None
+    axes: str | None = None
+    level: int | None = None
+    overwrite: bool = False
+    resample: bool = False
+    tile: int | None = None
+    measure: bool = False
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """Opens a file as an image, here or in another process.
+
+    Attributes
+    ----------
+    path, axes, channels
+        As for :func:`napari_unet.core.io.open_image.open_image`.
+    """
+
+    path: Path
+    axes: str | None
+    channels: int | None
+
+    def __call__(self) -> ImageSource:
+        """Open it."""
+        return open_image(self.path, self.axes, channels=self.channels)
+
+    def absolute(self) -> OpenFile:
+        """Return the same for a process with another current folder."""
+        return replace(self, path=self.path.absolute())
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """An image that may be segmented, wherever it comes from.
+
+    Attributes
+    ----------
+    name
+        What people know it by.
+    result
+        Where its results go in the folder for them, without what tells them apart.
+    open
+        Opens it, without reading its pixels.
+    channels, level
+        Which of it, instead of those of the batch's options.
+    """
+
+    name: str
+    result: Path
+    open: Callable[[], ImageSource]
+    channels: tuple[int, ...] | None = None
+    level: int | None = None
+
+
+@dataclass(frozen=True)
+class PlannedItem:
+    """An image of a batch.
+
+    Attributes
+    ----------
+    candidate
+        The image.
+    action
+        ``"run"``, ``"done"`` (its results are there) or ``"refused"``.
+    sentences
+        Why not, or what is to be known of it.
+    group
+        What it shares with others that are not run, for the summary.
+    outputs
+        Where its results go; nothing if they stay in memory.
+    shape, axes, pixel_size
+        Of the level that is taken, as text; empty if it could not be opened.
+    level, channels
+        The level and, unless it is all, the channels that are taken.
+    pixels
+        Number of pixels that are segmented.
+    factors
+        By which it is resampled, along rows and columns; ``None`` if it is not.
+    """
+
+    candidate: Candidate
+    action: Action
+    sentences: tuple[str, ...] = ()
+    group: str = ""
+    outputs: dict[Saved, Path] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
+    axes: str = ""
+    pixel_size: str = ""
+    level: int = 0
+    channels: tuple[int, ...] | None = None
+    pixels: int = 0
+    factors: tuple[float, float] | None = None
+
+    @property
+    def name(self) -> str:
+        """What people know the image by."""
+        return self.candidate.name
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """What will be done.
+
+    Attributes
+    ----------
+    items
+        One an image.
+    options
+        As given.
+    """
+
+    items: tuple[PlannedItem, ...]
+    options: BatchOptions
+
+    @property
+    def to_run(self) -> tuple[PlannedItem, ...]:
+        """The items that will be segmented."""
+        return tuple(item for item in self.items if item.action == "run")
+
+    @property
+    def summary(self) -> str:
+        """One sentence: how many will run, and why the others will not."""
+        others = Counter(item.group for item in self.items if item.action != "run")
+        reasons = "".join(
+            f", {count} {group.replace('have', 'has') if count == 1 else group}"
+            for group, count in others.most_common()
+        )
+        return f"{len(self.to_run)} of {len(self.items)} will run{reasons}."
+
+
+def plan_batch(
+    inputs: Sequence[str | os.PathLike[str]],
+    model: Described,
+    output: Path,
+    options: BatchOptions | None = None,
+) -> BatchPlan:
+    """Look at each image of a batch, without reading its pixels.
+
+    Parameters
+    ----------
+    inputs
+        Files, folders and patterns, see :func:`napari_unet.core.batch.find_images.find_images`.
+    model
+        To segment them with.
+    output
+        Folder for the results.
+    options
+        How; ``None`` for the defaults.
+
+    Raises
+    ------
+    InvalidInput
+        There is no image at all.
+    """
+    options = options or BatchOptions()
+    check_measure(options.save, measure=options.measure)
+    found = find_images(inputs, output)
+    if not found:
+        raise InvalidInput(
+            f"there is no image in {', '.join(map(str, inputs))}; give files or folders with "
+            "TIFF, OME-Zarr, PNG, JPEG or npy in them."
+        )
+    wanted = model.header.network.in_channels if options.channels is None else None
+    candidates = (
+        Candidate(
+            str(item.path),
+            name,
+            OpenFile(item.path, options.axes, wanted),
+        )
+        for item, name in zip(found, result_names(found), strict=True)
+    )
+    return plan_items(candidates, model, output, options)
+
+
+def plan_items(
+    candidates: Iterable[Candidate],
+    model: Described,
+    output: Path | None,
+    options: BatchOptions,
+) -> BatchPlan:
+    """Look at each of some images, without reading its pixels.
+
+    Parameters
+    ----------
+    candidates
+        The images; their results' names differ.
+    model
+        To segment them with.
+    output
+        Folder for the results; ``None`` if they stay in memory.
+    options
+        How; the axes are the candidates' own affair.
+    """
+    items = (_planned(candidate, model, output, options) for candidate in candidates)
+    return BatchPlan(tuple(items), options)
+
+
+def _planned(
+    candidate: Candidate, model: Described, output: Path | None, options: BatchOptions
+) -> PlannedItem:
+    try:
+        with candidate.open() as source:
+            return _described(candidate, output, model, source, options)
+    except UnreadableFile as error:
+        return PlannedItem(candidate, "refused", (str(error),), "cannot be read")
+    except UserError as error:
+        return PlannedItem(candidate, "refused", (str(error),), "cannot be segmented")
+    except Exception as error:  # each lazy array has its own errors
+        said = f"{candidate.name} cannot be read ({reason_of(error)}); take another copy."
+        return PlannedItem(candidate, "refused", (said,), "cannot be read")
+
+
+def _described(
+    candidate: Candidate,
+    output: Path | None,
+    model: Described,
+    source: ImageSource,
+    options: BatchOptions,
+) -> PlannedItem:
+    level = options.level if candidate.level is None else candidate.level
+    level = best_level(model.header, source) if level is None else level
+    source.check_level(level)
+    channels = options.channels if candidate.channels is None else candidate.channels
+    outputs = {}
+    if output is not None:
+        target = output / candidate.result
+        outputs = {
+            what: result_path(target.parent, target.name, model, source, what, level)
+            for what in options.save
+        }
+    sizes = source.pixel_size_at(level)
+    known: dict[str, object] = {
+        "outputs": outputs,
+        "shape": tuple(source.levels[level].shape),
+        "axes": source.axes,
+        "pixel_size": pixel_size_text(sizes, {a: sign(u) or u for a, u in source.units.items()}),
+        "level": level,
+        "channels": channels,
+        "pixels": prod(source.sizes(level)[a] for a in (*source.plane_axes, "Y", "X")),
+    }
+    try:
+        check_channels(model.header, source, channels)
+    except InvalidInput as error:
+        count = source.channels if channels is None else len(channels)
+        flat = model.header.network.ndim == 3 and "Z" not in source.axes
+        group = "have no slices" if flat else f"have {count} channel{'s' * (count != 1)}"
+        return PlannedItem(candidate, "refused", (str(error),), group, **known)  # type: ignore[arg-type]
+    for place in outputs.values():
+        check_ours(place)
+        if place.suffix == ".zarr":
+            needed_zarr(f"the result of {candidate.name} is written as OME-Zarr; for that")
+    expected = list(outputs.values())
+    if outputs and options.measure:
+        check_measurements_ours(outputs["instances"])
+        expected.append(measurements_path(outputs["instances"]))
+    there = bool(expected) and all(place.exists() for place in expected)
+    if there and not options.overwrite:
+        said = ("its results are there already; let them be overwritten to make them anew.",)
+        return PlannedItem(candidate, "done", said, "done already", **known)  # type: ignore[arg-type]
+    factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
+    said_of_slices = slices_said(model.header, source, level)
+    said_of_order = order_said(model.header, channels or range(source.channels))
+    said_of_results = "its results are there already and are made anew." if there else None
+    sentences = (
+        *source.guesses,
+        *filter(None, (said_of_order, said_of_size, said_of_slices, said_of_results)),
+    )
+    return PlannedItem(candidate, "run", sentences, factors=factors, **known)  # type: ignore[arg-type]

@@ -1,0 +1,96 @@
+"""The report of a batch: a table for people and a CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import TextIO
+
+from napari_unet.core.batch.run import ItemEnded, Status
+from napari_unet.core.io.atomic import write_whole
+
+REPORT_NAME = "batch_report.csv"
+_COLUMNS = ("item", "output", "status", "sentence", "seconds", "shape", "axes", "pixel_size")
+_WORDS: dict[Status, str] = {
+    "done": "done",
+    "skipped": "there already",
+    "failed": "failed",
+    "stopped": "stopped",
+}
+
+
+class ReportFile:
+    """A CSV that grows by a row an item, so that a killed run leaves what it had.
+
+    Parameters
+    ----------
+    file
+        Open for writing text.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._writer = csv.writer(file)
+        self._writer.writerow(_COLUMNS)
+
+    def add(self, ended: ItemEnded) -> None:
+        """Write a row."""
+        item = ended.item
+        self._writer.writerow(
+            (
+                item.name,
+                ";".join(map(str, ended.outputs)),
+                ended.status,
+                ended.sentence,
+                f"{ended.seconds:.2f}",
+                "x".join(map(str, item.shape)),
+                item.axes,
+                item.pixel_size,
+            )
+        )
+        self._file.flush()
+
+
+def write_report(path: Path, items: Iterable[ItemEnded]) -> None:
+    """Write the CSV of a run that is over.
+
+    Raises
+    ------
+    UnwritableOutput
+        It cannot be written there.
+    """
+    text = StringIO(newline="")
+    report = ReportFile(text)
+    for item in items:
+        report.add(item)
+    write_whole(path, text.getvalue().encode())
+
+
+def table(items: Sequence[ItemEnded]) -> str:
+    """Return a line an item: its status, name, time, and what there is to say."""
+    width = max((len(_name(item.item.name)) for item in items), default=0)
+    lines = []
+    for item in items:
+        seconds = f"{item.seconds:7.1f} s" if item.seconds else " " * 9
+        text = f"{_WORDS[item.status]:<14}{_name(item.item.name):<{width}} {seconds}"
+        lines.append(f"{text}  {item.sentence}".rstrip())
+    return "\n".join(lines)
+
+
+def status_text(status: Status) -> str:
+    """Return a status as people say it."""
+    return _WORDS[status]
+
+
+def counts(items: Sequence[ItemEnded]) -> str:
+    """Return one sentence with how many ended in which way."""
+    found = Counter(item.status for item in items)
+    parts = [f"{found[status]} {word}" for status, word in _WORDS.items() if found[status]]
+    return f"{len(items)} image{'s' * (len(items) != 1)}: {', '.join(parts)}."
+
+
+def _name(text: str) -> str:
+    return text if len(text) <= 50 else f"...{text[-47:]}"

@@ -1,0 +1,245 @@
+"""Segmenting many images in one run: the engine of the shell's batch, free of any window."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from napari_unet.core.batch.plan import BatchOptions, BatchPlan, PlannedItem
+from napari_unet.core.events import Notice
+from napari_unet.core.images.source_piece import reason_of
+from napari_unet.core.io.folders import make_folder
+from napari_unet.core.objects.label_instances import label_instances
+from napari_unet.core.prediction.tile_probabilities import Described, Predictor
+from napari_unet.core.segmentation.instance_writer import FindObjects
+from napari_unet.core.segmentation.segment import Opener, Saved, segment
+from napari_unet.core.stopping import Stopped
+from napari_unet.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+Status = Literal["done", "skipped", "failed", "stopped"]
+STOPPED_IN = "the run was stopped in it."
+STOPPED_BEFORE = "the run was stopped before it."
+
+
+@dataclass(frozen=True)
+class ItemStarted:
+    """An image is being segmented.
+
+    Attributes
+    ----------
+    number
+        Of the item in the plan, from 0.
+    """
+
+    number: int
+
+
+@dataclass(frozen=True)
+class ItemProgress:
+    """A tile is ready.
+
+    Attributes
+    ----------
+    number
+        Of the item.
+    fraction, overall
+        Share of the image, and of all pixels of the batch, that is ready.
+    """
+
+    number: int
+    fraction: float
+    overall: float
+
+
+@dataclass(frozen=True)
+class ItemNotice:
+    """Something to be known of an image while it is segmented.
+
+    Attributes
+    ----------
+    number
+        Of the item.
+    text
+        What.
+    """
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class ItemEnded:
+    """What became of an image.
+
+    Attributes
+    ----------
+    number, item
+        Of the plan.
+    status
+        ``"done"``, ``"skipped"`` (its results were there), ``"failed"`` or ``"stopped"``.
+    sentence
+        Why, or what is to be known of it.
+    seconds
+        How long it took.
+    """
+
+    number: int
+    item: PlannedItem
+    status: Status
+    sentence: str
+    seconds: float = 0.0
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """The results that are there."""
+        there = self.status in ("done", "skipped")
+        return tuple(self.item.outputs.values()) if there else ()
+
+
+BatchEvent = ItemStarted | ItemProgress | ItemNotice | ItemEnded
+
+
+def run_batch(
+    model: Described,
+    plan: BatchPlan,
+    *,
+    device: torch.device | None = None,
+    predictor: Predictor | None = None,
+    find_objects: FindObjects = label_instances,
+    openers: Callable[[int], Mapping[Saved, Opener]] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[BatchEvent]:
+    """Segment the images of a plan one after the other; one that fails does not stop the others.
+
+    Parameters
+    ----------
+    model
+        A trained model; where there is a predictor, its description is enough.
+    plan
+        See :func:`napari_unet.core.batch.plan.plan_batch`.
+    device, predictor, find_objects
+        Where to compute, or who predicts, and who finds objects, see
+        :func:`napari_unet.core.segmentation.segment.segment`.
+    openers
+        What gives the arrays for the results of the item of that number, where they do not go to
+        the files of the plan.
+    stop
+        Asked after each tile and while results are written; nothing is left of the image that is
+        then being segmented, and what is ready stays. To close the generator does the same.
+
+    Yields
+    ------
+    BatchEvent
+        ``ItemEnded`` once for each item, in the plan's order.
+    """
+    total = max(1, sum(item.pixels for item in plan.to_run))
+    ready = 0
+    stopped = False
+    for number, item in enumerate(plan.items):
+        said = " ".join(item.sentences)
+        if item.action != "run":
+            yield ItemEnded(number, item, "skipped" if item.action == "done" else "failed", said)
+            continue
+        stopped = stopped or stop()
+        if stopped:
+            yield ItemEnded(number, item, "stopped", STOPPED_BEFORE)
+            continue
+        start = time.monotonic()
+        status: Status = "done"
+        yield ItemStarted(number)
+        outputs = item.outputs if openers is None else openers(number)
+        work = segment_item(
+            model,
+            item,
+            plan.options,
+            device,
+            outputs=outputs,
+            predictor=predictor,
+            find_objects=find_objects,
+            stop=stop,
+        )
+        with closing(work) as parts:
+            try:
+                for event in parts:
+                    if isinstance(event, str):
+                        yield ItemNotice(number, event)
+                        continue
+                    overall = (ready + event * item.pixels) / total
+                    yield ItemProgress(number, event, overall)
+                    if event < 1 and stop():
+                        raise Stopped
+            except Stopped:
+                stopped, status, said = True, "stopped", STOPPED_IN
+            except Exception as error:  # whatever it is, the others must go on
+                status, said = "failed", said_of(error, item)
+                if device is not None and is_memory_error(error):
+                    from napari_unet.core.network.device import free_memory  # is loaded already
+
+                    free_memory(device)
+        ready += item.pixels
+        yield ItemEnded(number, item, status, said, time.monotonic() - start)
+
+
+def segment_item(
+    model: Described,
+    item: PlannedItem,
+    options: BatchOptions,
+    device: torch.device | None = None,
+    *,
+    outputs: Mapping[Saved, Path | Opener] | None = None,
+    predictor: Predictor | None = None,
+    find_objects: FindObjects = label_instances,
+    stop: Callable[[], bool] = lambda: False,
+) -> Generator[float | str, None, None]:
+    """Segment an image of a batch; yield the share that is ready, and what there is to say.
+
+    Results go to the item's outputs, unless others are given; see :func:`run_batch`.
+    """
+    places = item.outputs if outputs is None else outputs
+    for place in places.values():
+        if isinstance(place, Path):
+            make_folder(place.parent)
+    with item.candidate.open() as source:
+        parts = segment(
+            model,
+            source,
+            places,
+            device=device,
+            predictor=predictor,
+            find_objects=find_objects,
+            stop=stop,
+            channels=item.channels,
+            level=item.level,
+            factors=item.factors,
+            tile=options.tile,
+            measure=options.measure,
+        )
+        with closing(parts):
+            for event in parts:
+                yield event.text if isinstance(event, Notice) else event.fraction
+
+
+def said_of(error: BaseException, item: PlannedItem) -> str:
+    """Say in one sentence what went wrong with an image."""
+    if isinstance(error, UserError):
+        return str(error)
+    if is_memory_error(error):
+        return f"memory does not suffice for {item.name}; use tiles of 128 px or a free device."
+    return f"{item.name} failed unexpectedly ({type(error).__name__}: {reason_of(error)})."
+
+
+def is_memory_error(error: BaseException) -> bool:
+    """Tell whether memory ran out; torch, which has errors of its own, is not loaded for that."""
+    if "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from napari_unet.core.network.device import is_out_of_memory
+
+    return is_out_of_memory(error)

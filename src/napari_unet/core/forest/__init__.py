@@ -1,0 +1,1 @@
+"""The pixel classifier: filters, forest, its map of a plane."""

@@ -1,0 +1,196 @@
+"""A rectangle of a plane, or box of a volume, to be worked on as if the whole were there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from napari_unet.core.forest.forest_map import BLOCK
+from napari_unet.core.forest.random_forest import MARGIN
+from napari_unet.core.images.lazy_plane import Plane, range_of, read_part, sample_of
+from napari_unet.core.network.onnx_network import ForeignNetwork, Network
+from napari_unet.core.network.tiling import Tile, mirrored, output_side
+
+MOST_WHOLE = 4096 * 4096  # pixels of a plane that is read, sent and trained on as a whole
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """The pixels of a rectangle of a plane; a plane of which only that rectangle can be read.
+
+    Or of a box of a volume.
+
+    Attributes
+    ----------
+    pixels
+        (C, Y', X') or (C, Z', Y', X'), any real dtype.
+    position
+        Of its first pixel in the plane or volume, along each axis.
+    plane_shape
+        Size of the whole plane, (Y, X), or volume, (Z, Y, X).
+    ranges
+        (C, 2), of the whole plane, see :func:`napari_unet.core.images.normalise.grey_range`.
+    sampled
+        (C, N), of the whole plane, where other statistics than its range are needed.
+    """
+
+    pixels: np.ndarray
+    position: tuple[int, ...]
+    plane_shape: tuple[int, ...]
+    ranges: np.ndarray
+    sampled: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels; rows and columns of the whole plane, or planes, rows and columns."""
+        return (len(self.pixels), *self.plane_shape)
+
+    @property
+    def box(self) -> Tile:
+        """The rectangle."""
+        return Tile(
+            *((at, at + n) for at, n in zip(self.position, self.pixels.shape[1:], strict=True))
+        )
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether every pixel of the whole plane is the same, as far as is known."""
+        return bool((self.ranges[:, 0] == self.ranges[:, 1]).all())
+
+    def read(self, *indices: np.ndarray) -> np.ndarray:
+        """Return the pixels at some indices along each axis of the plane, which may repeat.
+
+        Raises
+        ------
+        LookupError
+            Some are outside the rectangle.
+        """
+        for (start, stop), wanted in zip(self.box.ranges, indices, strict=True):
+            if wanted.min() < start or wanted.max() >= stop:
+                raise LookupError(
+                    f"{wanted.min()} to {wanted.max()} is not within {start} to {stop}"
+                )
+        pairs = zip(indices, self.position, strict=True)
+        return read_part(self.pixels, *(wanted - start for wanted, start in pairs))
+
+    def grey_range(self) -> np.ndarray:
+        """Return the whole plane's range, (C, 2)."""
+        return self.ranges
+
+    def sample(self) -> np.ndarray:
+        """Return the whole plane's sample, or else the rectangle's pixels: (C, N)."""
+        return self.pixels.reshape(len(self.pixels), -1) if self.sampled is None else self.sampled
+
+    def alone(self) -> Self:
+        """Return the rectangle as a plane of its own, counted from its first pixel."""
+        sides = self.pixels.shape[1:]
+        return replace(self, position=(0,) * len(sides), plane_shape=sides)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A plane whose grey range and sample, which may take long to find, are asked for once.
+
+    Or a volume.
+    """
+
+    plane: Plane
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels, rows, columns; of a volume channels, planes, rows, columns."""
+        return tuple(self.plane.shape)
+
+    @cached_property
+    def _ranges(self) -> np.ndarray:
+        return range_of(self.plane)
+
+    @cached_property
+    def _sample(self) -> np.ndarray:
+        return sample_of(self.plane)
+
+    def read(self, *indices: np.ndarray) -> np.ndarray:
+        """Return the pixels at some indices along each axis, which may repeat: (C, *axes)."""
+        return read_part(self.plane, *indices)
+
+    def sample(self) -> np.ndarray:
+        """Return pixels for statistics, (C, N)."""
+        return self._sample
+
+    def grey_range(self) -> np.ndarray:
+        """Return each channel's range, (C, 2)."""
+        return self._ranges
+
+
+def is_large(shape: Sequence[int]) -> bool:
+    """Return whether a plane, (..., Y, X), is worked on in parts: above 4096 x 4096 pixels."""
+    return shape[-2] * shape[-1] > MOST_WHOLE
+
+
+def cut(plane: Plane, box: Tile, *, sampled: bool = False) -> Cutout:
+    """Cut a rectangle out of a plane; of one that is not in memory only that much is read.
+
+    Parameters
+    ----------
+    plane
+        (C, Y, X) or (C, Z, Y, X).
+    box
+        Inside the plane or volume.
+    sampled
+        Whether a sample of the whole goes with it.
+
+    Raises
+    ------
+    InvalidInput, UnreadableFile
+        A pixel is not finite, or cannot be read.
+    """
+    pixels = read_part(plane, *(np.arange(*span) for span in box.ranges))
+    position = tuple(start for start, _ in box.ranges)
+    size = tuple(plane.shape[1:])
+    sample = sample_of(plane) if sampled else None
+    return Cutout(np.ascontiguousarray(pixels), position, size, range_of(plane), sample)
+
+
+def surroundings(
+    config: Network, region: Tile, shape: tuple[int, ...], *, forest: bool = True
+) -> Tile:
+    """Return what has to be read to predict a region exactly as the whole plane would be.
+
+    That is the network's context, where it is mirrored at the plane's borders too; with a forest
+    in whole blocks of the guide and with the margin of its filters.
+
+    Parameters
+    ----------
+    config
+        The model's network.
+    region
+        To be predicted, in tiles of any size.
+    shape
+        Of the plane, (Y, X), or volume, (Z, Y, X).
+    forest
+        Whether the model has a first answer, a forest's, that still counts.
+    """
+    spans = []
+    for axis, ((start, stop), size) in enumerate(zip(region.ranges, shape, strict=True)):
+        stride, margin = config.strides[axis], config.margins[axis]
+        first = start // stride * stride
+        # A last tile of a few pixels needs as much as the smallest output, which is a stride more.
+        last = first + output_side(config, stop - first, axis) + stride
+        if isinstance(config, ForeignNetwork):
+            last = stop + output_side(config, 1, axis) + config.space[axis].step + stride
+        low, high = _hull(first - margin, last + margin, size)
+        if forest:
+            low, high = low // BLOCK * BLOCK, min(-(-high // BLOCK) * BLOCK, size)
+            low, high = _hull(low - MARGIN, high + MARGIN, size)
+        spans.append((low, high))
+    return Tile(*spans)
+
+
+def _hull(start: int, stop: int, size: int) -> tuple[int, int]:
+    """Return the span of the pixels that a mirrored axis shows from ``start`` to ``stop``."""
+    found = mirrored(start, stop, size)
+    return int(found.min()), int(found.max()) + 1

@@ -1,0 +1,153 @@
+"""One plane of an image, or any box of it: only what is asked for is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.core.images.lazy_plane import sampled_range
+from napari_unet.core.images.normalise import check_array, grey_range
+from napari_unet.errors import UnreadableFile, UserError
+
+if TYPE_CHECKING:
+    from napari_unet.core.images.image_source import ImageSource
+
+
+@dataclass(frozen=True, eq=False)
+class SourcePlane:
+    """One plane of an image; only what is asked for is read.
+
+    Attributes
+    ----------
+    source
+        The image.
+    index
+        Along each of the image's plane axes.
+    channels
+        Which, in their order.
+    level
+        0 for the finest.
+    ranges
+        Each channel's grey range, (C, 2), where it is known already.
+    """
+
+    source: ImageSource
+    index: tuple[int, ...]
+    channels: tuple[int, ...]
+    level: int = 0
+    ranges: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns."""
+        return (len(self.channels), *self.source.plane_shape(self.level))
+
+    def read(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return the pixels at some rows and columns; only the chunks under them are read.
+
+        Parameters
+        ----------
+        rows, columns
+            (R,) and (K,) indices in any order; mirrored ones may repeat.
+
+        Returns
+        -------
+        ndarray
+            (C, R, K), as stored; bool as uint8, float16 as float32.
+
+        Raises
+        ------
+        UnreadableFile
+            A chunk is damaged or gone.
+        InvalidInput
+            A pixel is not finite.
+        """
+        top, left = int(rows.min()), int(columns.min())
+        where = {"Y": slice(top, int(rows.max()) + 1), "X": slice(left, int(columns.max()) + 1)}
+        part = check_array(self._box(where), may_be_constant=True)
+        if _is_run(rows) and _is_run(columns):
+            return part.copy()  # several times faster than by index
+        return part[:, (rows - top)[:, None], columns - left]
+
+    def grey_range(self) -> np.ndarray:
+        """Return each channel's range, (C, 2), see :func:`images.normalise.grey_range`.
+
+        Of the whole plane if it is in memory, else of a sample, see
+        :func:`napari_unet.core.images.lazy_plane.sampled_range`.
+        """
+        if self.ranges is not None:
+            return self.ranges
+        level = self.source.levels[self.level]
+        if isinstance(level, np.ndarray) and not isinstance(level, np.memmap):
+            return grey_range(check_array(self._box({}), may_be_constant=True))
+        return sampled_range(self)
+
+    def _box(self, where: Mapping[str, slice]) -> np.ndarray:
+        here = dict(zip(self.source.plane_axes, self.index, strict=True))
+        return read_box(self.source, self.level, self.channels, {**here, **where})
+
+
+def read_box(
+    source: ImageSource, level: int, channels: Sequence[int], where: Mapping[str, int | slice]
+) -> np.ndarray:
+    """Read a box; only the chunks under it are.
+
+    Parameters
+    ----------
+    source, level
+        The image, and which level of it.
+    channels
+        Which, in their order.
+    where
+        An index or a slice along T, Z, Y and X, where the image has them; without an entry all of
+        the axis.
+
+    Returns
+    -------
+    ndarray
+        (C, *axes), as stored; the axes are those of slices, in the order Z, Y, X.
+
+    Raises
+    ------
+    UnreadableFile
+        A chunk is damaged or gone.
+    """
+    read: dict[int, np.ndarray] = {}  # by index along C: (S, *axes)
+    parts = []
+    for channel in channels:
+        number, sample = divmod(channel, source.samples)
+        if number not in read:
+            read[number] = _samples(source, level, {**where, "C": number})
+        parts.append(read[number][sample])
+    return parts[0][None] if len(parts) == 1 else np.stack(parts)
+
+
+def _samples(source: ImageSource, level: int, where: Mapping[str, int | slice]) -> np.ndarray:
+    """Return (S, *axes) of one index along C; S is 1 where there is no RGB."""
+    places: list[Any] = [where.get(letter, slice(None)) for letter in source.axes]
+    try:
+        part = np.asarray(source.levels[level][tuple(places)])
+    except (MemoryError, UserError):
+        raise
+    except Exception as error:  # each library has its own errors for damaged data
+        raise UnreadableFile(
+            f"a part of {source.name} cannot be read ({reason_of(error)}); take another copy "
+            "of the file."
+        ) from None
+    left = [a for a, place in zip(source.axes, places, strict=True) if isinstance(place, slice)]
+    part = part.transpose([left.index(letter) for letter in "SZYX" if letter in left])
+    return part if "S" in left else part[None]
+
+
+def _is_run(indices: np.ndarray) -> bool:
+    """Return whether each index is the one before, plus one."""
+    return bool((np.diff(indices) == 1).all())
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the first line of what an error of some library says, or else its kind."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,183 @@
+"""Results as OME-TIFF, or as OME-Zarr where they are too large for that."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tifffile
+
+from napari_unet.core.images.units import sign
+from napari_unet.core.io.atomic import placed
+from napari_unet.core.io.read_tiff import map_annotations
+from napari_unet.core.io.write_zarr import write_zarr
+from napari_unet.core.labels.classes import LABEL_KINDS, ClassInfo, LabelKind
+from napari_unet.core.stopping import Stopped
+
+MOST_TIFF_BYTES = 2**29  # of a result that is put together in memory
+NAMESPACE = "napari-unet"
+Values = Literal["labels", "probabilities", "instances"]
+_ORDER = "TCZYX"  # what OME-Zarr asks for
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a result is.
+
+    Attributes
+    ----------
+    sizes
+        Length of each axis by its letter, Y and X last; C is the classes of probabilities.
+    dtype
+        Of its pixels.
+    kind, classes
+        From the model; no classes where the values are ids of objects.
+    values
+        What the values are; objects are scored as such by ``napari-unet evaluate``.
+    pixel_size, units
+        By axis, where known.
+    chunk
+        Rows and columns that are written at once, before them planes where it is several.
+    name
+        Of the image.
+    """
+
+    sizes: Mapping[str, int]
+    dtype: np.dtype
+    kind: LabelKind
+    classes: tuple[ClassInfo, ...]
+    pixel_size: Mapping[str, float] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    chunk: tuple[int, ...] = (512, 512)
+    name: str = ""
+    values: Values = "labels"
+
+    @property
+    def axes(self) -> str:
+        """A letter an axis, in the order in which they are stored."""
+        return "".join(sorted(self.sizes, key=_ORDER.index))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return tuple(self.sizes[letter] for letter in self.axes)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all pixels."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    @property
+    def meaning(self) -> dict[str, Any]:
+        """What its values mean, as JSON has it."""
+        classes = [entry.model_dump() for entry in self.classes]
+        return {"label_kind": self.kind, "values": self.values, "classes": classes}
+
+    def measure_of(self, letters: str) -> tuple[tuple[float, ...] | None, str | None]:
+        """Return the pixel size along some axes and its unit, if all have one and the same."""
+        units = {self.units.get(letter) for letter in letters}
+        if len(units) > 1 or not all(letter in self.pixel_size for letter in letters):
+            return None, None
+        return tuple(self.pixel_size[letter] for letter in letters), units.pop()
+
+    def place(self, where: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the index of what is at ``where`` along each axis; everything where it is not."""
+        return tuple(where.get(letter, slice(None)) for letter in self.axes)
+
+
+@contextmanager
+def open_result(
+    path: Path, result: Result, stop: Callable[[], bool] = lambda: False
+) -> Iterator[Any]:
+    """Give an array to write a result into; it is at its path when all is written.
+
+    Parameters
+    ----------
+    path
+        ``.zarr`` for a pyramid of OME-Zarr 0.5, written chunk by chunk; else OME-TIFF, put
+        together in memory.
+    result
+        What it is.
+    stop
+        Asked while what is in memory, and the coarser levels of a pyramid, are written.
+
+    Yields
+    ------
+    array
+        Of the result's shape and dtype, to assign to; see :meth:`Result.place`.
+
+    Raises
+    ------
+    UnwritableOutput
+        It cannot be written; nothing is left of it.
+    Stopped
+        Somebody asked for it; nothing is left of it either.
+    """
+    with placed(path) as temporary:
+        if path.suffix == ".zarr":
+            with write_zarr(temporary, result, stop) as array:
+                yield array
+        else:
+            data = np.zeros(result.shape, dtype=result.dtype)
+            yield data
+            if stop():
+                raise Stopped
+            _write_tiff(temporary, data, result)
+        if stop():  # asked again, since to compress it may have taken long
+            raise Stopped
+
+
+def read_label_kind(path: str | os.PathLike[str]) -> LabelKind | None:
+    """Return the kind of labels that a prediction written by this program was trained on."""
+    meaning = _meaning_of(Path(path))
+    kind = meaning.get("label_kind")
+    return next((known for known in LABEL_KINDS if known == kind), None)
+
+
+def holds_objects(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file says of itself that its values are ids of objects."""
+    return _meaning_of(Path(path)).get("values") == "instances"
+
+
+def _meaning_of(path: Path) -> Mapping[str, Any]:
+    """Return what a result says of its values; empty if it is none."""
+    try:
+        if path.is_dir():
+            attributes = json.loads((path / "zarr.json").read_text("utf-8"))["attributes"]
+            meaning = attributes[NAMESPACE]
+        else:
+            with tifffile.TiffFile(path) as tiff:
+                meaning = map_annotations(tiff.ome_metadata or "", NAMESPACE)
+    except (OSError, ValueError, LookupError, TypeError, tifffile.TiffFileError):
+        return {}
+    return meaning if isinstance(meaning, Mapping) else {}
+
+
+def _write_tiff(path: Path, data: np.ndarray, result: Result) -> None:
+    meaning = result.meaning
+    metadata: dict[str, Any] = {
+        "axes": result.axes,
+        "Name": result.name,
+        "MapAnnotation": {
+            "Namespace": NAMESPACE,
+            "label_kind": result.kind,
+            "values": result.values,
+            "classes": json.dumps(meaning["classes"]),
+        },
+    }
+    if "C" in result.sizes:
+        metadata["Channel"] = {"Name": [entry.name for entry in result.classes]}
+    for letter, size in result.pixel_size.items():
+        unit = sign(result.units.get(letter))
+        name = "TimeIncrement" if letter == "T" else f"PhysicalSize{letter}"
+        if unit is not None:
+            metadata |= {name: size, f"{name}Unit": unit}
+    tifffile.imwrite(
+        path, data, ome=True, compression="zlib", photometric="minisblack", metadata=metadata
+    )

@@ -1,0 +1,1 @@
+"""What painted ids mean and what they teach: classes, checks, border weights, targets."""

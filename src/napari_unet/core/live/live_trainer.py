@@ -1,0 +1,251 @@
+"""Learning while a person paints: a forest at once, the starter at once, the network ever better.
+
+Each stroke is scored before it is learned from. A forest on filters is fitted anew after each
+change and guides the starter; a network of its own, which begins at random weights, goes on
+training on all strokes so far.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+
+import numpy as np
+
+from napari_unet.core.events import LiveEvent, Notice
+from napari_unet.core.forest import random_forest
+from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.normalise import as_plane
+from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.labels.targets import check_labels
+from napari_unet.core.live.schedule import LiveLoop
+from napari_unet.core.models.model import Model
+from napari_unet.core.models.starter import starter_weights
+from napari_unet.core.network.config import PRESETS, DeviceName
+from napari_unet.core.network.device import pick_device
+from napari_unet.core.network.tiling import Tile
+from napari_unet.core.network.unet import UNet
+from napari_unet.core.prediction.predict import (
+    TileProbabilities,
+    plane_probabilities,
+    predict_tiles,
+)
+from napari_unet.core.training.optimizer import new_optimizer
+from napari_unet.errors import InvalidInput
+
+_LARGEST_ID = 65535
+
+
+@cache
+def warm_up() -> None:
+    """Load, once, what the first strokes would have to wait for longer than for their answer."""
+    random_forest.warm_up()
+    preset = PRESETS["compact"]
+    new_optimizer(UNet(preset.network(1, 2)), preset)  # loads a large part of torch
+    starter_weights(1)
+
+
+class LiveTrainer:
+    """Learns to segment from strokes as they are painted.
+
+    Parameters
+    ----------
+    images
+        Each (Y, X), (C, Y, X) or (Y, X, 3), any real dtype; all with the same channels. More can
+        be added later.
+    device
+        Where to compute.
+    seed
+        Seed of every draw.
+    classes
+        Names and colours of classes.
+    clock
+        Gives seconds; decides when :meth:`run` ends.
+
+    Raises
+    ------
+    InvalidInput
+        An image is not one, or their channels differ.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[np.ndarray] = (),
+        device: DeviceName = "auto",
+        seed: int = 0,
+        *,
+        classes: Sequence[ClassInfo] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.device = pick_device(device)
+        warm_up()
+        self._clock = clock
+        start = clock()
+        self._loop = LiveLoop(self.device, seed=seed, elapsed=lambda: clock() - start)
+        self.set_classes(classes)
+        for image in images:
+            self.add_image(image)
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be learned now, in one sentence with a way out; ``None`` if it can."""
+        return self._loop.problem
+
+    @property
+    def version(self) -> int:
+        """A number that grows whenever what is shown would predict something else."""
+        return self._loop.version
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing left to learn until strokes change."""
+        return self._loop.settled
+
+    def add_image(self, image: np.ndarray | Cutout) -> int:
+        """Take in an image; return its index.
+
+        Parameters
+        ----------
+        image
+            (Y, X), (C, Y, X) or (Y, X, 3); or a part of a plane, which then is an image of its
+            own but for the plane's grey range.
+
+        Raises
+        ------
+        InvalidInput
+            It is not an image, or has other channels than those before it.
+        """
+        plane = image.alone() if isinstance(image, Cutout) else as_plane(image)
+        filters = self._loop.filters
+        if filters and plane.shape[0] != filters[0].plane.shape[0]:
+            raise InvalidInput(
+                f"the images before had {filters[0].plane.shape[0]} channels and this one has "
+                f"{plane.shape[0]}; use images with the same channels."
+            )
+        filters.append(FilterBlocks(plane))
+        filters[-1].prepare()
+        return self._loop.book.add_image(filters[-1].shape)
+
+    def set_classes(self, classes: Sequence[ClassInfo]) -> None:
+        """Name and colour classes."""
+        self._loop.known = tuple(classes)
+
+    def set_labels(self, index: int, labels: np.ndarray) -> None:
+        """Take in an image's strokes as they are now; what has changed is found inside.
+
+        Parameters
+        ----------
+        index
+            Of the image.
+        labels
+            (Y, X) class ids, 0 unpainted.
+
+        Raises
+        ------
+        InvalidInput
+            There is no such image, or the labels do not fit it.
+        """
+        filters = self._loop.filters
+        if not 0 <= index < len(filters):
+            raise InvalidInput(f"there is no image {index}; there are {len(filters)}.")
+        labels = check_labels(labels)
+        if labels.shape != filters[index].shape:
+            raise InvalidInput(
+                f"the labels' shape {labels.shape} does not fit the image's {filters[index].shape}."
+            )
+        if labels.max() > _LARGEST_ID:
+            raise InvalidInput(f"class id {labels.max()} is too large; use at most {_LARGEST_ID}.")
+        new = self._loop.book.update(index, labels)
+        if new is not None:
+            self._loop.take(new)
+
+    def run(self, seconds: float = 8.0) -> float:
+        """Learn for that long, at least until there is something to show.
+
+        Returns
+        -------
+        float
+            The score it believes: mean intersection over union on held-out strokes; before there
+            are any, the share of the latest strokes that was right before they were learned.
+
+        Raises
+        ------
+        InvalidInput
+            Fewer than two classes are painted.
+        """
+        if self.problem is not None:
+            raise InvalidInput(self.problem)
+        end = self._clock() + seconds
+        while self._loop.behind or (self._clock() < end and not self._loop.settled):
+            self._loop.advance()
+        self._loop.finish()
+        return self._loop.evidence.believed
+
+    def advance(self) -> list[LiveEvent]:
+        """Do one piece of work, a fraction of a second: score, fit the forest, or make a step."""
+        return self._loop.advance()
+
+    def model(self) -> Model:
+        """Return what is shown as a model that can be saved and predicts anywhere.
+
+        Raises
+        ------
+        InvalidInput
+            There is nothing to show yet.
+        """
+        if self._loop.shown is None:
+            raise InvalidInput(self.problem or "nothing is learned yet; call run() first.")
+        return self._loop.shown
+
+    def predict_tiles(
+        self, index: int, region: Tile | None = None
+    ) -> Iterator[TileProbabilities | Notice]:
+        """Predict an image that was added, with what is shown, in the device's fastest precision.
+
+        Parameters
+        ----------
+        index
+            Of the image.
+        region
+            What to predict; ``None`` for all of it.
+
+        Yields
+        ------
+        TileProbabilities or Notice
+            See :func:`napari_unet.core.prediction.predict.predict_tiles`.
+        """
+        return predict_tiles(
+            self.model(),
+            self._loop.filters[index].plane,
+            device=self.device,
+            region=region,
+            fast=True,
+            guide=self._loop.judge.guide(index, self.model()),
+        )
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        """Return the (Y, X) class ids, as painted, of any image with the same channels."""
+        return self.model().class_ids[self.predict_probabilities(image).argmax(axis=0)]
+
+    def predict_probabilities(self, image: np.ndarray) -> np.ndarray:
+        """Return each class's probability, (K, Y, X) float32, of any image with the same channels.
+
+        Raises
+        ------
+        InvalidInput
+            There is nothing to show yet, or the image has other channels.
+        """
+        model = self.model()
+        plane = as_plane(image)
+        if len(plane) != model.header.network.in_channels:
+            raise InvalidInput(
+                f"the image has {len(plane)} channels and those learned from have "
+                f"{model.header.network.in_channels}; use images with the same channels."
+            )
+        return plane_probabilities(model, plane, device=self.device, fast=True)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._loop.close()

@@ -1,0 +1,135 @@
+"""What was shown before the newest strokes, to hold the network to where nothing contradicts it.
+
+What :mod:`live.forest_anchors` is for the forest, for the network: without it, strokes that
+correct make it forget what it had right. It is asked around the strokes only, tile by tile, since
+whoever paints does not wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.images.lazy_plane import Plane
+from napari_unet.core.live.stroke_book import StrokeBook
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.device import fast_dtype
+from napari_unet.core.network.tiling import Tile
+from napari_unet.core.prediction.plane_predictor import Answers
+
+_TILES = 8
+_SIDE = 192  # pixels
+_SURE = 0.65  # probabilities of a mixture, which is less sure of itself than a forest
+_CONTRADICTED = 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class Anchors:
+    """What was said of a tile.
+
+    Attributes
+    ----------
+    image
+        Its index.
+    tile
+        In pixels of the image.
+    classes
+        (Y, X) int16 class index; -1 where the answer was unsure or is contradicted.
+    """
+
+    image: int
+    tile: Tile
+    classes: np.ndarray
+
+
+class FormerAnswer:
+    """Asks a model that knows less about pixels around the strokes.
+
+    Parameters
+    ----------
+    model
+        The one of before the newest strokes.
+    guides
+        What its forest says of each image; of an image without one nothing is asked.
+    tiles
+        Where, as (index of the image, tile).
+    planes
+        Of each image.
+    device
+        Where to compute.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        guides: dict[int, Guide],
+        tiles: Sequence[tuple[int, Tile]],
+        planes: Sequence[Plane],
+        device: torch.device,
+    ) -> None:
+        self._tiles = [(image, tile) for image, tile in tiles if image in guides]
+        self._answers = {
+            image: Answers(
+                model, planes[image], device=device, dtype=fast_dtype(device), guide=guides[image]
+            )
+            for image in {image for image, _ in self._tiles}
+        }
+        self.said: list[Anchors] = []
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are tiles left to ask about."""
+        return bool(self._tiles)
+
+    def ask(self, now: Callable[[int], Guide]) -> None:
+        """Ask about a tile.
+
+        Parameters
+        ----------
+        now
+            Gives what the forest of today says of an image.
+        """
+        image, tile = self._tiles.pop(0)
+        said = self._answers[image].probabilities(tile)
+        today = now(image).probabilities(np.arange(*tile.rows), np.arange(*tile.columns))
+        classes = said.argmax(axis=0)
+        others = (today.argmax(axis=0) != classes) & (today.max(axis=0) > _CONTRADICTED)
+        kept = (said.max(axis=0) > _SURE) & ~others
+        self.said.append(Anchors(image, tile, np.where(kept, classes, -1).astype(np.int16)))
+
+
+def tiles_around(book: StrokeBook, stride: int, rng: np.random.Generator) -> list[tuple[int, Tile]]:
+    """Draw tiles around strokes, half of them around the newest, as patches are.
+
+    Parameters
+    ----------
+    book
+        The strokes.
+    stride
+        Tiles begin at its multiples.
+    rng
+        Draws which pixels they are around.
+
+    Returns
+    -------
+    list of (int, Tile)
+        Index of the image, and where.
+    """
+    drawn = []
+    for masks, count in ((book.newest, _TILES // 2), ([x > 0 for x in book.labels], _TILES // 2)):
+        at = [np.insert(np.argwhere(mask), 0, i, axis=1) for i, mask in enumerate(masks)]
+        pixels = np.concatenate(at)
+        if len(pixels):
+            drawn += pixels[rng.integers(len(pixels), size=count)].tolist()
+    tiles = []
+    for image, *centre in drawn:
+        spans = []
+        for middle, size in zip(centre, book.labels[image].shape, strict=True):
+            start = max(0, middle - _SIDE // 2) // stride * stride
+            spans.append((start, min(start + _SIDE, size)))
+        tiles.append((image, Tile(*spans)))
+    return tiles

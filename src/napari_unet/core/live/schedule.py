@@ -1,0 +1,257 @@
+"""The pieces of work of a live training, one after the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_unet.core.events import (
+    Corrective,
+    LiveEvent,
+    LiveScore,
+    Notice,
+    Settled,
+    Shown,
+    Step,
+)
+from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.labels.classes import ClassInfo, describe_classes
+from napari_unet.core.live.fine_tuning import FineTuning, drawn
+from napari_unet.core.live.live_dataset import dataset_of, laid_out
+from napari_unet.core.live.live_forests import Forests
+from napari_unet.core.live.mixing import Evidence, best_share, score_of
+from napari_unet.core.live.network_anchors import FormerAnswer, tiles_around
+from napari_unet.core.live.snapshot import looks_the_same, snapshot, started, with_share
+from napari_unet.core.live.stroke_book import Stroke, StrokeBook
+from napari_unet.core.live.stroke_scoring import Judge
+from napari_unet.core.models.first_answer import FirstAnswer
+from napari_unet.core.models.model import Model
+from napari_unet.core.models.starter import starter_weights
+from napari_unet.core.network.config import PRESETS
+from napari_unet.core.training.dataset import Dataset
+
+_LEARNING_RATE = 1e-3
+_STEPS_BETWEEN_SCORES = 20
+_MOST_ASKED = 10  # held-out strokes
+
+
+class LiveLoop:
+    """Scores new strokes, fits the forest, trains the network, and decides what is shown.
+
+    Parameters
+    ----------
+    device
+        Where to compute.
+    seed
+        Seed of every draw.
+    elapsed
+        Gives the seconds since the start.
+
+    Attributes
+    ----------
+    book
+        The strokes of every image.
+    filters
+        Of every image, in the same order.
+    known
+        Names and colours of classes.
+    judge
+        Keeps what the forest says of the images.
+    evidence
+        What the strokes say so far.
+    shown
+        What predicts now.
+    version
+        Grows whenever ``shown`` would predict something else.
+    settled
+        Whether there is nothing left to learn until strokes change.
+    """
+
+    def __init__(self, device: torch.device, *, seed: int, elapsed: Callable[[], float]) -> None:
+        self.book = StrokeBook()
+        self.filters: list[FilterBlocks] = []
+        self.known: tuple[ClassInfo, ...] = ()
+        self.judge = Judge(self.filters, device)
+        self.evidence = Evidence()
+        self.shown: Model | None = None
+        self.version = 0
+        self.settled = False
+        self._device = device
+        self._seed = seed
+        self._elapsed = elapsed
+        self._new: list[Stroke] = []
+        self._changed = False
+        self._due = False
+        self._scored_at = 0
+        self._tuning: FineTuning | None = None
+        self._dataset: Dataset | None = None
+        self._first: FirstAnswer | None = None
+        self._forests = Forests(seed)
+        self._former: FormerAnswer | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be learned now, in one sentence with a way out; ``None`` if it can."""
+        ids = self.book.class_ids()
+        if not ids:
+            return "nothing is painted yet; paint a stroke of each class."
+        if len(ids) == 1:
+            return f"only class {ids[0]} is painted; paint a stroke of a second one."
+        return None
+
+    @property
+    def behind(self) -> bool:
+        """Whether what is shown does not know all strokes yet."""
+        return self._changed or self.shown is None
+
+    def take(self, new: Sequence[Stroke]) -> None:
+        """Note that strokes have changed, and which are new."""
+        if new and not self._changed:
+            self.book.forget_newest()
+        self.book.mark_newest(new)
+        self._new += new
+        self._changed = True
+        self.settled = False
+
+    def advance(self) -> list[LiveEvent]:
+        """Do one piece of work, a fraction of a second: score, fit the forest, or make a step."""
+        if self._new and self.shown is not None:
+            return self._score_stroke(self._new.pop(0))
+        self._new.clear()
+        if self.problem is not None:
+            self._changed = False
+            return []
+        if self._changed:
+            return self._take_strokes()
+        return [] if self.settled else self._step()
+
+    def _score_stroke(self, stroke: Stroke) -> list[LiveEvent]:
+        """Score a stroke with what is shown, before anything is learned from it."""
+        assert self.shown is not None
+        opinions = self.judge.ask(self.shown, [stroke])
+        if not opinions:
+            return []
+        (opinion,) = opinions
+        score = opinion.right(self.shown.header.network_share)
+        self.evidence.add_stroke(opinion, score)
+        return [Corrective(stroke.number, stroke.class_id, score, self._elapsed())]
+
+    def _take_strokes(self) -> list[LiveEvent]:
+        """Fit the forest anew and show its answer with the weights that were shown before."""
+        ids = self.book.class_ids()
+        classes = describe_classes(ids, "scribbles", self.known)
+        before, revoked = self.shown, self.book.revoked
+        if before is None or before.class_ids.tolist() != ids:
+            self._forests.forget()
+        forest = self._forests.fit(self.book, self.filters, ids, revoked=revoked)
+        events: list[LiveEvent] = []
+        if self._tuning is None:
+            self._tuning = self._begin(len(ids))
+            events.append(started(self._tuning))
+        elif before is not None and before.class_ids.tolist() != ids:
+            self._tuning.change_classes(before.class_ids.tolist(), ids)
+            self.evidence.classes_changed()
+            before = None
+        self.evidence.strokes_changed()
+        self._dataset = dataset_of(self.book, self.filters, classes)
+        self._tuning.set_data(self._dataset)
+        self._former = None if before is None or revoked else self._former_answer(before)
+        self._changed, self.book.revoked = False, None
+        self._first = FirstAnswer(forest, self._starter(), self.filters[0].plane.shape[0])
+        weights = self._tuning.average.state() if before is None else before.weights
+        model = self._snapshot(weights)
+        share = best_share(list(self.evidence.latest), self._tuning.steps)
+        self._due = True  # to be scored, after somebody has seen it
+        return [*events, *self._show(model, share, None)]
+
+    def _former_answer(self, before: Model) -> FormerAnswer:
+        """Return what asks the model of before the newest strokes."""
+        rng = np.random.default_rng([self._seed, self.book.count])
+        tiles = tiles_around(self.book, before.header.network.stride, rng)
+        guides = {image: self.judge.guide(image, before) for image, _ in tiles}
+        planes = [blocks.plane for blocks in self.filters]
+        return FormerAnswer(before, guides, tiles, planes, self._device)
+
+    def _ask_former(self, former: FormerAnswer) -> list[LiveEvent]:
+        """Ask about one tile; after the last, train on what was said too."""
+        assert self._tuning is not None and self._dataset is not None and self.shown is not None
+        shown = self.shown
+        former.ask(lambda image: self.judge.guide(image, shown))
+        if not former.pending:
+            anchors = laid_out(former.said, self.book, self._dataset.classes)
+            self._tuning.set_data(self._dataset, anchors)
+            self._former = None
+        return []
+
+    def _begin(self, n_classes: int) -> FineTuning:
+        config = PRESETS["compact"].network(self.filters[0].plane.shape[0], n_classes)
+        network = drawn(config, self._seed)
+        return FineTuning(network, self._device, seed=self._seed, learning_rate=_LEARNING_RATE)
+
+    def _starter(self) -> Mapping[str, Tensor]:
+        if self._first is not None:
+            return self._first.weights
+        return starter_weights(self.filters[0].plane.shape[0])
+
+    def _step(self) -> list[LiveEvent]:
+        assert self._tuning is not None and self.shown is not None
+        if self._due:
+            self._due = False
+            return self._score_and_show(self.shown.weights)
+        if self._former is not None:
+            return self._ask_former(self._former)
+        loss = self._tuning.step()
+        if math.isnan(loss):
+            return [Notice(self._tuning.trouble)]
+        steps = self._tuning.steps
+        events: list[LiveEvent] = [Step(steps, loss, self._elapsed(), None)]
+        if steps % _STEPS_BETWEEN_SCORES == 0:
+            events += self._score_and_show(self._tuning.average.state())
+        return events
+
+    def _score_and_show(self, weights: Mapping[str, Tensor]) -> list[LiveEvent]:
+        """Score weights on the held-out strokes; show them unless they are worse than before."""
+        assert self._tuning is not None
+        steps, elapsed = self._tuning.steps, self._elapsed()
+        self._scored_at = steps
+        model = self._snapshot(weights)
+        opinions = self.judge.ask_again(model, self.book.held_out_strokes(_MOST_ASKED))
+        share = best_share([*opinions, *self.evidence.latest], steps)
+        value = score_of(opinions, share)
+        events: list[LiveEvent] = []
+        if opinions:
+            events.append(LiveScore(steps, elapsed, value))
+        else:
+            self.evidence.not_scored()
+        if not opinions or self.evidence.add_score(value):
+            events += self._show(model, share, value if opinions else None)
+        if text := self.evidence.settled:
+            self.settled = True
+            events.append(Settled(text))
+        return events
+
+    def _snapshot(self, weights: Mapping[str, Tensor]) -> Model:
+        assert self._tuning is not None and self._dataset is not None and self._first is not None
+        return snapshot(self._tuning, self._dataset, self._first, weights, seconds=self._elapsed())
+
+    def _show(self, model: Model, share: float, score: float | None) -> list[Shown]:
+        before = self.shown
+        self.shown = with_share(model, share, score)
+        if before is not None and looks_the_same(before, self.shown):
+            return []
+        self.version += 1
+        return [Shown(self.version, share)]
+
+    def finish(self) -> None:
+        """Score and show what has been learned since the last time."""
+        if self._tuning is not None and self._tuning.steps > self._scored_at:
+            self._score_and_show(self._tuning.average.state())
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._tuning is not None:
+            self._tuning.close()

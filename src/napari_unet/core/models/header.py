@@ -1,0 +1,272 @@
+"""What a model file says of itself: validated data, free of torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import struct
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_unet.core.labels.classes import ClassInfo, LabelKind, background_id
+from napari_unet.core.network.config import PresetName, UNetConfig
+from napari_unet.core.network.onnx_network import NOT_TRAINABLE, ForeignNetwork, Network
+from napari_unet.errors import InvalidModel, UnreadableFile
+
+FORMAT_VERSION = 1
+METADATA_KEY = "napari_unet"
+GreyValues = tuple[tuple[float, float], ...]
+"""Each channel's (low, high), see :func:`napari_unet.core.images.normalise.grey_range`."""
+_MAX_HEADER_BYTES = 16 * 2**20
+_NOT_OURS = (
+    "this is not a napari-unet model; choose a file that `napari-unet train` or the Save button "
+    "wrote."
+)
+
+
+class ScorePoint(BaseModel):
+    """One point of the score curve of a training."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: int
+    elapsed: float
+    value: float
+    held_out: bool
+
+
+class TrainingRecord(BaseModel):
+    """What a training did, kept in the model it made.
+
+    Attributes
+    ----------
+    finished
+        UTC time, ISO 8601.
+    steps, seconds, score
+        Steps made, time taken, score of the kept weights.
+    labelled_pixels
+        Number of labelled pixels by class id.
+    settings, device
+        The training settings, and what it was computed on.
+    versions
+        Versions of the libraries that computed it.
+    curve
+        The scores along the way.
+    grey_values
+        The lowest low and the highest high of each channel of what was trained on, see
+        :func:`napari_unet.core.images.normalise.grey_range`; empty where it was not kept.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    finished: str
+    steps: int
+    seconds: float
+    score: float | None
+    labelled_pixels: dict[int, int]
+    settings: dict[str, object]
+    versions: dict[str, str]
+    device: str
+    curve: tuple[ScorePoint, ...] = ()
+    grey_values: GreyValues = ()
+
+
+class ModelHeader(BaseModel):
+    """Everything about a model but its weights.
+
+    Attributes
+    ----------
+    format_version
+        Version of the file's layout.
+    network
+        The network the weights belong to.
+    preset
+        The preset it was trained with; ``None`` for a model of another program.
+    label_kind
+        Kind of the labels it was trained on.
+    network_share
+        How much the network counts in the answer; the rest is the first answer's.
+    classes
+        The output channels' classes, in their order.
+    normalisation
+        How an image is normalised before the network sees it.
+    pixel_size, pixel_unit
+        Size of a training pixel as (row, column), or of a voxel as (plane, row, column), and its
+        unit, where known.
+    channels
+        Which channels of its images it was trained on, counted from 0, in their order; ``None``
+        where that is not known, or where they came from several images.
+    history
+        The trainings that led to these weights, oldest first.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
+    network: Network
+    preset: PresetName | None
+    label_kind: LabelKind
+    network_share: float = Field(default=1.0, ge=0, le=1)
+    classes: tuple[ClassInfo, ...]
+    normalisation: Literal["percentile"] = "percentile"
+    pixel_size: tuple[float, float] | tuple[float, float, float] | None = None
+    pixel_unit: str | None = Field(default=None, max_length=100)
+    channels: tuple[int, ...] | None = None
+    history: tuple[TrainingRecord, ...] = ()
+
+    @property
+    def class_ids(self) -> np.ndarray:
+        """Ids as painted, (K,) uint16, or uint8 where they fit, in the order of the outputs."""
+        ids = np.array([entry.id for entry in self.classes])
+        return ids.astype(np.uint8 if ids.max() < 256 else np.uint16)
+
+    @property
+    def unet(self) -> UNetConfig:
+        """The network, to train it or to look into it.
+
+        Raises
+        ------
+        InvalidModel
+            It is one of another program.
+        """
+        if isinstance(self.network, ForeignNetwork):
+            raise InvalidModel(NOT_TRAINABLE)
+        return self.network
+
+    @property
+    def trained_preset(self) -> PresetName:
+        """The preset of a model that was trained here.
+
+        Raises
+        ------
+        InvalidModel
+            It was not.
+        """
+        if self.preset is None:
+            raise InvalidModel(NOT_TRAINABLE)
+        return self.preset
+
+    @model_validator(mode="after")
+    def _network_fits(self) -> ModelHeader:
+        if isinstance(self.network, UNetConfig) and self.network.guided:
+            raise ValueError("its network would need a forest's answer")
+        if isinstance(self.network, ForeignNetwork) == (self.preset is not None):
+            raise ValueError("its preset does not fit its network")
+        ids = [entry.id for entry in self.classes]
+        if len(ids) != self.network.n_classes or len(set(ids)) != len(ids):
+            raise ValueError("the classes do not fit the network's output")
+        return self
+
+
+def background_output(header: ModelHeader) -> int | None:
+    """Return which output of a model is the background, ``None`` if it knows none."""
+    ids = [entry.id for entry in header.classes]
+    background = background_id(header.label_kind)
+    return ids.index(background) if background in ids else None
+
+
+@lru_cache(maxsize=1)
+def installed_versions() -> dict[str, str]:
+    """Return the versions of what computes, by name."""
+    packages = ("napari-unet", "torch", "numpy", "scikit-learn")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def parse_header(text: str) -> ModelHeader:
+    """Read a model's description from its JSON.
+
+    Raises
+    ------
+    InvalidModel
+        It is not such a description, or it is from a newer version of the program.
+    """
+    try:
+        raw = json.loads(text)
+        found = raw["format_version"]
+        if isinstance(found, int) and found > FORMAT_VERSION:
+            raise InvalidModel(
+                f"the model was saved by a newer version of napari-unet (file format {found}, "
+                f"this version reads up to {FORMAT_VERSION}); update napari-unet to open it."
+            )
+        return ModelHeader.model_validate(raw)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, InvalidModel):
+            raise
+        detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise InvalidModel(
+            f"the model's description is damaged ({detail}); take another copy of the file."
+        ) from None
+
+
+def read_model_file(path: str | os.PathLike[str]) -> bytes:
+    """Read a model file; what its first bytes do not describe takes no memory.
+
+    Raises
+    ------
+    UnreadableFile
+        There is no such file, or it cannot be read.
+    InvalidModel
+        See :func:`header_of`.
+    """
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(8)
+            start += file.read(_header_length(start, size))
+            header_of(start, size)
+            file.seek(0)
+            return file.read(size)
+    except OSError as error:
+        raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from None
+    except MemoryError:
+        raise UnreadableFile(
+            f"{path} does not fit into memory; close other programs, or use a smaller model."
+        ) from None
+
+
+def _header_length(data: bytes, size: int) -> int:
+    """Return how long the description is that follows the first 8 bytes."""
+    length = struct.unpack("<Q", data)[0] if len(data) == 8 else 0
+    if not 2 <= length <= min(_MAX_HEADER_BYTES, size - 8):
+        raise InvalidModel(_NOT_OURS)
+    return int(length)
+
+
+def header_of(data: bytes | memoryview, size: int | None = None) -> ModelHeader:
+    """Read the description out of a model file's bytes, without touching the weights.
+
+    Parameters
+    ----------
+    data
+        Content of a safetensors file, of which the weights may be missing.
+    size
+        Of the whole file in bytes; ``None`` if it is all of ``data``.
+
+    Raises
+    ------
+    InvalidModel
+        The bytes are not a model of this program, are cut off, or are from a newer version.
+    """
+    not_ours = InvalidModel(_NOT_OURS)
+    size = len(data) if size is None else size
+    length = _header_length(bytes(data[:8]), size)
+    try:
+        entries = json.loads(bytes(data[8 : 8 + length]))
+        text = entries.pop("__metadata__")[METADATA_KEY]
+        end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
+        missing = 8 + length + end - size
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        raise not_ours from None
+    if not isinstance(text, str):
+        raise not_ours
+    header = parse_header(text)
+    if missing > 0:
+        raise InvalidModel("the model file is not complete; take another copy of it.")
+    if missing < 0:
+        raise InvalidModel("the model file holds more than it describes; take another copy of it.")
+    return header

@@ -1,0 +1,161 @@
+"""A trained model: weights and what they mean, saved as one safetensors file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from napari_unet.core.io.atomic import write_whole
+from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.models.first_answer import FirstAnswer
+from napari_unet.core.models.header import METADATA_KEY, ModelHeader, header_of
+from napari_unet.core.network.device import channels_last
+from napari_unet.core.network.onnx_network import ForeignNetwork
+from napari_unet.core.network.unet import UNet, fused
+from napari_unet.core.prediction.onnx_predictor import graph_of
+from napari_unet.core.sharing.bioimageio_reader import GRAPH, model_bytes
+from napari_unet.errors import InvalidModel
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained model.
+
+    Attributes
+    ----------
+    header
+        Network, classes, normalisation, pixel size and history.
+    weights
+        The network's state, float32 on the CPU; of one of another program its ONNX file's bytes.
+    first
+        What answered before the network was trained, where it still counts.
+    """
+
+    header: ModelHeader
+    weights: Mapping[str, Tensor]
+    first: FirstAnswer | None = None
+    _networks: dict[torch.device, UNet] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        """The classes, in the order of the output channels."""
+        return self.header.classes
+
+    @property
+    def class_ids(self) -> np.ndarray:
+        """Ids as painted, (K,) uint16, or uint8 where they fit, in the order of the outputs."""
+        return self.header.class_ids
+
+    def network(self, n_classes: int | None = None) -> UNet:
+        """Return a new network with these weights, to be trained further.
+
+        Parameters
+        ----------
+        n_classes
+            Outputs of the network, at least the model's, which come first; the last layer's
+            weights of the others are drawn at random. ``None`` for the model's outputs alone.
+        """
+        config = self.header.unet
+        if n_classes is not None:
+            config = config.model_copy(update={"n_classes": n_classes})
+        network = UNet(config)
+        state = network.state_dict()
+        for name, value in self.weights.items():
+            state[name][: len(value)] = value
+        network.load_state_dict(state)
+        return network
+
+    def prediction_network(self, device: torch.device) -> UNet:
+        """Return the network made ready for prediction on a device, the same at each call."""
+        if device not in self._networks:
+            with torch.device("meta"):  # its weights are replaced at once
+                network = UNet(self.header.unet)
+            network.load_state_dict(dict(self.weights), assign=True)
+            ready = fused(network).to(device)
+            layout = channels_last(self.header.network.ndim)
+            self._networks[device] = ready.to(memory_format=layout)  # type: ignore[call-overload]
+        return self._networks[device]
+
+    def to_bytes(self) -> bytes:
+        """Return the content of a model file."""
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self.weights.items()}
+        if self.first is not None:
+            tensors |= self.first.tensors()
+        return save_tensors(tensors, metadata={METADATA_KEY: self.header.model_dump_json()})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a model file, beside the target first, so that no half file is left.
+
+        Raises
+        ------
+        UnwritableOutput
+            It cannot be written there.
+        """
+        write_whole(Path(path), self.to_bytes())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Model:
+        """Read the content of a model file.
+
+        Raises
+        ------
+        InvalidModel
+            It is no model of this program, is damaged, or is from a newer version.
+        """
+        header = header_of(data)
+        try:
+            weights = load_tensors(data)
+        except SafetensorError as error:
+            raise InvalidModel(
+                f"the model file is damaged ({error}); take another copy of it."
+            ) from None
+        if isinstance(header.network, ForeignNetwork):
+            return cls(header, {GRAPH: graph_of(weights)})
+        config = header.unet
+        with torch.device("meta"):
+            expected = _float_tensors(UNet(config))
+        first = FirstAnswer.taken_from(weights, config.in_channels, config.n_classes)
+        if {name: (value.shape, value.dtype) for name, value in weights.items()} != expected:
+            raise InvalidModel(
+                "the weights in the model file do not fit its own description; take another copy."
+            )
+        if not all(torch.isfinite(value).all() for value in weights.values()):
+            raise InvalidModel("the model file holds NaN or infinite weights; train it again.")
+        return cls(header, weights, first)
+
+
+def _float_tensors(network: UNet) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    """Describe the tensors that a file holds: all but the counters of batch normalisation."""
+    state = network.state_dict().items()
+    return {name: (value.shape, value.dtype) for name, value in state if value.is_floating_point()}
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Open a model file, or a package of the bioimage.io format with ONNX weights.
+
+    A package, a zip file or a folder, needs the extra ``bioimageio``; its model predicts and cannot
+    be trained. Nothing in a package is run but its ONNX graph.
+
+    Raises
+    ------
+    UnreadableFile
+        There is no such file, or it cannot be read.
+    InvalidModel
+        It is no model of this program, is damaged, or is from a newer version; or what the package
+        needs is not known here.
+    InvalidInput
+        A package of the extra is missing.
+    """
+    try:
+        return Model.from_bytes(model_bytes(path))
+    except InvalidModel as error:
+        raise InvalidModel(f"{path}: {error}") from None

@@ -1,0 +1,314 @@
+"""Settings of networks and trainings, validated once, free of torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_unet.core.labels.classes import LabelKind
+from napari_unet.core.network.pooling import (
+    Pooling,
+    cropped_of,
+    kernels_of,
+    margins_of,
+    pooling_for,
+    strides_of,
+)
+from napari_unet.errors import InvalidInput
+
+PresetName = Literal["compact", "unet2015"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16"]
+_Factor = Annotated[int, Field(ge=1, le=2)]
+_Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class UNetConfig(BaseModel):
+    """The shape of a U-Net (Ronneberger et al. 2015, figure 1).
+
+    Attributes
+    ----------
+    in_channels, n_classes
+        Channels of the input and of the output.
+    base_channels
+        Channels of the first level; each level down doubles them.
+    depth
+        Number of max poolings.
+    ndim
+        2 for planes, 3 for volumes.
+    pooling
+        By how much each level pools each axis, 1 or 2, see
+        :func:`napari_unet.core.network.pooling.pooling_for`; empty for 2 along every axis.
+    batch_norm
+        Batch normalisation with running statistics after each 3x3 convolution, so that a
+        prediction does not depend on the tile it is made in.
+    dropout
+        Probability of dropout at the end of the contracting path.
+    pad_in_training
+        Whether 3x3 convolutions are zero-padded while training, so that each patch pixel gets an
+        output. Prediction is always unpadded: the same weights, every pixel with its full context.
+    guided
+        Whether a forest's answer is an input too. Such a network looks for one class at a time,
+        given the image and that class's log-odds, so that its weights fit any classes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    in_channels: int = Field(ge=1, le=4096)
+    n_classes: int = Field(ge=2, le=65536)
+    base_channels: int = Field(ge=1, le=1024)
+    depth: int = Field(ge=1, le=7)
+    ndim: Literal[2, 3] = 2
+    pooling: tuple[tuple[_Factor, ...], ...] = ()
+    batch_norm: bool
+    dropout: float = Field(ge=0, lt=1)
+    pad_in_training: bool
+    guided: bool = False
+
+    @model_validator(mode="after")
+    def _pooling_fits(self) -> Self:
+        if self.pooling and len(self.pooling) != self.depth:
+            raise ValueError("the pooling needs one entry a level")
+        if any(len(factors) != self.ndim or max(factors) == 1 for factors in self.pooling):
+            raise ValueError("each level needs one number an axis to pool by, not all of them 1")
+        return self
+
+    @property
+    def guides(self) -> int:
+        """Input channels after the image's: log-odds of each class, of two classes the second's."""
+        if not self.guided:
+            return 0
+        return 1 if self.n_classes == 2 else self.n_classes
+
+    @property
+    def poolings(self) -> Pooling:
+        """By how much each level pools each axis."""
+        return self.pooling or ((2,) * self.ndim,) * self.depth
+
+    @property
+    def kernels(self) -> Pooling:
+        """The convolutions' kernels at each level, the deepest too, along each axis."""
+        return kernels_of(self.poolings)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Pixels of the input along each axis that one pixel of the deepest level stands for."""
+        return strides_of(self.poolings)[-1]
+
+    @property
+    def margins(self) -> tuple[int, ...]:
+        """Pixels lost along each axis, at each of its ends, by an unpadded pass."""
+        return margins_of(self.poolings)
+
+    @property
+    def cropped(self) -> tuple[int, ...]:
+        """Pixels of those that are lost on the way up, at both ends together."""
+        return cropped_of(self.poolings)
+
+    def output_side(self, wanted: int, axis: int) -> int:
+        """Return the smallest side of an unpadded output that is at least ``wanted`` pixels.
+
+        It is what the deepest level's ``n`` pixels become: ``n * stride``, less what is cropped on
+        the way up; and not less than the last two convolutions take away.
+        """
+        stride, cropped = self.strides[axis], self.cropped[axis]
+        least = max(1, 2 * (self.kernels[0][axis] - 1))
+        return -(-(max(wanted, least) + cropped) // stride) * stride - cropped
+
+    def most_output(self, axis: int) -> int | None:
+        """Return the longest side of an output; there is no limit."""
+        return None
+
+    @property
+    def stride(self) -> int:
+        """The stride along columns; in 2D also along rows."""
+        return self.strides[-1]
+
+    @property
+    def margin(self) -> int:
+        """The margin along columns; in 2D also along rows. Depth 4: (572 - 388) / 2 = 92."""
+        return self.margins[-1]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A network and the way it is trained.
+
+    Attributes
+    ----------
+    base_channels, depth, batch_norm, dropout, pad_in_training
+        See :class:`UNetConfig`.
+    patch
+        Side of a patch's output in pixels.
+    stroke_patch
+        The same where only strokes are labelled: the more a patch reaches beyond a stroke, the
+        less of it teaches anything, and smaller ones leave time for more steps.
+    batch
+        Patches a step.
+    voxels, stroke_voxels
+        Voxels of a patch's output in 3D, at most; where only strokes are labelled.
+    volume_batch
+        Patches a step in 3D.
+    optimizer, learning_rate
+        How weights are changed.
+    """
+
+    base_channels: int
+    depth: int
+    batch_norm: bool
+    dropout: float
+    pad_in_training: bool
+    patch: int
+    stroke_patch: int
+    batch: int
+    voxels: int
+    stroke_voxels: int
+    volume_batch: int
+    optimizer: Literal["adamw", "sgd"]
+    learning_rate: float
+
+    def network(
+        self,
+        in_channels: int,
+        n_classes: int,
+        *,
+        guided: bool = False,
+        voxel_size: tuple[float, ...] | None = None,
+    ) -> UNetConfig:
+        """Return the network's configuration for these numbers of channels and classes.
+
+        With a ``voxel_size`` of (plane, row, column) it is one for volumes, and pools once less,
+        as Çiçek et al. 2016 do: the context of a tile grows with the third power.
+        """
+        depth = self.depth if voxel_size is None else self.depth - 1
+        return UNetConfig(
+            in_channels=in_channels,
+            n_classes=n_classes,
+            base_channels=self.base_channels,
+            depth=depth,
+            ndim=2 if voxel_size is None else 3,
+            pooling=() if voxel_size is None else pooling_for(voxel_size, depth),
+            batch_norm=self.batch_norm,
+            dropout=self.dropout,
+            pad_in_training=self.pad_in_training,
+            guided=guided,
+        )
+
+
+PRESETS: dict[PresetName, Preset] = {
+    "compact": Preset(
+        base_channels=16,
+        depth=4,
+        batch_norm=True,
+        dropout=0.0,
+        pad_in_training=True,
+        patch=160,
+        stroke_patch=96,
+        batch=4,
+        voxels=64**3,
+        stroke_voxels=40**3,
+        volume_batch=2,
+        optimizer="adamw",
+        learning_rate=1e-3,
+    ),
+    "unet2015": Preset(
+        base_channels=64,
+        depth=4,
+        batch_norm=False,
+        dropout=0.5,
+        pad_in_training=False,
+        patch=388,
+        stroke_patch=388,
+        batch=1,
+        voxels=28 * 44 * 44,  # of a network of this size: Çiçek et al. 2016, figure 2
+        stroke_voxels=28 * 44 * 44,
+        volume_batch=1,
+        optimizer="sgd",
+        learning_rate=1e-3,
+    ),
+}
+
+
+class TrainSettings(BaseModel):
+    """How to train.
+
+    Attributes
+    ----------
+    label_kind
+        ``scribbles``: 0 unlabelled, 1 background, 2.. classes; ``classes``: dense, 0 is a class;
+        ``instances``: dense, 0 background, each object its own id.
+    preset
+        Network and training recipe.
+    seconds, steps
+        Budget; exactly one of the two. With ``steps`` a training can be repeated exactly.
+    device
+        Where to compute; ``auto`` takes a GPU where there is one.
+    precision
+        Of the passes; ``auto`` takes what is fastest on the device, and what it took stands in the
+        model.
+    seed
+        Seed of every random draw.
+    learning_rate
+        ``None`` takes the preset's.
+    elastic
+        Standard deviation in pixels of the displacements of the elastic deformation
+        (Ronneberger et al. 2015, section 3.1: 10); 0 switches it off.
+    w0, sigma
+        Border weights (Ronneberger et al. 2015, equation 2); ``w0=0`` switches them off.
+    dimensions
+        2: every plane is an image of its own; 3: volumes.
+    voxel_size
+        Size of a voxel as (plane, row, column), in any unit, for volumes; ``None`` for cubes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label_kind: LabelKind = "scribbles"
+    preset: PresetName = "compact"
+    seconds: float | None = Field(default=None, gt=0)
+    steps: int | None = Field(default=None, gt=0)
+    device: DeviceName = "auto"
+    precision: Precision = "auto"
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    learning_rate: float | None = Field(default=None, gt=0)
+    elastic: float = Field(default=10.0, ge=0)
+    w0: float = Field(default=10.0, ge=0)
+    sigma: float = Field(default=5.0, gt=0)
+    dimensions: Literal[2, 3] = 2
+    voxel_size: tuple[_Length, _Length, _Length] | None = None
+
+    @property
+    def cubes(self) -> tuple[float, float, float] | None:
+        """Size of a voxel, also where none was given; ``None`` in 2D."""
+        return (self.voxel_size or (1.0, 1.0, 1.0)) if self.dimensions == 3 else None
+
+    @model_validator(mode="after")
+    def _voxels_are_of_volumes(self) -> Self:
+        if self.voxel_size is not None and self.dimensions == 2:
+            raise ValueError("a voxel size is for volumes; give dimensions=3 too")
+        return self
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        if (self.seconds is None) == (self.steps is None):
+            raise ValueError("give a budget either in seconds or in steps")
+        return self
+
+    @classmethod
+    def checked(cls, **values: object) -> TrainSettings:
+        """Build settings from user input.
+
+        Raises
+        ------
+        InvalidInput
+            A value is not allowed; the message names it.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            reason = first["msg"].removeprefix("Value error, ")
+            raise InvalidInput(f"{name}: {reason}." if name else f"{reason}.") from None

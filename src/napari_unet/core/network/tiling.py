@@ -1,0 +1,196 @@
+"""Arithmetic of overlap tiles (Ronneberger et al. 2015, section 2 and figure 2); arrays of no kind.
+
+A tile's output starts at a multiple of the network's strides, so that the pooling windows of every
+tile fall on the same pixels of the image and tiles agree with each other and with the whole image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from napari_unet.core.network.onnx_network import Network
+
+
+@dataclass(frozen=True, init=False)
+class Tile:
+    """A box of output pixels: ``Tile(rows, columns)`` or ``Tile(planes, rows, columns)``.
+
+    Attributes
+    ----------
+    ranges
+        (start, stop) along each axis, in pixels of the image.
+    """
+
+    ranges: tuple[tuple[int, int], ...]
+
+    def __init__(self, *ranges: tuple[int, int]) -> None:
+        object.__setattr__(self, "ranges", ranges)
+
+    @classmethod
+    def whole(cls, shape: tuple[int, ...]) -> Tile:
+        """Return the tile that is a whole image of that shape."""
+        return cls(*((0, size) for size in shape))
+
+    @classmethod
+    def of(cls, numbers: Sequence[int]) -> Tile:
+        """Return the tile of starts and stops in a row: (row start, row stop, ...)."""
+        return cls(*zip(numbers[::2], numbers[1::2], strict=True))
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """(start, stop) of the rows."""
+        return self.ranges[-2]
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """(start, stop) of the columns."""
+        return self.ranges[-1]
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The box as an index."""
+        return tuple(slice(*span) for span in self.ranges)
+
+    def within(self, region: Tile) -> tuple[slice, ...]:
+        """Return where the box lies in a larger one, as an index into that."""
+        return tuple(
+            slice(start - first, stop - first)
+            for (start, stop), (first, _) in zip(self.ranges, region.ranges, strict=True)
+        )
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Number of output pixels along each axis."""
+        return tuple(stop - start for start, stop in self.ranges)
+
+    @property
+    def pixels(self) -> int:
+        """Number of output pixels."""
+        return prod(self.sides)
+
+
+def output_side(config: Network, wanted: int, axis: int = -1) -> int:
+    """Return the smallest side of an unpadded output that is at least ``wanted`` pixels."""
+    return config.output_side(wanted, axis)
+
+
+def input_side(config: Network, wanted: int, axis: int = -1) -> int:
+    """Return the side of the input whose unpadded output has ``output_side(wanted)`` pixels."""
+    return output_side(config, wanted, axis) + 2 * config.margins[axis]
+
+
+def tile_side(config: Network, size: int, largest: int, axis: int = -1) -> int:
+    """Return the side of equal tiles that cover ``size`` pixels, at most about ``largest`` each."""
+    stride, most = config.strides[axis], config.most_output(axis)
+    largest = largest if most is None else min(largest, most)
+    largest = max(stride, largest // stride * stride)
+    count = -(-size // largest)
+    return -(-size // (count * stride)) * stride
+
+
+def plan(config: Network, region: Tile, largest: int | tuple[int, ...]) -> Iterator[Tile]:
+    """Cut a region into tiles, each output pixel in exactly one of them, row by row.
+
+    Parameters
+    ----------
+    config
+        The network, for its strides.
+    region
+        What to predict, in pixels of the image.
+    largest
+        Largest side of a tile's output in pixels, of all axes or of each; rounded down to a
+        multiple of the stride.
+    """
+    sides = (largest,) * len(region.ranges) if isinstance(largest, int) else largest
+    spans = []
+    for axis, (start, stop) in enumerate(region.ranges):
+        first = start // config.strides[axis] * config.strides[axis]
+        side = tile_side(config, stop - first, sides[axis], axis)
+        spans.append([(max(at, start), min(at + side, stop)) for at in range(first, stop, side)])
+    for ranges in product(*spans):
+        yield Tile(*ranges)
+
+
+def halves(config: Network, tile: Tile) -> tuple[Tile, Tile] | None:
+    """Cut a tile in two along its longest side that can be, or return ``None`` if none can."""
+    for axis in sorted(range(len(tile.ranges)), key=lambda axis: -tile.sides[axis]):
+        start, stop = tile.ranges[axis]
+        middle = (start + stop) // 2 // config.strides[axis] * config.strides[axis]
+        if middle > start:
+            before, after = tile.ranges[:axis], tile.ranges[axis + 1 :]
+            return (
+                Tile(*before, (start, middle), *after),
+                Tile(*before, (middle, stop), *after),
+            )
+    return None
+
+
+def mirrored(start: int, stop: int, size: int) -> np.ndarray:
+    """Return the indices of pixels ``start`` to ``stop`` of an axis mirrored at both its ends.
+
+    The border pixel itself is not repeated; the mirror images go on forever, so that an axis of
+    any size has as much context as a tile needs.
+    """
+    if size == 1:
+        return np.zeros(stop - start, dtype=np.intp)
+    period = 2 * (size - 1)
+    position = np.arange(start, stop) % period
+    return np.where(position < size, position, period - position)
+
+
+def context(config: Network, tile: Tile, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Return the indices of a tile's input along each axis, mirrored at the image's borders.
+
+    Parameters
+    ----------
+    config
+        The network.
+    tile
+        What to predict.
+    shape
+        Size of the image, (Y, X) or (Z, Y, X).
+
+    Returns
+    -------
+    tuple of ndarray
+        One an axis, row and column indices for instance; the output's first pixel is the first
+        pixel at or before the tile's that is a multiple of the strides.
+    """
+    indices = []
+    for axis, ((start, stop), size) in enumerate(zip(tile.ranges, shape, strict=True)):
+        first = start // config.strides[axis] * config.strides[axis]
+        side = input_side(config, stop - first, axis)
+        before = first - config.margins[axis]
+        indices.append(mirrored(before, before + side, size))
+    return tuple(indices)
+
+
+def padded_context(config: Network, tile: Tile, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Return the indices of an input for a zero-padded pass, mirrored at the image's borders.
+
+    One stride more than the tile on each side: far less than the whole context, so that the output
+    is only about that of an unpadded pass.
+
+    Parameters
+    ----------
+    config, tile, shape
+        As for :func:`context`; the output begins one stride before what is said there.
+    """
+    indices = []
+    for (start, stop), size, stride in zip(tile.ranges, shape, config.strides, strict=True):
+        first, last = start // stride - 1, -(-stop // stride) + 1
+        indices.append(mirrored(first * stride, last * stride, size))
+    return tuple(indices)
+
+
+def offset(config: Network, tile: Tile) -> tuple[slice, ...]:
+    """Return which part of its output a tile is: it begins at a multiple of the strides."""
+    starts = [
+        start % stride for (start, _), stride in zip(tile.ranges, config.strides, strict=True)
+    ]
+    return tuple(slice(s, s + side) for s, side in zip(starts, tile.sides, strict=True))

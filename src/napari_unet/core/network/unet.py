@@ -1,0 +1,218 @@
+"""The U-Net (Ronneberger et al. 2015, section 2 and figure 1), one definition for each preset."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_unet.core.network.config import UNetConfig
+
+BATCH_NORM_EPSILON = 1e-5
+
+
+class _Layers(NamedTuple):
+    """The kinds of layers for a number of axes."""
+
+    convolution: Callable[..., nn.Module]
+    up_convolution: Callable[..., nn.Module]
+    norm: Callable[..., nn.Module]
+
+
+_LAYERS = {
+    2: _Layers(nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d),
+    3: _Layers(nn.Conv3d, nn.ConvTranspose3d, nn.BatchNorm3d),
+}
+_CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+class DoubleConvolution(nn.Module):
+    """Two convolutions, each followed by a ReLU.
+
+    Parameters
+    ----------
+    in_channels, out_channels
+        Channels before and after.
+    kernel
+        Of both, along each axis: (3, 3) for planes.
+    batch_norm
+        Whether each convolution is followed by batch normalisation, which then replaces its bias.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, kernel: tuple[int, ...], batch_norm: bool
+    ) -> None:
+        super().__init__()
+        kind = _LAYERS[len(kernel)]
+        self._kernel = kernel
+        self.convolutions = nn.ModuleList(
+            kind.convolution(channels, out_channels, kernel_size=kernel, bias=not batch_norm)
+            for channels in (in_channels, out_channels)
+        )
+        self.norms = nn.ModuleList(
+            kind.norm(out_channels, eps=BATCH_NORM_EPSILON) if batch_norm else nn.Identity()
+            for _ in range(2)
+        )
+
+    def forward(self, x: Tensor, *, padded: bool) -> Tensor:
+        """Map (B, C, *axes) to (B, C', *axes), twice ``kernel - 1`` px smaller unless padded."""
+        convolve = functional.conv2d if len(self._kernel) == 2 else functional.conv3d
+        padding = [side // 2 if padded else 0 for side in self._kernel]
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            parameters = dict(convolution.named_parameters())
+            x = convolve(x, parameters["weight"], parameters.get("bias"), padding=padding)
+            x = functional.relu(norm(x), inplace=True)
+        return x
+
+
+class UNet(nn.Module):
+    """A contracting and an expanding path joined by cropped copies, for planes or volumes.
+
+    Weights are drawn as the paper says, normal with standard deviation sqrt(2 / N), N the number
+    of incoming connections of a unit (section 3, after He et al. 2015).
+
+    Parameters
+    ----------
+    config
+        Channels, depth, axes and how they are pooled, normalisation, dropout.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        channels = [config.base_channels * 2**level for level in range(config.depth + 1)]
+        inputs = [config.in_channels + (1 if config.guided else 0), *channels[:-1]]
+        self.contracting = nn.ModuleList(
+            DoubleConvolution(i, o, kernel=kernel, batch_norm=config.batch_norm)
+            for i, o, kernel in zip(inputs, channels, config.kernels, strict=True)
+        )
+        kind = _LAYERS[config.ndim]
+        self.up_convolutions = nn.ModuleList(
+            kind.up_convolution(2 * c, c, kernel_size=factors, stride=factors)
+            for c, factors in zip(channels[:-1], config.poolings, strict=True)
+        )
+        self.expanding = nn.ModuleList(
+            DoubleConvolution(2 * c, c, kernel=kernel, batch_norm=config.batch_norm)
+            for c, kernel in zip(channels[:-1], config.kernels[:-1], strict=True)
+        )
+        outputs = 2 if config.guided else config.n_classes
+        self.head = kind.convolution(channels[0], outputs, kernel_size=1)
+        for module in self.modules():
+            if isinstance(module, _CONVOLUTIONS):
+                # Strides that equal the kernel leave one tap of an up-convolution to each output.
+                taps = math.prod(module.kernel_size) // math.prod(module.stride)
+                nn.init.normal_(module.weight, std=math.sqrt(2 / (module.in_channels * taps)))
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(
+        self, x: Tensor, *, padded: bool = False, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return logits.
+
+        Parameters
+        ----------
+        x
+            (B, C, Y, X), of volumes (B, C, Z, Y, X); of a guided network with its ``guides`` after
+            the image's channels. Padded: sides are multiples of ``strides``; unpadded: sides for
+            which each pooled map is even, see :func:`napari_unet.core.network.tiling.input_side`.
+        padded
+            Whether convolutions are zero-padded, which keeps the size; else ``margins`` pixels
+            are lost at each border.
+        generator
+            On the network's device; draws what dropout drops while training. ``None`` for torch's
+            own.
+
+        Returns
+        -------
+        Tensor
+            (B, n_classes, Y', X') or (B, n_classes, Z', Y', X').
+        """
+        if self.config.guides < 2:
+            return self._pass(x, padded=padded, generator=generator)
+        image, guides = x.split([self.config.in_channels, self.config.guides], dim=1)
+        of_classes = [
+            self._pass(torch.cat([image, guide], dim=1), padded=padded, generator=generator)
+            for guide in guides.split(1, dim=1)
+        ]
+        return torch.cat([this - other for other, this in map(_two, of_classes)], dim=1)
+
+    def _pass(self, x: Tensor, *, padded: bool, generator: torch.Generator | None) -> Tensor:
+        depth = self.config.depth
+        pool = functional.max_pool2d if self.config.ndim == 2 else functional.max_pool3d
+        skips: list[Tensor] = []
+        for level, block in enumerate(self.contracting):
+            x = block(x, padded=padded)
+            if self.training and level >= depth - 1:
+                x = drop_out(x, self.config.dropout, generator)
+            if level < depth:
+                skips.append(x)
+                x = pool(x, kernel_size=self.config.poolings[level])
+        for level in reversed(range(depth)):
+            x = self.up_convolutions[level](x)
+            x = torch.cat([crop(skips.pop(), *x.shape[2:]), x], dim=1)
+            x = self.expanding[level](x, padded=padded)
+        return self.head(x)
+
+
+def _two(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Split (B, 2, *axes) into its channels, other classes and this one."""
+    other, this = logits.split(1, dim=1)
+    return other, this
+
+
+def drop_out(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
+    """Set values to 0 with that probability and scale the others up, so that the mean stays.
+
+    Other than torch's own dropout it draws from a generator, so that a training can be repeated.
+    """
+    if probability == 0:
+        return x
+    kept = torch.empty_like(x).bernoulli_(1 - probability, generator=generator)
+    return x * kept / (1 - probability)
+
+
+def crop(x: Tensor, *sides: int) -> Tensor:
+    """Return the central part of those sides of (B, C, Y, X) or (B, C, Z, Y, X)."""
+    for axis, side in enumerate(sides, start=2):
+        x = x.narrow(axis, (x.shape[axis] - side) // 2, side)
+    return x
+
+
+def fused(network: UNet) -> UNet:
+    """Return a copy for prediction in which batch normalisation is folded into the convolutions.
+
+    The output is the same to rounding; a pass reads and writes each map once less.
+    """
+    config = network.config.model_copy(update={"batch_norm": False})
+    with torch.device("meta"):
+        copy = UNet(config)
+    if not network.config.batch_norm:
+        state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    else:
+        state = _folded_state(network)
+    copy.load_state_dict(state, assign=True)
+    return copy.eval().requires_grad_(False)
+
+
+def _folded_state(network: UNet) -> dict[str, Tensor]:
+    state = {
+        name: value.detach().clone()
+        for name, value in network.state_dict().items()
+        if ".norms." not in name
+    }
+    for path, block in network.named_modules():
+        if not isinstance(block, DoubleConvolution):
+            continue
+        for index, norm in enumerate(block.norms):
+            name = f"{path}.convolutions.{index}"
+            of_norm = norm.state_dict()
+            scale = of_norm["weight"] / torch.sqrt(of_norm["running_var"] + BATCH_NORM_EPSILON)
+            weight = state[f"{name}.weight"]
+            state[f"{name}.weight"] = weight * scale.view(-1, *[1] * (weight.ndim - 1))
+            state[f"{name}.bias"] = of_norm["bias"] - of_norm["running_mean"] * scale
+    return state

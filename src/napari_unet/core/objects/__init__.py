@@ -1,0 +1,1 @@
+"""Cells: find, split, link, measure, edit, teach."""

@@ -1,0 +1,101 @@
+"""Objects of an image, by a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from napari_unet.core.images.normalise import planes_for
+from napari_unet.core.models.header import background_output
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.config import DeviceName
+from napari_unet.core.network.device import pick_device
+from napari_unet.core.objects.label_instances import DEFAULTS, label_instances
+from napari_unet.core.objects.link import link
+from napari_unet.core.objects.split_touching import InstanceSettings
+from napari_unet.core.prediction.predict import plane_probabilities
+
+
+def predict_instances(
+    model: Model,
+    image: np.ndarray,
+    tile: int | None = None,
+    *,
+    settings: InstanceSettings = DEFAULTS,
+    linked: bool = False,
+    device: DeviceName = "auto",
+) -> np.ndarray:
+    """Find the objects in an image, touching ones apart.
+
+    Parameters
+    ----------
+    model, image, tile, device
+        As for :func:`napari_unet.core.prediction.predict.predict`.
+    settings
+        How probabilities become objects.
+    linked
+        Whether the planes are times of a series, so that an object keeps its id from one to the
+        next, see :func:`napari_unet.core.objects.link.link`; else no id is in two planes.
+
+    Returns
+    -------
+    ndarray
+        (..., Y, X) int32 ids from 1 without gaps, 0 for background.
+
+    Raises
+    ------
+    InvalidInput
+        The image is not one, or has other channels than the model.
+    """
+    planes = planes_for(image, model.header.network.in_channels)
+    place = pick_device(device)
+    found = (
+        plane_probabilities(model, plane, device=place, tile=tile, average_rotations=False)
+        for plane in planes.data
+    )
+    return planes.restore(stack_instances(model, found, settings=settings, linked=linked))
+
+
+def stack_instances(
+    model: Model,
+    probabilities: Iterable[np.ndarray],
+    *,
+    settings: InstanceSettings = DEFAULTS,
+    linked: bool = False,
+) -> np.ndarray:
+    """Return the objects of each plane, from its class probabilities.
+
+    Parameters
+    ----------
+    model
+        Knows which class is background, and how long and wide a pixel is.
+    probabilities
+        (K, Y, X) each.
+    settings, linked
+        As for :func:`predict_instances`.
+
+    Returns
+    -------
+    ndarray
+        (P, Y, X) int32.
+    """
+    background = background_index(model)
+    out: list[np.ndarray] = []
+    used = 0
+    for plane in probabilities:
+        ids = np.asarray(
+            label_instances(plane, background, settings, spacing=model.header.pixel_size)
+        )
+        if linked and out:
+            ids = link(out[-1], ids, unused=used + 1)
+        else:
+            ids[ids > 0] += used
+        used = max(used, int(ids.max()))
+        out.append(ids)
+    return np.stack(out)
+
+
+def background_index(model: Model) -> int | None:
+    """Return which output of a model is the background, ``None`` if it knows none."""
+    return background_output(model.header)

@@ -1,0 +1,1 @@
+"""A model on planes and volumes, tile by tile; uncertainty."""

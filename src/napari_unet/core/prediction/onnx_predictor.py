@@ -1,0 +1,246 @@
+"""What the network of another program says of a tile, run by onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from napari_unet.core.images.lazy_plane import Plane, read_part, sample_of
+from napari_unet.core.models.onnx_check import check_graph
+from napari_unet.core.network.onnx_network import (
+    Activation,
+    Binarize,
+    Clip,
+    ForeignNetwork,
+    Scale,
+    ScaleRange,
+    ZeroMean,
+)
+from napari_unet.core.network.tiling import Tile, context, offset
+from napari_unet.core.sharing.bioimageio_reader import GRAPH
+from napari_unet.core.sharing.extras import needed
+from napari_unet.errors import InvalidInput, InvalidModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_unet.core.models.model import Model
+
+_NO_MEMORY = "Failed to allocate memory"
+_TOLERANCE = 0.01  # by which probabilities may leave the range of 0 to 1
+_sessions: WeakKeyDictionary[Model, Any] = WeakKeyDictionary()
+
+
+def graph_of(weights: Mapping[str, Tensor]) -> Tensor:
+    """Return the bytes of the ONNX file out of a model file's tensors, (N,) uint8.
+
+    Raises
+    ------
+    InvalidModel
+        There is nothing like it.
+    """
+    graph = weights.get(GRAPH)
+    if graph is None or len(weights) != 1 or graph.numpy().dtype != np.uint8 or graph.ndim != 1:
+        raise InvalidModel(
+            "the weights in the model file do not fit its own description; take another copy."
+        )
+    return graph
+
+
+class ForeignAnswers:
+    """A foreign model's answers for the tiles of one plane.
+
+    Parameters
+    ----------
+    model
+        Its network is a :class:`napari_unet.core.network.onnx_network.ForeignNetwork`.
+    plane
+        (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; need not be in memory.
+
+    Raises
+    ------
+    InvalidInput, InvalidModel
+        The plane does not fit, onnxruntime is missing, or it cannot run the graph.
+    """
+
+    def __init__(self, model: Model, plane: Plane) -> None:
+        network = model.header.network
+        assert isinstance(network, ForeignNetwork)
+        if len(plane.shape) != 1 + network.ndim or plane.shape[0] != network.in_channels:
+            raise InvalidInput(
+                f"the model needs {network.in_channels} channel(s) of {network.ndim} axes and was "
+                f"given an image of shape {tuple(plane.shape)}; choose one that fits."
+            )
+        self._network, self._plane = network, plane
+        self._session = _session_of(model)
+        self._before = _resolved(network.before, plane)
+
+    def probabilities(self, tile: Tile) -> np.ndarray:
+        """Return each class's probability, (K, *axes) float32 of the tile's size."""
+        network = self._network
+        indices = context(network, tile, self._plane.shape[1:])
+        patch = _worked_on(read_part(self._plane, *indices), self._before)
+        found = self._run(patch)  # (C', *axes), cropped by the network
+        halo = tuple(slice(axis.halo, length - axis.halo) for axis, length in self._pairs(found))
+        found = found[:, *halo][:, *offset(network, tile)]
+        return _probabilities(_finished(found, network.after), network)
+
+    def _pairs(self, found: np.ndarray) -> Any:
+        return zip(self._network.space, found.shape[1:], strict=True)
+
+    def _run(self, patch: np.ndarray) -> np.ndarray:
+        """Run the graph on (C, *axes) float32; return (C', *axes)."""
+        network = self._network
+        letters = "c" + "zyx"[-network.ndim :]
+        given = _arranged(patch, letters, network.axes)
+        name = self._session.get_inputs()[0].name
+        wanted = [network.output] if network.output is not None else None
+        try:
+            found = self._session.run(wanted, {name: np.ascontiguousarray(given)})[0]
+        except Exception as error:  # onnxruntime's errors have no base of their own
+            if _NO_MEMORY in str(error):
+                raise MemoryError(str(error)) from None  # answered by smaller tiles
+            raise InvalidModel(
+                f"the model's ONNX graph cannot be run on an input of shape {given.shape} "
+                f"({_first_line(error)}); ask its author, or check its description."
+            ) from None
+        found = _back(np.asarray(found, np.float32), network.output_axes, letters)
+        sides = [
+            side - 2 * axis.crop for side, axis in zip(patch.shape[1:], network.space, strict=True)
+        ]
+        if list(found.shape[1:]) != sides:
+            raise InvalidModel(
+                f"the model's ONNX graph answered {found.shape[1:]} pixels where its description "
+                f"says {tuple(sides)}; ask its author."
+            )
+        return found
+
+
+def _session_of(model: Model) -> Any:
+    """Return what runs a model's graph, the same at each call."""
+    session = _sessions.get(model)
+    if session is None:
+        runtime = needed("onnxruntime", "bioimageio", "a model of another program")
+        graph = model.weights[GRAPH].numpy().tobytes()
+        check_graph(graph)  # a model file may come from anybody too
+        try:
+            session = runtime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no base of their own
+            raise InvalidModel(
+                f"the model's ONNX graph cannot be run here ({_first_line(error)}); update "
+                "onnxruntime, or ask its author."
+            ) from None
+        if len(session.get_inputs()) != 1:
+            raise InvalidModel(
+                f"the model's ONNX graph takes {len(session.get_inputs())} inputs; only models of "
+                "one image can be used."
+            )
+        _sessions[model] = session
+    return session
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]
+
+
+def _arranged(patch: np.ndarray, letters: str, axes: str) -> np.ndarray:
+    """Give (C, *axes) the axes of a network's input."""
+    kept = [letter for letter in axes if letter != "b"]
+    if "c" not in kept:
+        patch, letters = patch[0], letters[1:]
+    arranged = patch.transpose([letters.index(letter) for letter in kept])
+    return arranged[None] if "b" in axes else arranged
+
+
+def _back(found: np.ndarray, axes: str, letters: str) -> np.ndarray:
+    """Give a network's output the axes (C, *axes)."""
+    if found.ndim != len(axes):
+        raise InvalidModel(
+            f"the model's ONNX graph answered {found.ndim} axes where its description says "
+            f"{len(axes)}; ask its author."
+        )
+    if "b" in axes:
+        found, axes = found[0], axes[1:]
+    if "c" not in axes:
+        found, axes = found[None], "c" + axes
+    return found.transpose([axes.index(letter) for letter in letters])
+
+
+def _resolved(steps: Sequence[Any], plane: Plane) -> list[Scale | Clip]:
+    """Replace what asks for the whole plane's statistics by numbers, from a sample of it.
+
+    As the format has it, each step sees what the steps before made of the whole plane.
+    """
+    if not any(isinstance(step, ScaleRange | ZeroMean) for step in steps):
+        return list(steps)
+    pixels = sample_of(plane).astype(np.float32)  # (C, N)
+    resolved: list[Scale | Clip] = []
+    for step in steps:
+        known = _numbers_of(step, pixels) if isinstance(step, ScaleRange | ZeroMean) else step
+        pixels = _worked_on(pixels, [known])
+        resolved.append(known)
+    return resolved
+
+
+def _numbers_of(step: ScaleRange | ZeroMean, pixels: np.ndarray) -> Scale:
+    """Return a step with the statistics of pixels, (C, N)."""
+    groups = pixels if step.per_channel else pixels.reshape(1, -1)
+    if isinstance(step, ScaleRange):
+        first, last = np.percentile(groups, [step.low, step.high], axis=1)
+        spread = last - first
+    else:
+        first, spread = groups.mean(axis=1, dtype=np.float64), groups.std(axis=1, dtype=np.float64)
+    gain = 1 / (spread.astype(np.float64) + step.eps)
+    return Scale(gain=tuple(gain.tolist()), offset=tuple((-first * gain).tolist()))
+
+
+def _worked_on(pixels: np.ndarray, steps: Sequence[Scale | Clip | Any]) -> np.ndarray:
+    """Apply steps whose numbers are known to (C, ...); returns float32."""
+    out = pixels.astype(np.float64)
+    shape = (-1, *(1,) * (pixels.ndim - 1))
+    for step in steps:
+        if isinstance(step, Scale):
+            out = out * np.reshape(step.gain, shape) + np.reshape(step.offset, shape)
+        elif isinstance(step, Clip):
+            out = np.clip(out, step.low, step.high)
+    return out.astype(np.float32)
+
+
+def _finished(found: np.ndarray, steps: Sequence[Any]) -> np.ndarray:
+    """Apply what comes after the network to (C', *axes)."""
+    for step in steps:
+        if isinstance(step, Activation) and step.kind == "sigmoid":
+            found = 1 / (1 + np.exp(-np.clip(found, -80, 80)))
+        elif isinstance(step, Activation):
+            powers = np.exp(found - found.max(axis=0))
+            found = powers / powers.sum(axis=0)
+        elif isinstance(step, Binarize):
+            found = (found > step.threshold).astype(np.float32)
+        else:
+            found = _worked_on(found, [step])
+    return found
+
+
+def _probabilities(found: np.ndarray, network: ForeignNetwork) -> np.ndarray:
+    """Turn what came out, (C', *axes), into the probabilities of the classes, (K, *axes)."""
+    channels = network.n_classes - (network.outputs == "parts")
+    low, high = float(found.min()), float(found.max())
+    if len(found) != channels:
+        raise InvalidModel(
+            f"the model's ONNX graph answered {len(found)} channels where its description says "
+            f"{channels}; ask its author."
+        )
+    if low < -_TOLERANCE or high > 1 + _TOLERANCE or np.isnan(low):
+        raise InvalidModel(
+            f"the model answers numbers from {low:.3g} to {high:.3g}, which are no probabilities; "
+            "only models of classes can be used."
+        )
+    found = np.clip(found, 0, 1)
+    if network.outputs == "parts":
+        found = np.concatenate([1 - found.max(axis=0, keepdims=True), found])
+    total = found.sum(axis=0, keepdims=True)
+    even = np.float32(1 / len(found))
+    return np.where(total > 0, found / np.maximum(total, 1e-9), even).astype(np.float32)

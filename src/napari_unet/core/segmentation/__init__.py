@@ -1,0 +1,1 @@
+"""One image in, result files out."""

@@ -1,0 +1,133 @@
+"""What a network sees of an image, one piece after the other: its planes, or its volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.images.resampling import Resampled
+from napari_unet.core.images.source_piece import SourcePlane
+from napari_unet.core.network.onnx_network import Network
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.source_volume import SourceVolume
+from napari_unet.errors import InvalidInput
+
+
+def piece_axes(source: ImageSource, network: Network) -> str:
+    """Return the axes along which pieces lie: a network of volumes sees all slices at once."""
+    return source.plane_axes if network.ndim == 2 else source.plane_axes.replace("Z", "")
+
+
+def count_pieces(source: ImageSource, network: Network, level: int = 0) -> int:
+    """Return how many planes, or volumes, an image has."""
+    sizes = source.sizes(level)
+    return prod(sizes[letter] for letter in piece_axes(source, network))
+
+
+def check_slices(network: Network, source: ImageSource) -> None:
+    """Refuse an image without slices for a network of volumes.
+
+    Raises
+    ------
+    InvalidInput
+        It has none, or nothing says that it has.
+    """
+    if network.ndim == 3 and "Z" not in source.axes:
+        raise InvalidInput(
+            "the model is one for volumes and this image has no axis of slices (Z); choose a "
+            "stack of slices, or name the axes if one of them is."
+        )
+
+
+def nothing_to_find(value: float) -> InvalidInput:
+    """Return what is raised for an image whose pixels all have the same value."""
+    return InvalidInput(
+        f"every pixel of the image is {value:g}, so there is nothing to find; choose another image "
+        "or channel."
+    )
+
+
+class Piece:
+    """A plane or volume as the network sees it, whose grey range is asked for once.
+
+    Parameters
+    ----------
+    seen
+        What is read.
+    where
+        Its index along T, and of a plane along Z.
+    factors
+        By which rows and columns are resampled; ``None`` for as they are.
+    """
+
+    def __init__(
+        self,
+        seen: SourcePlane | SourceVolume,
+        where: Mapping[str, int],
+        factors: tuple[float, float] | None,
+    ) -> None:
+        self._where = where
+        self._resampled = None if factors is None else Resampled(seen, factors)
+        self.shape: tuple[int, ...] = (self._resampled or seen).shape
+        self.read = (self._resampled or seen).read
+        self.ranges = seen.grey_range()
+
+    def grey_range(self) -> np.ndarray:
+        """Return each channel's range, (C, 2)."""
+        return self.ranges
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether each channel has one value."""
+        return bool((self.ranges[:, 0] == self.ranges[:, 1]).all())
+
+    def put_back(self, part: TileProbabilities) -> tuple[dict[str, int | slice], np.ndarray]:
+        """Return where in the image a tile is, by axis, and the (K, *axes) probabilities there."""
+        if self._resampled is None:
+            slices, values = part.tile.slices, part.probabilities
+        else:
+            slices, values = self._resampled.put_back(part.tile, part.probabilities)
+        letters = "ZYX"[-len(slices) :]
+        return {**self._where, **dict(zip(letters, slices, strict=True))}, values
+
+
+def pieces_of(
+    source: ImageSource,
+    network: Network,
+    *,
+    channels: Sequence[int] | None = None,
+    level: int = 0,
+    factors: tuple[float, float] | None = None,
+) -> Iterator[Piece]:
+    """Iterate over an image's pieces, none of which need be in memory.
+
+    Parameters
+    ----------
+    source
+        The image.
+    network
+        For planes or for volumes.
+    channels, level, factors
+        As for :func:`napari_unet.core.segmentation.segment.segment`.
+
+    Raises
+    ------
+    InvalidInput
+        All pieces are constant, which is found at the last of them.
+    """
+    axes, sizes = piece_axes(source, network), source.sizes(level)
+    get = source.plane if network.ndim == 2 else source.volume
+    varied = False
+    left = count_pieces(source, network, level)
+    for index in product(*(range(sizes[letter]) for letter in axes)):
+        seen = get(index, channels=channels, level=level)
+        piece = Piece(seen, dict(zip(axes, index, strict=True)), factors)
+        varied |= not piece.is_constant
+        left -= 1
+        if not left and not varied:
+            raise nothing_to_find(piece.ranges[0, 0])
+        yield piece

@@ -1,0 +1,282 @@
+"""From an image to a result, both of any kind, tile by tile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+
+from napari_unet.core.diagnosis import Seen
+from napari_unet.core.events import Notice
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.images.normalise import grey_values
+from napari_unet.core.io.write_result import Result, open_result
+from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.network.tile_size import best_sides
+from napari_unet.core.network.tiling import Tile, tile_side
+from napari_unet.core.objects.label_instances import label_instances
+from napari_unet.core.prediction.tile_probabilities import Described, Predictor, TileProbabilities
+from napari_unet.core.segmentation.instance_writer import FindObjects, objects_into
+from napari_unet.core.segmentation.measure_pieces import PieceMeasurements, measurements_path
+from napari_unet.core.segmentation.pieces import Piece, check_slices, count_pieces, pieces_of
+from napari_unet.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_unet.core.models.model import Model
+
+Saved = Literal["labels", "probabilities", "instances"]
+Opener = Callable[[Result], AbstractContextManager[Any]]
+"""Gives an array to write a result into, as :func:`io.write_result.open_result` does."""
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """A tile was computed and written.
+
+    Attributes
+    ----------
+    fraction
+        Share of the image that is ready.
+    """
+
+    fraction: float
+
+
+def check_channels(
+    header: ModelHeader, source: ImageSource, channels: Sequence[int] | None = None
+) -> None:
+    """Refuse an image that has not the channels that a model was trained on, or no slices for 3D.
+
+    Parameters
+    ----------
+    header
+        Of the model.
+    source
+        The image.
+    channels
+        Which of its channels are taken; ``None`` for all.
+
+    Raises
+    ------
+    InvalidInput
+        With how many there are and how many should be.
+    """
+    source.check_channels(channels)
+    check_slices(header.network, source)
+    wanted = header.network.in_channels
+    found = source.channels if channels is None else len(channels)
+    if found == wanted:
+        return
+    has = f"{found} channel{'s' * (found != 1)}{' (RGB)' * ('S' in source.axes)}"
+    how = "this image has" if channels is None else "you chose"
+    raise InvalidInput(
+        f"the model was trained on {wanted} channel{'s' * (wanted > 1)} and {how} {has}; choose "
+        "channels or images like those it was trained on, or train a new model."
+    )
+
+
+def result_of(
+    model: Described,
+    source: ImageSource,
+    what: Saved,
+    *,
+    level: int = 0,
+    chunk: tuple[int, ...] = (512, 512),
+) -> Result:
+    """Describe a result: the image's axes without its channels, its pixel size and units."""
+    here = source.sizes(level)
+    sizes = {letter: here[letter] for letter in (*source.plane_axes, "Y", "X")}
+    header = model.header
+    dtype = header.class_ids.dtype
+    if what == "probabilities":
+        sizes, dtype = {"C": len(header.classes)} | sizes, np.dtype(np.float32)
+    objects = what == "instances"
+    return Result(
+        sizes=sizes,
+        dtype=np.dtype(np.int32) if objects else dtype,
+        kind="instances" if objects else header.label_kind,
+        classes=() if objects else header.classes,
+        pixel_size=source.pixel_size_at(level),
+        units=source.units,
+        chunk=chunk,
+        name=Path(source.name).name,
+        values=what,
+    )
+
+
+def segment(
+    model: Described,
+    source: ImageSource,
+    outputs: Mapping[Saved, Path | Opener],
+    *,
+    device: torch.device | None = None,
+    predictor: Predictor | None = None,
+    find_objects: FindObjects = label_instances,
+    stop: Callable[[], bool] = lambda: False,
+    channels: Sequence[int] | None = None,
+    level: int = 0,
+    factors: tuple[float, float] | None = None,
+    tile: int | None = None,
+    average_rotations: bool = False,
+    measure: bool = False,
+) -> Generator[Segmented | Notice, None, None]:
+    """Segment an image into files; a result that is large, and an image, never are in memory.
+
+    It is seen plane by plane, or by a model of volumes volume by volume, each tile by tile.
+
+    Close the generator to give up: then nothing is left of the results.
+
+    Parameters
+    ----------
+    model
+        A trained model; where there is a predictor, its description is enough.
+    source
+        The image.
+    outputs
+        Where to write class ids, probabilities and objects: files, see
+        :func:`napari_unet.core.io.write_result.open_result`, or what gives an array for them.
+    device
+        Where to compute, unless there is a predictor.
+    predictor
+        Who predicts a plane's tiles; ``None`` for the model, in this process.
+    find_objects
+        Who finds objects in probabilities.
+    stop
+        Asked while files are written; see :class:`napari_unet.core.stopping.Stopped`.
+    channels, level
+        Which channels, in the order of those that the model was trained on, of which level.
+    factors
+        New pixels for each of the image's, along rows and columns, to resample it for the network;
+        results are put back on its own pixels. Slices are taken as they are.
+    tile, average_rotations
+        As for :func:`napari_unet.core.prediction.predict.predict`.
+    measure
+        Whether to measure the objects, into a table beside them, see
+        :func:`napari_unet.core.segmentation.measure_pieces.measurements_path`.
+
+    Yields
+    ------
+    Segmented
+        After each tile.
+    Notice
+        Memory ran out and the tile was halved; before the last tile is told, what was noticed of
+        image and result.
+
+    Raises
+    ------
+    InvalidInput
+        The image has other channels than the model, or all its pixels are the same, or some are
+        not finite.
+    UnreadableFile
+        A part of it cannot be read.
+    UnwritableOutput
+        A result cannot be written.
+    DeviceUnavailable
+        Memory does not even suffice for the smallest tile.
+    Stopped
+        Somebody asked for it.
+    """
+    check_channels(model.header, source, channels)
+    source.check_level(level)
+    ids = model.header.class_ids
+    chunk = chunk_of(model, source, level, device, tile)
+    predict = predictor or _local(cast("Model", model), device, average=average_rotations)
+    table: PieceMeasurements | None = None
+    with ExitStack() as stack:
+        opened: dict[Saved, tuple[Result, Any]] = {}
+        for what, place in outputs.items():
+            result = result_of(model, source, what, level=level, chunk=chunk)
+            there = open_result(place, result, stop) if isinstance(place, Path) else place(result)
+            array = stack.enter_context(there)
+            if what == "instances":
+                if measure:
+                    table = PieceMeasurements(
+                        source, result, model.header, channels=channels, level=level
+                    )
+                folder = place.parent if isinstance(place, Path) else None
+                array = stack.enter_context(
+                    objects_into(
+                        array,
+                        result,
+                        model.header,
+                        folder=folder,
+                        on_piece=table,
+                        find=find_objects,
+                    )
+                )
+            opened[what] = (result, array)
+        pieces = pieces_of(
+            source, model.header.network, channels=channels, level=level, factors=factors
+        )
+        count = count_pieces(source, model.header.network, level)
+        seen = Seen(model.header)
+        for piece, part in _parts(predict, pieces, count, tile):
+            if isinstance(part, Notice):
+                yield part
+                continue
+            where, found = piece.put_back(part)
+            labels = ids[found.argmax(axis=0)]
+            seen.add_grey_values(grey_values([piece.ranges]))
+            seen.add_classes(labels)
+            for what, (result, array) in opened.items():
+                array[result.place(where)] = labels if what == "labels" else found
+            if part.fraction == 1:
+                yield from _noticed(seen, source)
+            yield Segmented(part.fraction)
+    beside = outputs.get("instances")
+    if table is not None and isinstance(beside, Path):
+        table.write(measurements_path(beside))
+
+
+def _noticed(seen: Seen, source: ImageSource) -> Iterator[Notice]:
+    for finding in seen.findings():
+        yield Notice(f"{Path(source.name).name}: {finding.text} More: {finding.more}")
+
+
+def chunk_of(
+    model: Described,
+    source: ImageSource,
+    level: int,
+    device: torch.device | None,
+    tile: int | None,
+) -> tuple[int, ...]:
+    """Return how much of a result is written at once: the sides of a tile."""
+    network, sizes = model.header.network, source.sizes(level)
+    shape = tuple(sizes[letter] for letter in "ZYX"[-network.ndim :])
+    if tile is None:
+        largest = best_sides(network, Tile.whole(shape), device)
+    else:
+        largest = (max(1, tile),) * network.ndim
+    pairs = zip(shape, largest, strict=True)
+    return tuple(tile_side(network, *pair, axis) for axis, pair in enumerate(pairs))
+
+
+def _local(model: Model, device: torch.device | None, *, average: bool) -> Predictor:
+    """Return who predicts in this process."""
+    from napari_unet.core.prediction.predict import (  # loads torch
+        predict_orientations,
+        predict_tiles,
+    )
+
+    if device is None:
+        raise ValueError("a device is needed to predict in this process")
+    parts_of = predict_orientations if average else predict_tiles
+    return lambda plane, tile: parts_of(model, plane, device=device, tile=tile)
+
+
+def _parts(
+    predict: Predictor, pieces: Iterator[Piece], count: int, tile: int | None
+) -> Iterator[tuple[Piece, TileProbabilities | Notice]]:
+    """Predict piece after piece; the fraction is that of all of them."""
+    for number, piece in enumerate(pieces):
+        for part in predict(piece, tile):
+            if isinstance(part, TileProbabilities):
+                yield piece, replace(part, fraction=(number + part.fraction) / count)
+            else:
+                yield piece, part

@@ -1,0 +1,116 @@
+"""What a file for other programs says of a model, as JSON has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_unet.core.images.normalise import CLIP, PERCENTILES
+from napari_unet.core.labels.classes import background_id
+from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.network.config import UNetConfig
+
+
+def described(header: ModelHeader) -> dict[str, Any]:
+    """Say what goes in and what comes out.
+
+    Parameters
+    ----------
+    header
+        Of the model.
+
+    Returns
+    -------
+    dict
+        ``classes`` with the id, name and colour of each output channel, ``background``, the id of
+        theirs that is none of an object, how to normalise an image, and the pixel size that the
+        network was trained on, where known; ``blocks``, how to cut an image into blocks and get
+        the same result: see :func:`block_rules`.
+    """
+    return {
+        "classes": [entry.model_dump() for entry in header.classes],
+        "background": background_id(header.label_kind),
+        "label_kind": header.label_kind,
+        "normalisation": {"percentiles": list(PERCENTILES), "clip": list(CLIP)},
+        "pixel_size": None if header.pixel_size is None else list(header.pixel_size),
+        "pixel_unit": header.pixel_unit,
+        "blocks": block_rules(header.unet),
+    }
+
+
+def block_rules(config: UNetConfig) -> dict[str, list[int]]:
+    """Return by how much blocks of an image must overlap, and where they may begin.
+
+    Parameters
+    ----------
+    config
+        Of the network.
+
+    Returns
+    -------
+    dict
+        ``halo``, the pixels along each axis to add at each side of a block and to cut away from
+        its answer: the network's margin, rounded up to a multiple of its stride; ``stride``, of
+        which the corners of blocks are multiples, so that pooling windows fall on the same pixels
+        as those of the whole image.
+    """
+    pairs = list(zip(config.margins, config.strides, strict=True))
+    halo = [-(-margin // stride) * stride for margin, stride in pairs]
+    return {"halo": halo, "stride": [stride for _, stride in pairs]}
+
+
+def read_me(header: ModelHeader, name: str) -> str:
+    """Return a text about a model for those who get it, in Markdown.
+
+    Parameters
+    ----------
+    header, name
+        Of the model.
+    """
+    low, high = PERCENTILES
+    rules = block_rules(header.unet)
+    axes = "(row, column)" if header.network.ndim == 2 else "(plane, row, column)"
+    classes = "\n".join(
+        f"| {number} | {entry.id} | {entry.name.replace('|', '/')} | {entry.color} |"
+        for number, entry in enumerate(header.classes)
+    )
+    size = "not known"
+    if header.pixel_size is not None:
+        size = f"{' x '.join(map(str, header.pixel_size))} {header.pixel_unit or ''}".strip()
+    trained = "\n".join(
+        f"- {record.finished}: {record.steps} steps in {record.seconds:.0f} s, "
+        f"{sum(record.labelled_pixels.values())} labelled pixels"
+        for record in header.history
+    )
+    return f"""# {name}
+
+A U-Net (Ronneberger et al. 2015) that was trained with napari-unet on {header.label_kind}.
+
+## What goes in
+
+An image of {header.network.in_channels} channel(s), {axes}, of any size and unit. Each channel is
+normalised: its percentiles {low:g} and {high:g}, of the whole image, become 0 and 1, and values are
+clipped to {CLIP[0]:g} and {CLIP[1]:g}. Things should be about as large in pixels as in the images
+that it was trained on; size of their pixels: {size}.
+
+The network mirrors the image at its borders itself and answers for every pixel, so give it the
+whole image. If that does not fit into memory, normalise the image as a whole, cut it into blocks
+that begin at multiples of {rules["stride"]} pixels along the axes and are {rules["halo"]} pixels
+larger on each side that is not the image's border, and cut that much off their answers.
+
+## What comes out
+
+The probability of each class at each pixel.
+
+| channel | id | class | colour |
+|---|---|---|---|
+{classes}
+
+## Training
+
+{trained or "Not recorded."}
+
+## Validation
+
+How well it does on your images is not known: compare its answer with labels of your own. The test
+image in this package is made up and shows only that a program computes the same numbers.
+"""

@@ -1,0 +1,1 @@
+"""A training, from its dataset to the trainer."""

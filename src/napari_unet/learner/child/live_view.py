@@ -1,0 +1,86 @@
+"""What a live job is asked to look at, and how it is predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from napari_unet.core.events import Notice
+from napari_unet.core.forest.forest_map import FilterBlocks, Guide
+from napari_unet.core.forest.random_forest import Forest
+from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.live.live_trainer import LiveTrainer
+from napari_unet.core.network.tiling import Tile
+from napari_unet.core.prediction.predict import TileProbabilities, predict_tiles
+from napari_unet.errors import InvalidInput
+from napari_unet.learner.child.coverage import Cover
+
+
+@dataclass
+class View:
+    """A plane, what of it is in view, and how much of it is predicted.
+
+    Attributes
+    ----------
+    generation, key
+        As the window numbers and names them.
+    region
+        In view; ``None`` for the whole plane.
+    cover
+        What is predicted.
+    filters
+        Of the plane, where the trainer has none, because nothing is painted there; kept for as
+        long as it is looked at.
+    """
+
+    generation: int
+    key: str
+    region: Tile | None
+    cover: Cover
+    filters: FilterBlocks | None
+    _forest: Forest | None = None
+    _guide: Guide | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether nothing but what is in view is here to be predicted."""
+        return self.filters is not None and isinstance(self.filters.plane, Cutout)
+
+    def tiles(
+        self, trainer: LiveTrainer, index: int | None, block: Tile
+    ) -> Iterator[TileProbabilities | Notice]:
+        """Predict a block with what the trainer shows.
+
+        Parameters
+        ----------
+        trainer
+            Has something to show.
+        index
+            Of the plane, if the trainer has it.
+        block
+            What to predict.
+
+        Raises
+        ------
+        InvalidInput
+            The plane has other channels than those that were learnt from.
+        """
+        if index is not None:
+            return trainer.predict_tiles(index, block)
+        if self.filters is None:
+            raise LookupError(f"the plane {self.key} was never sent")
+        model = trainer.model()
+        wanted, found = model.header.network.in_channels, self.filters.plane.shape[0]
+        if found != wanted:
+            raise InvalidInput(
+                f"Live learns from {wanted} channel{'s' * (wanted > 1)} and the image in view has "
+                f"{found}; look at one like those that are painted."
+            )
+        forest = None if model.first is None else model.first.forest
+        if forest is not self._forest:
+            self._forest = forest
+            self._guide = None if forest is None else Guide(self.filters, forest)
+        plane = self.filters.plane
+        return predict_tiles(
+            model, plane, device=trainer.device, region=block, fast=True, guide=self._guide
+        )

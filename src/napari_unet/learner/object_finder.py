@@ -1,0 +1,212 @@
+"""Objects are found and measured in a process of their own, as much of it holds up other threads.
+
+The process is :mod:`napari_unet.learner.child.find_objects`. Probabilities and ids stay here; it is given
+the parts that it asks for, so that images of any size go.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_unet.core.objects.components import Readable, Writable
+from napari_unet.core.objects.label_instances import DEFAULTS
+from napari_unet.core.objects.measure import Table
+from napari_unet.core.objects.split_touching import InstanceSettings
+from napari_unet.core.stopping import Stopped
+from napari_unet.errors import DeviceUnavailable, InvalidInput, UserError
+from napari_unet.learner import frames
+from napari_unet.learner.spawn import close_streams, last_words, replies_of, requests_of, spawn
+
+COMMAND = (sys.executable, "-m", "napari_unet.learner.child.find_objects")
+
+
+@dataclass(frozen=True)
+class Task:
+    """Find the objects of probabilities of that shape; see ``label_instances``."""
+
+    shape: tuple[int, ...]
+    background: int | None
+    settings: InstanceSettings
+    spacing: tuple[float, ...] | None
+    chunk: int | None
+
+
+@dataclass(frozen=True)
+class Read:
+    """Send a part of the probabilities, or of the ids."""
+
+    of_ids: bool
+    index: Any
+
+
+@dataclass(frozen=True)
+class Write:
+    """Write a part of the ids."""
+
+    index: Any
+    ids: np.ndarray
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Measure objects; see :func:`napari_unet.core.objects.measure.measure`."""
+
+    labels: np.ndarray
+    image: np.ndarray | None
+    pixel_size: tuple[float, ...] | None
+    unit: str | None
+    classes: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured."""
+
+    table: Table
+
+
+@dataclass(frozen=True)
+class Done:
+    """All is written; or ``problem`` says why not, also to measurements."""
+
+    problem: str = ""
+
+
+class ObjectFinder:
+    """Does what :func:`objects.label_instances.label_instances` does, in another process.
+
+    And what :func:`napari_unet.core.objects.measure.measure` does.
+
+    The process starts with the first call and goes on until :meth:`close`.
+
+    Parameters
+    ----------
+    command
+        Program and arguments of the process.
+    """
+
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        self._command = tuple(command)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+        self._lock = threading.Lock()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close())
+
+    def __call__(
+        self,
+        probabilities: Readable,
+        background: int | None = 0,
+        settings: InstanceSettings = DEFAULTS,
+        *,
+        spacing: Sequence[float] | None = None,
+        chunk: int | None = None,
+        out: Writable,
+    ) -> Writable:
+        """Find objects, see :func:`napari_unet.core.objects.label_instances.label_instances`.
+
+        Raises
+        ------
+        Stopped
+            Somebody called :meth:`stop`.
+        InvalidInput
+            The probabilities or the settings make no sense.
+        DeviceUnavailable
+            The process ended, or cannot start.
+        """
+        shape = tuple(probabilities.shape)
+        sizes = None if spacing is None else tuple(spacing)
+        with self._asked() as process:
+            frames.send(requests_of(process), Task(shape, background, settings, sizes, chunk))
+            self._serve(process, probabilities, out)
+        return out
+
+    def measure(
+        self,
+        labels: np.ndarray,
+        image: np.ndarray | None = None,
+        *,
+        pixel_size: Sequence[float] | None = None,
+        unit: str | None = None,
+        classes: np.ndarray | None = None,
+    ) -> Table:
+        """Measure objects, see :func:`napari_unet.core.objects.measure.measure`.
+
+        Raises
+        ------
+        Stopped, InvalidInput, DeviceUnavailable
+            As when objects are found.
+        """
+        size = None if pixel_size is None else tuple(pixel_size)
+        with self._asked() as process:
+            frames.send(requests_of(process), Measure(labels, image, size, unit, classes))
+            match frames.receive(replies_of(process)):
+                case Measured(table=table):
+                    return table
+                case Done(problem=problem):
+                    raise InvalidInput(problem)
+        raise AssertionError("measurements are answered by one of the two")
+
+    def stop(self) -> None:
+        """End the process, and with it a call that waits; any thread may call it."""
+        with self._lock:
+            self._stopped = True
+            if self._process is not None:
+                self._process.kill()
+
+    def close(self) -> None:
+        """End the process; nothing may be asked for any more."""
+        self.stop()
+        if self._process is not None:
+            self._process.wait()
+            close_streams(self._process)
+        self._log.close()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._stopped:
+                raise Stopped
+            if self._process is None or self._process.poll() is not None:
+                self._process = spawn(self._command, self._log)
+            return self._process
+
+    @contextmanager
+    def _asked(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Give the process to ask; say what became of it if it ends."""
+        try:
+            yield self._running()
+        except (EOFError, OSError) as error:
+            if self._stopped:
+                raise Stopped from None
+            if isinstance(error, UserError):
+                raise
+            raise DeviceUnavailable(
+                f"the process that finds objects ended unexpectedly: {self._why(error)}"
+            ) from None
+
+    @staticmethod
+    def _serve(process: subprocess.Popen[bytes], probabilities: Readable, out: Writable) -> None:
+        while True:
+            match frames.receive(replies_of(process)):
+                case Read(of_ids=of_ids, index=index):
+                    part = np.ascontiguousarray((out if of_ids else probabilities)[index])
+                    frames.send(requests_of(process), part)
+                case Write(index=index, ids=ids):
+                    out[index] = ids
+                case Done(problem=""):
+                    return
+                case Done(problem=problem):
+                    raise InvalidInput(problem)
+
+    def _why(self, error: Exception) -> str:
+        if self._process is None:
+            return f"{error}."
+        return last_words(self._log, self._process.wait())

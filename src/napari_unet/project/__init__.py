@@ -1,0 +1,1 @@
+"""A project folder: versions, autosave, recovery, what reproduces it."""

@@ -1,0 +1,116 @@
+"""What a project is told to save, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.models.header import header_of
+from napari_unet.core.network.config import TrainSettings
+from napari_unet.errors import InvalidModel
+from napari_unet.project.index import AnnotationEntry, ImageEntry, VersionKind
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneStrokes:
+    """The strokes on a plane of a layer, or on a part of it.
+
+    Attributes
+    ----------
+    annotation, index
+        The layer and the plane.
+    labels
+        (Y, X) integer, 0 where nothing is painted.
+    at
+        Row and column at which the part begins.
+    """
+
+    annotation: str
+    index: tuple[int, ...]
+    labels: np.ndarray
+    at: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class NewVersion:
+    """A version of the model to keep; of one number the last one counts.
+
+    Attributes
+    ----------
+    number, made, kind, ended, parent
+        As in :class:`napari_unet.project.index.VersionEntry`.
+    model
+        Content of a model file.
+    planes
+        The strokes that it was trained on.
+    """
+
+    number: int
+    made: datetime
+    kind: VersionKind
+    ended: bool
+    model: bytes
+    parent: int | None = None
+    planes: tuple[PlaneStrokes, ...] = ()
+
+    @property
+    def says(self) -> tuple[float | None, int]:
+        """The model's score and the number of pixels it was trained on, as it says itself."""
+        try:
+            history = header_of(self.model).history
+        except InvalidModel:
+            return None, 0
+        if not history:
+            return None, 0
+        return history[-1].score, sum(history[-1].labelled_pixels.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What there is besides strokes and models; always all of it.
+
+    Attributes
+    ----------
+    classes, settings, in_use
+        As in :class:`napari_unet.project.index.ProjectIndex`.
+    images
+        Without checksums, which are found here.
+    arrays
+        The pixels of images that are in memory alone, by key.
+    annotations
+        The layers of strokes, without their planes. A layer that is not among them any more stays
+        as it is, unless it is in ``removed``.
+    removed
+        Keys of layers that were taken out of the window.
+    """
+
+    classes: tuple[ClassInfo, ...] = ()
+    settings: TrainSettings | None = None
+    in_use: int | None = None
+    images: tuple[ImageEntry, ...] = ()
+    arrays: Mapping[str, Any] = field(default_factory=dict)
+    annotations: tuple[AnnotationEntry, ...] = ()
+    removed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """What to save: ``facts`` is ``None`` if they are as before."""
+
+    facts: Facts | None = None
+    planes: tuple[PlaneStrokes, ...] = ()
+    versions: tuple[NewVersion, ...] = ()
+    thumbnails: Mapping[int, bytes] = field(default_factory=dict)
+
+
+def next_key(taken: Collection[str], kind: str) -> str:
+    """Return the first of ``kind1``, ``kind2``, ... that is not taken."""
+    number = 1
+    while f"{kind}{number}" in taken:
+        number += 1
+    return f"{kind}{number}"

@@ -1,0 +1,48 @@
+"""Writing a project into another folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from napari_unet.errors import UnwritableOutput
+from napari_unet.project.files import files_of, path_beside
+from napari_unet.project.index import ProjectIndex
+from napari_unet.project.store import ProjectStore
+
+
+def copy_project(source: Path, index: ProjectIndex, folder: Path) -> ProjectStore:
+    """Write a project into another folder; files that are missing are left out.
+
+    Parameters
+    ----------
+    source
+        The folder that holds the files.
+    index
+        What to copy.
+    folder
+        An empty folder, or the name of a new one.
+
+    Raises
+    ------
+    UnwritableOutput
+        There are files in it, or it cannot be written.
+    """
+    store = ProjectStore.create(folder)
+    images = [x.model_copy(update={"beside": path_beside(folder, x.path)}) for x in index.images]
+    try:
+        for path in set(files_of(source, index)):
+            if path.is_file() and path.resolve().is_relative_to(source.resolve()):
+                target = folder / path.relative_to(source)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+        store.adopt(index.model_copy(update={"images": tuple(images)}))
+    except OSError as error:
+        for path in folder.iterdir():  # the folder was empty
+            shutil.rmtree(path, ignore_errors=True)
+        if isinstance(error, UnwritableOutput):
+            raise
+        raise UnwritableOutput(
+            f"the project cannot be written to {folder} ({error.strerror}); choose another folder."
+        ) from None
+    return store

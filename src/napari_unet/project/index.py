@@ -1,0 +1,284 @@
+"""What a project folder says of itself: validated data, one JSON file, free of torch."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.network.config import TrainSettings
+from napari_unet.errors import InvalidInput
+
+FORMAT_VERSION = 1
+
+# File names are made of keys, numbers and digests alone, so that none can lead out of the folder.
+Key = Annotated[str, Field(pattern=r"^[a-z0-9]{1,32}$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+_Axes = Annotated[str, Field(pattern=r"^[TCZYXS]{2,6}$")]
+_Text = Annotated[str, Field(max_length=4096)]
+_Length = Annotated[int, Field(ge=1, le=2**31)]
+_Place = Annotated[int, Field(ge=0, le=2**31)]
+PART = 1024  # rows and columns of a part of a large plane
+_Start = Annotated[int, Field(ge=0, le=2**31, multiple_of=PART)]
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+PlaneIndex = tuple[_Place, ...]
+VersionKind = Literal["train", "live", "opened"]
+
+
+class _Entry(BaseModel):
+    """What cannot be changed, and has no entries that this version does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Placement(_Entry):
+    """Where a layer lies in the world, as a viewer has it: one number, or word, an axis."""
+
+    scale: tuple[_Number, ...]
+    translate: tuple[_Number, ...]
+    rotate: tuple[tuple[_Number, ...], ...]
+    shear: tuple[_Number, ...]
+    affine: tuple[tuple[_Number, ...], ...]
+    units: tuple[_Text, ...]
+    axis_labels: tuple[_Text, ...]
+
+
+class ImageEntry(_Entry):
+    """An image that was painted on; its pixels are not in the project.
+
+    Attributes
+    ----------
+    key, name
+        Of the image in this project, and as it was called.
+    path, beside
+        Absolute path, and the path seen from the project folder; ``None`` if it was only in
+        memory.
+    size, checksum
+        See :func:`napari_unet.project.image_fingerprint.identify_file`.
+    shape
+        (..., Y, X), with RGB's channels at the end.
+    rgb
+        Whether the last axis is colour.
+    axes
+        A letter an axis of ``shape``, see :class:`images.image_source.ImageSource`.
+    channels
+        What a model is given: keys of images, and the number of a channel in each; empty for all
+        of the image's own.
+    level
+        Which level of a pyramid is worked on, 0 for the finest.
+    reader
+        The viewer's plugin that opened it.
+    placement
+        Where it lay.
+    """
+
+    key: Key
+    name: _Text
+    path: _Text | None = None
+    beside: _Text | None = None
+    size: int | None = Field(default=None, ge=0)
+    checksum: Digest | None = None
+    shape: tuple[_Length, ...] = Field(min_length=2, max_length=16)
+    rgb: bool = False
+    axes: _Axes | None = None
+    channels: tuple[tuple[Key, _Place], ...] = ()
+    level: int = Field(default=0, ge=0, le=64)
+    reader: _Text | None = None
+    placement: Placement | None = None
+
+
+class PlaneEntry(_Entry):
+    """A plane with strokes, or a part of a large one.
+
+    Attributes
+    ----------
+    index
+        Along the axes before row and column.
+    at
+        Row and column at which the part begins.
+    digest
+        Of its content.
+    """
+
+    index: PlaneIndex
+    at: tuple[_Start, _Start] = (0, 0)
+    digest: Digest
+
+
+class AnnotationEntry(_Entry):
+    """A layer of strokes.
+
+    Attributes
+    ----------
+    key, name
+        Of the layer in this project, and as it is called.
+    image
+        Key of the image that it was painted on, where known.
+    shape, dtype
+        (..., Y, X), and the type of its numbers.
+    planes
+        Those with strokes; all others are empty.
+    placement
+        Where it lies.
+    removed
+        Whether it was taken out of the window; its strokes stay in the folder.
+    """
+
+    key: Key
+    name: _Text
+    image: Key | None = None
+    shape: tuple[_Length, ...] = Field(min_length=2, max_length=16)
+    dtype: Literal["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"]
+    planes: tuple[PlaneEntry, ...] = ()
+    placement: Placement | None = None
+    removed: bool = False
+
+    @model_validator(mode="after")
+    def _planes_fit(self) -> Self:
+        lead = self.shape[:-2]
+        for plane in self.planes:
+            inside = all(place < length for place, length in zip(plane.index, lead, strict=False))
+            if len(plane.index) != len(lead) or not inside:
+                raise ValueError(f"there is no plane {list(plane.index)} in {self.name!r}")
+        if len({(plane.index, plane.at) for plane in self.planes}) != len(self.planes):
+            raise ValueError(f"a plane of {self.name!r} is there twice")
+        return self
+
+
+class UsedPlane(_Entry):
+    """A plane of strokes, or a part of it, that a version was trained on, as it was then."""
+
+    annotation: Key
+    index: PlaneIndex
+    at: tuple[_Start, _Start] = (0, 0)
+    digest: Digest
+
+
+class VersionEntry(_Entry):
+    """A version of the model.
+
+    Attributes
+    ----------
+    number
+        Counted from 1.
+    made
+        UTC time, ISO 8601.
+    kind
+        Which way it came: by Train, by Live, or opened from a file.
+    ended
+        False for the best model so far of a training whose end was never seen.
+    digest, size
+        Of the model file.
+    score
+        As the model says, where it has one.
+    labelled_pixels
+        Pixels that it was trained on.
+    parent
+        The version that its training started from; ``None`` for fresh weights.
+    planes
+        The strokes that it was trained on.
+    thumbnail
+        Of its picture, if there is one.
+    """
+
+    number: int = Field(ge=1, le=999_999)
+    made: datetime
+    kind: VersionKind
+    ended: bool = True
+    digest: Digest
+    size: int = Field(ge=0)
+    score: float | None = None
+    labelled_pixels: int = Field(default=0, ge=0)
+    parent: int | None = None
+    planes: tuple[UsedPlane, ...] = ()
+    thumbnail: Digest | None = None
+
+
+class ProjectIndex(_Entry):
+    """All that a project folder holds, oldest versions first.
+
+    Attributes
+    ----------
+    format_version
+        Of the folder's layout.
+    program
+        Version of this program that wrote it.
+    saved
+        UTC time, ISO 8601.
+    in_use
+        Number of the version in use.
+    """
+
+    format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
+    program: _Text = Field(default_factory=lambda: version("napari-unet"))
+    saved: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    classes: tuple[ClassInfo, ...] = ()
+    settings: TrainSettings | None = None
+    images: tuple[ImageEntry, ...] = ()
+    annotations: tuple[AnnotationEntry, ...] = ()
+    versions: tuple[VersionEntry, ...] = ()
+    in_use: int | None = None
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for name, keys in (
+            ("image", [image.key for image in self.images]),
+            ("annotation", [layer.key for layer in self.annotations]),
+            ("version", [entry.number for entry in self.versions]),
+        ):
+            if len(set(keys)) != len(keys):
+                raise ValueError(f"two entries are the same {name}")
+        return self
+
+    def version(self, number: int) -> VersionEntry:
+        """Return a version.
+
+        Raises
+        ------
+        InvalidInput
+            There is none of that number.
+        """
+        for entry in self.versions:
+            if entry.number == number:
+                return entry
+        raise InvalidInput(f"there is no version {number} in this project; choose one of the list.")
+
+    def annotation(self, key: str) -> AnnotationEntry:
+        """Return a layer of strokes; the key has to be there."""
+        return next(layer for layer in self.annotations if layer.key == key)
+
+    def to_bytes(self) -> bytes:
+        """Return it as the content of ``project.json``."""
+        return (self.model_dump_json(indent=1) + "\n").encode()
+
+
+def parse_index(data: bytes) -> ProjectIndex:
+    """Read the content of ``project.json``.
+
+    Raises
+    ------
+    InvalidInput
+        It is not such a text, or it is from a newer version of the program.
+    """
+    try:
+        raw = json.loads(data)
+        found = raw["format_version"]
+        if isinstance(found, int) and found > FORMAT_VERSION:
+            raise InvalidInput(
+                f"the project was saved by a newer version of napari-unet (project format {found}, "
+                f"this version reads up to {FORMAT_VERSION}); update napari-unet to open all of it."
+            )
+        return ProjectIndex.model_validate_json(data)
+    except InvalidInput:
+        raise
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        detail = f"{where}: {first['msg']}" if where else first["msg"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        detail = f"{type(error).__name__}: {error}"
+    raise InvalidInput(f"project.json is damaged ({detail}); take another copy of it.")

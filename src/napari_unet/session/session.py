@@ -1,0 +1,363 @@
+"""What the user is doing now: classes, model, training, prediction. Neither Qt nor napari.
+
+Only one thread, the window's main thread, changes a session: the replies of the learner are
+carried there and given to :meth:`Session.apply`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from psygnal import Signal
+
+from napari_unet.core.events import (
+    Corrective,
+    LiveScore,
+    Notice,
+    Score,
+    Started,
+    Step,
+)
+from napari_unet.core.io.atomic import write_whole
+from napari_unet.core.labels import class_table
+from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.models.header import ModelHeader, header_of
+from napari_unet.core.network.config import DeviceName, TrainSettings
+from napari_unet.core.sharing.bioimageio_reader import model_bytes
+from napari_unet.errors import InvalidInput
+from napari_unet.learner.messages import (
+    Content,
+    Failed,
+    Improved,
+    LiveRequest,
+    Ready,
+    Reply,
+    Trained,
+)
+from napari_unet.learner.piece import PieceRequest
+from napari_unet.session.live import Live
+from napari_unet.session.predictions import PredictionJobs
+from napari_unet.session.sending import SeenStrokes
+from napari_unet.session.state import (
+    Curve,
+    LearnerLike,
+    Level,
+    PaintedPlanes,
+    State,
+)
+from napari_unet.session.training import Training, train_request
+
+
+class Session:
+    """The state that the widgets show and the actions that they offer.
+
+    Parameters
+    ----------
+    learner
+        Trains and predicts; closed with the session.
+
+    Notes
+    -----
+    Signals: ``classes_changed(classes)``, ``state_changed(state)``, ``device_changed(text)``,
+    ``curve_changed()``, ``progress_changed(fraction, remaining_seconds | None)`` of a training,
+    ``improved(model_bytes)`` when a running training has better weights,
+    ``model_changed(header | None)`` when the model in use was replaced or saved,
+    ``trained(reason)`` after that, at the end of a training,
+    ``said(level, text)``. Predictions and the live loop have their own: those of ``predictions``
+    and of ``live``.
+    """
+
+    classes_changed = Signal(tuple)
+    state_changed = Signal(State)
+    device_changed = Signal(str)
+    curve_changed = Signal()
+    progress_changed = Signal(float, object)
+    improved = Signal(bytes)
+    model_changed = Signal(object)
+    trained = Signal(str)
+    said = Signal(Level, str)
+
+    def __init__(self, learner: LearnerLike) -> None:
+        self._learner = learner
+        self._numbers = itertools.count(1)
+        self._training: Training | None = None
+        self.predictions = PredictionJobs(learner, self._numbers)
+        self.predictions.warned.connect(self._warn)
+        self._seen = SeenStrokes()  # touched by the learner's sending thread only
+        self._best: bytes | None = None  # of the running training or live loop
+        self._model_job: int | None = None  # which job the model in use came from
+        self.live = Live()
+        self.state = State.IDLE
+        self.device = ""
+        self.model: bytes | None = None
+        self.header: ModelHeader | None = None
+        self.unsaved = False
+        self.classes = class_table.with_ids((), (1, 2))
+
+    @property
+    def curve(self) -> Curve:
+        """Losses and scores of the running or last training or live loop."""
+        if self._training is None:
+            return self.live.curve or Curve()
+        return self._training.curve
+
+    @property
+    def newest_model(self) -> bytes | None:
+        """The best model of what learns now, or else the one in use."""
+        learning = self.state is not State.IDLE and self._best is not None
+        return self._best if learning else self.model
+
+    def add_class(self, name: str | None = None) -> ClassInfo:
+        """Append a class with the next free id."""
+        self._set_classes(class_table.with_another(self.classes, name))
+        return self.classes[-1]
+
+    def rename_class(self, class_id: int, name: str) -> None:
+        """Give a class another name; an empty one is refused."""
+        self._set_classes(class_table.with_name(self.classes, class_id, name))
+
+    def recolor_class(self, class_id: int, color: str) -> None:
+        """Give a class another colour, ``#RRGGBB``."""
+        self._set_classes(class_table.with_color(self.classes, class_id, color))
+
+    def know_ids(self, ids: Iterable[int]) -> None:
+        """Add a class for each painted id that has none, so that each stroke has a name."""
+        classes = class_table.with_ids(self.classes, ids)
+        if classes != self.classes:
+            self._set_classes(classes)
+
+    def use_classes(self, classes: tuple[ClassInfo, ...]) -> None:
+        """Replace the classes, for example by those of another annotation layer."""
+        if classes and classes != self.classes:
+            self._set_classes(classes)
+
+    def train(self, read: Callable[[], PaintedPlanes], settings: TrainSettings) -> None:
+        """Fine-tune the model in use, or train a new one, on what is painted.
+
+        Parameters
+        ----------
+        read
+            Gives the painted planes; called in another thread.
+        settings
+            How to train.
+        """
+        self._check_idle()
+        job = next(self._numbers)
+        classes, model = self.classes, self.model
+        self.live.forget()
+        self._training, self._best = Training(job), None
+        self._set_state(State.TRAINING)
+        self.curve_changed.emit()
+        self.progress_changed.emit(0.0, settings.seconds)
+
+        self._learner.submit(
+            job,
+            lambda: train_request(job, read, self._seen, settings, classes, model),
+            training=True,
+        )
+
+    def stop_training(self) -> None:
+        """End the training; the best weights so far become the model in use."""
+        if self.state is State.TRAINING and self._training is not None:
+            self._set_state(State.STOPPING)
+            self._learner.stop(self._training.job)
+
+    def start_live(self, device: DeviceName = "auto", seed: int = 0) -> None:
+        """Learn from strokes as they come, until :meth:`stop_live`; ``live`` is told of them.
+
+        Its model is in use from the first; in place of another that is not saved, only at the end.
+        """
+        self._check_idle()
+        job = next(self._numbers)
+        classes = self.classes
+        self._training, self._best = None, None
+        # Submitted first: the state's listeners at once tell the job what is painted.
+        self._learner.submit(job, lambda: LiveRequest(job, classes, device, seed), training=True)
+        self.live.begin(job, self._learner)
+        self._set_state(State.LIVE)
+        self.curve_changed.emit()
+        if self.model is not None:
+            lost = " Save that one first to keep it." if self.unsaved else ""
+            text = f"Live learns from the strokes alone; it replaces the model in use.{lost}"
+            self.said.emit(Level.INFO, text)
+
+    def stop_live(self) -> None:
+        """End the live loop; what it shows becomes the model in use."""
+        if self.state is State.LIVE and self.live.job is not None:
+            self._set_state(State.STOPPING)
+            self._learner.stop(self.live.job)
+
+    def ask(self, prepare: Callable[[int], PieceRequest], answer: Callable[[Content], None]) -> int:
+        """Queue a request whose replies go to one place; returns its job.
+
+        Nothing of the session changes, so any thread may call it.
+
+        Parameters
+        ----------
+        prepare
+            Makes the request of a job; called in another thread.
+        answer
+            Takes the replies, in another thread; it must not wait.
+        """
+        job = next(self._numbers)
+        self._learner.submit(job, lambda: prepare(job), training=False, answer=answer)
+        return job
+
+    def drop(self, job: int) -> None:
+        """Say that nobody waits for a job of :meth:`ask` any more; any thread may call it."""
+        self._learner.drop(job)
+
+    def load_model(self, path: str | os.PathLike[str]) -> ModelHeader:
+        """Take a saved model, or a bioimage.io package, into use.
+
+        The classes of a model of strokes replace the session's.
+
+        Raises
+        ------
+        UnreadableFile, InvalidModel, InvalidInput
+            It cannot be read, is not a model, or needs an extra; the model in use stays.
+        """
+        data = model_bytes(path)
+        header = header_of(data)
+        self._use(data, header, unsaved=False)
+        if header.label_kind == "scribbles":
+            self._set_classes(header.classes)
+        return header
+
+    def save_model(self, path: str | os.PathLike[str]) -> None:
+        """Write the model in use, beside the target first, so that no half file is left.
+
+        Raises
+        ------
+        InvalidInput, UnwritableOutput
+            There is no model, or it cannot be written there.
+        """
+        if self.model is None:
+            raise InvalidInput("there is no model yet; train one first.")
+        write_whole(Path(path), self.model)
+        self.unsaved = False
+        self.model_changed.emit(self.header)
+
+    def forget_model(self) -> None:
+        """Start over: the next training begins with fresh weights."""
+        self.model, self.header, self.unsaved = None, None, False
+        self.model_changed.emit(None)
+
+    def close(self) -> None:
+        """End the learner and everything that runs in it; classes and the best model stay."""
+        self._learner.close()
+        self.predictions.forget()
+        if self.state is not State.IDLE:
+            self._use_best()
+        self._set_state(State.IDLE)
+
+    def reopen(self, learner: LearnerLike) -> None:
+        """Go on after :meth:`close`, with another learner."""
+        self._learner = learner
+        self.predictions.use(learner)
+        self._set_device("")
+
+    def apply(self, reply: Reply) -> None:
+        """Take in what the learner says; call it in the main thread only."""
+        content = reply.content
+        if isinstance(content, Ready):
+            self._set_device(content.device)
+        elif self._training is not None and reply.job == self._training.job:
+            self._apply_training(self._training, content)
+        elif self.state is not State.IDLE and reply.job == self.live.job:
+            self._apply_live(reply.job, content)
+        elif reply.job == 0 and isinstance(content, Failed):
+            self.said.emit(Level.ERROR, content.text)
+        else:
+            self.predictions.apply(reply.job, content)
+
+    def _apply_training(self, training: Training, content: object) -> None:
+        training.apply(content)
+        match content:
+            case Started():
+                self._set_device(f"{content.device}, {content.precision}")
+            case Step():
+                self.curve_changed.emit()
+                self.progress_changed.emit(training.progress, training.remaining)
+            case Score():
+                self.curve_changed.emit()
+            case Improved():
+                self._best = content.model
+                self.improved.emit(content.model)
+            case Failed() if self.state is State.STOPPING:
+                self._end()
+                self.said.emit(Level.INFO, content.text)
+            case _:
+                self._apply_end(content)
+
+    def _apply_live(self, job: int, content: object) -> None:
+        match content:
+            case Improved():
+                self._best = content.model
+                if self.model is None or not self.unsaved or self._model_job == job:
+                    self._use(content.model, header_of(content.model), job=job)
+            case Started():
+                self._set_device(f"{content.device}, {content.precision}")
+            case Failed() if self.state is State.STOPPING:
+                self._end()  # nothing was painted yet, which needs no word
+            case Notice() | Trained() | Failed():
+                self._apply_end(content)
+            case _:
+                self.live.apply(content)
+                if isinstance(content, LiveScore | Corrective):
+                    self.curve_changed.emit()
+
+    def _apply_end(self, content: object) -> None:
+        match content:
+            case Notice():
+                self._warn(content.text)
+            case Trained():
+                self._use(content.model, header_of(content.model))
+                self._set_state(State.IDLE)
+                self.trained.emit(content.reason)
+            case Failed():
+                self._end()
+                self.said.emit(Level.ERROR, content.text)
+
+    def _end(self) -> None:
+        """Go idle with the best model that was told of, if any."""
+        self._use_best()
+        self._set_state(State.IDLE)
+
+    def _use_best(self) -> None:
+        if self._best is not None:
+            self._use(self._best, header_of(self._best))
+
+    def _use(
+        self, model: bytes, header: ModelHeader, *, unsaved: bool = True, job: int | None = None
+    ) -> None:
+        self.model, self.header, self.unsaved, self._model_job = model, header, unsaved, job
+        self.model_changed.emit(header)
+
+    def _check_idle(self) -> None:
+        if self.state is State.LIVE:
+            raise InvalidInput("Live is training already; switch it off first.")
+        if self.state is not State.IDLE:
+            raise InvalidInput("a training is running; stop it first.")
+
+    def _warn(self, text: str) -> None:
+        self.said.emit(Level.WARNING, text)
+
+    def _set_state(self, state: State) -> None:
+        if state is not self.state:
+            self.state = state
+            self.state_changed.emit(state)
+
+    def _set_device(self, device: str) -> None:
+        if device != self.device:
+            self.device = device
+            self.device_changed.emit(device)
+
+    def _set_classes(self, classes: tuple[ClassInfo, ...]) -> None:
+        self.classes = classes
+        if self.state is State.LIVE:
+            self.live.tell_classes(classes)
+        self.classes_changed.emit(classes)

@@ -1,0 +1,140 @@
+"""What a session shows and what it is given, as plain data. Neither Qt nor napari nor torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+
+from napari_unet.core.images.lazy_plane import Plane
+from napari_unet.learner.messages import (
+    Box,
+    Content,
+    LiveMessage,
+    LiveRequest,
+    PredictRequest,
+    TrainRequest,
+)
+from napari_unet.learner.piece import PieceRequest
+
+
+class State(Enum):
+    """What a training, or the live loop, is doing."""
+
+    IDLE = "idle"
+    TRAINING = "training"
+    LIVE = "live"
+    STOPPING = "stopping"
+
+
+class Level(Enum):
+    """How loud a message is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LearnerLike(Protocol):
+    """What a session needs of a learner."""
+
+    def submit(
+        self,
+        job: int,
+        prepare: Callable[[], TrainRequest | PredictRequest | PieceRequest | LiveRequest],
+        *,
+        training: bool,
+        answer: Callable[[Content], None] | None = None,
+    ) -> None:
+        """Queue a job."""
+
+    def add(self, job: int, prepare: Callable[[], Sequence[LiveMessage]]) -> None:
+        """Queue messages for a live job."""
+
+    def stop(self, job: int) -> None:
+        """End a job."""
+
+    def drop(self, job: int) -> None:
+        """Say that nobody waits for a prediction any more."""
+
+    def close(self) -> None:
+        """End the learner."""
+
+
+@dataclass(frozen=True)
+class PaintedPlanes:
+    """The planes of a layer that have strokes, or its volumes that have, to be learnt in 3D.
+
+    Attributes
+    ----------
+    keys
+        A name for each that stays the same between trainings.
+    images
+        One a plane, (C, Y, X), or a volume, (C, Z, Y, X).
+    labels
+        One array each, (Y, X) or (Z, Y, X), class ids as painted, 0 unlabelled.
+    boxes
+        Which part of its plane each of ``labels`` is, ``None`` for all; of a large plane there may
+        be several. Empty if each is all.
+    pixel_size, pixel_unit
+        Size of a pixel as (row, column), where known; of voxels the unit alone.
+    channels
+        Which of the image they are, if all are of one.
+    """
+
+    keys: tuple[str, ...]
+    images: tuple[Plane, ...]
+    labels: tuple[np.ndarray, ...]
+    boxes: tuple[Box | None, ...] = ()
+    pixel_size: tuple[float, float] | None = None
+    pixel_unit: str | None = None
+    channels: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A training so far.
+
+    Attributes
+    ----------
+    losses
+        (step, loss) pairs.
+    scores
+        (step, score) pairs, or (second, score) pairs of the live loop.
+    held_out
+        Whether the scores are of strokes kept out of the training.
+    corrective
+        (second, share) pairs of the live loop: how much of each new stroke had been predicted
+        right before it was learnt.
+    live
+        Whether it is of the live loop.
+    """
+
+    losses: tuple[tuple[int, float], ...] = ()
+    scores: tuple[tuple[float, float], ...] = ()
+    held_out: bool = True
+    corrective: tuple[tuple[float, float], ...] = ()
+    live: bool = False
+
+
+def newest_strokes(labels: np.ndarray, before: np.ndarray | None) -> np.ndarray:
+    """Return where strokes were painted or changed.
+
+    Parameters
+    ----------
+    labels
+        (Y, X) or (Z, Y, X) class ids as painted, 0 unlabelled.
+    before
+        The same plane or volume earlier, or ``None`` if it had no strokes.
+
+    Returns
+    -------
+    ndarray
+        Of the same shape, bool.
+    """
+    if before is None or before.shape != labels.shape:
+        return labels != 0
+    return (labels != before) & (labels != 0)

@@ -1,0 +1,94 @@
+"""One training as a session sees it: what is asked for, what came back. Neither Qt nor napari."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from napari_unet.core.events import Score, Started, Step
+from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.network.config import TrainSettings
+from napari_unet.learner.messages import TrainRequest
+from napari_unet.session.sending import SeenStrokes, painted_images
+from napari_unet.session.state import Curve, PaintedPlanes
+
+
+@dataclass
+class Training:
+    """A running or ended training.
+
+    Attributes
+    ----------
+    job
+        Its number.
+    losses, scores
+        (step, value) pairs.
+    held_out
+        Whether the scores are of strokes kept out of the training.
+    progress, remaining
+        The share that is done, and the seconds that are left where they are known.
+    """
+
+    job: int
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    scores: list[tuple[float, float]] = field(default_factory=list)
+    held_out: bool = True
+    progress: float = 0.0
+    remaining: float | None = None
+
+    @property
+    def curve(self) -> Curve:
+        """Losses and scores so far."""
+        return Curve(tuple(self.losses), tuple(self.scores), self.held_out)
+
+    def apply(self, content: object) -> None:
+        """Take in what the learner says of it."""
+        match content:
+            case Started():
+                self.held_out = content.held_out
+            case Step():
+                self.losses.append((content.step, content.loss))
+                left = self.remaining = content.remaining
+                spent = content.elapsed
+                self.progress = 0.0 if left is None else spent / max(spent + left, 1e-9)
+            case Score():
+                self.scores.append((content.step, content.value))
+                self.held_out = content.held_out
+
+
+def train_request(
+    job: int,
+    read: Callable[[], PaintedPlanes],
+    seen: SeenStrokes,
+    settings: TrainSettings,
+    classes: tuple[ClassInfo, ...],
+    model: bytes | None,
+) -> TrainRequest:
+    """Read what is painted, which may take long, and ask for a training on it.
+
+    Parameters
+    ----------
+    job
+        Its number.
+    read
+        Gives the painted planes.
+    seen
+        Tells which strokes are new since the last training.
+    settings, classes
+        How to train, and the names and colours of classes.
+    model
+        Content of the model file to start from, if any.
+    """
+    planes = read()
+    return TrainRequest(
+        job=job,
+        images=painted_images(planes),
+        labels=planes.labels,
+        newest=seen.newest(planes),
+        settings=settings,
+        classes=classes,
+        model=model,
+        pixel_size=planes.pixel_size,
+        pixel_unit=planes.pixel_unit,
+        channels=planes.channels,
+    )

@@ -1,0 +1,73 @@
+"""Keeps the session's classes and the annotation layer's in step."""
+
+from __future__ import annotations
+
+from napari.components import ViewerModel
+from napari.layers import Labels
+from qtpy.QtCore import QObject
+
+from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.session.session import Session
+from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.layers.results import recolor
+from napari_unet.widgets.layers.strokes import classes_of, dress, is_dressed, too_many
+from napari_unet.widgets.qt.connections import Connections
+
+
+class ClassSync(QObject):
+    """Lets names and colours travel with the layer that they were given to.
+
+    A chosen annotation layer brings its classes along; a change of the classes is written to it;
+    an id that is painted without a class gets one. A layer that is not the plugin's own is left
+    as it is until its ids have been counted and look like classes of strokes.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        choice: Choice,
+        watch: PaintWatch,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._session = session
+        self._watch = watch
+        self._layer: Labels | None = None
+        self._links = Connections(self)
+        self._links.add(session.classes_changed, self._on_classes_changed)
+        choice.annotation_changed.connect(self._on_annotation_changed)
+        watch.changed.connect(self._on_counted)
+        self._on_annotation_changed(choice.annotation)
+
+    def _on_annotation_changed(self, layer: Labels | None) -> None:
+        if self._layer is not None:
+            self._links.remove(self._layer.events.selected_label, self._on_label_selected)
+        self._layer = layer
+        if layer is None:
+            return
+        self._links.add(layer.events.selected_label, self._on_label_selected)
+        self._session.use_classes(classes_of(layer) or self._session.classes)
+
+    def _on_classes_changed(self, classes: tuple[ClassInfo, ...]) -> None:
+        if self._layer is not None and is_dressed(self._layer):
+            dress(self._layer, classes)
+        recolor(self._viewer, classes)
+
+    def _on_counted(self) -> None:
+        ids = self._watch.counts
+        if self._layer is None or too_many(ids):
+            return
+        self._session.know_ids(ids)
+        if not is_dressed(self._layer):
+            dress(self._layer, self._session.classes)
+
+    def _on_label_selected(self) -> None:
+        """Show the next stroke even where its id has no class yet."""
+        layer = self._layer
+        if layer is None or not is_dressed(layer):
+            return
+        if layer.selected_label not in layer.colormap.color_dict:
+            dress(layer, self._session.classes)

@@ -1,0 +1,125 @@
+"""The dock widget of the whole loop: choose, paint, train, segment."""
+
+from __future__ import annotations
+
+from napari.components import ViewerModel
+
+from napari_unet.core.network.config import TrainSettings
+from napari_unet.errors import InvalidInput
+from napari_unet.widgets.annotate.class_panel import ClassPanel
+from napari_unet.widgets.annotate.class_sync import ClassSync
+from napari_unet.widgets.annotate.dimension_sync import Dimensions
+from napari_unet.widgets.annotate.findings import ResultFindings, StrokeFindings
+from napari_unet.widgets.annotate.keys import bind_keys
+from napari_unet.widgets.annotate.layer_panel import LayerPanel
+from napari_unet.widgets.annotate.live_sync import LiveLoop
+from napari_unet.widgets.annotate.next_place_panel import NextPlacePanel
+from napari_unet.widgets.annotate.place_finder import PlaceFinder
+from napari_unet.widgets.annotate.plot_panel import PlotPanel
+from napari_unet.widgets.annotate.segment_panel import SegmentPanel
+from napari_unet.widgets.annotate.settings_panel import AdvancedPanel
+from napari_unet.widgets.annotate.train_panel import TrainPanel
+from napari_unet.widgets.annotate.training import Training
+from napari_unet.widgets.annotate.training_preview import LivePrediction
+from napari_unet.widgets.common.model_row import ModelRow
+from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.shared import shared_by
+from napari_unet.widgets.project.comparing import Comparison
+from napari_unet.widgets.project.keeper import ProjectKeeper
+from napari_unet.widgets.project.opening import ProjectOpening
+from napari_unet.widgets.project.panel import ProjectPanel
+from napari_unet.widgets.project.thumbnails import Thumbnails
+from napari_unet.widgets.project.versions_panel import HistoryPanel
+from napari_unet.widgets.qt.connections import ended_with
+from napari_unet.widgets.qt.docked import Docked
+from napari_unet.widgets.qt.sections import section, stack
+
+
+class AnnotateAndTrain(Docked):
+    """Paint strokes on an image, train a U-Net on them in the background, see its prediction.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers are worked on.
+
+    Attributes
+    ----------
+    session
+        What it shows and does.
+    """
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        super().__init__()
+        shared = shared_by(napari_viewer, self)
+        viewer, session, predictions = shared.viewer, shared.session, shared.predictions
+        self.session = session
+        self.setObjectName("annotate_and_train")
+        choice = Choice(self)
+        watch = PaintWatch(viewer, choice, self)
+        training = Training(viewer, session, choice, watch, self)
+        advanced = AdvancedPanel()
+        Dimensions(session, choice, advanced, self)
+        ClassSync(viewer, session, choice, watch, self)
+        live = LiveLoop(viewer, session, choice, watch, advanced.settings, self)
+        LivePrediction(viewer, session, predictions, choice, advanced.device, self)
+        finder = PlaceFinder(viewer, session, predictions, choice, advanced.device, self)
+        train_panel = TrainPanel(session, choice, watch, training, live, advanced.settings)
+        settings = _Settings(advanced, train_panel)
+        keeper = ProjectKeeper(viewer, session, choice, watch, settings.read)
+        opening = ProjectOpening(keeper, settings.show)
+        comparison = Comparison(viewer, session, choice, advanced.device)
+        Thumbnails(viewer, session, predictions, choice, keeper, self)
+        for part in (opening, comparison, keeper):
+            ended_with(self, part.close)
+        bind_keys(viewer, self)
+        opening.go_on()
+        stack(
+            self,
+            section(
+                "Paint",
+                LayerPanel(viewer, session, choice),
+                ClassPanel(viewer, session, choice, watch),
+            ),
+            section(
+                "Train",
+                train_panel,
+                StrokeFindings(viewer, session, choice, watch),
+                PlotPanel(viewer, session),
+            ),
+            section(
+                "Segment",
+                SegmentPanel(viewer, session, predictions, choice, advanced.device),
+                NextPlacePanel(viewer, finder),
+                ResultFindings(predictions, choice),
+            ),
+            section("Model", ModelRow(session)),
+            section(
+                "Project",
+                ProjectPanel(session, keeper, opening),
+                HistoryPanel(session, keeper, comparison),
+            ),
+            advanced,
+        )
+
+
+class _Settings:
+    """The settings of a training as the dock shows them."""
+
+    def __init__(self, advanced: AdvancedPanel, train: TrainPanel) -> None:
+        self._advanced = advanced
+        self._seconds = train.seconds
+
+    def read(self) -> TrainSettings | None:
+        """Return them; ``None`` while one of them is not allowed."""
+        try:
+            return self._advanced.settings(self._seconds.value())
+        except InvalidInput:
+            return None
+
+    def show(self, settings: TrainSettings) -> None:
+        """Show others."""
+        self._advanced.show(settings)
+        if settings.seconds is not None:
+            self._seconds.setValue(round(settings.seconds))

@@ -1,0 +1,114 @@
+"""Which image, and which layer the strokes are on."""
+
+from __future__ import annotations
+
+from napari.components import ViewerModel
+from napari.layers import Image, Layer
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
+
+from napari_unet.session.session import Session
+from napari_unet.widgets.common.layer_combo import LayerCombo
+from napari_unet.widgets.common.picture_row import PictureRow
+from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.layers.picture import is_picture
+from napari_unet.widgets.layers.planes import spatial_shape
+from napari_unet.widgets.layers.strokes import (
+    FIRST_CLASS,
+    can_be_painted,
+    find_annotation,
+    new_annotation,
+    paint_with,
+)
+
+
+class LayerPanel(QWidget):
+    """Lets the user choose the image and the annotation layer, and make the latter."""
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        choice: Choice,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._session = session
+        self._choice = choice
+        self.images = LayerCombo(viewer, is_picture)
+        self.images.setObjectName("image_combo")
+        self.images.setPlaceholderText("open an image")
+        self.annotations = LayerCombo(viewer, can_be_painted)
+        self.annotations.setObjectName("annotation_combo")
+        self.annotations.setAccessibleName("Strokes")
+        self.annotations.setPlaceholderText("press New")
+        self.new_button = QPushButton("&New")
+        self.new_button.setObjectName("new_annotation_button")
+        self.new_button.clicked.connect(self._on_new_clicked)
+        self.picture = PictureRow(viewer, session, choice)
+        self._lay_out()
+        self.images.chosen.connect(self._on_image_chosen)
+        self.annotations.chosen.connect(self._on_annotation_chosen)
+        choice.image_retaken.connect(self._on_image_retaken)
+        self.images.offer_changed.connect(self._choose_missing)
+        self.annotations.offer_changed.connect(self._choose_missing)
+        self._choose_missing()
+        self._update_new_button()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.annotations, 1)
+        row.addWidget(self.new_button)
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Image", self.images)
+        form.addRow(self.picture)
+        form.addRow("Strokes", row)
+
+    def _choose_missing(self) -> None:
+        """Choose what is not chosen yet, where there is something that fits."""
+        if self.images.layer is None and self.images.offered:
+            active = self._viewer.layers.selection.active
+            offered = self.images.offered
+            self.images.choose(active if active in offered else offered[-1])
+        image = self._choice.image
+        if self.annotations.layer is None and image is not None:
+            self.annotations.choose(find_annotation(self.annotations.offered, image))
+
+    def _on_image_chosen(self, image: Image | None) -> None:
+        self._choice.image = image
+        self._update_new_button()
+        if self._choice.image is not None:
+            fitting = find_annotation(self.annotations.offered, self._choice.image)
+            self.annotations.choose(fitting)
+
+    def _on_image_retaken(self, image: Image) -> None:
+        """Change to strokes that fit what the image is taken as now, where there are some."""
+        annotation = self._choice.annotation
+        fits = annotation is not None and spatial_shape(annotation) == spatial_shape(image)
+        fitting = None if fits else find_annotation(self.annotations.offered, image)
+        if fitting is not None:
+            self.annotations.choose(fitting)
+
+    def _on_annotation_chosen(self, annotation: Layer | None) -> None:
+        self._choice.annotation = annotation
+
+    def _on_new_clicked(self) -> None:
+        image = self._choice.image
+        if image is None:
+            return
+        layer = new_annotation(image, self._session.classes)
+        self._viewer.add_layer(layer)
+        self.annotations.choose(layer)
+        paint_with(self._viewer, layer, FIRST_CLASS)
+
+    def _update_new_button(self) -> None:
+        ready = self._choice.image is not None
+        self.new_button.setEnabled(ready)
+        self.new_button.setToolTip(
+            "Make an empty layer on the image and start to paint"
+            if ready
+            else "Open an image and choose it first."
+        )

@@ -1,0 +1,72 @@
+"""The button, and the key, that go to the place that is worth a stroke next."""
+
+from __future__ import annotations
+
+from weakref import WeakValueDictionary
+
+import napari
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
+
+from napari_unet.widgets.annotate.place_finder import PlaceFinder
+from napari_unet.widgets.qt.notify import errors_shown
+from napari_unet.widgets.qt.sections import wrapped_label
+
+_TIP = "Go to the place that the model is least sure of, of those not painted and not shown yet"
+
+_panels: WeakValueDictionary[int, NextPlacePanel] = WeakValueDictionary()  # by id of the viewer
+
+
+class NextPlacePanel(QWidget):
+    """Next place, and what was found.
+
+    Parameters
+    ----------
+    viewer
+        Whose key does the same.
+    finder
+        Finds the places and goes there.
+    """
+
+    def __init__(
+        self, viewer: ViewerModel, finder: PlaceFinder, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._finder = finder
+        _panels[id(viewer)] = self
+        self.button = QPushButton("Ne&xt place")
+        self.button.setObjectName("next_place_button")
+        self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.button.setToolTip(_TIP)
+        self.button.clicked.connect(self.go)
+        self.stop_button = QPushButton("Stop")
+        self.stop_button.setObjectName("next_place_stop_button")
+        self.stop_button.setToolTip("Look at no more planes; what was found stays")
+        self.stop_button.clicked.connect(finder.stop)
+        self.status = wrapped_label("next_place_status")
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setVerticalSpacing(4)
+        layout.setColumnStretch(0, 1)
+        layout.addWidget(self.button, 0, 0)
+        layout.addWidget(self.stop_button, 0, 1)
+        layout.addWidget(self.status, 1, 0, 1, 2)
+        finder.said.connect(self.status.setText)
+        finder.running_changed.connect(self._update)
+        self._update()
+
+    def go(self) -> None:
+        """Go to the next place."""
+        with errors_shown():
+            self._finder.go()
+
+    def _update(self) -> None:
+        self.stop_button.setVisible(self._finder.looks_at_others)
+
+
+def go_to_next_place(viewer: napari.Viewer) -> None:
+    """Go to the next place to paint; open the dock if it is closed."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if id(viewer) not in _panels:
+        viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
+    _panels[id(viewer)].go()

@@ -1,0 +1,154 @@
+"""Buttons that segment the chosen image with the model in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
+
+from napari_unet.core.network.config import DeviceName
+from napari_unet.session.session import Session
+from napari_unet.session.state import Level
+from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.layers.planes import (
+    Index,
+    Region,
+    in_view,
+    is_empty,
+    plane_indices,
+    spatial_shape,
+)
+from napari_unet.widgets.layers.readiness import why_not_segment
+from napari_unet.widgets.qt.connections import Connections
+from napari_unet.widgets.qt.notify import errors_shown
+from napari_unet.widgets.qt.progress_bar import ProgressBar
+
+
+class SegmentPanel(QWidget):
+    """Segment image, Segment view, Stop.
+
+    Parameters
+    ----------
+    viewer, session, predictions, choice
+        What is segmented, with what.
+    device
+        Gives where to compute.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        predictions: Predictions,
+        choice: Choice,
+        device: Callable[[], DeviceName],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._session = session
+        self._predictions = predictions
+        self._choice = choice
+        self._device = device
+        self._task: int | None = None
+        self._make_widgets()
+        self._lay_out()
+        Connections(self).add(session.model_changed, self._update)
+        choice.image_changed.connect(self._update)
+        choice.image_retaken.connect(self._update)
+        predictions.progressed.connect(self._on_progressed)
+        predictions.ended.connect(self._on_ended)
+        self._update()
+
+    def _make_widgets(self) -> None:
+        self.image_button = QPushButton("Segment &image")
+        self.image_button.setObjectName("segment_image_button")
+        self.image_button.clicked.connect(self._on_image_clicked)
+        self.view_button = QPushButton("Segment vie&w")
+        self.view_button.setObjectName("segment_view_button")
+        self.view_button.clicked.connect(self._on_view_clicked)
+        self.probabilities = QCheckBox("Probabilities")
+        self.probabilities.setObjectName("probabilities_check")
+        self.probabilities.setToolTip("Also add an image layer a class, with its probability")
+        self.progress = ProgressBar("segment_progress", "How much of the segmentation is done")
+        self.stop_button = QPushButton("Stop")
+        self.stop_button.setObjectName("segment_stop_button")
+        self.stop_button.setToolTip("End the segmentation; what is ready stays")
+        self.stop_button.clicked.connect(self._on_stop_clicked)
+
+    def _lay_out(self) -> None:
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setVerticalSpacing(4)
+        layout.addWidget(self.image_button, 0, 0)
+        layout.addWidget(self.view_button, 0, 1)
+        layout.addWidget(self.probabilities, 0, 2)
+        layout.addWidget(self.progress, 1, 0, 1, 2)
+        layout.addWidget(self.stop_button, 1, 2)
+        layout.setColumnStretch(0, 1)
+        layout.setColumnStretch(1, 1)
+
+    def _on_image_clicked(self) -> None:
+        image = self._choice.image
+        if image is not None:
+            self._start(plane_indices(spatial_shape(image)), None)
+
+    def _on_view_clicked(self) -> None:
+        image = self._choice.image
+        if image is None:
+            return
+        indices, region = in_view(image, self._viewer.dims)
+        if is_empty(region):
+            self._session.said.emit(Level.WARNING, "nothing of the image is in view.")
+        else:
+            self._start(indices, region)
+
+    def _start(self, indices: Sequence[Index], region: Region | None) -> None:
+        image = self._choice.image
+        if image is None or self._predictions.is_running(self._task):
+            return
+        with errors_shown():
+            self._task = self._predictions.start(
+                image,
+                indices,
+                region=region,
+                probabilities=self.probabilities.isChecked(),
+                device=self._device(),
+            )
+        self._update()
+
+    def _on_stop_clicked(self) -> None:
+        if self._task is not None:
+            self._predictions.stop(self._task)
+            self.stop_button.setEnabled(False)
+
+    def _on_progressed(self, task: int, fraction: float) -> None:
+        if task == self._task:
+            self.progress.show_share(fraction)
+
+    def _on_ended(self, task: int, error: str, _stopped: bool) -> None:
+        if task != self._task:
+            return
+        self._task = None
+        self._update()
+        if error:
+            self._session.said.emit(Level.ERROR, error)
+
+    def _update(self) -> None:
+        running = self._predictions.is_running(self._task)
+        reason = why_not_segment(self._choice.image, self._session.header)
+        if running:
+            reason = "A segmentation is running; stop it or wait for it."
+        for button, ready in (
+            (self.image_button, "Segment every plane of the image"),
+            (self.view_button, "Segment what is in view now, of the current plane"),
+        ):
+            button.setEnabled(reason is None)
+            button.setToolTip(reason or ready)
+        self.progress.setVisible(running)
+        self.stop_button.setVisible(running)
+        self.stop_button.setEnabled(running)
+        if not running:
+            self.progress.clear()

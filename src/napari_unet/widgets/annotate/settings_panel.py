@@ -1,0 +1,141 @@
+"""The settings that one seldom changes, folded away."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast, get_args
+
+from magicgui.widgets import create_widget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_unet.core.network.config import PRESETS, DeviceName, PresetName, TrainSettings
+
+DIMENSIONS_TIP = (
+    "What the network sees at a time: a plane, or neighbouring slices too; the sizes of voxels are "
+    "taken from the image's scale"
+)
+_FIELDS: dict[str, tuple[str, type, dict[str, Any], str]] = {
+    "preset": (
+        "Network",
+        str,
+        {"choices": get_args(PresetName)},
+        "compact is fast enough for a laptop; unet2015 is the network of the paper, for a GPU",
+    ),
+    "dimensions": (
+        "Dimensions",
+        int,
+        {"choices": [("2D planes", 2), ("3D volumes", 3)]},
+        DIMENSIONS_TIP,
+    ),
+    "learning_rate": (
+        "Learning rate",
+        float,
+        {"min": 0.0, "max": 1.0, "step": 1e-4},
+        "How far each step changes the weights; at its lowest, the network's own",
+    ),
+    "elastic": (
+        "Elastic deformation",
+        float,
+        {"min": 0.0, "max": 100.0, "step": 1.0},
+        "Standard deviation, in pixels, of the deformations that training images get; 0 for none",
+    ),
+    "w0": (
+        "Border weight",
+        float,
+        {"min": 0.0, "max": 1000.0, "step": 1.0},
+        "How much more painted background between two painted objects counts; 0 for no more",
+    ),
+    "sigma": (
+        "Border width",
+        float,
+        {"min": 0.1, "max": 100.0, "step": 0.5},
+        "How far, in pixels, the border weight reaches",
+    ),
+    "seed": (
+        "Seed",
+        int,
+        {"min": 0, "max": 2**31 - 1},
+        "Start of all random numbers; the same seed draws the same",
+    ),
+    "device": (
+        "Device",
+        str,
+        {"choices": get_args(DeviceName)},
+        "Where to compute; auto takes a GPU where there is one",
+    ),
+}
+
+
+class AdvancedPanel(QWidget):
+    """Network, dimensions, learning rate, augmentation, border weights, seed and device."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._widgets: dict[str, Any] = {}
+        form_widget = QWidget()
+        form = QFormLayout(form_widget)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for name, (label, kind, options, tooltip) in _FIELDS.items():
+            default = TrainSettings.model_fields[name].default
+            value = options["min"] if default is None else default
+            widget = create_widget(value=value, annotation=kind, name=name, options=options)
+            widget.tooltip = tooltip
+            widget.native.setObjectName(f"{name}_setting")
+            if name in ("elastic", "sigma"):
+                widget.native.setSuffix(" px")
+            self._widgets[name] = widget
+            form.addRow(label, widget.native)
+        self._widgets["preset"].changed.connect(self._on_preset_changed)
+        self._on_preset_changed(self._widgets["preset"].value)
+        self.collapsible = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
+        self.collapsible.setObjectName("advanced_collapsible")
+        self.collapsible.setDuration(0)
+        self.collapsible.toggleButton().setToolTip("Show or hide settings that seldom matter")
+        self.collapsible.addWidget(form_widget)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.collapsible)
+
+    def settings(self, seconds: float) -> TrainSettings:
+        """Return the training settings for a budget in seconds.
+
+        Raises
+        ------
+        InvalidInput
+            A value is not allowed.
+        """
+        values = {name: widget.value for name, widget in self._widgets.items()}
+        values["dimensions"] = self.dimensions
+        values["learning_rate"] = values["learning_rate"] or None
+        return TrainSettings.checked(label_kind="scribbles", seconds=seconds, **values)
+
+    @property
+    def dimensions(self) -> Literal[2, 3]:
+        """2 to train on planes, 3 on volumes."""
+        widget = self._widgets["dimensions"]
+        return 3 if widget.enabled and widget.value == 3 else 2
+
+    @dimensions.setter
+    def dimensions(self, dimensions: Literal[2, 3]) -> None:
+        self._widgets["dimensions"].value = dimensions
+
+    def offer_volumes(self, why_not: str | None) -> None:
+        """Let volumes be chosen, or say why they cannot be."""
+        widget = self._widgets["dimensions"]
+        widget.enabled = why_not is None
+        widget.tooltip = why_not or DIMENSIONS_TIP
+
+    def show(self, settings: TrainSettings) -> None:
+        """Show other settings, as those of a project."""
+        for name, widget in self._widgets.items():
+            value = getattr(settings, name)
+            widget.value = _FIELDS[name][2]["min"] if value is None else value
+
+    def device(self) -> DeviceName:
+        """Return where to compute."""
+        return cast(DeviceName, self._widgets["device"].value)
+
+    def _on_preset_changed(self, preset: str) -> None:
+        rate = PRESETS[cast(PresetName, preset)].learning_rate
+        self._widgets["learning_rate"].native.setSpecialValueText(f"auto: {rate:g}")

@@ -1,0 +1,195 @@
+"""The dock widget that segments every open image with one model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari.components import ViewerModel
+from napari.layers import Image
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+
+from napari_unet.core.batch.plan import BatchPlan
+from napari_unet.core.batch.report import counts
+from napari_unet.core.batch.run import (
+    BatchEvent,
+    ItemEnded,
+    ItemNotice,
+    ItemProgress,
+    ItemStarted,
+)
+from napari_unet.widgets.batch.options_panel import BatchOptionsPanel
+from napari_unet.widgets.batch.planning import BatchPlanner, Wish, candidates_of
+from napari_unet.widgets.batch.report_buttons import BatchEnd
+from napari_unet.widgets.batch.run import BatchRun
+from napari_unet.widgets.batch.table import BatchTable
+from napari_unet.widgets.batch.wording import fate_text, outcome_text
+from napari_unet.widgets.common.model_row import ModelRow
+from napari_unet.widgets.desk.shared import shared_by
+from napari_unet.widgets.layers.readiness import NO_MODEL
+from napari_unet.widgets.qt.connections import Connections
+from napari_unet.widgets.qt.docked import Docked
+from napari_unet.widgets.qt.progress_bar import ProgressBar
+from napari_unet.widgets.qt.sections import section, stack
+
+
+class BatchSegment(Docked):
+    """Says what will be done to each layer, does it, and says what became of each.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose image layers are segmented.
+
+    Attributes
+    ----------
+    session
+        Knows the model.
+    """
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        super().__init__()
+        shared = shared_by(napari_viewer, self)
+        self.setObjectName("batch_segment")
+        self.session = shared.session
+        self._run = BatchRun(shared.viewer, shared.session, self)
+        self._planner = BatchPlanner(self)
+        self._planned: tuple[Image, ...] = ()  # the layers of the plan, in its order
+        self._plan: BatchPlan | None = None
+        self._folder: Path | None = None  # of the run
+        self._reported = False
+        self.table = BatchTable(shared.viewer, shared.session)
+        self.options = BatchOptionsPanel()
+        self.end = BatchEnd()
+        self._make_widgets()
+        images = section("Open images", self.table, self.summary, self.end)
+        how = section("How", self.options, self._buttons())
+        stack(self, section("Model", ModelRow(shared.session)), images, how, stretch=images)
+        self.table.changed.connect(self._replan)
+        self.options.changed.connect(self._forget_and_replan)
+        self._planner.planned.connect(self._on_planned)
+        self._run.happened.connect(self._on_happened)
+        self._run.ended.connect(self._on_ended)
+        Connections(self).add(shared.session.model_changed, self._forget_and_replan)
+        self._replan()
+
+    def _make_widgets(self) -> None:
+        self.summary = QLabel()
+        self.summary.setObjectName("batch_summary")
+        self.summary.setWordWrap(True)
+        self.run_button = QPushButton("&Run")
+        self.run_button.setObjectName("batch_run_button")
+        self.run_button.clicked.connect(self._on_run_clicked)
+        self.progress = ProgressBar("batch_progress", "How much of all pixels is done")
+
+    def _buttons(self) -> QWidget:
+        widget = QWidget()
+        layout = QGridLayout(widget)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.run_button, 0, 0)
+        layout.addWidget(self.progress, 0, 1)
+        layout.setColumnStretch(1, 1)
+        return widget
+
+    def _forget_and_replan(self, *_: object) -> None:
+        if not self._run.is_running:
+            self.table.forget_reports()
+            self._replan()
+
+    def _replan(self) -> None:
+        """Say what there is to say at once, and let the plan be made beside the window."""
+        if self._run.is_running:
+            return
+        self._reported = False
+        self.end.hide()
+        self._plan = None
+        self._look_again()
+
+    def _look_again(self) -> None:
+        images, header = self.table.images, self.session.header
+        candidates = zip(images, candidates_of(images), strict=True)
+        chosen = [pair for pair in candidates if self.table.is_checked(pair[0])]
+        self._planned = tuple(image for image, _ in chosen)
+        options = self.options.options()
+        if header is None:
+            self.table.show_fates(dict.fromkeys(images, NO_MODEL))
+            why_not = NO_MODEL
+        elif not images:
+            why_not = "Open images first."
+        elif not options.save:
+            why_not = "Choose what to save: labels, probabilities or instances."
+        elif not chosen:
+            why_not = "Check at least one image."
+        else:
+            why_not = ""
+        if why_not or header is None:
+            self._planner.plan(None)
+            self._offer_run(why_not)
+            return
+        wish = Wish(tuple(c for _, c in chosen), header, self.options.folder, options)
+        self.run_button.setEnabled(False)
+        self.run_button.setToolTip("Looking at the images…")
+        self._planner.plan(wish)
+
+    def _offer_run(self, why_not: str, summary: str = "") -> None:
+        if not self._reported:
+            self.summary.setText(why_not or summary)
+        self.run_button.setEnabled(not why_not)
+        self.run_button.setToolTip(why_not or "Segment the checked layers, all of each")
+
+    def _on_planned(self, plan: BatchPlan) -> None:
+        if self._run.is_running:
+            return
+        self._plan = plan
+        self.table.show_fates(dict(zip(self._planned, self._fates(plan), strict=True)))
+        left_out = len(self.table.images) - len(plan.items)
+        said = f" {left_out} left out." if left_out else ""
+        why_not = "" if plan.to_run else f"{plan.summary}{said}"
+        self._offer_run(why_not, f"{plan.summary}{said}")
+
+    def _fates(self, plan: BatchPlan) -> list[str]:
+        header = self.session.header
+        ndim = 2 if header is None else header.network.ndim
+        return [fate_text(item, ndim) for item in plan.items]
+
+    def _on_run_clicked(self) -> None:
+        if self._run.is_running:
+            self.run_button.setText("Stopping…")
+            self.run_button.setEnabled(False)
+            self._run.stop()
+        elif self._plan is not None:
+            plan, self._folder = self._plan, self.options.folder
+            self._reported = False
+            self.end.hide()
+            self.table.freeze(True)
+            self.table.forget_reports()
+            for image, item, fate in zip(self._planned, plan.items, self._fates(plan), strict=True):
+                self.table.report(image, "waiting" if item.action == "run" else fate)
+            self.options.setEnabled(False)
+            self.run_button.setText("&Stop")
+            self.run_button.setToolTip("End the run; what is ready stays")
+            self.summary.setText(plan.summary)
+            self._run.start(plan, self._planned, self._folder)
+
+    def _on_happened(self, number: int, event: BatchEvent) -> None:
+        image = self._planned[number]
+        match event:
+            case ItemStarted():
+                self.table.report(image, "segmenting")
+            case ItemProgress(fraction=fraction, overall=overall):
+                self.table.report(image, f"segmenting, {fraction:.0%}")
+                self.progress.show_share(overall)
+            case ItemNotice(text=text):
+                self.table.report(image, f"segmenting: {text}")
+            case ItemEnded():
+                self.table.report(image, outcome_text(event))
+
+    def _on_ended(self, items: list[ItemEnded], problem: str) -> None:
+        self.run_button.setText("&Run")
+        self.options.setEnabled(True)
+        self.progress.clear()
+        self._reported = True
+        self.summary.setText(f"{counts(items)} {problem}".strip())
+        self.end.offer(items, self._folder, written=self._folder is not None and not problem)
+        self._plan = None
+        self.table.freeze(False)
+        self._look_again()

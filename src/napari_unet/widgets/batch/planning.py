@@ -1,0 +1,112 @@
+"""Plans of batches, made beside the window, which would wait for file systems otherwise."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from napari.layers import Image
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet.core.batch.find_images import unique_names
+from napari_unet.core.batch.plan import BatchOptions, BatchPlan, Candidate, plan_items
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.prediction.tile_probabilities import Description
+from napari_unet.core.segmentation.result_paths import safe_stem
+from napari_unet.errors import UserError
+from napari_unet.widgets.layers.picture import picture_of
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be planned.
+
+    Attributes
+    ----------
+    candidates
+        One a layer.
+    header
+        Of the model.
+    folder
+        For the results; ``None`` if they become layers.
+    options
+        How to segment.
+    """
+
+    candidates: tuple[Candidate, ...]
+    header: ModelHeader
+    folder: Path | None
+    options: BatchOptions
+
+
+class BatchPlanner(QObject):
+    """Makes one plan at a time; of several wishes meanwhile only the last is heard.
+
+    Notes
+    -----
+    Signal: ``planned(BatchPlan)``, for the last wish alone.
+    """
+
+    planned = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._wanted: Wish | None = None
+        self._running: Wish | None = None
+        self._relay: _Relay | None = None
+
+    def plan(self, wish: Wish | None) -> None:
+        """Make a plan, or make none and forget an earlier wish."""
+        self._wanted = wish
+        if wish is not None and self._running is None:
+            self._start(wish)
+
+    def _start(self, wish: Wish) -> None:
+        self._running = wish
+        self._relay = relay = _Relay()
+        relay.made.connect(self._on_made)
+        threading.Thread(target=_plan, args=[wish, relay], name="batch-plan", daemon=True).start()
+
+    def _on_made(self, wish: Wish, plan: BatchPlan) -> None:
+        self._running = None
+        if self._wanted is wish:
+            self.planned.emit(plan)
+        elif self._wanted is not None:
+            self._start(self._wanted)
+
+
+class _Relay(QObject):
+    """Carries a plan to the main thread; it lives as long as the thread, the planner need not."""
+
+    made = Signal(object, object)
+
+
+def _plan(wish: Wish, relay: _Relay) -> None:
+    plan = plan_items(wish.candidates, Description(wish.header), wish.folder, wish.options)
+    relay.made.emit(wish, plan)
+
+
+def candidates_of(images: Sequence[Image]) -> tuple[Candidate, ...]:
+    """Return layers as candidates of a batch; results are called after them, no two the same."""
+    names = unique_names([Path(safe_stem(image.name)) for image in images])
+    return tuple(_candidate(image, name) for image, name in zip(images, names, strict=True))
+
+
+def _candidate(image: Image, name: Path) -> Candidate:
+    """Take a layer as it is now; it may be opened in any thread, removed or not."""
+    try:
+        picture = picture_of(image)
+    except UserError as error:
+        return Candidate(image.name, name, partial(_refuse, error))
+    everything = picture.channels == tuple(range(picture.source.channels))
+    source = replace(picture.source, name=image.name)
+    channels = None if everything else picture.channels
+    return Candidate(image.name, name, lambda: source, channels, picture.level)
+
+
+def _refuse(error: UserError) -> ImageSource:
+    raise error

@@ -1,0 +1,42 @@
+"""What the batch dock says of an image, before and after it was segmented; pure functions."""
+
+from __future__ import annotations
+
+from math import prod
+
+from napari_unet.core.batch.plan import PlannedItem
+from napari_unet.core.batch.report import status_text
+from napari_unet.core.batch.run import ItemEnded
+from napari_unet.core.images.image_source import PLANE_AXES
+
+_CHANNELS = "Which channels are taken is chosen in Annotate and train, Channels…"
+
+
+def fate_text(item: PlannedItem, ndim: int = 2) -> str:
+    """Say what will be done to an image by a model of planes or volumes, or why nothing will be."""
+    said = " ".join(item.sentences)
+    if item.action != "run":
+        of_channels = item.group.startswith("have ") and "channel" in item.group
+        return f"{said} {_CHANNELS}" if of_channels else said
+    sizes = dict(zip(item.axes, item.shape, strict=True))
+    apart = PLANE_AXES if ndim == 2 else PLANE_AXES.replace("Z", "")
+    count = prod(size for letter, size in sizes.items() if letter in apart)
+    parts = ["will be segmented"]
+    if count > 1 or ndim == 3:
+        what = "plane" if ndim == 2 else "volume"
+        parts.append(f"{count} {what}{'s' * (count != 1)}")
+    if item.outputs:
+        parts.append(f"into {' and '.join(place.name for place in item.outputs.values())}")
+    return ", ".join(parts) + (f": {said}" if said else "")
+
+
+def outcome_text(ended: ItemEnded) -> str:
+    """Say what became of an image."""
+    word = status_text(ended.status)
+    if ended.status == "done":
+        return word if not ended.outputs else f"{word}: {_names(ended)}"
+    return f"{word}: {ended.sentence}"
+
+
+def _names(ended: ItemEnded) -> str:
+    return ", ".join(place.name for place in ended.outputs)

@@ -1,0 +1,181 @@
+"""The thread that a batch runs in: it reads, waits for the learner, and writes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet.core.batch.plan import BatchPlan
+from napari_unet.core.batch.report import REPORT_NAME, ReportFile
+from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemProgress, ItemStarted, run_batch
+from napari_unet.core.images.cutout import is_large
+from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.pyramid import pyramid_of
+from napari_unet.core.io.scratch import zeros
+from napari_unet.core.io.write_result import Result
+from napari_unet.core.segmentation.segment import Opener, Saved
+from napari_unet.errors import InvalidInput, UserError
+from napari_unet.learner.object_finder import ObjectFinder
+from napari_unet.learner.remote_predictor import RemotePredictor
+from napari_unet.widgets.batch.table import REMOVED
+
+Held = tuple[Result, list[np.ndarray]]
+_JOIN_SECONDS = 2.0
+_SECONDS_BETWEEN_PROGRESS = 0.1
+
+
+class BatchWork(QObject):
+    """One run over a plan, in a thread of its own.
+
+    Results go to files, or are held here until somebody takes them.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    folder
+        For the results and the report; ``None`` if the results are held.
+    predictor
+        Makes the predictor; it is given a function to call now and then.
+
+    Notes
+    -----
+    Signals, from the thread: ``happened(self, BatchEvent)``, and, last, ``ended(self, problem)``,
+    with a sentence if there is no report.
+    """
+
+    happened = Signal(object, object)
+    ended = Signal(object, str)
+
+    def __init__(
+        self,
+        plan: BatchPlan,
+        folder: Path | None,
+        predictor: Callable[[Callable[[], None]], RemotePredictor],
+    ) -> None:
+        super().__init__()
+        self._plan = plan
+        self._folder = folder
+        self._predictor = predictor(self._check)
+        self._finder = ObjectFinder()
+        self._held: dict[tuple[int, Saved], Held] = {}
+        self._removed: set[int] = set()
+        self._current = -1
+        self._told = 0.0
+        self._problem = ""
+        self._thread = threading.Thread(target=self._work, name="batch-run", daemon=True)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to stop; it may go on until what it reads or writes is through."""
+        self._predictor.stop()
+        self._finder.stop()
+
+    def end(self) -> None:
+        """Ask it to stop, and wait, but not for ever."""
+        self.stop()
+        self._thread.join(_JOIN_SECONDS)
+
+    def remove(self, number: int) -> None:
+        """Give up an item of the plan whose layer is gone."""
+        self._removed.add(number)
+
+    def take(self, number: int) -> dict[Saved, Held]:
+        """Return what is held of an item's results, which then is not held any longer."""
+        wanted = self._plan.options.save
+        found = {what: self._held.pop((number, what), None) for what in wanted}
+        return {what: held for what, held in found.items() if held is not None}
+
+    def _check(self) -> None:
+        if self._current in self._removed:
+            raise InvalidInput(REMOVED)
+
+    def _work(self) -> None:
+        try:
+            with self._report_file() as file:
+                report = ReportFile(file) if file is not None else None
+                for event in self._events():
+                    if isinstance(event, ItemEnded) and report is not None:
+                        try:
+                            report.add(event)
+                        except OSError as error:
+                            self._problem, report = self._why_no_report(error), None
+                    if self._is_news(event):
+                        self._say(self.happened, event)
+        finally:
+            self._finder.close()
+            self._say(self.ended, self._problem)
+
+    def _events(self) -> Iterator[BatchEvent]:
+        for event in run_batch(
+            self._predictor,
+            self._plan,
+            predictor=self._predictor,
+            find_objects=self._finder,
+            openers=self._openers if self._folder is None else None,
+            stop=lambda: self._predictor.stopped,
+        ):
+            if isinstance(event, ItemStarted):
+                self._current = event.number
+            yield event
+
+    def _is_news(self, event: BatchEvent) -> bool:
+        """Tell whether the window need hear of it: of progress only now and then."""
+        now = time.monotonic()
+        if not isinstance(event, ItemProgress):
+            return True
+        if event.fraction < 1 and now - self._told < _SECONDS_BETWEEN_PROGRESS:
+            return False
+        self._told = now
+        return True
+
+    @contextmanager
+    def _report_file(self) -> Iterator[TextIO | None]:
+        """Open the report, if there is to be one and it can be written."""
+        file: Any = nullcontext()
+        if self._folder is not None:
+            try:
+                path = make_folder(self._folder) / REPORT_NAME
+                file = open(path, "w", encoding="utf-8", newline="")  # noqa: SIM115
+            except UserError as error:
+                self._problem = str(error)
+            except OSError as error:
+                self._problem = self._why_no_report(error)
+        with suppress(OSError), file as opened:
+            yield opened
+
+    def _why_no_report(self, error: OSError) -> str:
+        return (
+            f"the report {REPORT_NAME} cannot be written ({error.strerror or error}); make room, "
+            "or choose another folder."
+        )
+
+    def _openers(self, number: int) -> Mapping[Saved, Opener]:
+        return {what: partial(self._hold, number, what) for what in self._plan.options.save}
+
+    @contextmanager
+    def _hold(self, number: int, what: Saved, result: Result) -> Iterator[np.ndarray]:
+        array = zeros(result.shape, result.dtype)
+        yield array
+        levels = pyramid_of(array) if is_large(array.shape) else [array]
+        self._held[number, what] = result, levels
+
+    def _say(self, signal: Any, content: object) -> None:
+        with suppress(RuntimeError):  # the window, and with it this object, may be gone
+            signal.emit(self, content)

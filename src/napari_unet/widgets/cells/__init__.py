@@ -1,0 +1,1 @@
+"""The dock in which cells are found, measured and corrected."""

@@ -1,0 +1,71 @@
+"""The dock widget that finds, measures and corrects cells, and teaches them to the model."""
+
+from __future__ import annotations
+
+from napari.components import ViewerModel
+
+from napari_unet.widgets.cells.book import CellBook
+from napari_unet.widgets.cells.clicks import CellClicks
+from napari_unet.widgets.cells.correct_panel import CellEditPanel
+from napari_unet.widgets.cells.edit_watch import CellWatch
+from napari_unet.widgets.cells.find_panel import CellFindPanel
+from napari_unet.widgets.cells.finding import CellFinding
+from napari_unet.widgets.cells.image_row import CellImageRow
+from napari_unet.widgets.cells.selection import CellSelection
+from napari_unet.widgets.cells.table_panel import CellTablePanel
+from napari_unet.widgets.cells.teach_panel import CellTeachPanel
+from napari_unet.widgets.cells.teaching import CellTeaching
+from napari_unet.widgets.common.model_row import ModelRow
+from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.shared import shared_by
+from napari_unet.widgets.qt.background import Bench
+from napari_unet.widgets.qt.connections import ended_with
+from napari_unet.widgets.qt.docked import Docked
+from napari_unet.widgets.qt.sections import section, stack
+
+
+class Cells(Docked):
+    """Single cells: each with an id, a row in a table, and a way to correct it.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers are worked on.
+
+    Attributes
+    ----------
+    session
+        Knows the model.
+    """
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        super().__init__()
+        shared = shared_by(napari_viewer, self)
+        viewer, session = shared.viewer, shared.session
+        self.session = session
+        self.setObjectName("cells")
+        choice = Choice(self)
+        bench, quick = Bench("cells-all"), Bench("cells-view")
+        self.book = CellBook(viewer, choice, self)
+        self.finding = CellFinding(self.book, session, bench, quick, self)
+        self.selection = CellSelection(self.book, self)
+        watch = CellWatch(self.book, self.finding, quick, self)
+        teaching = CellTeaching(self.book, session, quick, self)
+        CellClicks(self.book, self.selection, self)
+        for part in (bench, quick):
+            ended_with(self, part.close)
+        cells = section("Cells", CellTablePanel(self.book, self.selection, quick))
+        edit = CellEditPanel(self.book, self.finding, self.selection, watch, quick)
+        stack(
+            self,
+            section("Image", CellImageRow(viewer, session, choice)),
+            section("Model", ModelRow(session)),
+            section("Find", CellFindPanel(viewer, session, choice, self.book, self.finding)),
+            cells,
+            section("Correct", edit),
+            section(
+                "Learn",
+                CellTeachPanel(self.book, self.finding, self.selection, teaching),
+            ),
+            stretch=cells,
+        )

@@ -1,0 +1,252 @@
+"""Buttons that find cells, and the parameters that can be changed afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari.components import ViewerModel
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QMessageBox,
+    QPushButton,
+    QSpinBox,
+    QWidget,
+)
+
+from napari_unet.core.objects.label_instances import DEFAULTS
+from napari_unet.core.objects.split_touching import InstanceSettings
+from napari_unet.session.session import Session
+from napari_unet.widgets.cells.book import CellBook
+from napari_unet.widgets.cells.finding import CellFinding
+from napari_unet.widgets.cells.places import Key, all_keys, current_key, time_axis
+from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.layers.readiness import why_not_segment
+from napari_unet.widgets.qt.connections import Connections
+from napari_unet.widgets.qt.notify import errors_shown
+from napari_unet.widgets.qt.progress_bar import ProgressBar
+from napari_unet.widgets.qt.sections import wrapped_label
+
+_NO_TIME = "The image has no axis of time; say so under Annotate and train if one of them is."
+
+
+class CellFindPanel(QWidget):
+    """Find cells here or everywhere, Stop, and the four parameters.
+
+    Parameters
+    ----------
+    viewer, session, choice
+        Which image, with which model.
+    book, finding
+        Whose cells, and what finds them.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        choice: Choice,
+        book: CellBook,
+        finding: CellFinding,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._session, self._choice = viewer, session, choice
+        self._book, self._finding = book, finding
+        self._make_buttons()
+        self._make_parameters()
+        self._lay_out()
+        Connections(self).add(session.model_changed, self._update)
+        choice.image_changed.connect(self._update)
+        choice.image_retaken.connect(self._update)
+        book.record_changed.connect(self._on_record_changed)
+        book.measured.connect(self._say_count)
+        finding.progressed.connect(self._on_progressed)
+        finding.ended.connect(self._on_ended)
+        self._update()
+
+    def _make_buttons(self) -> None:
+        self.here_button = QPushButton("&Find cells")
+        self.here_button.setObjectName("find_cells_button")
+        self.here_button.clicked.connect(self._on_here_clicked)
+        self.all_button = QPushButton("On &all planes")
+        self.all_button.setObjectName("find_all_cells_button")
+        self.all_button.clicked.connect(self._on_all_clicked)
+        self.linked = QCheckBox("Same id over time")
+        self.linked.setObjectName("linked_check")
+        self.linked.toggled.connect(self._on_changed)
+        self.progress = ProgressBar("cells_progress", "How many of the planes are done")
+        self.stop_button = QPushButton("Stop")
+        self.stop_button.setObjectName("stop_cells_button")
+        self.stop_button.setToolTip("End it; planes that are ready stay")
+        self.stop_button.clicked.connect(self._finding.stop)
+        self.status = wrapped_label("cells_status")
+
+    def _make_parameters(self) -> None:
+        self.threshold = QDoubleSpinBox()
+        self.threshold.setObjectName("threshold_spin")
+        self.threshold.setRange(0.01, 1.0)
+        self.threshold.setSingleStep(0.05)
+        self.threshold.setToolTip(
+            "Probability from which on a pixel belongs to a cell; higher makes cells smaller"
+        )
+        self.smallest = QSpinBox()
+        self.smallest.setObjectName("smallest_spin")
+        self.smallest.setRange(1, 1_000_000)
+        self.smallest.setSingleStep(10)
+        self.smallest.setSuffix(" px")
+        self.smallest.setToolTip("Pixels that a cell has at least; smaller ones are dropped")
+        self.neck = QDoubleSpinBox()
+        self.neck.setObjectName("neck_spin")
+        self.neck.setRange(0.0, 0.99)
+        self.neck.setSingleStep(0.05)
+        self.neck.setToolTip(
+            "Lower if single cells are cut in two, higher if touching cells stay together; 0 never "
+            "cuts"
+        )
+        self.border = QCheckBox("Cells at the border")
+        self.border.setObjectName("border_check")
+        self.border.setToolTip("Keep cells that the border of the image cuts")
+        self.show_settings(DEFAULTS)
+        for box in (self.threshold, self.smallest, self.neck):
+            box.valueChanged.connect(self._on_changed)
+        self.border.toggled.connect(self._on_changed)
+
+    def _lay_out(self) -> None:
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setVerticalSpacing(4)
+        layout.addWidget(self.here_button, 0, 0)
+        layout.addWidget(self.all_button, 0, 1)
+        layout.addWidget(self.progress, 1, 0)
+        layout.addWidget(self.stop_button, 1, 1)
+        layout.addWidget(self.status, 2, 0, 1, 2)
+        left, right = QFormLayout(), QFormLayout()
+        for form in (left, right):
+            form.setContentsMargins(0, 0, 0, 0)
+            form.setVerticalSpacing(4)
+        left.addRow("Threshold", self.threshold)
+        left.addRow("Smallest", self.smallest)
+        right.addRow("Neck", self.neck)
+        right.addRow(self.border)
+        both = QHBoxLayout()
+        both.addLayout(left)
+        both.addLayout(right)
+        layout.addLayout(both, 3, 0, 1, 2)
+        layout.addWidget(self.linked, 4, 0, 1, 2)
+
+    @property
+    def settings(self) -> InstanceSettings:
+        """How cells are found."""
+        return InstanceSettings(
+            threshold=self.threshold.value(),
+            smallest=self.smallest.value(),
+            neck=self.neck.value(),
+            border_objects=self.border.isChecked(),
+        )
+
+    def show_settings(self, settings: InstanceSettings) -> None:
+        """Show others."""
+        self.threshold.setValue(settings.threshold)
+        self.smallest.setValue(settings.smallest)
+        self.neck.setValue(settings.neck)
+        self.border.setChecked(settings.border_objects)
+
+    def _on_here_clicked(self) -> None:
+        image, header = self._choice.image, self._session.header
+        if image is not None and header is not None:
+            point = self._viewer.dims.point
+            self._find([current_key(image, point, header.network.ndim)])
+
+    def _on_all_clicked(self) -> None:
+        image, header = self._choice.image, self._session.header
+        if image is not None and header is not None:
+            self._find(all_keys(image, header.network.ndim))
+
+    def _find(self, keys: Sequence[Key]) -> None:
+        image = self._choice.image
+        if image is None or not self._may_lose_corrections(keys):
+            return
+        with errors_shown():
+            self._finding.find(image, keys, self.settings, linked=self._is_linked())
+        self._update()
+
+    def _may_lose_corrections(self, keys: Sequence[Key]) -> bool:
+        record = self._book.record
+        lost = [] if record is None else [key for key in record.corrections if key in keys]
+        if not lost:
+            return True
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self,
+            "Find cells anew",
+            "Cells were corrected; finding them anew drops the corrections. Go on?",
+            buttons.Discard | buttons.Cancel,
+            buttons.Cancel,
+        )
+        return bool(answer == buttons.Discard)
+
+    def _is_linked(self) -> bool:
+        return self.linked.isEnabled() and self.linked.isChecked()
+
+    def _on_changed(self, *_: object) -> None:
+        self._finding.reconsider(self.settings, linked=self._is_linked())
+        self._update()
+
+    def _on_record_changed(self) -> None:
+        self._say_count()
+        self._update()
+
+    def _on_progressed(self, fraction: float) -> None:
+        self.progress.show_share(fraction)
+        if not self.stop_button.isVisibleTo(self):
+            self._update()
+
+    def _on_ended(self, text: str) -> None:
+        self._update()
+        if text:
+            self.status.setText(text[:1].upper() + text[1:])
+        else:
+            self._say_count()
+
+    def _say_count(self) -> None:
+        record, key = self._book.record, self._book.current
+        if record is None or key is None:
+            self.status.setText("")
+            return
+        here = len(record.tables[key]["id"]) if key in record.tables else 0
+        total = sum(len(table["id"]) for table in record.tables.values())
+        text = f"{total:,} cells"
+        if len(record.tables) > 1:
+            text += f" on {len(record.tables)} planes, {here:,} on this one"
+        self.status.setText(f"{text}.")
+
+    def _update(self, *_: object) -> None:
+        image, running = self._choice.image, self._finding.running
+        reason = why_not_segment(image, self._session.header)
+        if self._finding.predicting:
+            reason = "Cells are being looked for; stop it or wait for it."
+        header = self._session.header
+        several = False
+        if image is not None and header is not None and reason is None:
+            several = len(all_keys(image, header.network.ndim)) > 1
+        self.here_button.setEnabled(reason is None)
+        self.here_button.setToolTip(reason or "Find the cells of what is looked at, all of it")
+        self.all_button.setEnabled(several)
+        self.all_button.setToolTip(
+            reason or ("Find the cells of every plane" if several else "There is only one plane.")
+        )
+        has_time = image is not None and time_axis(image) is not None
+        self.linked.setEnabled(has_time)
+        self.linked.setToolTip(
+            "A cell keeps its id from one time to the next where it overlaps itself most"
+            if has_time
+            else _NO_TIME
+        )
+        self.progress.setVisible(running)
+        self.stop_button.setVisible(running)
+        if not running:
+            self.progress.clear()

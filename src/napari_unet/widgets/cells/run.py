@@ -1,0 +1,179 @@
+"""What finds and measures the cells of places, in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from napari_unet.core.images.cutout import is_large
+from napari_unet.core.images.lazy_plane import whole_plane
+from napari_unet.core.io.scratch import zeros
+from napari_unet.core.models.header import ModelHeader, background_output
+from napari_unet.core.objects.link import link
+from napari_unet.core.objects.measure import Table
+from napari_unet.core.objects.split_touching import InstanceSettings
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.segmentation.pieces import Piece, nothing_to_find
+from napari_unet.learner.remote_predictor import RemotePredictor
+from napari_unet.widgets.cells.places import Key, place_of
+from napari_unet.widgets.cells.record import CellRecord
+from napari_unet.widgets.layers.result_arrays import write_part
+from napari_unet.widgets.qt.background import Worker
+
+_SIDES = {2: 2048, 3: 256}  # of what is read at a time of a large place, in pixels
+_LARGE = 2**27  # values
+_PREDICTED = 0.7  # share of the progress
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The cells of a place."""
+
+    key: Key
+    ids: np.ndarray
+    table: Table
+    probabilities: np.ndarray | None
+    classes: np.ndarray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What to find where; all that belongs to the window was read before.
+
+    Attributes
+    ----------
+    record
+        Which image.
+    keys
+        The places, in order.
+    pieces
+        What reads each of them.
+    header, settings, linked
+        Of the model; how cells are found; whether they keep their id over time.
+    spacing, size, unit
+        Of a pixel, to find and to measure.
+    used
+        The highest id that is taken.
+    earlier, previous
+        Where each place is one time before, and its cells where they are not found in this run.
+    kept
+        Probabilities that are there already.
+    predictor
+        Predicts the others; ``None`` leaves them out.
+    """
+
+    record: CellRecord
+    keys: tuple[Key, ...]
+    pieces: Mapping[Key, Any]
+    header: ModelHeader
+    settings: InstanceSettings
+    linked: bool
+    spacing: tuple[float, ...]
+    size: tuple[float, ...] | None
+    unit: str | None
+    used: int
+    earlier: Mapping[Key, Key]
+    previous: Mapping[Key, np.ndarray]
+    kept: Mapping[Key, np.ndarray]
+    predictor: RemotePredictor | None
+
+    def __call__(
+        self,
+        worker: Worker,
+        progressed: Callable[[float], None],
+        found: Callable[[Found], None],
+    ) -> int:
+        """Do it; return how many places were left out, as their probabilities are not kept."""
+        used, left_out = self.used, 0
+        if self.predictor is not None:
+            worker.on_stop(self.predictor.stop)
+        last = dict(self.previous)
+        for number, key in enumerate(self.keys):
+            worker.check()
+
+            def tell(share: float, number: int = number) -> None:
+                worker.tell(partial(progressed, (number + share) / len(self.keys)))
+
+            probabilities = self._probabilities(key, tell)
+            if probabilities is None:
+                left_out += 1
+                continue
+            ids = self._ids(worker, key, probabilities, used, last)
+            used = max(used, int(ids.max(initial=0)))
+            if self.linked:
+                last[key] = ids
+            tell((1 + _PREDICTED) / 2)
+            classes = self.record.class_map(probabilities)
+            table = worker.finder.measure(
+                ids,
+                np.asarray(whole_plane(self.pieces[key])),
+                pixel_size=self.size,
+                unit=self.unit,
+                classes=classes,
+            )
+            if not self.record.editable:
+                worker.check()
+                write_part(self.record.layer, place_of(key), None, ids)
+            worker.tell(partial(found, Found(key, ids, table, probabilities, classes)))
+        return left_out
+
+    def _probabilities(self, key: Key, tell: Callable[[float], None]) -> np.ndarray | None:
+        if self.predictor is None:
+            return self.kept.get(key)
+        piece = Piece(self.pieces[key], {}, None)
+        shape = tuple(piece.shape[1:])
+        out = zeros((len(self.header.classes), *shape), np.float32)
+        if piece.is_constant:
+            if len(self.keys) == 1:
+                raise nothing_to_find(piece.ranges[0, 0])
+            out[background_output(self.header) or 0] = 1
+            return out
+        for part in self.predictor(piece, None):
+            if isinstance(part, TileProbabilities):
+                out[(slice(None), *part.tile.slices)] = part.probabilities
+                tell(_PREDICTED * part.fraction)
+        return out
+
+    def _ids(
+        self,
+        worker: Worker,
+        key: Key,
+        probabilities: np.ndarray,
+        used: int,
+        last: Mapping[Key, np.ndarray],
+    ) -> np.ndarray:
+        ids = zeros(probabilities.shape[1:], np.int32)
+        large = probabilities.size > _LARGE or is_large(ids.shape)
+        worker.finder(
+            probabilities,
+            background_output(self.header),
+            self.settings,
+            spacing=self.spacing,
+            chunk=_SIDES[ids.ndim] if large else None,
+            out=ids,
+        )
+        earlier = self.earlier.get(key)
+        if earlier is not None and earlier in last:
+            return link(last[earlier], ids, unused=used + 1)
+        ids[ids > 0] += used
+        return ids
+
+
+@dataclass(frozen=True, eq=False)
+class There:
+    """Measures the cells of a place that are in a layer already."""
+
+    ids: np.ndarray
+    piece: Any
+    size: tuple[float, ...] | None
+    unit: str | None
+
+    def __call__(self, worker: Worker) -> Table:
+        """Do it."""
+        pixels = np.asarray(whole_plane(self.piece))
+        ids = np.array(self.ids)
+        return worker.finder.measure(ids, pixels, pixel_size=self.size, unit=self.unit)

@@ -1,0 +1,167 @@
+"""The measurements of the cells, docked: a row selects its cell, and the cell its row."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QGridLayout,
+    QHeaderView,
+    QPushButton,
+    QTableView,
+    QWidget,
+)
+
+from napari_unet.core.objects.measure import write_csv
+from napari_unet.session.state import Level
+from napari_unet.widgets.cells.book import CellBook
+from napari_unet.widgets.cells.record import CellRecord
+from napari_unet.widgets.cells.selection import CellSelection
+from napari_unet.widgets.cells.table_model import CellTable
+from napari_unet.widgets.qt.background import Bench
+from napari_unet.widgets.qt.notify import notify
+
+_ROW = 22  # pixels
+_ROWS_SHOWN = 8
+_PADDING = 28
+
+
+class CellTablePanel(QWidget):
+    """A table of one row a cell, and Save CSV.
+
+    Parameters
+    ----------
+    book, selection
+        Whose cells, and which are selected.
+    quick
+        Writes files beside the window.
+    """
+
+    def __init__(
+        self,
+        book: CellBook,
+        selection: CellSelection,
+        quick: Bench,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._book, self._selection, self._quick = book, selection, quick
+        self._shown: CellRecord | None = None
+        self.model = CellTable(self)
+        self.view = self._make_view()
+        self.save_button = QPushButton("&Save CSV…")
+        self.save_button.setObjectName("save_csv_button")
+        self.save_button.clicked.connect(self._on_save_clicked)
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setVerticalSpacing(4)
+        layout.addWidget(self.view, 0, 0, 1, 2)
+        layout.addWidget(self.save_button, 1, 1)
+        layout.setColumnStretch(0, 1)
+        self.view.selectionModel().selectionChanged.connect(self._on_rows_selected)
+        book.measured.connect(self._fill)
+        book.record_changed.connect(self._fill)
+        selection.changed.connect(self._show_selection)
+        self._fill()
+
+    def _make_view(self) -> QTableView:
+        view = QTableView()
+        view.setObjectName("cells_table")
+        view.setAccessibleName("Cells")
+        view.setModel(self.model)
+        view.setToolTip("Choose rows to see their cells; click a cell in the viewer to see its row")
+        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        view.setShowGrid(False)
+        view.setWordWrap(False)
+        view.setTabKeyNavigation(False)
+        view.verticalHeader().hide()
+        view.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        view.verticalHeader().setDefaultSectionSize(_ROW)
+        header = view.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # in the order of ids
+        view.setSortingEnabled(True)
+        view.setMinimumHeight(header.sizeHint().height() + _ROWS_SHOWN * _ROW)
+        return view
+
+    def _fill(self) -> None:
+        """Show other rows; what is selected and looked at stays."""
+        record = self._book.record
+        bar = self.view.verticalScrollBar()
+        at = bar.value() if record is self._shown else 0
+        before = self.model.columnCount()
+        with QSignalBlocker(self.view.selectionModel()):
+            if record is None:
+                self.model.show({}, [], np.zeros(0, np.intp), {})
+            else:
+                names = {entry.id: entry.name for entry in record.object_classes}
+                self.model.show(*record.rows(), names)
+        if record is not self._shown or before != self.model.columnCount():
+            self._fit_columns()
+        self._shown = record
+        bar.setValue(at)
+        self._show_selection(scroll=False)
+        count = self.model.rowCount()
+        self.save_button.setEnabled(count > 0)
+        self.save_button.setToolTip(
+            "Write all rows, in this order, to a table that any program reads"
+            if count
+            else "Find cells first."
+        )
+
+    def _fit_columns(self) -> None:
+        metrics = self.view.fontMetrics()
+        for section in range(self.model.columnCount()):
+            name = str(self.model.headerData(section, self.view.horizontalHeader().orientation()))
+            self.view.setColumnWidth(section, metrics.horizontalAdvance(name) + _PADDING)
+
+    def _on_rows_selected(self, *_: object) -> None:
+        rows = _rows(self.view.selectionModel().selection())
+        current = self.view.currentIndex().row()
+        if current in rows:  # the one that was clicked last is shown
+            rows.remove(current)
+            rows.append(current)
+        self._selection.select(self.model.cells(np.array(rows, np.intp)), show=True)
+
+    def _show_selection(self, *, scroll: bool = True) -> None:
+        """Select the rows of the selected cells."""
+        rows = self.model.rows(self._selection.cells)
+        marks = self.view.selectionModel()
+        if sorted(_rows(marks.selection())) == sorted(rows):
+            return
+        last = self.model.columnCount() - 1
+        chosen = QItemSelection()
+        for row in rows:
+            chosen.select(self.model.index(row, 0), self.model.index(row, last))
+        flags = QItemSelectionModel.SelectionFlag
+        with QSignalBlocker(marks):
+            marks.select(chosen, flags.ClearAndSelect)
+        self.view.viewport().update()
+        if rows and scroll:
+            self.view.scrollTo(self.model.index(rows[-1], 0))
+
+    def _on_save_clicked(self) -> None:
+        record = self._book.record
+        if record is None:
+            return
+        start = f"{record.image.name} cells.csv"
+        path, _ = QFileDialog.getSaveFileName(self, "Save measurements", start, "Tables (*.csv)")
+        if not path:
+            return
+        target = Path(path) if Path(path).suffix else Path(f"{path}.csv")
+        table = self.model.table
+        self._quick.do(
+            lambda _worker: write_csv(target, table),
+            lambda _none: notify(Level.INFO, f"{len(table['id']):,} rows saved in {target.name}."),
+            partial(notify, Level.ERROR),
+        )
+
+
+def _rows(selection: QItemSelection) -> list[int]:
+    return [row for span in selection for row in range(span.top(), span.bottom() + 1)]

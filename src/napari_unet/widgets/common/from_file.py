@@ -1,0 +1,113 @@
+"""What an image's file says of axes and pixel size, given to its layer by a click.
+
+Readers of napari drop much of it, its own all of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.io.open_image import is_readable, open_image
+from napari_unet.errors import InvalidInput
+from napari_unet.session.session import Session
+from napari_unet.session.state import Level
+from napari_unet.widgets.layers.picture import Picture, choose_axes, fits, is_guessed, is_picture
+from napari_unet.widgets.layers.planes import same_place, transform_of
+from napari_unet.widgets.qt.notify import errors_shown
+
+
+class FromFileButton(QPushButton):
+    """Asks the file of the chosen image; hides where there is none, or nothing is missing.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers lie on the image; they go along when its pixel size changes.
+    session
+        Says what the file does not.
+    """
+
+    def __init__(
+        self, viewer: ViewerModel, session: Session, parent: QWidget | None = None
+    ) -> None:
+        super().__init__("As in the &file", parent)
+        self.setObjectName("from_file_button")
+        self.setToolTip("Take axes, pixel size and units from the file that the image is from")
+        self._viewer = viewer
+        self._session = session
+        self._image: Image | None = None
+        self.clicked.connect(self._on_clicked)
+
+    def show_picture(self, picture: Picture | None) -> None:
+        """Offer to ask the file of an image, if it is one that can be read."""
+        self._image = None if picture is None else picture.layer
+        path = None if picture is None else picture.layer.source.path
+        missing = picture is not None and (not picture.own.pixel_size or is_guessed(picture.layer))
+        self.setVisible(missing and path is not None and is_readable(Path(path)))
+
+    def _on_clicked(self) -> None:
+        image = self._image
+        if image is None or image.source.path is None:
+            return
+        with errors_shown(), open_image(image.source.path) as source:
+            if not take_from(self._viewer, image, source):
+                text = f"{image.source.path} says neither what its axes are nor its pixel size."
+                self._session.said.emit(Level.INFO, text)
+
+
+def take_from(viewer: ViewerModel, image: Image, source: ImageSource) -> bool:
+    """Give a layer the axes, pixel size and units of its file.
+
+    Parameters
+    ----------
+    viewer
+        Layers of it that lie on the image are laid on it again.
+    image
+        The layer.
+    source
+        Its file.
+
+    Returns
+    -------
+    bool
+        Whether the file says any of it.
+
+    Raises
+    ------
+    InvalidInput
+        The layer holds something else than the file, as a stack of several does.
+    """
+    shape = tuple(image.data[0].shape if image.multiscale else image.data.shape)
+    if shape != tuple(source.levels[0].shape):
+        raise InvalidInput(
+            f"{image.name} has the shape {shape} and its file {tuple(source.levels[0].shape)}; "
+            "set its axes here, and its scale in napari."
+        )
+    letters = source.axes.removesuffix("S") if image.rgb else source.axes
+    if len(letters) != image.ndim:
+        return False
+    on_it = [layer for layer in viewer.layers if layer is not image and _lies_on(layer, image)]
+    sizes, units = source.pixel_size, source.units
+    image.scale = [sizes.get(a, step) for a, step in zip(letters, image.scale, strict=True)]
+    image.units = [units.get(a, unit) for a, unit in zip(letters, image.units, strict=True)]
+    told = not source.guesses and fits(source.axes, image)
+    if told:
+        choose_axes(image, source.axes)
+    for layer in on_it:
+        for name, value in transform_of(image).items():
+            setattr(layer, name, value)
+    if sizes:
+        viewer.reset_view()
+    return told or bool(sizes)
+
+
+def _lies_on(layer: Layer, image: Image) -> bool:
+    """Return whether a layer is strokes or a result that lie on an image."""
+    if is_picture(layer) or not isinstance(layer, Image | Labels):
+        return False
+    return same_place(layer, image)

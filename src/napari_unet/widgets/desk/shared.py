@@ -1,0 +1,85 @@
+"""What the dock widgets of one viewer have in common, for as long as one of them is open."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+from napari.components import ViewerModel
+from qtpy.QtCore import QCoreApplication
+from qtpy.QtWidgets import QWidget
+
+from napari_unet.learner import Learner
+from napari_unet.session.session import Session
+from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.desk.supervisor import Supervisor
+from napari_unet.widgets.qt.connections import when_destroyed
+from napari_unet.widgets.qt.notify import notify
+
+# A session outlives the docks, so that a model is still there when one is opened again.
+_sessions: WeakKeyDictionary[ViewerModel, Session] = WeakKeyDictionary()
+_shared: WeakKeyDictionary[ViewerModel, Shared] = WeakKeyDictionary()
+
+
+class Shared:
+    """A viewer's session with its learner, the thread between them, and its predictions.
+
+    Parameters
+    ----------
+    viewer
+        The viewer, not a proxy of it.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        learner = Learner()
+        session = _sessions.get(viewer)
+        if session is None:
+            session = _sessions[viewer] = Session(learner)
+            session.said.connect(notify)
+        else:
+            session.reopen(learner)
+        self.viewer = viewer
+        self.session = session
+        self.supervisor = Supervisor(learner.replies, session.apply)
+        self.predictions = Predictions(viewer, session)
+        self.supervisor.start()
+        learner.warm_up()
+        self._holders = 0
+        QCoreApplication.instance().aboutToQuit.connect(self.end)
+
+    def hold(self, widget: QWidget) -> None:
+        """Stay until this widget is destroyed, and the others that hold it."""
+        self._holders += 1
+        when_destroyed(widget, self._release)
+
+    def end(self) -> None:
+        """End the learner's process and the thread; does nothing the second time."""
+        if _shared.get(self.viewer) is not self:
+            return
+        del _shared[self.viewer]
+        QCoreApplication.instance().aboutToQuit.disconnect(self.end)
+        self.session.close()
+        self.supervisor.end()
+        self.predictions.forget_all()
+
+    def _release(self) -> None:
+        self._holders -= 1
+        if self._holders == 0:
+            self.end()
+
+
+def shared_by(viewer: ViewerModel, widget: QWidget) -> Shared:
+    """Return what a viewer's dock widgets share; it ends with the last widget that asked for it.
+
+    Parameters
+    ----------
+    viewer
+        The viewer, or the proxy that napari gives to plugins.
+    widget
+        Who asks.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    shared = _shared.get(viewer)
+    if shared is None:
+        shared = _shared[viewer] = Shared(viewer)
+    shared.hold(widget)
+    return shared

@@ -1,0 +1,1 @@
+"""napari's layers as pictures, planes, strokes and results; functions, no widget."""

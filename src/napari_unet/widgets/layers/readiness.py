@@ -1,0 +1,124 @@
+"""Why something cannot be done yet, in one sentence that says what to do; pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from napari.layers import Image, Labels
+
+from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.models.header import ModelHeader
+from napari_unet.errors import InvalidInput
+from napari_unet.widgets.layers.picture import picture_of
+from napari_unet.widgets.layers.planes import channel_count, spatial_shape
+from napari_unet.widgets.layers.strokes import too_many
+from napari_unet.widgets.layers.volumes import NO_SLICES, has_slices
+
+NO_IMAGE = "Open an image and choose it above."
+NO_MODEL = "Train a model first, or open a saved one."
+
+
+def why_not_paint(
+    image: Image | None, annotation: Labels | None, painted: Mapping[int, int]
+) -> str | None:
+    """Say why strokes on a layer cannot teach anything about an image; ``None`` if they can.
+
+    Parameters
+    ----------
+    image, annotation
+        The chosen layers.
+    painted
+        Number of painted pixels by id.
+    """
+    if image is None:
+        return NO_IMAGE
+    if annotation is None:
+        return "Press New to make a layer to paint on."
+    here, there = spatial_shape(annotation), spatial_shape(image)
+    if here != there:
+        return (
+            f"The strokes are {size_text(here)} pixels, the image {size_text(there)}; press New to "
+            "make a layer that fits."
+        )
+    if too_many(painted):
+        return (
+            f"{annotation.name} has {len(painted)} different ids, which look like single objects; "
+            "press New to make a layer for strokes."
+        )
+    return None
+
+
+def why_not_train(
+    image: Image | None,
+    annotation: Labels | None,
+    painted: Mapping[int, int],
+    classes: tuple[ClassInfo, ...],
+    model: ModelHeader | None = None,
+) -> str | None:
+    """Say why a training cannot start; ``None`` if it can.
+
+    Parameters
+    ----------
+    image, annotation, painted
+        As for :func:`why_not_paint`.
+    classes
+        Classes with their names.
+    model
+        That the training would go on with, if any.
+    """
+    reason = why_not_paint(image, annotation, painted)
+    if reason is not None:
+        return reason
+    if image is not None and model is not None:
+        if model.preset is None:
+            return (
+                "The model is of another program and can only predict; press New under Model to "
+                "train one here."
+            )
+        mismatch = _other_channels(image, model)
+        if mismatch is not None:
+            return f"{mismatch} press New under Model to train one for it."
+    if not painted:
+        return "Paint at least one stroke of background and one of another class."
+    if len(painted) == 1:
+        (only,) = painted
+        names = {entry.id: entry.name for entry in classes}
+        return f"Only “{names.get(only, only)}” is painted; paint a stroke of another class too."
+    return None
+
+
+def why_not_segment(image: Image | None, model: ModelHeader | None) -> str | None:
+    """Say why an image cannot be segmented with a model; ``None`` if it can."""
+    if model is None:
+        return NO_MODEL
+    if image is None:
+        return NO_IMAGE
+    try:
+        picture_of(image)
+    except InvalidInput as error:
+        return str(error)
+    if model.network.ndim == 3 and not has_slices(image):
+        return NO_SLICES
+    mismatch = _other_channels(image, model)
+    return mismatch and f"{mismatch} train one for it."
+
+
+def _other_channels(image: Image, model: ModelHeader) -> str | None:
+    """Say that a model needs other channels than it would be given, and begin to say what to do."""
+    needed, has = model.network.in_channels, channel_count(image)
+    if needed == has:
+        return None
+    return (
+        f"The model needs {channels_text(needed)}, the image has {has}; choose them with Channels… "
+        "in Annotate and train, change there what its axes are, or"
+    )
+
+
+def size_text(shape: tuple[int, ...]) -> str:
+    """Return a shape as people write it, for example ``512 x 512``."""
+    return " x ".join(map(str, shape))
+
+
+def channels_text(count: int) -> str:
+    """Return a number of channels as people write it."""
+    return "1 channel" if count == 1 else f"{count} channels"

@@ -1,0 +1,80 @@
+"""The arrays of result layers: pyramids for large images, and what may be written into them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+
+from napari_unet.core.images.cutout import is_large
+from napari_unet.core.io.pyramid import blank_pyramid, write_block
+from napari_unet.core.io.scratch import zeros
+from napari_unet.widgets.layers.picture import Place
+from napari_unet.widgets.layers.planes import spatial_shape
+from napari_unet.widgets.layers.removal import remove_soon
+from napari_unet.widgets.layers.volumes import Part
+
+L = TypeVar("L", bound=Layer)
+
+
+def fitting(viewer: ViewerModel, layer: L | None, ndim: int) -> L | None:
+    """Return a layer for data of that many axes; one that cannot take them is removed."""
+    if layer is None or (layer.ndim == ndim and not layer.multiscale):
+        return layer
+    if layer.multiscale:
+        viewer.layers.remove(layer)  # at once, as it may hold most of the memory
+    else:
+        remove_soon(viewer, layer)
+    return None
+
+
+def kept(
+    viewer: ViewerModel, layer: L | None, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> L | None:
+    """Return a layer to write parts into; one of the image as it was taken before is removed.
+
+    A pyramid stays what it is, so that it goes when the shape, or the numbers it holds, change.
+    """
+    if layer is None or not (layer.multiscale or is_large(shape)):
+        return fitting(viewer, layer, len(shape))
+    data = layer.data[0] if layer.multiscale else layer.data
+    if layer.multiscale and data.shape == shape and data.dtype.itemsize >= dtype.itemsize:
+        return layer
+    viewer.layers.remove(layer)
+    return None
+
+
+def replaced(viewer: ViewerModel, layer: L | None, levels: Sequence[np.ndarray]) -> L | None:
+    """Return a layer with other data; one that cannot take them, as a pyramid, is removed."""
+    layer = fitting(viewer, layer, levels[0].ndim)
+    if layer is not None and len(levels) > 1:
+        viewer.layers.remove(layer)
+        return None
+    if layer is not None:
+        layer.data = levels[0]
+    return layer
+
+
+def whole_data(levels: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Return a result as keywords for its layer; of a large image a pyramid, the finest first."""
+    if len(levels) > 1:
+        return {"data": list(levels), "multiscale": True}
+    return {"data": levels[0]}
+
+
+def blank_data(image: Image, dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Return the data of an empty result, as keywords for its layer."""
+    shape = spatial_shape(image)
+    if is_large(shape):
+        return {"data": blank_pyramid(shape, dtype), "multiscale": True}
+    return {"data": zeros(shape, dtype)}
+
+
+def write_part(layer: Image | Labels, place: Place, part: Part | None, values: np.ndarray) -> None:
+    """Write into a plane or volume, or a part of it: (start, stop) of each axis in a row."""
+    levels = list(layer.data) if layer.multiscale else [layer.data]
+    rows, columns = levels[0].shape[-2:]
+    write_block(levels, place, part or (0, rows, 0, columns), values)

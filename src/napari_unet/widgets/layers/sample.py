@@ -1,0 +1,33 @@
+"""The sample under File > Open Sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_unet.widgets.layers.colormaps import label_colormap
+from napari_unet.widgets.layers.strokes import STROKES_OPACITY, strokes_metadata
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def tissue_layers() -> list[LayerData]:
+    """Return a stained tissue section and strokes on it, ready to train on.
+
+    Returns
+    -------
+    list of tuple
+        An RGB image, (Y, X, 3) uint8, and labels, (Y, X) uint8, as napari's layer data.
+    """
+    from napari_unet.samples import tissue
+
+    sample = tissue()
+    strokes = {
+        "name": f"strokes on {sample.name}",
+        "colormap": label_colormap(sample.classes),
+        "metadata": strokes_metadata(sample.classes),
+        "opacity": STROKES_OPACITY,
+    }
+    return [
+        (sample.image, {"name": sample.name, "rgb": True}, "image"),
+        (sample.strokes, strokes, "labels"),
+    ]

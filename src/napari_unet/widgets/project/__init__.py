@@ -1,0 +1,1 @@
+"""Keeping and opening a project in a viewer."""

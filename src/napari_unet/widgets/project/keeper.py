@@ -1,0 +1,287 @@
+"""Keeps what is painted and trained in a viewer: in a project, or else for the next start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Labels
+from platformdirs import user_data_path
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_unet.core.network.config import TrainSettings
+from napari_unet.errors import UnwritableOutput
+from napari_unet.project.autosave import Autosave, NotSaved, Saved
+from napari_unet.project.changes import NewVersion, PlaneStrokes
+from napari_unet.project.files import model_path
+from napari_unet.project.index import ProjectIndex
+from napari_unet.project.location import Place
+from napari_unet.project.open_project import read_version
+from napari_unet.project.versions import History
+from napari_unet.session.session import Session
+from napari_unet.session.state import Level
+from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.layers.spots import Spot, all_spots
+from napari_unet.widgets.project.layer_keys import LayerKeys, Left, left_by
+from napari_unet.widgets.project.stroke_watch import StrokeSaving
+from napari_unet.widgets.qt.main_thread import MainThread
+
+REMOVAL_MS = 2000
+
+
+def recovery_root() -> Path:
+    """Return the folder in which strokes and models are kept for the next start."""
+    return user_data_path("napari-unet") / "recovery"
+
+
+class ProjectKeeper:
+    """Saves what is painted and trained, soon after each change.
+
+    Nothing is written until something is painted or trained. Where no project folder has been
+    chosen, it is kept for the next start.
+
+    Parameters
+    ----------
+    viewer, session, choice, watch
+        What is painted and trained.
+    settings
+        Gives the training settings, ``None`` while they are not valid.
+
+    Notes
+    -----
+    Signal: ``changed()``, when :attr:`place`, :attr:`index`, :attr:`saved_at` or :attr:`problem`
+    may be another.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        choice: Choice,
+        watch: PaintWatch,
+        settings: Callable[[], TrainSettings | None],
+    ) -> None:
+        self.viewer, self.session = viewer, session
+        self._choice, self._watch = choice, watch
+        self._settings = settings
+        self._begun = False
+        self._shown: set[str] = set()
+        self._removed: set[str] = set()
+        self.index = ProjectIndex()
+        self.saved_at: float | None = None
+        self.problem = ""
+        self.keys = LayerKeys()
+        self._main = MainThread()
+        self._removal = QTimer()
+        self._removal.setSingleShot(True)
+        self._removal.timeout.connect(self._on_removals_lasted)
+        self.place = Place.unnamed(recovery_root())
+        self._autosave = self._new_autosave()
+        self.history = History(session, self._keep, self.strokes_used)
+        self.strokes = StrokeSaving(viewer, self._on_painted, self._on_layers_changed)
+        self._listen()
+        self.history.begin(self.index, keep_model=True)
+
+    def _listen(self) -> None:
+        self.session.classes_changed.connect(self.tell)
+        self.history.in_use_changed.connect(self.tell)
+        self._choice.annotation_changed.connect(self.strokes.look)
+        self._watch.changed.connect(self.strokes.look)  # a layer may have got its classes
+        self.strokes.look()
+
+    @property
+    def autosave(self) -> Autosave:
+        """What writes to the present place."""
+        return self._autosave
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to save: something was painted, trained or opened."""
+        return self._begun
+
+    @property
+    def saved_folder(self) -> Path | None:
+        """Where the project's files are, once something was saved."""
+        recovery = self.place.recovery
+        return self.place.folder or (None if recovery is None else recovery.folder)
+
+    def save(self) -> None:
+        """Save what there is, and wait for it.
+
+        Raises
+        ------
+        UnwritableOutput
+            It cannot be saved.
+        """
+        self.tell()
+        if not self._autosave.save():
+            raise UnwritableOutput(
+                "the present project is not saved yet; wait, or choose Save as… and another folder."
+            )
+        self.index = self._autosave.index or self.index
+
+    def go_to(self, place: Place, index: ProjectIndex, show: Callable[[], None]) -> None:
+        """Save somewhere else from now on; what there is has to be saved before.
+
+        Parameters
+        ----------
+        place
+            Where.
+        index
+            What is there, or will be.
+        show
+            Brings history and window there; what it does is not saved at the present place.
+        """
+        self._autosave.close()
+        self._begun = False
+        if place.replaced is None or place.replaced is not self.place.recovery:
+            self.place.leave()
+        self.place, self.index, self.saved_at, self.problem = place, index, None, ""
+        self._autosave = self._new_autosave()
+        show()
+        self._shown.clear()  # of the project before; that its layers went was not meant for this
+        self._removed.clear()
+        self.strokes.look()
+        self._on_layers_changed()  # also if they are the same layers, in another project
+        if place.folder is not None:
+            self.begin()
+        self.changed.emit()
+
+    def begin(self) -> None:
+        """Have everything saved from now on, as something was painted or trained."""
+        if not self._begun:
+            self._begun = True
+            self.tell_all()
+
+    def tell(self, *_: object) -> None:
+        """Have classes, settings and the list of layers saved."""
+        if self._begun:
+            facts = self.keys.facts(
+                self.viewer,
+                self.strokes.layers,
+                classes=self.session.classes,
+                settings=self._settings(),
+                in_use=self.history.in_use,
+                removed=frozenset(self._removed),
+            )
+            self._autosave.know(facts)
+
+    def tell_all(self) -> None:
+        """Have that and all strokes saved; those that are saved are not written again."""
+        self.tell()
+        for layer in self.strokes.layers:
+            self._tell_spots(layer, all_spots(layer.data.shape))
+
+    def use(self, number: int) -> None:
+        """Take a version of the project into use.
+
+        Raises
+        ------
+        UserError
+            Its file is missing or damaged; the model in use stays.
+        """
+        folder = self.saved_folder
+        if folder is not None:
+            read_version(folder, self.index, number)
+            self.session.load_model(model_path(folder, self.index.version(number)))
+
+    def strokes_used(self) -> tuple[PlaneStrokes, ...]:
+        """Return the strokes as they are now: of the chosen layer, or else of all."""
+        everything = self.strokes.layers
+        chosen = tuple(layer for layer in everything if layer is self._choice.annotation)
+        used = []
+        layers: tuple[Labels, ...] = chosen or everything
+        for layer in layers:
+            key, data = self.keys.key_of(layer), layer.data
+            for spot in self.strokes.known(layer) or all_spots(data.shape):
+                labels = np.asarray(data[spot.slices])
+                if labels.any():
+                    used.append(PlaneStrokes(key, spot.index, labels.copy(), spot.at))
+        return tuple(used)
+
+    def close(self) -> None:
+        """Save what there is and end; a dock that is opened again goes on."""
+        if self._main.closed:
+            return
+        with suppress(RuntimeError):  # at a program's end Qt may have deleted it already
+            self._removal.stop()
+        self.session.classes_changed.disconnect(self.tell)
+        self.history.stop_listening()
+        self.strokes.close()
+        self.tell()
+        self._autosave.close()
+        self._main.close()
+        folder = self.saved_folder
+        if folder is not None and self._begun:
+            left_by[self.viewer] = Left(folder, self.place.folder is not None, self.keys)
+        self.place.leave()
+
+    def _new_autosave(self) -> Autosave:
+        place = self.place
+
+        def say(said: Saved | NotSaved) -> None:
+            self._main.call(lambda: self._on_said(place, said))
+
+        return Autosave(place.store, say)
+
+    def _keep(self, version: NewVersion) -> None:
+        self.begin()
+        self.tell()
+        self._autosave.keep(version)
+
+    def _on_painted(self, layer: Labels, spots: list[Spot]) -> None:
+        if self._begun:
+            self._tell_spots(layer, spots)
+        else:
+            self.begin()
+
+    def _tell_spots(self, layer: Labels, spots: list[Spot]) -> None:
+        key, data = self.keys.key_of(layer), layer.data
+        for spot in spots:
+            self._autosave.paint(key, spot.index, partial(_read, data, spot), spot.at)
+
+    def _on_layers_changed(self) -> None:
+        present = {self.keys.key_of(layer): layer for layer in self.strokes.layers}
+        new, self._shown = present.keys() - self._shown, self._shown | present.keys()
+        self._removed -= present.keys()
+        # A window that closes removes its layers too: only what stays away was meant.
+        if self._shown > present.keys():
+            self._removal.start(REMOVAL_MS)
+        self.tell()
+        for key in new if self._begun else ():
+            self._tell_spots(present[key], all_spots(present[key].data.shape))
+
+    def _on_removals_lasted(self) -> None:
+        self._removed |= self._shown - {self.keys.key_of(layer) for layer in self.strokes.layers}
+        self.tell()
+
+    def _on_said(self, place: Place, said: Saved | NotSaved) -> None:
+        if place is not self.place:
+            return
+        if isinstance(said, NotSaved):
+            if said.text != self.problem:
+                self.problem = said.text
+                self.session.said.emit(Level.WARNING, said.text)
+        else:
+            self.problem, self.index, self.saved_at = "", said.index, time.monotonic()
+            place.settle()
+            for entry in said.index.annotations:
+                layer = self.keys.layer_of(entry.key, self.strokes.layers)
+                if isinstance(layer, Labels):
+                    self.strokes.know(layer, [(plane.index, plane.at) for plane in entry.planes])
+            self.history.show(said.index)
+        self.changed.emit()
+
+
+def _read(data: Any, spot: Spot) -> np.ndarray:
+    return np.asarray(data[spot.slices])

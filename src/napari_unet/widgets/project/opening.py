@@ -1,0 +1,299 @@
+"""New, Open, Save as and Restore: which project a window works on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from napari.layers import Image, Layer
+
+from napari_unet.core.images.source_piece import reason_of
+from napari_unet.core.network.config import TrainSettings
+from napari_unet.errors import InvalidInput, UserError
+from napari_unet.project.files import model_path
+from napari_unet.project.index import AnnotationEntry, ProjectIndex
+from napari_unet.project.location import Place
+from napari_unet.project.open_project import OpenedProject, open_project, read_version
+from napari_unet.project.recovery import Recoverable, Recovery, recoverable
+from napari_unet.session.state import Level, State
+from napari_unet.widgets.layers.removal import let_draw
+from napari_unet.widgets.project.keeper import ProjectKeeper, recovery_root
+from napari_unet.widgets.project.layer_entries import is_image_of, new_strokes, open_layer, take_as
+from napari_unet.widgets.project.layer_keys import left_by
+from napari_unet.widgets.qt.main_thread import MainThread
+
+_MOST_SAID = 4
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A project that was read: its layers of strokes as arrays, and what could not be read."""
+
+    opened: OpenedProject
+    strokes: tuple[tuple[AnnotationEntry, np.ndarray], ...]
+    problems: tuple[str, ...]
+
+
+class ProjectOpening:
+    """Takes a viewer from one project to another; the one before is saved first.
+
+    Parameters
+    ----------
+    keeper
+        Saves the project.
+    show_settings
+        Shows the training settings of a project.
+    """
+
+    def __init__(
+        self, keeper: ProjectKeeper, show_settings: Callable[[TrainSettings], None]
+    ) -> None:
+        self._keeper = keeper
+        self._show_settings = show_settings
+        self._main = MainThread()
+        self.opening = False
+
+    def close(self) -> None:
+        """Drop what is still being read."""
+        self._main.close()
+
+    def recoverable(self) -> list[Recoverable]:
+        """Return what earlier runs left that can be restored, the newest first."""
+        return recoverable(recovery_root())
+
+    def new(self, folder: Path) -> None:
+        """Begin a project with the strokes and the model that are open now, without a history.
+
+        Raises
+        ------
+        UserError
+            Something runs, or the folder cannot be used.
+        """
+        self._prepare()
+        place = Place.new(folder)
+        keeper = self._keeper
+        keeper.keys.begin(ProjectIndex())
+        index = ProjectIndex()
+        keeper.go_to(place, index, partial(keeper.history.begin, index, keep_model=True))
+
+    def save_as(self, folder: Path) -> None:
+        """Save all of the project, its history too, in another folder from now on.
+
+        Raises
+        ------
+        UserError
+            Something runs, or the folder cannot be used.
+        """
+        self._check_free()
+        keeper = self._keeper
+        source = None
+        if keeper.begun and not keeper.problem:
+            keeper.save()
+        if keeper.index.annotations or keeper.index.versions:
+            source = keeper.saved_folder
+        recovery = keeper.place.recovery
+        place = Place.copied(source, keeper.index, folder, recovery)
+        waiting = keeper.autosave.unsaved_versions
+        keeper.go_to(place, keeper.index, lambda: None)
+        for version in waiting:
+            keeper.autosave.keep(version)
+
+    def open(self, folder: Path) -> None:
+        """Open a project; its strokes take the place of those that are open now.
+
+        Raises
+        ------
+        UserError
+            Something runs, or the present project cannot be saved.
+        """
+        self._prepare()
+        self._read(folder, lambda opened: Place.opened(opened, recovery_root()))
+
+    def restore(self, folder: Path) -> None:
+        """Go on with what an earlier run left.
+
+        Raises
+        ------
+        UserError
+            Something runs, or another napari has it.
+        """
+        self._prepare()
+        recovery = Recovery(folder)
+        self._read(
+            folder,
+            lambda opened: Place.restored(opened, recovery, recovery_root()),
+            recovery.leave,
+        )
+
+    def discard(self, folder: Path) -> None:
+        """Remove what an earlier run left.
+
+        Raises
+        ------
+        UserError
+            Another napari has it.
+        """
+        Recovery(folder).discard()
+        self._keeper.changed.emit()
+
+    def go_on(self) -> None:
+        """Go on where an earlier dock of this viewer was closed, if there was one."""
+        keeper = self._keeper
+        left = left_by.pop(keeper.viewer, None)
+        if left is None:
+            return
+        root = recovery_root()
+        try:
+            opened = open_project(left.folder)
+            if left.chosen:
+                place = Place.opened(opened, root)
+            else:
+                place = Place.restored(opened, Recovery(left.folder), root)
+        except UserError as error:
+            keeper.session.said.emit(Level.WARNING, str(error))
+            return
+        keeper.keys = left.keys
+        index = opened.index
+        keeper.go_to(place, index, partial(keeper.history.begin, index, keep_model=True))
+        keeper.begin()
+
+    def _check_free(self) -> None:
+        if self.opening:
+            raise InvalidInput("a project is being opened; wait for it.")
+        self._check_idle()
+
+    def _check_idle(self) -> None:
+        if self._keeper.session.state is not State.IDLE:
+            raise InvalidInput("a training is running; stop it first.")
+
+    def _prepare(self) -> None:
+        self._check_free()
+        if self._keeper.begun:
+            self._keeper.save()
+
+    def _read(
+        self,
+        folder: Path,
+        place_of: Callable[[OpenedProject], Place],
+        give_up: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Read a project in another thread, then show it."""
+        self.opening = True
+        self._keeper.changed.emit()
+
+        def work() -> None:
+            try:
+                read = _read(folder)
+            except Exception as error:  # whatever a damaged folder holds
+                text = str(error) if isinstance(error, UserError) else f"{reason_of(error)}."
+                self._main.call(lambda: self._fail(text, give_up))
+            else:
+                self._main.call(lambda: self._show(read, place_of, give_up))
+
+        threading.Thread(target=work, name="project-open", daemon=True).start()
+
+    def _fail(self, text: str, give_up: Callable[[], None]) -> None:
+        self.opening = False
+        give_up()
+        self._keeper.session.said.emit(Level.ERROR, text)
+        self._keeper.changed.emit()
+
+    def _show(
+        self,
+        read: _Read,
+        place_of: Callable[[OpenedProject], Place],
+        give_up: Callable[[], None],
+    ) -> None:
+        keeper, index = self._keeper, read.opened.index
+        try:
+            self._check_idle()
+            if keeper.begun:
+                keeper.save()  # painting may have gone on meanwhile
+        except UserError as error:
+            self._fail(str(error), give_up)
+            return
+        problems = list(read.problems)
+        try:
+            keeper.go_to(place_of(read.opened), index, lambda: self._show_all(read, problems))
+        finally:
+            self.opening = False
+        keeper.begin()
+        keeper.changed.emit()
+        self._say(problems)
+
+    def _show_all(self, read: _Read, problems: list[str]) -> None:
+        keeper, index = self._keeper, read.opened.index
+        keeper.history.begin(index, keep_model=False)
+        for layer in keeper.strokes.layers:
+            keeper.viewer.layers.remove(layer)
+            let_draw()
+        keeper.keys.begin(index)
+        self._show_images(read.opened, problems)
+        for entry, data in read.strokes:
+            strokes = new_strokes(entry, data, index.classes or keeper.session.classes)
+            keeper.keys.assign(strokes, entry.key)
+            keeper.viewer.add_layer(strokes)
+            keeper.strokes.know(strokes, [(plane.index, plane.at) for plane in entry.planes])
+            let_draw()
+        self._show_model(read.opened, problems)
+        keeper.session.use_classes(index.classes)
+        if index.settings is not None:
+            self._show_settings(index.settings)
+
+    def _show_images(self, opened: OpenedProject, problems: list[str]) -> None:
+        keeper = self._keeper
+        found: dict[str, Image] = {}
+        for image in opened.images:
+            layer: Layer | None = next(
+                (x for x in keeper.viewer.layers if is_image_of(x, image.entry, image.path)), None
+            )
+            if layer is None and image.path is not None:
+                try:
+                    layer = open_layer(keeper.viewer, image.entry, image.path)
+                    let_draw()
+                except UserError as error:
+                    problems.append(str(error))
+            if isinstance(layer, Image):
+                keeper.keys.assign(layer, image.entry.key)
+                found[image.entry.key] = layer
+                in_memory = f"the image {image.entry.name!r} was only in memory"
+                problems[:] = [x for x in problems if not x.startswith(in_memory)]
+        for image in opened.images:
+            if image.entry.key in found:
+                try:
+                    take_as(found[image.entry.key], image.entry, found)
+                except UserError as error:
+                    problems.append(str(error))
+
+    def _show_model(self, opened: OpenedProject, problems: list[str]) -> None:
+        session, number = self._keeper.session, opened.index.in_use
+        session.forget_model()
+        if number is None:
+            return
+        try:
+            read_version(opened.folder, opened.index, number)
+            session.load_model(model_path(opened.folder, opened.index.version(number)))
+        except UserError as error:
+            problems.append(str(error))
+
+    def _say(self, problems: Sequence[str]) -> None:
+        said = self._keeper.session.said
+        for problem in problems[:_MOST_SAID]:
+            said.emit(Level.WARNING, problem)
+        if len(problems) > _MOST_SAID:
+            said.emit(Level.WARNING, f"{len(problems) - _MOST_SAID} more could not be read.")
+
+
+def _read(folder: Path) -> _Read:
+    opened = open_project(folder)
+    strokes, problems = [], list(opened.problems)
+    for layer in opened.layers:
+        try:
+            strokes.append((layer.entry, layer.data()))
+        except UserError as error:
+            problems.append(str(error))
+    return _Read(opened, tuple(strokes), tuple(problems))

@@ -1,0 +1,224 @@
+"""The project: where it is, when it was saved; New, Open, Save as, Restore, Reproduce."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QGridLayout,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QWidget,
+)
+
+from napari_unet.project.recovery import Recoverable
+from napari_unet.session.session import Session
+from napari_unet.session.state import Level, State
+from napari_unet.widgets.project.keeper import ProjectKeeper
+from napari_unet.widgets.project.opening import ProjectOpening
+from napari_unet.widgets.qt.connections import Connections
+from napari_unet.widgets.qt.notify import errors_shown
+from napari_unet.widgets.qt.sections import wrapped_label
+
+_REFRESH_MS = 1000
+_NAMES = {
+    "new_project_button": ("Ne&w…", "Begin a project in an empty folder, with the present strokes"),
+    "open_project_button": ("&Open…", "Open a project folder; the present one is saved first"),
+    "save_project_button": ("&Save as…", "Save everything, with its history, in another folder"),
+    "reproduce_button": (
+        "Reproduce…",
+        "Write a script that trains and segments again, and a paragraph for a methods section",
+    ),
+}
+
+
+class ProjectPanel(QWidget):
+    """Says where strokes and models are kept, and takes them elsewhere.
+
+    Parameters
+    ----------
+    session, keeper, opening
+        What is kept, by whom, and who opens another.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        keeper: ProjectKeeper,
+        opening: ProjectOpening,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._keeper = keeper
+        self._opening = opening
+        self._left: Recoverable | None = None
+        self.label = wrapped_label("project_label")
+        self.buttons = {name: self._make_button(name) for name in _NAMES}
+        self.restore_label = QLabel()
+        self.restore_label.setObjectName("restore_label")
+        self.restore_label.setWordWrap(True)
+        self.restore_button = QPushButton("Restore")
+        self.restore_button.setObjectName("restore_button")
+        self.restore_button.setToolTip("Go on with what was left")
+        self.restore_button.clicked.connect(self._on_restore_clicked)
+        self.discard_button = QPushButton("Discard")
+        self.discard_button.setObjectName("discard_button")
+        self.discard_button.setToolTip("Remove what was left, for ever")
+        self.discard_button.clicked.connect(self._on_discard_clicked)
+        self._lay_out()
+        timer = QTimer(self)
+        timer.timeout.connect(self._update_label)
+        timer.start(_REFRESH_MS)
+        links = Connections(self)
+        links.add(keeper.changed, self._update)
+        links.add(session.state_changed, self._update)
+        self.look_for_left()
+
+    def _make_button(self, name: str) -> QPushButton:
+        button = QPushButton(_NAMES[name][0])
+        button.setObjectName(name)
+        slots = {
+            "new_project_button": self._on_new_clicked,
+            "open_project_button": self._on_open_clicked,
+            "save_project_button": self._on_save_clicked,
+            "reproduce_button": self._on_reproduce_clicked,
+        }
+        button.clicked.connect(slots[name])
+        return button
+
+    def _lay_out(self) -> None:
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setVerticalSpacing(4)
+        layout.addWidget(self.label, 0, 0, 1, 3)
+        new, open_, save, reproduce = self.buttons.values()
+        for column, button in enumerate((new, open_, save)):
+            layout.addWidget(button, 1, column)
+        layout.addWidget(self.restore_label, 2, 0, 1, 3)
+        layout.addWidget(self.restore_button, 3, 0)
+        layout.addWidget(self.discard_button, 3, 1)
+        layout.addWidget(reproduce, 4, 0, 1, 3)
+
+    def look_for_left(self) -> None:
+        """Offer the newest of what earlier runs left."""
+        found = self._opening.recoverable()
+        self._left = found[0] if found else None
+        for widget in (self.restore_label, self.restore_button, self.discard_button):
+            widget.setVisible(self._left is not None)
+        if self._left is not None:
+            more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
+            self.restore_label.setText(f"Left by an earlier run: {self._left.text}{more}")
+        self._update()
+
+    def _update(self, *_: object) -> None:
+        busy = ""
+        if self._session.state is not State.IDLE:
+            busy = "Wait for the training to end, or stop it."
+        elif self._opening.opening:
+            busy = "A project is being opened."
+        for name, button in self.buttons.items():
+            why_not = busy
+            if name == "reproduce_button" and not why_not:
+                why_not = self._why_not_reproduce()
+            button.setEnabled(not why_not)
+            button.setToolTip(why_not or _NAMES[name][1])
+        self.restore_button.setEnabled(not busy)
+        self._update_label()
+
+    def _why_not_reproduce(self) -> str:
+        if self._keeper.place.folder is None:
+            return "Save the project in a folder first: press Save as…"
+        if self._keeper.history.in_use is None:
+            return "There is no model yet; train one first."
+        return ""
+
+    def _update_label(self) -> None:
+        self.label.setText(status(self._keeper, opening=self._opening.opening))
+        folder = self._keeper.saved_folder
+        self.label.setToolTip("" if folder is None else str(folder))
+
+    def _on_new_clicked(self) -> None:
+        folder = self._ask_for_name("Begin a project in a new folder")
+        if folder is not None:
+            with errors_shown():
+                self._opening.new(folder)
+
+    def _on_save_clicked(self) -> None:
+        folder = self._ask_for_name("Save the project in a new folder")
+        if folder is not None:
+            with errors_shown():
+                self._opening.save_as(folder)
+
+    def _on_open_clicked(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Open a project folder")
+        if folder:
+            with errors_shown():
+                self._opening.open(Path(folder))
+
+    def _ask_for_name(self, title: str) -> Path | None:
+        name, _ = QFileDialog.getSaveFileName(self, title, "my project", "Folder (*)")
+        return Path(name) if name else None
+
+    def _on_restore_clicked(self) -> None:
+        if self._left is not None:
+            with errors_shown():
+                self._opening.restore(self._left.folder)
+            self.look_for_left()
+
+    def _on_discard_clicked(self) -> None:
+        if self._left is None:
+            return
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self,
+            "Discard what was left",
+            f"Remove {self._left.text}? It cannot be brought back.",
+            buttons.Discard | buttons.Cancel,
+            buttons.Cancel,
+        )
+        if answer == buttons.Discard:
+            with errors_shown():
+                self._opening.discard(self._left.folder)
+            self.look_for_left()
+
+    def _on_reproduce_clicked(self) -> None:
+        from napari_unet.project.reproduce import write_reproduction
+
+        project = self._keeper.place.folder
+        folder = QFileDialog.getExistingDirectory(self, "Write script and paragraph to a folder")
+        if not folder or project is None:
+            return
+        with errors_shown():
+            self._keeper.save()
+            written = write_reproduction(project, Path(folder))
+            QApplication.clipboard().setText(written.methods)
+            text = f"{written.script} is written, and the methods paragraph is on the clipboard."
+            self._session.said.emit(Level.INFO, text)
+
+
+def status(keeper: ProjectKeeper, *, opening: bool = False) -> str:
+    """Say in a few words where things are kept, and since when."""
+    if opening:
+        return "Opening…"
+    folder = keeper.place.folder
+    name = "Not in a project yet" if folder is None else folder.name
+    if keeper.problem:
+        return f"{name} · not saved: {keeper.problem}"
+    if keeper.saved_at is None:
+        kept = "strokes and models are kept for the next start"
+        return f"{name}; {kept}" if folder is None else f"{name} · being saved"
+    ago = _ago(time.monotonic() - keeper.saved_at)
+    return f"{name} · kept for the next start, {ago}" if folder is None else f"{name} · saved {ago}"
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 60:
+        return f"{int(seconds)} s ago"
+    minutes = int(seconds // 60)
+    return f"{minutes} min ago" if minutes < 120 else f"{minutes // 60} h ago"

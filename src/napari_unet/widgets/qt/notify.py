@@ -1,0 +1,27 @@
+"""Messages as napari's notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from napari.utils.notifications import show_error, show_info, show_warning
+
+from napari_unet.errors import UserError
+from napari_unet.session.state import Level
+
+_SHOW = {Level.INFO: show_info, Level.WARNING: show_warning, Level.ERROR: show_error}
+
+
+def notify(level: Level, text: str) -> None:
+    """Show a message as one of napari's notifications."""
+    _SHOW[level](text[:1].upper() + text[1:])
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show what a user can do something about as a notification; the action ends there."""
+    try:
+        yield
+    except UserError as error:
+        notify(Level.ERROR, str(error))

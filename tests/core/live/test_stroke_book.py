@@ -1,0 +1,90 @@
+"""What is new, what went, and what is held out of a person's strokes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_unet.core.live.stroke_book import StrokeBook, bounding_box
+
+
+def _book() -> tuple[StrokeBook, np.ndarray]:
+    book = StrokeBook()
+    book.add_image((40, 60))
+    return book, np.zeros((40, 60), np.uint8)
+
+
+def test_nothing_new_is_none():
+    book, labels = _book()
+    assert book.update(0, labels) is None
+
+
+def test_finds_each_new_stroke_with_its_class_and_pixels():
+    book, labels = _book()
+    labels[3, 5:20] = 1
+    labels[10:20, 30] = 2
+    found = book.update(0, labels)
+    assert [(s.class_id, len(s.rows)) for s in found] == [(1, 15), (2, 10)]
+    assert len({s.number for s in found}) == 2
+    assert book.class_ids() == [1, 2]
+
+
+def test_a_stroke_that_is_painted_on_keeps_its_number():
+    book, labels = _book()
+    labels[3, 5:20] = 1
+    (first,) = book.update(0, labels)
+    labels[3, 20:30] = 1
+    (more,) = book.update(0, labels)
+    assert more.number == first.number
+    assert more.columns.tolist() == list(range(20, 30))
+
+
+def test_a_touching_stroke_of_another_class_is_another():
+    book, labels = _book()
+    labels[3, 5:20] = 1
+    (first,) = book.update(0, labels)
+    labels[4, 5:20] = 2
+    (other,) = book.update(0, labels)
+    assert other.number != first.number
+
+
+def test_erased_pixels_are_forgotten():
+    book, labels = _book()
+    labels[3, 5:20] = 1
+    labels[9, 5:20] = 2
+    book.update(0, labels)
+    labels[9] = 0
+    assert book.update(0, labels) == []
+    assert book.class_ids() == [1]
+    assert not book.numbers[0][9].any()
+
+
+def test_repainted_pixels_change_class():
+    book, labels = _book()
+    labels[3, 5:20] = 1
+    book.update(0, labels)
+    labels[3, 5:20] = 2
+    (stroke,) = book.update(0, labels)
+    assert (stroke.class_id, len(stroke.rows)) == (2, 15)
+    assert book.class_ids() == [2]
+
+
+def test_strokes_are_held_out_whole_and_only_once_there_are_others():
+    book, labels = _book()
+    numbers = []
+    for row in range(0, 36, 3):
+        labels[row, 5:20] = 1
+        numbers += [stroke.number for stroke in book.update(0, labels)]
+        held = book.held_out(0)
+        of_strokes = {number: held[book.numbers[0] == number] for number in numbers}
+        assert all(mask.all() or not mask.any() for mask in of_strokes.values())
+    assert [n for n, mask in of_strokes.items() if mask.all()] == [5, 11]
+    labels[12, 20:30] = 1  # going on with the fifth
+    book.update(0, labels)
+    assert book.held_out(0)[12, 20:30].all()
+
+
+def test_bounding_box_grows_but_stays_inside():
+    mask = np.zeros((40, 60), bool)
+    mask[3, 50:58] = True
+    assert bounding_box(mask) == (slice(3, 4), slice(50, 58))
+    assert bounding_box(mask, grown_by=5) == (slice(0, 9), slice(45, 60))

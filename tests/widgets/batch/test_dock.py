@@ -1,0 +1,468 @@
+"""A batch says what it will do, does it, and reports each layer."""
+
+from __future__ import annotations
+
+import csv
+
+import dask.array as da
+import numpy as np
+import pytest
+import tifffile
+from layer_helpers import layer_names
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QFileDialog
+
+from fakes import model_file
+from napari_unet.core.events import Notice
+from napari_unet.learner.messages import Failed
+from napari_unet.widgets.batch import run
+from napari_unet.widgets.batch.dock import BatchSegment
+from napari_unet.widgets.layers.picture import choose_axes, choose_channels, choose_level
+from napari_unet.widgets.layers.results import segmentation_of
+
+REFUSED = "the model was trained on 1 channel and this image has 3 channels (RGB)"
+
+
+@pytest.fixture
+def dock(qtbot, model, learners):
+    widget = BatchSegment(model)
+    qtbot.addWidget(widget)
+    return widget
+
+
+@pytest.fixture
+def learner(dock, learners):
+    return learners[0]
+
+
+def noise(*shape):
+    return np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+
+
+@pytest.fixture
+def grey(qtbot, model, dock, tmp_path):
+    """Take a model for grey images into use, with two grey images and a colour image open."""
+    path = tmp_path / "model.unet"
+    path.write_bytes(model_file())
+    dock.session.load_model(path)
+    one = model.add_image(noise(6, 8), name="one")
+    model.add_image(noise(6, 8, 3), rgb=True, name="colour")
+    two = model.add_image(noise(3, 6, 8), name="two", axis_labels=("z", "y", "x"))
+    planned(qtbot, dock)
+    return one, two
+
+
+def planned(qtbot, dock, text="will run"):
+    qtbot.waitUntil(lambda: text in dock.summary.text() and bool(dock._plan))
+
+
+def fates(dock):
+    table = dock.table
+    return {table.item(row, 0).text(): table.item(row, 2).text() for row in range(table.rowCount())}
+
+
+def press_run(qtbot, dock):
+    qtbot.waitUntil(lambda: dock.run_button.isEnabled())
+    qtbot.mouseClick(dock.run_button, Qt.MouseButton.LeftButton)
+
+
+def answer(qtbot, learner, *numbers):
+    """Wait for the pieces of these numbers, and answer each with the second class."""
+    for number in numbers:
+        qtbot.waitUntil(lambda n=number: len(learner.pieces) > n, timeout=30_000)
+        learner.answer_piece(number)
+
+
+def over(qtbot, dock):
+    qtbot.waitUntil(lambda: dock.run_button.text() == "&Run", timeout=30_000)
+
+
+def check(dock, row, on):
+    state = Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
+    dock.table.item(row, 0).setCheckState(state)
+
+
+class TestPlan:
+    def test_nothing_can_run_without_a_model(self, dock, model):
+        model.add_image(noise(6, 8), name="one")
+        assert "Train a model first" in dock.summary.text()
+        assert not dock.run_button.isEnabled()
+        assert "Train a model first" in fates(dock)["one"]
+
+    def test_each_row_says_what_will_be_done(self, qtbot, dock, grey):
+        assert fates(dock)["one"] == "will be segmented"
+        assert fates(dock)["colour"].startswith(REFUSED)
+        assert "Channels…" in fates(dock)["colour"]
+        assert fates(dock)["two"] == "will be segmented, 3 planes"
+        sizes = [dock.table.item(row, 1).text() for row in range(3)]
+        assert sizes == ["6 x 8", "6 x 8", "3 x 6 x 8"]
+        assert dock.summary.text() == "2 of 3 will run, 1 has 3 channels."
+        check(dock, 0, False)
+        planned(qtbot, dock, "1 of 2")
+        assert fates(dock)["one"] == "left out"
+        assert dock.summary.text() == "1 of 2 will run, 1 has 3 channels. 1 left out."
+
+    def test_layers_are_followed(self, qtbot, dock, model, grey):
+        grey[0].name = "renamed"
+        assert "renamed" in fates(dock)
+        model.layers.remove(grey[0])
+        planned(qtbot, dock, "1 of 2")
+        assert set(fates(dock)) == {"two", "colour"}
+        grey[1].data = noise(4, 9, 9)
+        planned(qtbot, dock)
+        qtbot.waitUntil(lambda: "4 planes" in fates(dock)["two"])
+
+    def test_with_nothing_to_save_nothing_can_run(self, dock, grey):
+        dock.options.labels.setChecked(False)
+        assert "Choose what to save" in dock.summary.text()
+        assert not dock.run_button.isEnabled()
+
+    def test_axes_that_are_guessed_are_said_and_can_be_chosen(self, qtbot, dock, model, grey):
+        layer = model.add_image(noise(3, 6, 8), name="guessed")
+        planned(qtbot, dock, "2 of 4 will run, 2 have 3 channels")
+        choose_axes(layer, "TYX")
+        planned(qtbot, dock, "3 of 4")
+        assert fates(dock)["guessed"] == "will be segmented, 3 planes"
+        choose_axes(layer, "CYX")
+        choose_channels(layer, [(layer, 1)])
+        planned(qtbot, dock, "3 of 4")
+        assert fates(dock)["guessed"] == "will be segmented"
+
+    def test_axes_that_are_labelled_are_not_guessed(self, qtbot, dock, model, grey):
+        model.add_image(noise(2, 3, 6, 8), name="series", axis_labels=("t", "z", "y", "x"))
+        planned(qtbot, dock, "3 of 4")
+        assert fates(dock)["series"] == "will be segmented, 6 planes"
+
+    @pytest.mark.parametrize("shape", [(2, 2, 2, 2, 6, 8)])
+    def test_what_is_no_image_is_told(self, qtbot, dock, model, grey, shape):
+        model.add_image(noise(*shape), name="odd")
+        planned(qtbot, dock, "2 of 4")
+        assert "more axes than can be guessed" in fates(dock)["odd"]
+
+    def test_another_pixel_size_is_said_before(self, qtbot, dock, model, tmp_path, grey):
+        sized = dock.session.header.model_copy(
+            update={"pixel_size": (1.0, 1.0), "pixel_unit": "micrometer"}
+        )
+        dock.session.header = sized
+        model.add_image(noise(6, 8), name="fine", scale=(0.5, 0.5), units="um")
+        planned(qtbot, dock, "3 of 4")
+        assert "they are used as they are" in fates(dock)["fine"]
+        dock.options.resample.setChecked(True)
+        qtbot.waitUntil(lambda: "it is resampled to that" in fates(dock)["fine"])
+
+
+class TestLayers:
+    def test_are_segmented_one_after_the_other(self, qtbot, model, dock, learner, grey):
+        press_run(qtbot, dock)
+        qtbot.waitUntil(lambda: fates(dock)["one"].startswith("segmenting"))
+        assert fates(dock)["two"] == "waiting"
+        assert not dock.options.isEnabled()
+        answer(qtbot, learner, 0)
+        qtbot.waitUntil(lambda: len(learner.pieces) == 2)
+        qtbot.waitUntil(lambda: dock.progress.value() == 250)
+        answer(qtbot, learner, 1, 2, 3)
+        over(qtbot, dock)
+        assert dock.summary.text() == "3 images: 2 done, 1 failed."
+        assert fates(dock)["one"] == "done: one segmentation"
+        assert fates(dock)["two"] == "done: two segmentation"
+        assert fates(dock)["colour"].startswith(f"failed: {REFUSED}")
+        assert all((segmentation_of(model, image).data == 2).all() for image in grey)
+        assert segmentation_of(model, grey[1]).data.shape == (3, 6, 8)
+        assert dock.options.isEnabled()
+
+    def test_a_failure_is_reported_and_the_rest_goes_on(self, qtbot, dock, learner, grey):
+        press_run(qtbot, dock)
+        qtbot.waitUntil(lambda: len(learner.pieces) == 1)
+        learner.answer_piece(0, Failed("no memory left."))
+        answer(qtbot, learner, 1, 2, 3)
+        over(qtbot, dock)
+        assert fates(dock)["one"] == "failed: no memory left."
+        assert fates(dock)["two"].startswith("done")
+        assert dock.summary.text() == "3 images: 1 done, 2 failed."
+
+    @pytest.mark.fault("read error")
+    def test_a_layer_that_cannot_be_read_is_reported(self, qtbot, model, dock, learner, grey):
+        def broken(block):
+            raise OSError("the disk is gone")
+
+        lazy = da.from_array(noise(6, 8), chunks=4).map_blocks(broken, dtype=np.uint8)
+        model.add_image(lazy, name="lazy", contrast_limits=(0, 255), visible=False)
+        planned(qtbot, dock, "3 of 4")
+        press_run(qtbot, dock)
+        answer(qtbot, learner, *range(4))
+        over(qtbot, dock)
+        assert "the disk is gone" in fates(dock)["lazy"]
+        assert dock.summary.text() == "4 images: 2 done, 2 failed."
+
+    def test_that_disappear_are_reported_and_skipped(self, qtbot, model, dock, learner, grey):
+        third = model.add_image(noise(6, 8), name="three")
+        planned(qtbot, dock, "3 of 4")
+        press_run(qtbot, dock)
+        qtbot.waitUntil(lambda: len(learner.pieces) == 1)
+        model.layers.remove(grey[1])
+        model.layers.remove(grey[0])
+        answer(qtbot, learner, 0, 1)
+        over(qtbot, dock)
+        assert "removed" in fates(dock)["one"] and "removed" in fates(dock)["two"]
+        assert fates(dock)["three"].startswith("done")
+        assert segmentation_of(model, third) is not None
+        assert dock.summary.text() == "4 images: 1 done, 3 failed."
+
+    def test_that_got_other_data_are_reported(self, qtbot, model, dock, learner, grey):
+        press_run(qtbot, dock)
+        qtbot.waitUntil(lambda: len(learner.pieces) == 1)
+        grey[0].data = noise(9, 9)
+        answer(qtbot, learner, 0, 1, 2, 3)
+        over(qtbot, dock)
+        assert "got other data or axes meanwhile" in fates(dock)["one"]
+        assert segmentation_of(model, grey[0]) is None
+
+    def test_results_have_the_axes_of_a_painting(self, qtbot, model, dock, learner, grey):
+        """Channels that come first are no axis of results; others are one of length 1."""
+        first = model.add_image(noise(2, 3, 6, 8), name="czyx", axis_labels=tuple("czyx"))
+        inner = model.add_image(noise(3, 2, 6, 8), name="zcyx", axis_labels=tuple("zcyx"))
+        levels = [noise(12, 16), noise(6, 8)]
+        pyramid = model.add_image(levels, multiscale=True, name="pyramid")
+        for layer in (first, inner):
+            choose_channels(layer, [(layer, 1)])
+        choose_level(pyramid, 1)
+        planned(qtbot, dock, "5 of 6")
+        for row in (0, 2):
+            check(dock, row, False)
+        dock.options.probabilities.setChecked(True)
+        planned(qtbot, dock, "3 of 4")
+        press_run(qtbot, dock)
+        answer(qtbot, learner, *range(7))
+        over(qtbot, dock)
+        shapes = [segmentation_of(model, x).data.shape for x in (first, inner, pyramid)]
+        assert shapes == [(3, 6, 8), (3, 1, 6, 8), (6, 8)]
+        assert model.layers["zcyx probability of class 2"].data.shape == (3, 1, 6, 8)
+        assert tuple(segmentation_of(model, pyramid).scale) == (2, 2)
+
+    def test_results_are_not_segmented_in_turn(self, qtbot, model, dock, learner, grey):
+        dock.options.probabilities.setChecked(True)
+        planned(qtbot, dock)
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0, 1, 2, 3)
+        over(qtbot, dock)
+        assert "one probability of class 2" in layer_names(model)
+        assert model.layers["two probability of class 2"].data.shape == (3, 6, 8)
+        assert set(fates(dock)) == {"one", "two", "colour"}
+
+    def test_instances_are_a_layer_of_their_own(self, qtbot, model, dock, learner, grey):
+        dock.options.instances.setChecked(True)
+        planned(qtbot, dock)
+        for first in (0, 4):
+            press_run(qtbot, dock)
+            answer(qtbot, learner, *range(first, first + 4))
+            over(qtbot, dock)
+        assert model.layers["two instances"].data.shape == (3, 6, 8)
+        assert model.layers["two instances"].data.dtype == np.int32
+        assert len(model.layers) == 3 + 2 + 2
+
+    def test_a_second_run_updates_the_same_layers(self, qtbot, model, dock, learner, grey):
+        dock.options.probabilities.setChecked(True)
+        for first in (0, 4):
+            planned(qtbot, dock, "will run" if first == 0 else "done")
+            press_run(qtbot, dock)
+            answer(qtbot, learner, *range(first, first + 4))
+            over(qtbot, dock)
+        assert len(model.layers) == 3 + 2 + 4
+
+    def test_a_notice_is_in_the_row(self, qtbot, dock, learner, grey):
+        press_run(qtbot, dock)
+        qtbot.waitUntil(lambda: len(learner.pieces) == 1)
+        learner.answer_piece(0, Notice("memory ran out."))
+        qtbot.waitUntil(lambda: "memory ran out." in fates(dock)["one"])
+        learner.answer_piece(0)
+        answer(qtbot, learner, 1, 2, 3)
+        over(qtbot, dock)
+
+    def test_the_report_can_be_saved(self, qtbot, dock, learner, grey, tmp_path, monkeypatch):
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0, 1, 2, 3)
+        over(qtbot, dock)
+        path = tmp_path / "report.csv"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(path), ""))
+        dock.end.save_button.click()
+        rows = list(csv.DictReader(path.open(newline="")))
+        assert [row["item"] for row in rows] == ["one", "colour", "two"]
+        assert [row["status"] for row in rows] == ["done", "failed", "done"]
+        assert rows[0]["output"] == "one segmentation"
+
+
+class TestStop:
+    def test_keeps_what_is_done(self, qtbot, model, dock, learner, grey):
+        model.add_image(noise(6, 8), name="three")
+        planned(qtbot, dock, "3 of 4")
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0)
+        qtbot.waitUntil(lambda: len(learner.pieces) > 1)
+        press_run(qtbot, dock)
+        over(qtbot, dock)
+        assert fates(dock)["one"].startswith("done")
+        assert fates(dock)["two"] == "stopped: the run was stopped in it."
+        assert fates(dock)["three"] == "stopped: the run was stopped before it."
+        assert segmentation_of(model, grey[0]) is not None
+        assert dock.summary.text() == "4 images: 1 done, 1 failed, 2 stopped."
+
+    def test_does_not_wait_for_a_layer_that_is_read(self, qtbot, model, dock, learner, tmp_path):
+        import threading
+
+        reading, go_on = threading.Event(), threading.Event()
+
+        def slow(block):
+            reading.set()
+            go_on.wait(60)
+            return block
+
+        path = tmp_path / "model.unet"
+        path.write_bytes(model_file())
+        dock.session.load_model(path)
+        lazy = da.from_array(noise(6, 8), chunks=(6, 8))
+        lazy = lazy.map_blocks(slow, dtype=np.uint8, meta=np.empty((0, 0), np.uint8))
+        model.add_image(lazy, name="slow", contrast_limits=(0, 255), visible=False)
+        dock.options.choose_folder(tmp_path / "out")
+        planned(qtbot, dock, "1 of 1")
+        press_run(qtbot, dock)
+        qtbot.waitUntil(reading.is_set)
+        press_run(qtbot, dock)
+        over(qtbot, dock)
+        assert fates(dock)["slow"] == "stopped: the run was stopped in it."
+        left = dock._run._works.left
+        assert len(left) == 1
+        go_on.set()
+        qtbot.waitUntil(lambda: not left)
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["batch_report.csv"]
+
+
+class TestFolder:
+    @pytest.fixture
+    def out(self, qtbot, dock, grey, tmp_path, monkeypatch):
+        out = tmp_path / "out"
+        out.mkdir()
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: str(out))
+        dock.options.place.setCurrentIndex(1)
+        dock.options.place.activated.emit(1)
+        planned(qtbot, dock)
+        qtbot.waitUntil(lambda: "into" in fates(dock)["one"])
+        return out
+
+    def test_results_go_there_and_a_report(
+        self, qtbot, model, dock, learner, grey, out, monkeypatch
+    ):
+        assert fates(dock)["one"] == "will be segmented, into one_labels.tif"
+        before = layer_names(model)
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0, 1, 2, 3)
+        over(qtbot, dock)
+        assert layer_names(model) == before
+        assert (tifffile.imread(out / "two_labels.tif") == 2).all()
+        with (out / "batch_report.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["status"] for row in rows] == ["done", "failed", "done"]
+        assert rows[2]["output"] == str(out / "two_labels.tif")
+        opened = []
+        monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+        dock.end.report_button.click()
+        dock.end.folder_button.click()
+        assert [url.toLocalFile() for url in opened] == [str(out / "batch_report.csv"), str(out)]
+        qtbot.waitUntil(lambda: "2 done already" in dock.run_button.toolTip())
+        assert not dock.run_button.isEnabled()
+
+    def test_what_is_there_is_done_again_only_if_that_is_asked_for(
+        self, qtbot, dock, learner, grey, out
+    ):
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0, 1, 2, 3)
+        over(qtbot, dock)
+        dock.options.overwrite.setChecked(True)
+        planned(qtbot, dock, "2 of 3")
+        assert "made anew" in fates(dock)["one"]
+        dock.options.overwrite.setChecked(False)
+        qtbot.waitUntil(lambda: "0 of 3" in dock.summary.text())
+        assert "there already" in fates(dock)["one"]
+
+    def test_files_of_others_are_refused_and_layers_of_one_name_kept_apart(
+        self, qtbot, model, dock, grey, out
+    ):
+        tifffile.imwrite(out / "one_labels.tif", noise(6, 8))
+        grey[1].name = "a|b? c?"
+        model.add_image(noise(6, 8), name="a/b: c?")
+        planned(qtbot, dock, "2 of 4")
+        texts = [dock.table.item(row, 2).text() for row in range(4)]
+        assert "no prediction of napari-unet" in texts[0]
+        assert "into a_b_ c__labels.tif" in texts[2]
+        assert "into a_b_ c_-2_labels.tif" in texts[3]
+
+    def test_a_folder_that_cannot_be_written_is_told(self, qtbot, dock, learner, grey, tmp_path):
+        (tmp_path / "file").write_text("no folder")
+        dock.options.choose_folder(tmp_path / "file" / "below")
+        qtbot.waitUntil(lambda: "into" in fates(dock)["one"])
+        press_run(qtbot, dock)
+        over(qtbot, dock)
+        assert "cannot be made (Not a directory)" in fates(dock)["one"]
+        assert dock.summary.text().startswith("3 images: 3 failed. the folder")
+        assert dock.end.report_button.isHidden() and not dock.end.save_button.isHidden()
+
+    @pytest.mark.fault("full disk")
+    def test_a_full_disk_costs_what_does_not_fit(
+        self, qtbot, dock, learner, grey, out, monkeypatch
+    ):
+        import errno
+
+        from napari_unet.core.io import write_result
+
+        real = write_result._write_tiff
+
+        def full(path, data, result):
+            if "one" in path.name:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            real(path, data, result)
+
+        monkeypatch.setattr(write_result, "_write_tiff", full)
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0, 1, 2, 3)
+        over(qtbot, dock)
+        assert "No space left on device" in fates(dock)["one"]
+        assert fates(dock)["two"].startswith("done")
+
+    def test_instances_can_be_measured(self, qtbot, dock, learner, grey, out):
+        assert dock.options.measure.isHidden()
+        dock.options.instances.setChecked(True)
+        assert not dock.options.measure.isHidden()
+        dock.options.measure.setChecked(True)
+        dock.options.labels.setChecked(False)
+        planned(qtbot, dock)
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0, 1, 2, 3)
+        over(qtbot, dock)
+        made = sorted(path.name for path in out.iterdir())
+        assert made == [
+            "batch_report.csv",
+            "one_instances.csv",
+            "one_instances.tif",
+            "two_instances.csv",
+            "two_instances.tif",
+        ]
+        assert tifffile.imread(out / "two_instances.tif").dtype == np.int32
+
+    def test_to_layers_again(self, qtbot, dock, grey, out):
+        dock.options.place.setCurrentIndex(0)
+        dock.options.place.activated.emit(0)
+        qtbot.waitUntil(lambda: fates(dock)["one"] == "will be segmented")
+
+
+def test_a_dock_that_is_closed_in_a_run_ends_it(qtbot, model, learners, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "_STOP_MS", 10)
+    widget = BatchSegment(model)
+    path = tmp_path / "model.unet"
+    path.write_bytes(model_file())
+    widget.session.load_model(path)
+    model.add_image(noise(6, 8), name="one")
+    planned(qtbot, widget)
+    press_run(qtbot, widget)
+    qtbot.waitUntil(lambda: len(learners[0].pieces) == 1)
+    widget.deleteLater()
+    qtbot.waitUntil(lambda: learners[0].closed and learners[0].dropped == [1])

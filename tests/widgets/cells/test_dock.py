@@ -1,0 +1,345 @@
+"""Cells are found, shown, previewed, selected and written, without a window."""
+
+from __future__ import annotations
+
+import csv
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from cells_dock import CENTRES, NearFinder, QuickFinder, answer, column, discs, press, status, table
+from napari.components import ViewerModel
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QPushButton,
+    QSpinBox,
+)
+
+from fakes import model_file
+from napari_unet.core.images import cutout
+from napari_unet.core.io import pyramid
+from napari_unet.core.objects.link import link
+from napari_unet.widgets.cells.clicks import CellClicks
+from napari_unet.widgets.cells.dock import Cells
+from napari_unet.widgets.layers.picture import choose_axes
+from napari_unet.widgets.layers.roles import Role, role_of
+from napari_unet.widgets.qt import background
+
+PICTURE = np.random.default_rng(0).integers(0, 255, (48, 72)).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def _near(monkeypatch):
+    monkeypatch.setattr(background, "ObjectFinder", NearFinder)
+
+
+@pytest.fixture
+def make(qtbot, model: ViewerModel, learners, tmp_path):
+    """Open the dock for an image, with a model of two classes in use."""
+
+    def open_dock(picture=PICTURE, *, axes=None, **model_kind) -> Cells:
+        image = model.add_image(picture, name="nuclei", scale=(0.5,) * picture.ndim, units="um")
+        if axes is not None:
+            choose_axes(image, axes)
+        dock = Cells(model)
+        qtbot.addWidget(dock)
+        (tmp_path / "model.unet").write_bytes(model_file(**model_kind))
+        dock.session.load_model(tmp_path / "model.unet")
+        return dock
+
+    return open_dock
+
+
+def find(qtbot, dock, learner, *foregrounds, button="find_cells_button"):
+    press(dock, button)
+    answer(qtbot, learner, *foregrounds)
+    qtbot.waitUntil(lambda: dock.finding.settled)
+
+
+def cells(model: ViewerModel):
+    return model.layers["nuclei cells"]
+
+
+def outlines(model: ViewerModel) -> int:
+    found = [layer for layer in model.layers if role_of(layer) is Role.OUTLINES]
+    return sum(len(layer.data) for layer in found)
+
+
+def click(dock, row, at, *modifiers):
+    event = SimpleNamespace(
+        position=(0.5 * row, 0.5 * at),
+        view_direction=None,
+        dims_displayed=[0, 1],
+        modifiers=modifiers,
+    )
+    dock.findChild(CellClicks).clicked(event)
+
+
+def test_cells_are_found_shown_and_measured(qtbot, make, model, learners):
+    dock = make()
+    assert not dock.findChild(QPushButton, "find_all_cells_button").isEnabled()
+    active = model.layers.selection.active
+    find(qtbot, dock, learners[0], discs())
+    layer = cells(model)
+    assert layer.data.dtype == np.int32 and layer.data.max() == 4
+    assert len({layer.data[place] for place in CENTRES}) == 4
+    assert tuple(layer.scale) == (0.5, 0.5) and layer.units == model.layers["nuclei"].units
+    assert model.layers.selection.active is active
+    assert column(dock, "id") == ["1", "2", "3", "4"]
+    areas = [0.25 * (layer.data == i).sum() for i in range(1, 5)]
+    assert [float(text) for text in column(dock, "area (µm²)")] == pytest.approx(areas, rel=1e-3)
+    assert "intensity mean" in [name for name, _ in dock.book.record.rows()[0].items()]
+    assert status(dock) == "4 cells."
+
+
+def test_a_parameter_is_previewed_without_predicting_again(qtbot, make, model, learners):
+    dock = make()
+    find(qtbot, dock, learners[0], discs(), button="find_cells_button")
+    asked = len(learners[0].jobs)
+    for neck in (0.5, 0.3, 0.0):  # only the last counts
+        dock.findChild(QDoubleSpinBox, "neck_spin").setValue(neck)
+    qtbot.waitUntil(lambda: cells(model).data.max() == 3 and dock.finding.settled)
+    assert len(column(dock, "id")) == 3
+    dock.findChild(QCheckBox, "border_check").setChecked(False)
+    dock.findChild(QSpinBox, "smallest_spin").setValue(300)
+    qtbot.waitUntil(lambda: dock.finding.settled)
+    assert column(dock, "id") == ["1"]  # the two that touch are one
+    assert len(learners[0].jobs) == asked
+
+
+def test_a_late_preview_is_dropped(qtbot, make, model, learners):
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    spin = dock.findChild(QDoubleSpinBox, "neck_spin")
+    spin.setValue(0.0)
+    dock.finding.stop()
+    qtbot.wait(300)
+    assert cells(model).data.max() == 4
+    assert dock.finding.settled
+
+
+def test_stop_lets_the_window_go_at_once(qtbot, make, model, learners):
+    dock = make(np.stack([PICTURE, PICTURE]), axes="ZYX")
+    press(dock, "find_all_cells_button")
+    answer(qtbot, learners[0], discs())
+    qtbot.waitUntil(lambda: len(column(dock, "id")) == 4)
+    assert not dock.findChild(QPushButton, "find_cells_button").isEnabled()
+    press(dock, "stop_cells_button")
+    assert dock.findChild(QPushButton, "find_cells_button").isEnabled()
+    assert not dock.finding.running and status(dock) == "Stopped; what was ready stays."
+    assert cells(model).data[0].max() == 4 and cells(model).data[1].max() == 0
+
+
+def test_a_row_selects_its_cell_and_a_cell_its_row(qtbot, make, model, learners):
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    view, layer = table(dock), cells(model)
+    view.sortByColumn(2, Qt.SortOrder.DescendingOrder)
+    view.selectRow(0)
+    (chosen,) = dock.selection.cells
+    assert layer.selected_label == chosen[1] == int(column(dock, "id")[0])
+    assert outlines(model) == 1
+    for row, at in CENTRES:
+        click(dock, row, at)
+        assert layer.selected_label == layer.data[row, at]
+        (index,) = view.selectionModel().selectedRows()
+        assert [column(dock, "id")[index.row()]] == [str(layer.selected_label)]
+    click(dock, *CENTRES[0], "Shift")
+    assert len({index.row() for index in view.selectedIndexes()}) == 2
+    assert outlines(model) == 2
+    click(dock, 0, 40)  # beside all cells
+    assert outlines(model) == 2
+    layer.selected_label = int(layer.data[CENTRES[2]])  # napari's own picker
+    assert [cell for _, cell in dock.selection.cells] == [layer.selected_label]
+
+
+def test_a_row_of_another_plane_brings_it_into_view(qtbot, make, model, learners):
+    dock = make(np.stack([PICTURE] * 3), axes="ZYX")
+    find(qtbot, dock, learners[0], *[discs()] * 3, button="find_all_cells_button")
+    assert column(dock, "plane") == [str(plane) for plane in range(3) for _ in range(4)]
+    assert sorted(map(int, column(dock, "id"))) == list(range(1, 13))
+    table(dock).selectRow(10)
+    assert model.dims.point[0] == pytest.approx(1.0)  # plane 2, of 0.5 each
+    assert cells(model).selected_label == int(column(dock, "id")[10])
+    assert status(dock) == "12 cells on 3 planes, 4 on this one."
+
+
+def test_cells_of_a_series_keep_their_ids(qtbot, make, model, learners):
+    dock = make(np.stack([PICTURE] * 2), axes="TYX")
+    linked = dock.findChild(QCheckBox, "linked_check")
+    linked.setChecked(True)
+    second = discs([(r + 1, c + 1) for r, c in CENTRES[1:]])
+    find(qtbot, dock, learners[0], discs(), second, button="find_all_cells_button")
+    data = cells(model).data
+    np.testing.assert_array_equal(data[1], link(data[0], data[1]))
+    assert set(np.unique(data[1])) <= set(np.unique(data[0]))
+    assert column(dock, "time") == ["0"] * 4 + ["1"] * 3
+    linked.setChecked(False)
+    qtbot.waitUntil(lambda: dock.finding.settled)
+    assert set(np.unique(cells(model).data[1])) & set(np.unique(cells(model).data[0])) == {0}
+
+
+def test_without_time_there_is_no_id_over_time(make):
+    dock = make(np.stack([PICTURE] * 2), axes="ZYX")
+    linked = dock.findChild(QCheckBox, "linked_check")
+    assert not linked.isEnabled() and "no axis of time" in linked.toolTip()
+
+
+def test_each_cell_has_a_class_where_there_are_several(qtbot, make, model, learners):
+    dock = make(ids=(1, 2, 5))
+    both = np.stack([discs(CENTRES[:2]), discs(CENTRES[2:])]) / 2
+    both[0][discs(CENTRES[:2]) > 0.5] = 0.9
+    both[1][discs(CENTRES[2:]) > 0.5] = 0.9
+    find(qtbot, dock, learners[0], np.clip(both - 0.04, 0, 1))
+    names = {entry.id: entry.name for entry in dock.session.classes}
+    of = dict(zip(map(int, column(dock, "id")), column(dock, "class"), strict=True))
+    layer = cells(model).data
+    assert [of[layer[place]] for place in CENTRES] == [names[2]] * 2 + [names[5]] * 2
+
+
+def test_volumes_are_measured_as_such(qtbot, make, model, learners):
+    dock = make(np.stack([PICTURE] * 6), axes="ZYX", dimensions=3)
+    apart = discs(CENTRES[1:])
+    volume = np.stack([np.full(PICTURE.shape, 0.1), *[apart] * 4, np.full(PICTURE.shape, 0.1)])
+    find(qtbot, dock, learners[0], volume)
+    assert cells(model).data[1:5].max() == 3 and cells(model).data[0].max() == 0
+    assert len(column(dock, "volume (µm³)")) == 3
+    table(dock).selectRow(0)
+    assert outlines(model) == 4  # one a slice
+    assert model.dims.point[0] in (0.5, 1.0, 1.5, 2.0)
+
+
+def test_probabilities_that_are_all_zero_are_no_cells(qtbot, make, model, learners):
+    dock = make()
+    find(qtbot, dock, learners[0], np.zeros(PICTURE.shape))
+    assert status(dock) == "0 cells." and column(dock, "id") == []
+    assert not dock.findChild(QPushButton, "save_csv_button").isEnabled()
+    assert not dock.findChild(QPushButton, "teach_button").isEnabled()
+
+
+def test_a_flat_image_is_said(qtbot, make, model, learners):
+    dock = make(np.full(PICTURE.shape, 7, np.uint8))
+    press(dock, "find_cells_button")
+    qtbot.waitUntil(lambda: dock.finding.settled)
+    assert status(dock).startswith("Every pixel of the image is 7")
+
+
+def test_one_huge_object_is_one_row(qtbot, make, model, learners):
+    dock = make()
+    find(qtbot, dock, learners[0], np.ones(PICTURE.shape))
+    assert column(dock, "area (µm²)") == [f"{0.25 * PICTURE.size:.4g}"]
+    table(dock).selectRow(0)
+    assert outlines(model) == 1
+
+
+def test_70_000_cells_have_ids_beyond_16_bit(qtbot, make, model, learners, monkeypatch):
+    monkeypatch.setattr(background, "ObjectFinder", QuickFinder)
+    shape = (2 * 265, 2 * 265)
+    dots = np.zeros(shape, np.float32)
+    dots[::2, ::2] = 1
+    dock = make(np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8))
+    dock.findChild(QSpinBox, "smallest_spin").setValue(1)
+    press(dock, "find_cells_button")
+    answer(qtbot, learners[0], dots)
+    qtbot.waitUntil(lambda: dock.finding.settled, timeout=60_000)
+    view, rows = table(dock), table(dock).model()
+    assert rows.rowCount() == 265**2 == 70_225
+    assert cells(model).data.max() == 70_225
+    view.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+    assert rows.data(rows.index(0, 0)) == "70225"
+    view.selectRow(0)
+    assert cells(model).selected_label == 70_225
+    click(dock, 0, 0)
+    (index,) = view.selectionModel().selectedRows()
+    assert rows.data(index) == "1"
+    view.selectAll()
+    assert len(dock.selection.cells) == 70_225
+
+
+def test_the_table_is_saved_as_it_is_shown(qtbot, make, learners, tmp_path, monkeypatch):
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "cells"), ""))
+    table(dock).sortByColumn(0, Qt.SortOrder.DescendingOrder)
+    press(dock, "save_csv_button")
+    path = tmp_path / "cells.csv"
+    qtbot.waitUntil(path.exists)
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ["4", "3", "2", "1"]
+    assert "area (µm²)" in rows[0]
+
+
+def test_cells_are_still_there_when_the_dock_is_opened_again(qtbot, make, model, learners):
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    before = column(dock, "area (µm²)")
+    dock.deleteLater()
+    again = Cells(model)
+    qtbot.addWidget(again)
+    qtbot.waitUntil(lambda: column(again, "id") == ["1", "2", "3", "4"])
+    assert column(again, "area (µm²)") == before
+
+
+def test_a_dock_that_is_closed_in_the_middle_waits_for_nothing(qtbot, make, model, learners):
+    """The fixture that looks for threads that are left holds the rest."""
+    dock = make()
+    press(dock, "find_cells_button")
+    qtbot.waitUntil(lambda: bool(learners[0].pieces))
+    dock.deleteLater()
+    QApplication.sendPostedEvents(dock, QEvent.Type.DeferredDelete)
+    qtbot.waitUntil(lambda: bool(learners[0].dropped))
+
+
+def test_cells_go_with_their_layer(qtbot, make, model, learners):
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    table(dock).selectRow(0)
+    model.layers.remove(cells(model))
+    assert table(dock).model().rowCount() == 0
+    assert dock.selection.cells == () and outlines(model) == 0
+    find(qtbot, dock, learners[0], discs())
+    assert len(column(dock, "id")) == 4
+
+
+def test_a_large_image_has_cells_that_cannot_be_edited(qtbot, make, model, learners, monkeypatch):
+    monkeypatch.setattr(cutout, "MOST_WHOLE", 1000)
+    monkeypatch.setattr(pyramid, "_SMALLEST", 32)  # two levels
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    layer = cells(model)
+    assert layer.multiscale and layer.data[0].max() == 4
+    table(dock).selectRow(1)
+    assert outlines(model) == 1 and layer.selected_label == 2
+    click(dock, *CENTRES[3])
+    assert dock.selection.cells == (((), int(layer.data[0][CENTRES[3]])),)
+    for name in ("delete_cells_button", "teach_button"):
+        button = dock.findChild(QPushButton, name)
+        assert not button.isEnabled() and "crop the image first" in button.toolTip()
+    dock.findChild(QDoubleSpinBox, "neck_spin").setValue(0.0)
+    qtbot.waitUntil(lambda: dock.finding.settled)
+    assert layer.data[0].max() == 3 and len(column(dock, "id")) == 3
+
+
+def test_another_image_is_chosen_in_the_middle_of_a_preview(qtbot, make, model, learners):
+    """Nothing of it is left, and nothing of the other image is found anew."""
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    model.add_image(PICTURE, name="other")
+    dock.findChild(QDoubleSpinBox, "neck_spin").setValue(0.0)
+    qtbot.waitUntil(lambda: cells(model).data.max() != 4)
+    combo = dock.findChild(QComboBox, "cells_image_combo")
+    combo.setCurrentIndex(combo.findText("other"))
+    assert cells(model).data.max() == 4 and dock.finding.settled
+    assert column_count(dock) == 0
+    combo.setCurrentIndex(combo.findText("nuclei"))
+    assert column(dock, "id") == ["1", "2", "3", "4"]
+
+
+def column_count(dock) -> int:
+    return table(dock).model().columnCount()
