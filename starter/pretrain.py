@@ -86,12 +86,13 @@ class Training:
     def _path(self) -> Path:
         return self._folder / "checkpoint.pt"
 
-    def run(self, pool: Pool) -> None:
-        """Train until the last step, reading shards as they come."""
+    def run(self, pool: Pool, stop: int | None = None) -> None:
+        """Train until the last step, or one before it, reading shards as they come."""
+        stop = self._steps if stop is None else stop
         saved = snapshot = began = time.monotonic()
         losses: list[float] = []
         scores: list[np.ndarray] = []
-        while self.step < self._steps:
+        while self.step < stop:
             loss, score = self._learn(pool.draw(self._rng, _BATCH, _SIDE))
             losses.append(loss)
             scores.append(score)
