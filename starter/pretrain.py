@@ -24,10 +24,10 @@ from napari_unet.core.network.refiner import Refiner
 from starter.shards import Batch, Pool, start_drawing
 
 _BATCH, _SIDE = 8, 128
-_LEARNING_RATE = 1.5e-3
-_WARM_UP = 100
+_LEARNING_RATE = 2e-3
+_WARM_UP = 50
 _LAST_PART = 0.3  # of the steps, over which the learning rate goes down to nothing
-_DECAY = 0.998
+_DECAY = 0.996
 _FIRST_SHARDS = 6
 _CHECKPOINT_SECONDS, _SNAPSHOT_SECONDS = 180, 900
 _REPORT = 100  # steps
