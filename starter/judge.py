@@ -20,12 +20,12 @@ from safetensors.torch import load_file
 
 from napari_unet.core.forest.filter_blocks import filters
 from napari_unet.core.forest.forest_map import log_odds
+from napari_unet.core.forest.linear_head import fit_linear_head
 from napari_unet.core.forest.random_forest import fit_forest
 from napari_unet.core.images.arrange import as_plane
 from napari_unet.core.images.normalise import normalise
 from napari_unet.core.network.device import computing, fast_dtype
 from napari_unet.core.network.encoder import Taps, fill_up, for_channels
-from napari_unet.core.network.linear_head import fit_linear_head
 from napari_unet.core.network.pretrained import pretrained_encoder, pretrained_refiner
 from napari_unet.core.network.refiner import Refiner
 from napari_unet.core.network.taps import values_at

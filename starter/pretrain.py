@@ -24,10 +24,10 @@ from napari_unet.core.network.refiner import Refiner
 from starter.shards import Batch, Pool, start_drawing
 
 _BATCH, _SIDE = 8, 128
-_LEARNING_RATE = 1.5e-3
-_WARM_UP = 100
+_LEARNING_RATE = 2e-3
+_WARM_UP = 50
 _LAST_PART = 0.3  # of the steps, over which the learning rate goes down to nothing
-_DECAY = 0.998
+_DECAY = 0.996
 _FIRST_SHARDS = 6
 _CHECKPOINT_SECONDS, _SNAPSHOT_SECONDS = 180, 900
 _REPORT = 100  # steps
@@ -86,12 +86,13 @@ class Training:
     def _path(self) -> Path:
         return self._folder / "checkpoint.pt"
 
-    def run(self, pool: Pool) -> None:
-        """Train until the last step, reading shards as they come."""
+    def run(self, pool: Pool, stop: int | None = None) -> None:
+        """Train until the last step, or one before it, reading shards as they come."""
+        stop = self._steps if stop is None else stop
         saved = snapshot = began = time.monotonic()
         losses: list[float] = []
         scores: list[np.ndarray] = []
-        while self.step < self._steps:
+        while self.step < stop:
             loss, score = self._learn(pool.draw(self._rng, _BATCH, _SIDE))
             losses.append(loss)
             scores.append(score)

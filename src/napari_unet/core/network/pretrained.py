@@ -32,8 +32,10 @@ def pretrained_refiner(in_channels: int) -> Refiner:
 
 def _filled(network: N, weights: dict[str, Tensor], first: str, channels: int) -> N:
     state = weights | {first: for_channels(weights[first], channels)}
-    network.load_state_dict(state, assign=True)
-    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    # Copies: somebody may train them on.
+    network.load_state_dict({name: value.clone() for name, value in state.items()}, assign=True)
+    network.eval().requires_grad_(False)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 @lru_cache(maxsize=2)

@@ -49,8 +49,8 @@ class Refiner(nn.Module):
             ]
         )
         self.last = nn.Conv2d(_WIDTHS[-1], 1, 1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, image: Tensor, taps: Taps, guide: Tensor) -> Tensor:
         """Return the log-odds of a class.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from napari_unet.core.forest.linear_head import LinearHead, fit_linear_head
 from napari_unet.core.network.encoder import FEATURES, TAP_CHANNELS, TAP_STRIDES
-from napari_unet.core.network.linear_head import LinearHead, fit_linear_head
 from napari_unet.core.network.taps import values_at
 from napari_unet.errors import InvalidModel
 
