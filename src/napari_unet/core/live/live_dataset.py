@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import read_part
 from napari_unet.core.images.normalise import grey_values, rescale
@@ -21,22 +21,22 @@ _SURROUNDINGS = 192  # pixels around the strokes that patches may see
 
 def dataset_of(
     book: StrokeBook,
-    filters: Sequence[FilterBlocks],
+    features: Sequence[PixelFeatures],
     classes: tuple[ClassInfo, ...],
 ) -> Dataset:
     """Cut the surroundings of the strokes out of the images.
 
     Parameters
     ----------
-    book, filters
-        The strokes and, for each image, its filters.
+    book, features
+        The strokes and, for each image, its features.
     classes
         In the order of the answer; pixels of others are left out.
     """
     ids = [entry.id for entry in classes]
     planes, targets, ranges = [], [], []
     for image, window in _windows(book, ids).items():
-        labels, blocks = book.labels[image], filters[image]
+        labels, blocks = book.labels[image], features[image]
         rows, columns = (np.arange(part.start, part.stop) for part in window)
         planes.append(rescale(read_part(blocks.plane, rows, columns), blocks.ranges))
         ranges.append(blocks.ranges)

@@ -20,7 +20,7 @@ from napari_unet.errors import InvalidModel, UnreadableFile
 
 GRAPH = "onnx"  # the tensor of a model file that holds an ONNX file
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 METADATA_KEY = "napari_unet"
 GreyValues = tuple[tuple[float, float], ...]
 """Each channel's (low, high), see :func:`napari_unet.core.images.normalise.grey_range`."""
@@ -92,7 +92,7 @@ class ModelHeader(BaseModel):
     label_kind
         Kind of the labels it was trained on.
     network_share
-        How much the network counts in the answer; the rest is the first answer's.
+        How much the network counts in the answer; the rest is the pixel classifier's.
     classes
         The output channels' classes, in their order.
     normalisation
@@ -109,7 +109,7 @@ class ModelHeader(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
+    format_version: int = Field(default=FORMAT_VERSION, ge=FORMAT_VERSION, le=FORMAT_VERSION)
     network: Network
     preset: PresetName | None
     label_kind: LabelKind
@@ -155,8 +155,6 @@ class ModelHeader(BaseModel):
 
     @model_validator(mode="after")
     def _network_fits(self) -> ModelHeader:
-        if isinstance(self.network, UNetConfig) and self.network.guided:
-            raise ValueError("its network would need a forest's answer")
         if isinstance(self.network, ForeignNetwork) == (self.preset is not None):
             raise ValueError("its preset does not fit its network")
         ids = [entry.id for entry in self.classes]
@@ -193,7 +191,12 @@ def parse_header(text: str) -> ModelHeader:
         if isinstance(found, int) and found > FORMAT_VERSION:
             raise InvalidModel(
                 f"the model was saved by a newer version of napari-unet (file format {found}, "
-                f"this version reads up to {FORMAT_VERSION}); update napari-unet to open it."
+                f"this version reads {FORMAT_VERSION}); update napari-unet to open it."
+            )
+        if isinstance(found, int) and 1 <= found < FORMAT_VERSION:
+            raise InvalidModel(
+                f"the model was saved by an older version of napari-unet (file format {found}, "
+                f"this version reads {FORMAT_VERSION}); train it again, or use that version."
             )
         return ModelHeader.model_validate(raw)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
