@@ -13,7 +13,7 @@ from napari_unet.core.events import Notice, Progress, Score, Started, Step
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import header_of
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput, InvalidModel, UnreadableFile, UnwritableOutput
+from napari_unet.errors import InvalidInput, InvalidModel, Level, UnreadableFile, UnwritableOutput
 from napari_unet.learner.messages import (
     Failed,
     Improved,
@@ -24,7 +24,7 @@ from napari_unet.learner.messages import (
     Trained,
 )
 from napari_unet.session.session import Session
-from napari_unet.session.state import Curve, Level, PaintedPlanes, State
+from napari_unet.session.state import Curve, PaintedPlanes, State
 
 SETTINGS = TrainSettings(seconds=10)
 OLD, NEW = model_file(score=0.5), model_file(score=0.9)

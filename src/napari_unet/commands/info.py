@@ -11,7 +11,7 @@ from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.onnx_network import ForeignNetwork
 
 
-def run_info(model: Path | None) -> None:
+def run(model: Path | None) -> None:
     """Print versions and devices, or what a model file says of itself.
 
     Raises

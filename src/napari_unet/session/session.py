@@ -28,7 +28,7 @@ from napari_unet.core.models.header import ModelHeader, header_of
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.sharing.bioimageio_reader import model_bytes
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput
+from napari_unet.errors import InvalidInput, Level
 from napari_unet.learner.messages import (
     Content,
     Failed,
@@ -42,13 +42,7 @@ from napari_unet.learner.messages import (
 from napari_unet.session.live import Live
 from napari_unet.session.predictions import PredictionJobs
 from napari_unet.session.sending import SeenStrokes
-from napari_unet.session.state import (
-    Curve,
-    LearnerLike,
-    Level,
-    PaintedPlanes,
-    State,
-)
+from napari_unet.session.state import Curve, LearnerLike, PaintedPlanes, State
 from napari_unet.session.training import Training, train_request
 
 

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 from napari.utils.notifications import show_error, show_info, show_warning
 
-from napari_unet.errors import UserError
-from napari_unet.session.state import Level
+from napari_unet.errors import Level, UserError
 
 _SHOW = {Level.INFO: show_info, Level.WARNING: show_warning, Level.ERROR: show_error}
 
