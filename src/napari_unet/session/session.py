@@ -98,6 +98,7 @@ class Session:
         self.header: ModelHeader | None = None
         self.unsaved = False
         self.classes = class_table.with_ids((), (1, 2))
+        self._told_classes: tuple[ClassInfo, ...] = ()  # of the last model that was opened
 
     @property
     def curve(self) -> Curve:
@@ -133,6 +134,7 @@ class Session:
 
     def use_classes(self, classes: tuple[ClassInfo, ...]) -> None:
         """Replace the classes, for example by those of another annotation layer."""
+        self._told_classes = ()
         if classes and classes != self.classes:
             self._set_classes(classes)
 
@@ -219,7 +221,8 @@ class Session:
     def load_model(self, path: str | os.PathLike[str]) -> ModelHeader:
         """Take a saved model, or a bioimage.io package, into use.
 
-        The classes of a model of strokes replace the session's.
+        The classes of a model of strokes replace the session's, but not names and colours that
+        were given by hand.
 
         Raises
         ------
@@ -230,7 +233,8 @@ class Session:
         header = header_of(data)
         self._use(data, header, unsaved=False)
         if header.label_kind == "scribbles":
-            self._set_classes(header.classes)
+            before, self._told_classes = self._told_classes, header.classes
+            self._set_classes(class_table.with_those_of(self.classes, header.classes, before))
         return header
 
     def save_model(self, path: str | os.PathLike[str]) -> None:
