@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 
+from napari_unet.errors import InvalidInput
 from napari_unet.learner import frames
 from napari_unet.learner.jobs import (
     NO_MEMORY,
@@ -41,6 +42,7 @@ STOP_SECONDS = 0.4
 _JOIN_SECONDS = 0.3
 _STARTS_WITHOUT_SUCCESS = 2
 _CLOSED = "the window was closed."
+_NOBODY = "nothing trains any more, since the dock was closed; open it again."
 
 
 class Learner:
@@ -99,8 +101,15 @@ class Learner:
         answer
             Takes the job's replies, at once and in the thread that receives them, instead of
             :meth:`replies`; it must not wait.
+
+        Raises
+        ------
+        InvalidInput
+            It is a training and the learner was closed.
         """
         with self._lock:
+            if self._closed and training:
+                raise InvalidInput(_NOBODY)
             if self._closed and answer is not None:
                 answer(Failed(_CLOSED))
                 return

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_unet.learner import Learner
 from napari_unet.session.session import Session
+from napari_unet.session.telling import each_of
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.desk.supervisor import Supervisor
 from napari_unet.widgets.qt.connections import when_destroyed
@@ -57,9 +58,7 @@ class Shared:
             return
         del _shared[self.viewer]
         QCoreApplication.instance().aboutToQuit.disconnect(self.end)
-        self.session.close()
-        self.supervisor.end()
-        self.predictions.forget_all()
+        each_of(self.session.close, self.supervisor.end, self.predictions.forget_all)
 
     def _release(self) -> None:
         self._holders -= 1
