@@ -145,7 +145,7 @@ class Predictions(QObject):
         view = None
         waiting: list[tuple[Place, Part | None]]
         if is_large(shape):
-            view = in_view(image, self._viewer.dims)[1]
+            view = in_view(image, self._viewer)[1]
             if segmentation_of(self._viewer, image) is None:  # refused now if it has no room
                 legend = legend_of(header, self._session.classes)
                 add_segmentation(self._viewer, image, legend)
