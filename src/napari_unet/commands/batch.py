@@ -15,6 +15,7 @@ from napari_unet.core.batch.cluster.run import run_batch_on
 from napari_unet.core.batch.plan import BatchOptions, BatchPlan, plan_batch
 from napari_unet.core.batch.report import REPORT_NAME, ReportFile, counts, table
 from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemNotice, ItemProgress
+from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.folders import make_folder
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
@@ -32,6 +33,7 @@ def run_batch_command(
     options: BatchOptions,
     *,
     device: DeviceName,
+    intensities: Way | None = None,
     scheduler: str | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> bool:
@@ -45,6 +47,8 @@ def run_batch_command(
         How to segment them.
     device
         Where to compute; each worker, if there is a scheduler.
+    intensities
+        How grey values are scaled, instead of what the model says.
     scheduler
         Address of a Dask scheduler whose workers segment; ``None`` for this process.
     stop
@@ -60,7 +64,7 @@ def run_batch_command(
     UserError
         Nothing can be done at all: no model, no image, no place for results, no scheduler.
     """
-    model = load_model(model_path)
+    model = load_model(model_path).scaled(intensities)
     with ExitStack() as stack:
         client = None
         if scheduler is None:
