@@ -13,6 +13,7 @@ from napari_unet.errors import UserError
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _RESULTS = ("labels", "probabilities", "instances")
 _KINDS = ("scribbles", "classes", "instances")
+_WAYS = ("automatic", "image", "training", "stack")
 _MODEL = "a model file, or a bioimage.io package with ONNX weights"
 
 
@@ -98,7 +99,17 @@ def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="average over the image's quarter turns and flips: eight times as long",
     )
+    _add_intensities(predict)
     predict.set_defaults(module="commands.predict")
+
+
+def _add_intensities(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--intensities",
+        choices=_WAYS,
+        help="how grey values are scaled: automatic, each image by itself, as the training images, "
+        "or a stack or series as a whole; default: as the model says",
+    )
 
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -169,6 +180,7 @@ def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     batch.add_argument(
         "--scheduler", metavar="ADDRESS", help="segment on the workers of this Dask scheduler"
     )
+    _add_intensities(batch)
     batch.set_defaults(module="commands.batch")
 
 

@@ -81,7 +81,7 @@ def _print_model(header: ModelHeader) -> None:
             f"trained      {record.finished}: {record.steps} steps in {record.seconds:.0f} s on "
             f"{record.device}, {labelled} labelled pixels, {score}"
         )
-        for low, high in record.grey_values:
+        for low, high in record.intensity_range:
             print(f"{'grey values':12} {low:.4g} to {high:.4g}")
     for finding in of_model(header):
         print(f"{'note':12} {finding.text} More: {finding.more}")

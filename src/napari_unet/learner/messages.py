@@ -21,8 +21,8 @@ from napari_unet.core.events import (
 )
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.intensity import Intensities
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.header import GreyValues
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.core.prediction.uncertainty import Doubt
@@ -235,15 +235,15 @@ class PlanePredicted:
         (K, *axes) float32, or ``None`` if not asked for.
     doubt
         How unsure the model is of the region, or ``None`` if not asked for.
-    grey_values
-        Each channel's (low, high), where they were looked at.
+    intensities
+        What the grey values of the whole plane are like, where they were looked at.
     """
 
     plane: int
     classes: np.ndarray
     probabilities: np.ndarray | None
     doubt: Doubt | None = None
-    grey_values: GreyValues = ()
+    intensities: Intensities = ()
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,7 @@ class Predictions(QObject):
             return
         if task.seen is not None:
             task.seen.add_classes(plane.classes)
-            task.seen.add_grey_values(plane.grey_values)
+            task.seen.add_intensities(plane.intensities)
         legend = legend_of(task.header, self._session.classes)
         target = (self._viewer, task.image, index, region)
         try:
