@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 
@@ -304,8 +303,8 @@ class PieceRequest:
     region
         What to predict.
     model
-        Content of a model file, or its digest, see :func:`digest_of`, if it is that of the last
-        such request.
+        Content of a model file, or its digest, see
+        :func:`napari_unet.core.models.header.digest_of`, if it is that of the last such request.
     tile
         Largest side of a tile's output in pixels; ``None`` takes the fastest known.
     """
@@ -321,11 +320,6 @@ class PieceRequest:
 @dataclass(frozen=True)
 class UnknownModel:
     """The model of that digest is not at hand; ask again with its content."""
-
-
-def digest_of(model: bytes) -> str:
-    """Return what tells the content of a model file from others."""
-    return blake2b(model, digest_size=16).hexdigest()
 
 
 Request = TrainRequest | PredictRequest | PieceRequest | LiveRequest | LiveMessage | StopRequest

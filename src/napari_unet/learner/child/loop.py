@@ -20,6 +20,7 @@ from napari_unet.core.images.check_array import check_array
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.lazy_plane import intensities_of
 from napari_unet.core.live.live_trainer import warm_up
+from napari_unet.core.models.header import digest_of
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import (
     NO_MEMORY,
@@ -56,7 +57,6 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
     UnknownModel,
-    digest_of,
 )
 from napari_unet.learner.spawn import own_streams
 
