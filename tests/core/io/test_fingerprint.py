@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_unet.core.io import fingerprint
+from napari_unet.core.io.fingerprint import identify_array, identify_file
 from napari_unet.errors import UnreadableFile
-from napari_unet.project import image_fingerprint
-from napari_unet.project.image_fingerprint import identify_array, identify_file
 
 
 def test_a_changed_byte_of_a_small_file_is_noticed(tmp_path):
@@ -19,8 +19,8 @@ def test_a_changed_byte_of_a_small_file_is_noticed(tmp_path):
 
 def test_little_is_read_of_a_large_file(tmp_path, monkeypatch):
     path = tmp_path / "a.tif"
-    monkeypatch.setattr(image_fingerprint, "_WHOLE_BYTES", 1000)
-    monkeypatch.setattr(image_fingerprint, "_BLOCK_BYTES", 10)
+    monkeypatch.setattr(fingerprint, "_WHOLE_BYTES", 1000)
+    monkeypatch.setattr(fingerprint, "_BLOCK_BYTES", 10)
     data = bytearray(np.random.default_rng(0).bytes(5000))
     path.write_bytes(data)
     first = identify_file(path)
