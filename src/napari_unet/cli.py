@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_unet.errors import UserError
+from napari_unet.log import open_log
 
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _RESULTS = ("labels", "probabilities", "instances")
@@ -28,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Words after the program's name; ``None`` takes the process's own.
     """
     options = _parser().parse_args(arguments)
+    open_log()
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
@@ -41,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from napari_unet.core.batch.run import is_memory_error
 
         if not is_memory_error(error):
+            logging.getLogger(__name__).exception("a command ended unexpectedly")
             raise
         print(
             "napari-unet: memory ran out; close other programs, use smaller images, or another "
@@ -48,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    except Exception:
+        logging.getLogger(__name__).exception("a command ended unexpectedly")
+        raise
 
 
 def _parser() -> argparse.ArgumentParser:
