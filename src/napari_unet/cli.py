@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
 from napari_unet.errors import UserError
+from napari_unet.log import open_log
 
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _RESULTS = ("labels", "probabilities", "instances")
@@ -28,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Words after the program's name; ``None`` takes the process's own.
     """
     options = vars(_parser().parse_args(arguments))
+    open_log()
     run: Callable[..., int | None] = import_module(f"napari_unet.{options.pop('module')}").run
     try:
         return run(**options) or 0
@@ -41,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from napari_unet.core.batch.run import is_memory_error
 
         if not is_memory_error(error):
+            logging.getLogger(__name__).exception("a command ended unexpectedly")
             raise
         print(
             "napari-unet: memory ran out; close other programs, use smaller images, or another "
@@ -48,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    except Exception:
+        logging.getLogger(__name__).exception("a command ended unexpectedly")
+        raise
 
 
 def _parser() -> argparse.ArgumentParser:

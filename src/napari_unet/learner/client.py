@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from napari_unet.learner.jobs import (
     Prepare,
     PrepareMessages,
     last_replies,
-    sentence,
+    said_of,
 )
 from napari_unet.learner.messages import (
     Content,
@@ -36,8 +37,10 @@ from napari_unet.learner.messages import (
     UnknownModel,
 )
 from napari_unet.learner.spawn import close_streams, last_words, replies_of, requests_of, spawn
+from napari_unet.log import with_log
 
 COMMAND = (sys.executable, "-m", "napari_unet.learner")
+_LOG = logging.getLogger(__name__)
 STOP_SECONDS = 0.4
 _JOIN_SECONDS = 0.3
 _STARTS_WITHOUT_SUCCESS = 2
@@ -212,7 +215,7 @@ class Learner:
         try:
             request = prepare()
         except Exception as error:  # a layer's reader may raise anything
-            self._fail(job, sentence(error))
+            self._fail(job, said_of(error))
             return
         with self._lock:
             if self._closed or job not in self._jobs:
@@ -230,7 +233,7 @@ class Learner:
         try:
             messages = addition.prepare()
         except Exception as error:  # a layer's reader may raise anything
-            self._replies.put(Reply(addition.job, Notice(sentence(error))))
+            self._replies.put(Reply(addition.job, Notice(said_of(error))))
             return
         for message in messages:
             self._send(message)
@@ -242,10 +245,16 @@ class Learner:
                 self._tell(job, known, Failed(text))
 
     def _tell(self, number: int, job: Job, content: Content) -> None:
+        if isinstance(content, Failed) and content.details:
+            _LOG.error("job %d of the learner failed:\n%s", number, content.details)
+            content = Failed(with_log(content.text))
         if job.answer is None:
             self._replies.put(Reply(number, content))
-        else:
+            return
+        try:
             job.answer(content)
+        except Exception:  # the others wait for this thread
+            _LOG.exception("what job %d was answered could not be taken", number)
 
     def _send(self, request: Request) -> None:
         process = self._process
@@ -269,6 +278,7 @@ class Learner:
             except (EOFError, OSError):
                 break
             except Exception:  # no message of ours, as when something else prints there
+                _LOG.exception("the learner said what is no message")
                 process.kill()
                 break
             self._pass_on(process, reply)

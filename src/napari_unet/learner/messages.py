@@ -284,9 +284,13 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Failed:
-    """A job ended without a result; ``text`` says why and what to do."""
+    """A job ended without a result; ``text`` says why and what to do.
+
+    ``details`` is the traceback of an error of ours, for the log.
+    """
 
     text: str
+    details: str = ""
 
 
 LiveMessage = LivePlane | LiveStrokes | LiveClasses | LiveView

@@ -291,10 +291,10 @@ def _failure(error: Exception) -> Failed:
         return Failed(str(error))
     if is_out_of_memory(error):
         return Failed(NO_MEMORY)
-    traceback.print_exception(error)
     return Failed(
         f"something went wrong inside napari-unet ({type(error).__name__}: {error}); "
-        "please report it."
+        "please report it.",
+        details="".join(traceback.format_exception(error)),
     )
 
 

@@ -14,6 +14,7 @@ from napari_unet.session.telling import each_of
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.desk.supervisor import Supervisor
 from napari_unet.widgets.qt.connections import when_destroyed
+from napari_unet.widgets.qt.logging_errors import log_errors
 from napari_unet.widgets.qt.notify import notify
 
 # A session outlives the docks, so that a model is still there when one is opened again.
@@ -31,6 +32,7 @@ class Shared:
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
+        log_errors()
         learner = Learner()
         session = _sessions.get(viewer)
         if session is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,11 +11,18 @@ from psygnal import EmitLoopError
 
 from napari_unet.errors import Level, UserError
 
+_LOG = logging.getLogger(__name__)
+_LEVELS = {
+    Level.INFO: logging.INFO,
+    Level.WARNING: logging.WARNING,
+    Level.ERROR: logging.ERROR,
+}
 _SHOW = {Level.INFO: show_info, Level.WARNING: show_warning, Level.ERROR: show_error}
 
 
 def notify(level: Level, text: str) -> None:
     """Show a message as one of napari's notifications."""
+    _LOG.log(_LEVELS[level], text)
     _SHOW[level](text[:1].upper() + text[1:])
 
 
