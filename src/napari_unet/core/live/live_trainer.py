@@ -19,6 +19,7 @@ from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.images.arrange import as_plane
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.live.schedule import LiveLoop
@@ -100,7 +101,7 @@ class LiveTrainer:
         """Whether there is nothing left to learn until strokes change."""
         return self._loop.settled
 
-    def add_image(self, image: np.ndarray | Cutout) -> int:
+    def add_image(self, image: np.ndarray | Cutout, place: Place | None = None) -> int:
         """Take in an image; return its index.
 
         Parameters
@@ -108,6 +109,9 @@ class LiveTrainer:
         image
             (Y, X), (C, Y, X) or (Y, X, 3); or a part of a plane, which then is an image of its
             own but for the plane's grey range.
+        place
+            Of a plane of a stack, the stack (anything hashable) and its index along the axes
+            before the rows, so that a stroke across planes is one.
 
         Raises
         ------
@@ -123,7 +127,8 @@ class LiveTrainer:
             )
         filters.append(FilterBlocks(plane))
         filters[-1].prepare()
-        return self._loop.book.add_image(filters[-1].shape)
+        origin = (image.position[0], image.position[1]) if isinstance(image, Cutout) else (0, 0)
+        return self._loop.book.add_image(filters[-1].shape, place, origin)
 
     def set_classes(self, classes: Sequence[ClassInfo]) -> None:
         """Name and colour classes."""

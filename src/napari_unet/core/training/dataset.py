@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unet.core.images.arrange import planes_like, volumes_like
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.normalise import (
     along_rows,
@@ -19,6 +20,7 @@ from napari_unet.core.images.normalise import (
     normalise_piece,
     rescale,
 )
+from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import ClassInfo, describe_classes
 from napari_unet.core.labels.targets import (
@@ -81,6 +83,7 @@ def make_dataset(
     settings: TrainSettings,
     *,
     newest: Sequence[np.ndarray] = (),
+    places: Sequence[Place] = (),
     known: Sequence[ClassInfo] = (),
     model: Model | None = None,
 ) -> Dataset:
@@ -97,6 +100,9 @@ def make_dataset(
         Kind of the labels, dimensions, border weights, seed.
     newest
         One boolean array an image of the labels' shape, or empty: what was painted last.
+    places
+        Where each image lies that is a plane of a stack, so that a stroke across planes is one;
+        empty if each is on its own. The planes of one array are neighbours in any case.
     known
         Names and colours of classes.
     model
@@ -121,11 +127,17 @@ def make_dataset(
     pieces: list[np.ndarray] = []
     targets: list[Target] = []
     ranges: list[np.ndarray] = []
+    where: list[Place] = []
+    origins: list[tuple[int, int]] = []
     for index, (image, array) in enumerate(zip(images, checked, strict=True)):
         fresh = newest[index] if len(newest) else np.zeros(array.shape, dtype=bool)
-        for piece, labelled, new, seen in _labelled_pieces(image, array, fresh, settings):
+        stack, at = places[index] if len(places) else (index, ())
+        for piece, labelled, new, seen, lead in _labelled_pieces(image, array, fresh, settings):
             pieces.append(piece)
             ranges.append(seen)
+            where.append((stack, (*at, *lead)))
+            box = image.box if isinstance(image, Cutout) else Tile.whole(labelled.shape[-2:])
+            origins.append((box.rows[0], box.columns[0]))
             target = make_target(
                 labelled,
                 kind,
@@ -138,14 +150,14 @@ def make_dataset(
             targets.append(target)
     _check_channels(pieces, model)
     rng = np.random.default_rng(settings.seed)
-    held = hold_out(targets, kind, len(classes), rng)
+    held = hold_out(targets, kind, len(classes), rng, places=where, origins=origins)
     return Dataset(tuple(pieces), tuple(held), classes, grey_values(ranges))
 
 
 def _labelled_pieces(
     image: np.ndarray | Cutout, labels: np.ndarray, fresh: np.ndarray, settings: TrainSettings
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield normalised pieces that have labels, these, what of them is newest, grey ranges."""
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[int, ...]]]:
+    """Yield normalised pieces with labels, these, what of them is newest, grey ranges, index."""
     if isinstance(image, Cutout):
         if labels.shape != image.pixels.shape[1:] or settings.dimensions == 3:
             raise InvalidInput(
@@ -153,14 +165,16 @@ def _labelled_pieces(
                 f"{image.pixels.shape[1:]}; give labels of that rectangle, and train in 2D."
             )
         if settings.label_kind != "scribbles" or labels.any():
-            yield rescale(image.pixels, image.ranges), labels, fresh, image.ranges
+            yield rescale(image.pixels, image.ranges), labels, fresh, image.ranges, ()
         return
     arranged = (planes_like if settings.dimensions == 2 else volumes_like)(image, labels)
     piled = labels.reshape(-1, *arranged.data.shape[2:])
     new = fresh.reshape(piled.shape)
     for number in labelled_planes(arranged, labels, settings.label_kind):
         piece = arranged.data[number]
-        yield normalise_piece(piece), piled[number], new[number], grey_range(along_rows(piece))
+        index = tuple(int(i) for i in np.unravel_index(number, arranged.lead))
+        seen = grey_range(along_rows(piece))
+        yield normalise_piece(piece), piled[number], new[number], seen, index
 
 
 def _check_varied(images: Sequence[np.ndarray | Cutout]) -> None:
