@@ -43,16 +43,16 @@ def _print_system() -> None:
 
     from napari_unet.core.network.device import describe, fast_dtype, pick_device
 
-    print(f"python       {platform.python_version()} on {platform.platform()}")
-    for package in ("napari-unet", "torch", "numpy", "scikit-image", "napari"):
+    print(f"{'python':16} {platform.python_version()} on {platform.platform()}")
+    for package in ("napari-unet-live", "torch", "numpy", "scikit-image", "napari"):
         try:
-            print(f"{package:12} {version(package)}")
+            print(f"{package:16} {version(package)}")
         except PackageNotFoundError:
-            print(f"{package:12} not installed")
+            print(f"{package:16} not installed")
     device = pick_device("auto")
     precision = str(fast_dtype(device)).removeprefix("torch.")
-    print(f"{'device':12} {describe(device)}, {precision} is fastest")
-    print(f"{'cuda':12} {'available' if torch.cuda.is_available() else 'not available'}")
+    print(f"{'device':16} {describe(device)}, {precision} is fastest")
+    print(f"{'cuda':16} {'available' if torch.cuda.is_available() else 'not available'}")
 
 
 def _print_model(header: ModelHeader) -> None:
