@@ -8,12 +8,19 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from napari_unet.errors import UserError
 
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _RESULTS = ("labels", "probabilities", "instances")
 _KINDS = ("scribbles", "classes", "instances")
+_MIN_SIZE = "pixels (voxels in 3D) that an instance has at least (default 20)"
+_RESAMPLE: dict[str, Any] = {
+    "action": argparse.BooleanOptionalAction,
+    "default": True,
+    "help": "bring images to the model's pixel size where both are known (default)",
+}
 _MODEL = "a model file, or a bioimage.io package with ONNX weights"
 
 
@@ -94,6 +101,8 @@ def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     predict.add_argument(
         "--measure", action="store_true", help="measure the instances, into a table beside them"
     )
+    predict.add_argument("--resample", **_RESAMPLE)
+    predict.add_argument("--min-size", type=int, metavar="N", default=20, help=_MIN_SIZE)
     predict.add_argument("--tile", type=int, help="side of a tile's output in pixels")
     predict.add_argument("--device", choices=_DEVICES, default="auto")
     predict.add_argument(
@@ -157,10 +166,9 @@ def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     batch.add_argument("--axes", help="what the axes of the images are, for example TCYX")
     batch.add_argument("--level", type=int, help="level of pyramids, 0 for the finest")
-    batch.add_argument(
-        "--resample", action="store_true", help="bring images to the model's pixel size"
-    )
+    batch.add_argument("--resample", **_RESAMPLE)
     batch.add_argument("--overwrite", action="store_true", help="make results anew")
+    batch.add_argument("--min-size", type=int, metavar="N", default=20, help=_MIN_SIZE)
     batch.add_argument("--tile", type=int, help="side of a tile's output in pixels")
     batch.add_argument("--device", choices=_DEVICES, default="auto")
     batch.add_argument(
@@ -240,6 +248,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     from napari_unet.commands.predict import run_predict
+    from napari_unet.core.objects.split_touching import InstanceSettings
 
     run_predict(
         options.model,
@@ -250,6 +259,8 @@ def _predict(options: argparse.Namespace) -> int:
         device=options.device,
         average_rotations=options.average_rotations,
         measure=options.measure,
+        resample=options.resample,
+        objects=InstanceSettings(smallest=options.min_size),
     )
     return 0
 
@@ -257,6 +268,7 @@ def _predict(options: argparse.Namespace) -> int:
 def _batch(options: argparse.Namespace) -> int:
     from napari_unet.commands.batch import run_batch_command
     from napari_unet.core.batch.plan import BatchOptions
+    from napari_unet.core.objects.split_touching import InstanceSettings
 
     chosen = BatchOptions(
         save=tuple(dict.fromkeys(options.save)),
@@ -266,6 +278,7 @@ def _batch(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         resample=options.resample,
         tile=options.tile,
+        objects=InstanceSettings(smallest=options.min_size),
         measure=options.measure,
     )
     with _stop_by_interrupt() as stop:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
+from napari_unet.commands.predict import percent_bar
 from napari_unet.core.batch.cluster.connect import connected
 from napari_unet.core.batch.cluster.run import run_batch_on
 from napari_unet.core.batch.plan import BatchOptions, BatchPlan, plan_batch
@@ -21,8 +22,6 @@ from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
 from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import UnwritableOutput, UserError
-
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 
 def run_batch_command(
@@ -107,7 +106,7 @@ def _planned_and_run(
 def _followed(events: Iterator[BatchEvent], report: ReportFile) -> list[ItemEnded]:
     """Show a run with a progress bar and write the report as it goes; return the plan's order."""
     ended: list[ItemEnded] = []
-    with tqdm(total=100, desc="segmenting", unit="%", bar_format=_BAR) as bar:
+    with percent_bar() as bar:
         for event in events:
             match event:
                 case ItemProgress(overall=overall):
