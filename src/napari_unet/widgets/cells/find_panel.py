@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.core.objects.label_instances import DEFAULTS
+from napari_unet.core.objects.label_instances import DEFAULTS, smaller_said
 from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.session.session import Session
 from napari_unet.widgets.cells.book import CellBook
@@ -130,7 +130,7 @@ class CellFindPanel(QWidget):
             form.setContentsMargins(0, 0, 0, 0)
             form.setVerticalSpacing(4)
         left.addRow("Threshold", self.threshold)
-        left.addRow("Smallest", self.smallest)
+        left.addRow("Ignore smaller than", self.smallest)
         right.addRow("Neck", self.neck)
         right.addRow(self.border)
         both = QHBoxLayout()
@@ -220,6 +220,10 @@ class CellFindPanel(QWidget):
             return
         here = len(record.tables[key]["id"]) if key in record.tables else 0
         total = sum(len(table["id"]) for table in record.tables.values())
+        smaller = sum(record.smaller.values())
+        if not total and smaller:
+            self.status.setText(f"{smaller_said(smaller, self.smallest.value())}.")
+            return
         text = f"{total:,} cells"
         if len(record.tables) > 1:
             text += f" on {len(record.tables)} planes, {here:,} on this one"

@@ -242,7 +242,7 @@ class CellFinding(QObject):
         self._sketch += 1
         if found.probabilities is not None and run.predictor is not None:
             record.keep(found.key, found.probabilities)
-        record.place_found(found.key, found.table, found.classes)
+        record.place_found(found.key, found.table, found.classes, found.smaller)
         self._book.write(record, found.key, found.ids)
         self._book.measured.emit()
 

@@ -14,6 +14,7 @@ from napari_unet.core.images.lazy_plane import whole_plane
 from napari_unet.core.images.stack_intensity import as_stack
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.models.header import ModelHeader, background_output
+from napari_unet.core.objects.label_instances import count_smaller
 from napari_unet.core.objects.link import link
 from napari_unet.core.objects.measure import Table
 from napari_unet.core.objects.split_touching import InstanceSettings
@@ -32,13 +33,14 @@ _PREDICTED = 0.7  # share of the progress
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The cells of a place."""
+    """The cells of a place; if there are none, how many pieces were too small."""
 
     key: Key
     ids: np.ndarray
     table: Table
     probabilities: np.ndarray | None
     classes: np.ndarray | None
+    smaller: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +106,9 @@ class Run:
                 left_out += 1
                 continue
             ids = self._ids(worker, key, probabilities, used, last)
-            used = max(used, int(ids.max(initial=0)))
+            highest = int(ids.max(initial=0))
+            smaller = 0 if highest else self._smaller(worker, probabilities, ids)
+            used = max(used, highest)
             if self.linked:
                 last[key] = ids
             tell((1 + _PREDICTED) / 2)
@@ -119,7 +123,7 @@ class Run:
             if not self.record.editable:
                 worker.check()
                 write_part(self.record.layer, place_of(key), None, ids)
-            worker.tell(partial(found, Found(key, ids, table, probabilities, classes)))
+            worker.tell(partial(found, Found(key, ids, table, probabilities, classes, smaller)))
         return left_out
 
     def _probabilities(self, key: Key, tell: Callable[[float], None]) -> np.ndarray | None:
@@ -150,13 +154,12 @@ class Run:
         last: Mapping[Key, np.ndarray],
     ) -> np.ndarray:
         ids = zeros(probabilities.shape[1:], np.int32)
-        large = probabilities.size > _LARGE or is_large(ids.shape)
         worker.finder(
             probabilities,
             background_output(self.header),
             self.settings,
             spacing=self.spacing,
-            chunk=_SIDES[ids.ndim] if large else None,
+            chunk=_chunk(probabilities),
             out=ids,
         )
         earlier = self.earlier.get(key)
@@ -164,6 +167,22 @@ class Run:
             return link(last[earlier], ids, unused=used + 1)
         ids[ids > 0] += used
         return ids
+
+    def _smaller(self, worker: Worker, probabilities: np.ndarray, ids: np.ndarray) -> int:
+        return count_smaller(
+            probabilities,
+            background_output(self.header),
+            self.settings,
+            chunk=_chunk(probabilities),
+            out=ids,
+            find=worker.finder,
+        )
+
+
+def _chunk(probabilities: np.ndarray) -> int | None:
+    """Return the side of what is read at a time, (K, *axes); ``None`` for everything at once."""
+    shape = probabilities.shape[1:]
+    return _SIDES[len(shape)] if probabilities.size > _LARGE or is_large(shape) else None
 
 
 @dataclass(frozen=True, eq=False)
