@@ -81,7 +81,6 @@ class PredictionJobs:
             Where to compute.
         """
         job = next(self._numbers)
-        self._jobs.add(job)
 
         def prepare() -> PredictRequest:
             header = header_of(model)
@@ -99,6 +98,7 @@ class PredictionJobs:
             )
 
         self._learner.submit(job, prepare, training=False)
+        self._jobs.add(job)
         return job
 
     def stop(self, job: int) -> None:

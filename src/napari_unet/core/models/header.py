@@ -8,6 +8,7 @@ import platform
 import struct
 from dataclasses import replace
 from functools import lru_cache
+from hashlib import blake2b
 from importlib.metadata import version
 
 import numpy as np
@@ -191,7 +192,7 @@ def background_output(header: ModelHeader) -> int | None:
 @lru_cache(maxsize=1)
 def installed_versions() -> dict[str, str]:
     """Return the versions of what computes, by name."""
-    packages = ("napari-unet", "torch", "numpy", "scikit-learn")
+    packages = ("napari-unet-live", "torch", "numpy", "scikit-learn")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
@@ -275,6 +276,11 @@ def _header_length(data: bytes, size: int) -> int:
     if not 2 <= length <= min(_MAX_HEADER_BYTES, size - 8):
         raise InvalidModel(_NOT_OURS)
     return int(length)
+
+
+def digest_of(data: bytes) -> str:
+    """Return 32 hexadecimal digits that tell the content of a model file from others (BLAKE2b)."""
+    return blake2b(data, digest_size=16).hexdigest()
 
 
 def header_of(data: bytes | memoryview, size: int | None = None) -> ModelHeader:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.first_answer import FirstAnswer
-from napari_unet.core.models.header import GRAPH, METADATA_KEY, ModelHeader, header_of
+from napari_unet.core.models.header import GRAPH, METADATA_KEY, ModelHeader, digest_of, header_of
 from napari_unet.core.network.device import channels_last
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.unet import UNet, fused
@@ -93,6 +94,11 @@ class Model:
             layout = channels_last(self.header.network.ndim)
             self._networks[device] = ready.to(memory_format=layout)  # type: ignore[call-overload]
         return self._networks[device]
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells it from other models, see :func:`napari_unet.core.models.header.digest_of`."""
+        return digest_of(self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """Return the content of a model file."""

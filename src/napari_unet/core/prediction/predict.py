@@ -60,7 +60,8 @@ def predict(
     InvalidInput
         The image is not one, or has other channels than the model.
     """
-    planes = pieces_for(image, model.header.network)
+    network = model.header.network
+    planes = pieces_for(image, network.in_channels, network.ndim)
     ids = model.class_ids
     parts_of = predict_orientations if average_rotations else predict_tiles
     out = np.empty((len(planes.data), *planes.data.shape[2:]), dtype=ids.dtype)
@@ -96,7 +97,8 @@ def predict_probabilities(
     InvalidInput
         The image is not one, or has other channels than the model.
     """
-    planes = pieces_for(image, model.header.network)
+    network = model.header.network
+    planes = pieces_for(image, network.in_channels, network.ndim)
     shape = (len(planes.data), len(model.classes), *planes.data.shape[2:])
     out = np.empty(shape, dtype=np.float32)
     for plane, result in zip(_scaled(model, planes.data), out, strict=True):

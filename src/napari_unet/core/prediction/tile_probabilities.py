@@ -56,12 +56,17 @@ class Described(Protocol):
     def header(self) -> ModelHeader:
         """Network, classes, scaling, pixel size and history."""
 
+    @property
+    def digest(self) -> str:
+        """What tells it from other models, :func:`napari_unet.core.models.header.digest_of`."""
+
 
 @dataclass(frozen=True)
 class Description:
     """A model of which nothing but the description is at hand."""
 
     header: ModelHeader
+    digest: str
 
 
 Predictor = Callable[[Plane, int | None], Iterator[TileProbabilities | Notice]]

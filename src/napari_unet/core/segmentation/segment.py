@@ -18,7 +18,8 @@ from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.write_result import open_result
 from napari_unet.core.network.tile_size import best_sides
 from napari_unet.core.network.tiling import tile_side
-from napari_unet.core.objects.label_instances import label_instances
+from napari_unet.core.objects.label_instances import DEFAULTS, label_instances
+from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.core.prediction.tile_probabilities import (
     Described,
     Predictor,
@@ -29,6 +30,7 @@ from napari_unet.core.segmentation.instance_writer import FindObjects, objects_i
 from napari_unet.core.segmentation.measure_pieces import PieceMeasurements, measurements_path
 from napari_unet.core.segmentation.model_fit import check_channels
 from napari_unet.core.segmentation.pieces import Piece, count_pieces, pieces_of
+from napari_unet.core.segmentation.provenance import Choices, made_from
 
 if TYPE_CHECKING:
     import torch
@@ -95,6 +97,7 @@ def segment(
     factors: tuple[float, float] | None = None,
     tile: int | None = None,
     average_rotations: bool = False,
+    objects: InstanceSettings = DEFAULTS,
     measure: bool = False,
 ) -> Generator[Segmented | Notice, None, None]:
     """Segment an image into files; a result that is large, and an image, never are in memory.
@@ -127,6 +130,8 @@ def segment(
         results are put back on its own pixels. Slices are taken as they are.
     tile, average_rotations
         As for :func:`napari_unet.core.prediction.predict.predict`.
+    objects
+        How probabilities become objects.
     measure
         Whether to measure the objects, into a table beside them, see
         :func:`napari_unet.core.segmentation.measure_pieces.measurements_path`.
@@ -158,10 +163,14 @@ def segment(
     chunk = chunk_of(model, source, level, device, tile)
     predict = predictor or _local(cast("Model", model), device, average=average_rotations)
     table: PieceMeasurements | None = None
+    choices = Choices(channels, level, factors, average_rotations, objects)
+    files = [what for what, place in outputs.items() if isinstance(place, Path)]
+    known = made_from(model, source, choices, files) if files else {}
     with ExitStack() as stack:
         opened: dict[Saved, tuple[Result, Any]] = {}
         for what, place in outputs.items():
             result = result_of(model, source, what, level=level, chunk=chunk)
+            result = replace(result, made_from=known.get(what))
             there = open_result(place, result, stop) if isinstance(place, Path) else place(result)
             array = stack.enter_context(there)
             if what == "instances":
@@ -176,6 +185,7 @@ def segment(
                         result,
                         model.header,
                         folder=folder,
+                        settings=objects,
                         on_piece=table,
                         find=find_objects,
                     )

@@ -22,8 +22,8 @@ from napari_unet.core.segmentation.pieces import Piece, nothing_to_find
 from napari_unet.learner.remote_predictor import RemotePredictor
 from napari_unet.widgets.cells.places import Key, place_of
 from napari_unet.widgets.cells.record import CellRecord
+from napari_unet.widgets.desk.background import Worker
 from napari_unet.widgets.layers.result_arrays import write_part
-from napari_unet.widgets.qt.background import Worker
 
 _SIDES = {2: 2048, 3: 256}  # of what is read at a time of a large place, in pixels
 _LARGE = 2**27  # values
