@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.layers.picture import picture_of
+from napari_unet.widgets.layers.roles import details
 from napari_unet.widgets.qt.connections import Connections
 
 
@@ -32,6 +33,7 @@ class Choice(QObject):
         self._links = Connections(self)
         self._followed: tuple[Image, ...] = ()
         self._meaning: tuple[object, ...] | None = None
+        self._links.add(details.changed, self._on_details_changed)
 
     @property
     def image(self) -> Image | None:
@@ -73,14 +75,14 @@ class Choice(QObject):
         self._meaning = None if picture is None else picture.meaning
         before, self._followed = self._followed, () if picture is None else picture.layers
         for layer in set(before) - set(self._followed):
-            self._links.remove(layer.events.metadata, self._on_metadata_changed)
             self._links.remove(layer.events.data, self._on_data_replaced)
         for layer in set(self._followed) - set(before):
-            self._links.add(layer.events.metadata, self._on_metadata_changed)
             self._links.add(layer.events.data, self._on_data_replaced)
 
-    def _on_metadata_changed(self) -> None:
-        if self._image is not None and picture_of(self._image).meaning != self._meaning:
+    def _on_details_changed(self, layer: Layer) -> None:
+        if layer not in self._followed or self._image is None:
+            return
+        if picture_of(self._image).meaning != self._meaning:
             self._on_data_replaced()
 
     def _on_data_replaced(self) -> None:
