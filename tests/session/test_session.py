@@ -14,7 +14,7 @@ from napari_unet.core.events import Notice, Progress, Score, Started, Step
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import header_of
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput, InvalidModel, UnreadableFile, UnwritableOutput
+from napari_unet.errors import InvalidInput, InvalidModel, Level, UnreadableFile, UnwritableOutput
 from napari_unet.learner.messages import (
     Failed,
     Improved,
@@ -25,7 +25,7 @@ from napari_unet.learner.messages import (
     Trained,
 )
 from napari_unet.session.session import Session
-from napari_unet.session.state import Curve, Level, PaintedPlanes, State
+from napari_unet.session.state import Curve, PaintedPlanes, State
 from scenes import random_model, small_network
 
 SETTINGS = TrainSettings(seconds=10)

@@ -10,7 +10,7 @@ from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.report import log_line, versions
 
 
-def run_info(model: Path | None) -> None:
+def run(model: Path | None) -> None:
     """Print versions, devices and where the log is, or what a model file says of itself.
 
     Raises
@@ -45,8 +45,8 @@ def _print_system() -> None:
     print("\n".join(versions()))
     device = pick_device("auto")
     precision = str(fast_dtype(device)).removeprefix("torch.")
-    print(f"{'device':12} {describe(device)}, {precision} is fastest")
-    print(f"{'cuda':12} {'available' if torch.cuda.is_available() else 'not available'}")
+    print(f"{'device':16} {describe(device)}, {precision} is fastest")
+    print(f"{'cuda':16} {'available' if torch.cuda.is_available() else 'not available'}")
     print(log_line())
 
 
@@ -76,7 +76,7 @@ def _print_model(header: ModelHeader) -> None:
             f"trained      {record.finished}: {record.steps} steps in {record.seconds:.0f} s on "
             f"{record.device}, {labelled} labelled pixels, {score}"
         )
-        for low, high in record.grey_values:
+        for low, high in record.intensity_range:
             print(f"{'grey values':12} {low:.4g} to {high:.4g}")
     for finding in of_model(header):
         print(f"{'note':12} {finding.text} More: {finding.more}")

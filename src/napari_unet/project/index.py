@@ -58,7 +58,7 @@ class ImageEntry(_Entry):
         Absolute path, and the path seen from the project folder; ``None`` if it was only in
         memory.
     size, checksum
-        See :func:`napari_unet.project.image_fingerprint.identify_file`.
+        See :func:`napari_unet.core.io.fingerprint.identify_file`.
     shape
         (..., Y, X), with RGB's channels at the end.
     rgb
@@ -214,7 +214,7 @@ class ProjectIndex(_Entry):
     """
 
     format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
-    program: _Text = Field(default_factory=lambda: version("napari-unet"))
+    program: _Text = Field(default_factory=lambda: version("napari-unet-live"))
     saved: datetime = Field(default_factory=lambda: datetime.now(UTC))
     classes: tuple[ClassInfo, ...] = ()
     settings: TrainSettings | None = None

@@ -83,10 +83,13 @@ class PredictionJobs:
         job = next(self._numbers)
 
         def prepare() -> PredictRequest:
-            network = header_of(model).network
+            header = header_of(model)
+            together = header.scaling.way == "stack"
             return PredictRequest(
                 job=job,
-                images=tuple(for_region(plane, region, network) for plane in read()),
+                images=tuple(
+                    for_region(plane, region, header.network, together=together) for plane in read()
+                ),
                 model=model,
                 device=device,
                 region=region,

@@ -21,14 +21,15 @@ from napari_unet.core.events import (
     Started,
     Step,
 )
+from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels import class_table
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.header import ModelHeader, header_of
+from napari_unet.core.models.header import ModelHeader, header_of, with_way
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.sharing.bioimageio_reader import model_bytes
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput
+from napari_unet.errors import InvalidInput, Level
 from napari_unet.learner.messages import (
     Content,
     Failed,
@@ -45,7 +46,6 @@ from napari_unet.session.sending import SeenStrokes
 from napari_unet.session.state import (
     Curve,
     LearnerLike,
-    Level,
     PaintedPlanes,
     State,
 )
@@ -97,6 +97,7 @@ class Session:
         self.model: bytes | None = None
         self.header: ModelHeader | None = None
         self.unsaved = False
+        self.way: Way = "automatic"
         self.classes = class_table.with_ids((), (1, 2))
         self._told_classes: tuple[ClassInfo, ...] = ()  # of the last model that was opened
 
@@ -231,11 +232,27 @@ class Session:
         """
         data = model_bytes(path)
         header = header_of(data)
+        self.way = header.scaling.way
         self._use(data, header, unsaved=False)
         if header.label_kind == "scribbles":
             before, self._told_classes = self._told_classes, header.classes
             self._set_classes(class_table.with_those_of(self.classes, header.classes, before))
         return header
+
+    def use_way(self, way: Way) -> None:
+        """Scale the grey values of images in another way, with the model in use and later ones.
+
+        Raises
+        ------
+        InvalidInput
+            The model in use is of another program, which brings its own.
+        """
+        if self.model is not None and self.header is not None and self.header.scaling.way != way:
+            self.model = with_way(self.model, way)
+            self.header = header_of(self.model)
+            self.unsaved = True
+        self.way = way
+        self.model_changed.emit(self.header)
 
     def save_model(self, path: str | os.PathLike[str]) -> None:
         """Write the model in use, beside the target first, so that no half file is left.
@@ -342,6 +359,9 @@ class Session:
     def _use(
         self, model: bytes, header: ModelHeader, *, unsaved: bool = True, job: int | None = None
     ) -> None:
+        if header.scaling.way != self.way:
+            model = with_way(model, self.way)
+            header = header_of(model)
         self.model, self.header, self.unsaved, self._model_job = model, header, unsaved, job
         self.model_changed.emit(header)
 

@@ -220,6 +220,7 @@ def segment_item(
             level=item.level,
             factors=item.factors,
             tile=options.tile,
+            objects=options.objects,
             measure=options.measure,
         )
         with closing(parts):

@@ -16,10 +16,11 @@ import numpy as np
 
 from napari_unet.core.events import Best, Done, Progress, Step
 from napari_unet.core.images.box import Tile
+from napari_unet.core.images.check_array import check_array
 from napari_unet.core.images.cutout import Cutout
-from napari_unet.core.images.lazy_plane import range_of
-from napari_unet.core.images.normalise import check_array, grey_values
+from napari_unet.core.images.lazy_plane import intensities_of
 from napari_unet.core.live.live_trainer import warm_up
+from napari_unet.core.models.header import digest_of
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import (
     NO_MEMORY,
@@ -28,7 +29,7 @@ from napari_unet.core.network.device import (
     is_out_of_memory,
     pick_device,
 )
-from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
 from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.prediction.uncertainty import doubt_of, uncertainty
 from napari_unet.core.training.train import train_events
@@ -56,7 +57,6 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
     UnknownModel,
-    digest_of,
 )
 from napari_unet.learner.spawn import own_streams
 
@@ -179,6 +179,7 @@ class Loop:
             request.images,
             request.labels,
             newest=request.newest,
+            places=request.places,
             classes=request.classes,
             model=model,
             pixel_size=request.pixel_size,
@@ -236,7 +237,7 @@ class Loop:
                     yield part
                     continue
                 where = part.tile.within(region)
-                classes[where] = ids[part.probabilities.argmax(axis=0)]
+                classes[where] = ids_of(part.probabilities, ids)
                 if kept is not None:
                     kept[:, *where] = part.probabilities
                 if unsure is not None:
@@ -249,8 +250,8 @@ class Loop:
             doubt = None if unsure is None else doubt_of(unsure)
             # Of one plane a request, since it takes some milliseconds; of a cutout it is known.
             wanted = isinstance(plane, Cutout) or (number == 0 and request.region is None)
-            grey = grey_values([range_of(plane)]) if wanted else ()
-            yield PlanePredicted(number, classes, kept, doubt, grey)
+            seen = intensities_of(plane) if wanted else ()
+            yield PlanePredicted(number, classes, kept, doubt, seen)
         yield Predicted(stopped=stopping.is_set())
 
     def _predict_piece(self, request: PieceRequest, stopping: threading.Event) -> Iterator[Content]:

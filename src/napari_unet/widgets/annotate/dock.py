@@ -10,6 +10,7 @@ from napari_unet.widgets.annotate.class_panel import ClassPanel
 from napari_unet.widgets.annotate.class_sync import ClassSync
 from napari_unet.widgets.annotate.dimension_sync import Dimensions
 from napari_unet.widgets.annotate.findings import ResultFindings, StrokeFindings
+from napari_unet.widgets.annotate.intensity_combo import IntensityCombo
 from napari_unet.widgets.annotate.keys import bind_keys
 from napari_unet.widgets.annotate.layer_panel import LayerPanel
 from napari_unet.widgets.annotate.live_sync import LiveLoop
@@ -61,6 +62,7 @@ class AnnotateAndTrain(Docked):
         watch = PaintWatch(viewer, choice, self)
         training = Training(viewer, session, choice, watch, self)
         advanced = AdvancedPanel()
+        advanced.add_row("Intensities", IntensityCombo(session))
         Dimensions(session, choice, advanced, self)
         ClassSync(viewer, session, choice, watch, self)
         live = LiveLoop(viewer, session, choice, watch, advanced.settings, self)

@@ -7,8 +7,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_unet.core.segmentation.model_fit import order_said
+from napari_unet.errors import Level
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level
 from napari_unet.widgets.common.axes_combo import AxesCombo
 from napari_unet.widgets.common.channel_menu import ChannelMenu
 from napari_unet.widgets.common.from_file import FromFileButton

@@ -145,7 +145,7 @@ class Predictions(QObject):
         view = None
         waiting: list[tuple[Place, Part | None]]
         if is_large(shape):
-            view = in_view(image, self._viewer.dims)[1]
+            view = in_view(image, self._viewer)[1]
             if segmentation_of(self._viewer, image) is None:  # refused now if it has no room
                 legend = legend_of(header, self._session.classes)
                 add_segmentation(self._viewer, image, legend)
@@ -212,7 +212,7 @@ class Predictions(QObject):
             return
         if task.seen is not None:
             task.seen.add_classes(plane.classes)
-            task.seen.add_grey_values(plane.grey_values)
+            task.seen.add_intensities(plane.intensities)
         legend = legend_of(task.header, self._session.classes)
         target = (self._viewer, task.image, index, region)
         try:

@@ -13,14 +13,14 @@ import numpy as np
 from napari.layers import Image, Layer
 
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput, UserError, reason_of
+from napari_unet.errors import InvalidInput, Level, UserError, reason_of
 from napari_unet.log import with_log
 from napari_unet.project.files import model_path
 from napari_unet.project.index import AnnotationEntry, ProjectIndex
 from napari_unet.project.location import Place
 from napari_unet.project.open_project import OpenedProject, open_project, read_version
 from napari_unet.project.recovery import Recoverable, Recovery, recoverable
-from napari_unet.session.state import Level, State
+from napari_unet.session.state import State
 from napari_unet.widgets.layers.removal import let_draw
 from napari_unet.widgets.project.keeper import ProjectKeeper, recovery_root
 from napari_unet.widgets.project.layer_entries import is_image_of, new_strokes, open_layer, take_as

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from napari.utils.notifications import show_error, show_info, show_warning
 from psygnal import EmitLoopError
 
-from napari_unet.errors import UserError
-from napari_unet.session.state import Level
+from napari_unet.errors import Level, UserError
 
 _LOG = logging.getLogger(__name__)
 _LEVELS = {
