@@ -10,15 +10,16 @@ from pathlib import Path
 from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
+from napari_unet.core.batch.find_images import OpenFile
 from napari_unet.core.batch.plan import (
     BatchOptions,
     Candidate,
-    OpenFile,
     PlannedItem,
     plan_items,
 )
 from napari_unet.core.events import Notice
 from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.folders import make_folder
 from napari_unet.core.io.result import Saved
 from napari_unet.core.models.model import Model
@@ -31,16 +32,17 @@ from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import InvalidInput
 
 
-def run_predict(
-    model_path: Path,
+def run(
+    model: Path,
     images: Sequence[Path],
     output: Path,
     *,
     save: Sequence[Saved],
     tile: int | None,
     device: DeviceName,
-    average_rotations: bool = False,
-    measure: bool = False,
+    average_rotations: bool,
+    measure: bool,
+    intensities: Way | None,
 ) -> None:
     """Segment files into a folder: ``NAME_labels.tif``, ``NAME_probabilities.tif`` and so on.
 
@@ -48,7 +50,7 @@ def run_predict(
 
     Parameters
     ----------
-    model_path, images, output
+    model, images, output
         Model file, image files, folder for the results.
     save
         ``"labels"``, ``"probabilities"``, ``"instances"`` or several of them.
@@ -61,17 +63,19 @@ def run_predict(
         :func:`napari_unet.core.prediction.test_time_augmentation.predict_orientations`.
     measure
         Whether to measure the objects into ``NAME_instances.csv``.
+    intensities
+        How grey values are scaled, instead of what the model says.
 
     Raises
     ------
     UserError
         With what is wrong and what to do.
     """
-    model = load_model(model_path)
-    if model.header.network.ndim == 3:
-        print(f"dimensions {dimensions_text(model.header)}")
+    used = load_model(model).scaled(intensities)
+    if used.header.network.ndim == 3:
+        print(f"dimensions {dimensions_text(used.header)}")
     options = BatchOptions(save=tuple(save), level=0, overwrite=True, tile=tile, measure=measure)
-    items = _planned(model, images, output, options)
+    items = _planned(used, images, output, options)
     make_folder(output)
     with tqdm(total=len(items), desc="segmenting", unit="image") as bar:
         for item in items:
@@ -79,7 +83,7 @@ def run_predict(
                 tqdm.write(f"{item.name}: {sentence}")
             with item.candidate.open() as source, _about(item.name):
                 segment_with_bar(
-                    model,
+                    used,
                     source,
                     item.outputs,
                     bar,

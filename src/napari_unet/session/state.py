@@ -31,14 +31,6 @@ class State(Enum):
     STOPPING = "stopping"
 
 
-class Level(Enum):
-    """How loud a message is."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
 class LearnerLike(Protocol):
     """What a session needs of a learner."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import napari
 
 
-def open_demo() -> None:
+def run(**_: object) -> None:
     """Open napari on the sample, strokes painted and dock open; returns when it is closed."""
     viewer = napari.Viewer(title="napari-unet")
     viewer.open_sample("napari-unet", "tissue")

@@ -19,7 +19,7 @@ from napari.utils.key_bindings import coerce_keybinding
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QAbstractButton, QTableWidget, QWidget
 
-from napari_unet.session.state import Level
+from napari_unet.errors import Level
 from napari_unet.widgets.annotate.next_place_panel import _panels
 from napari_unet.widgets.qt.connections import when_destroyed
 from napari_unet.widgets.qt.notify import notify

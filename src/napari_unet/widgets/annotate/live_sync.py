@@ -10,11 +10,11 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import UserError
+from napari_unet.errors import Level, UserError
 from napari_unet.learner.messages import LiveTile
 from napari_unet.session.sending import TOO_WIDE, is_too_wide
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level, State
+from napari_unet.session.state import State
 from napari_unet.widgets.annotate.live_planes import LivePlanes
 from napari_unet.widgets.annotate.live_tiles import TileWriter
 from napari_unet.widgets.desk.choice import Choice

@@ -8,8 +8,8 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
 
 from napari_unet.core.network.config import DeviceName
+from napari_unet.errors import Level
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape

@@ -12,9 +12,10 @@ from napari_unet.core.images.cutout import is_large
 from napari_unet.core.labels.classes import background_id
 from napari_unet.core.models.header import ModelHeader, header_of
 from napari_unet.core.network.config import DeviceName
+from napari_unet.errors import Level
 from napari_unet.session.sending import is_too_wide
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level, State
+from napari_unet.session.state import State
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.layers.planes import spatial_shape

@@ -11,9 +11,9 @@ from napari_unet.core.models.header import background_output
 from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.widgets.cells.places import Key, sides, spacing_of
 from napari_unet.widgets.cells.record import CellRecord
+from napari_unet.widgets.desk.background import Worker
 from napari_unet.widgets.layers.picture import picture_of
 from napari_unet.widgets.layers.view import in_view, is_empty
-from napari_unet.widgets.qt.background import Worker
 
 _MOST_IN_VIEW = 1024  # pixels a side that are found again at once
 _SLICES = 12  # on each side of the one that is looked at
