@@ -420,7 +420,7 @@ class TestInfo:
     def test_of_the_system_tells_versions_and_the_device(self, capsys):
         assert main(["info"]) == 0
         said = capsys.readouterr().out
-        for word in ("napari-unet", "torch", "device", "cuda"):
+        for word in ("napari-unet-live", "torch", "device", "cuda"):
             assert word in said
 
     def test_of_a_model_tells_its_classes_and_history(self, model, capsys):

@@ -45,8 +45,8 @@ def _print_system() -> None:
     print("\n".join(versions()))
     device = pick_device("auto")
     precision = str(fast_dtype(device)).removeprefix("torch.")
-    print(f"{'device':12} {describe(device)}, {precision} is fastest")
-    print(f"{'cuda':12} {'available' if torch.cuda.is_available() else 'not available'}")
+    print(f"{'device':16} {describe(device)}, {precision} is fastest")
+    print(f"{'cuda':16} {'available' if torch.cuda.is_available() else 'not available'}")
     print(log_line())
 
 

@@ -59,7 +59,7 @@ def script_of(
     tables.append(f"SEGMENTED = {sorted(set(segmented))!r}\n")
     return "\n".join(
         [
-            _HEAD.format(program=installed_versions()["napari-unet"], project=str(project)),
+            _HEAD.format(program=installed_versions()["napari-unet-live"], project=str(project)),
             *tables,
             _FUNCTIONS,
             *(_step(project, entry, headers[entry.number], image_of) for entry in chain),

@@ -253,7 +253,7 @@ class TestRefusal:
     ):
         monkeypatch.setitem(sys.modules, module, None)
         path = tmp_path / ("m.onnx" if format == "onnx" else "m.zip")
-        with pytest.raises(InvalidInput, match=rf"napari-unet\[{extra}\]"):
+        with pytest.raises(InvalidInput, match=rf"napari-unet-live\[{extra}\]"):
             export_model(trained, path, format=format)
         assert not path.exists()
 

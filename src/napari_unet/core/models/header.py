@@ -192,7 +192,7 @@ def background_output(header: ModelHeader) -> int | None:
 @lru_cache(maxsize=1)
 def installed_versions() -> dict[str, str]:
     """Return the versions of what computes, by name."""
-    packages = ("napari-unet", "torch", "numpy", "scikit-learn")
+    packages = ("napari-unet-live", "torch", "numpy", "scikit-learn")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 

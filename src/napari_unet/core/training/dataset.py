@@ -142,8 +142,8 @@ def make_dataset(
             image,
             array,
             newest[index] if len(newest) else None,
-            places[index] if len(places) else (index, ()),
             settings,
+            places[index] if len(places) else (index, ()),
         )
     ]
     _check_channels([piece.pixels for piece in pieces], model)
@@ -176,22 +176,25 @@ def make_dataset(
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """A plane or volume that has labels, or a part of one: as stored, (C, *axes)."""
+    """A plane or volume that has labels, or a part of one: as stored, (C, *axes).
+
+    Its place is the stack that it is of and its index there, its origin its first row and column.
+    """
 
     pixels: np.ndarray
     labels: np.ndarray
     newest: np.ndarray | None
     seen: Intensities
     place: Place
-    origin: tuple[int, int] = (0, 0)
+    origin: tuple[int, int]
 
 
 def _labelled_pieces(
     image: np.ndarray | Cutout,
     labels: np.ndarray,
     newest: np.ndarray | None,
-    place: Place,
     settings: TrainSettings,
+    place: Place,
 ) -> Iterator[_Piece]:
     if isinstance(image, Cutout):
         if labels.shape != image.pixels.shape[1:] or settings.dimensions == 3:
@@ -200,18 +203,19 @@ def _labelled_pieces(
                 f"{image.pixels.shape[1:]}; give labels of that rectangle, and train in 2D."
             )
         if settings.label_kind != "scribbles" or labels.any():
-            origin = (image.position[0], image.position[1])
+            origin = image.box.rows[0], image.box.columns[0]
             yield _Piece(image.pixels, labels, newest, image.known, place, origin)
         return
+    stack, at = place
     arranged = (planes_like if settings.dimensions == 2 else volumes_like)(image, labels)
     piled = labels.reshape(-1, *arranged.data.shape[2:])
     fresh = None if newest is None else newest.reshape(piled.shape)
     for number in labelled_planes(arranged, labels, settings.label_kind):
         pixels = arranged.data[number]
         new = None if fresh is None else fresh[number]
-        at = tuple(int(i) for i in np.unravel_index(number, arranged.lead))
-        within = (place[0], (*place[1], *at))
-        yield _Piece(pixels, piled[number], new, intensities_of(pixels), within)
+        lead = tuple(int(i) for i in np.unravel_index(number, arranged.lead))
+        seen = intensities_of(pixels)
+        yield _Piece(pixels, piled[number], new, seen, (stack, (*at, *lead)), (0, 0))
 
 
 def _scaling(

@@ -157,5 +157,5 @@ def go_to_next_place(viewer: napari.Viewer) -> None:
     """Go to the next place to paint; open the dock if it is closed."""
     viewer = getattr(viewer, "__wrapped__", viewer)
     if id(viewer) not in _panels:
-        viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
+        viewer.window.add_plugin_dock_widget("napari-unet-live", "Annotate and train")
     _panels[id(viewer)].go()
