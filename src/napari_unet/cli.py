@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -10,10 +11,12 @@ from pathlib import Path
 
 from napari_unet import __version__
 from napari_unet.errors import UserError
+from napari_unet.log import open_log
 
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _RESULTS = ("labels", "probabilities", "instances")
 _KINDS = ("scribbles", "classes", "instances")
+_WAYS = ("automatic", "image", "training", "stack")
 _MODEL = "a model file, or a bioimage.io package with ONNX weights"
 
 
@@ -28,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Words after the program's name; ``None`` takes the process's own.
     """
     options = vars(_parser().parse_args(arguments))
+    open_log()
     run: Callable[..., int | None] = import_module(f"napari_unet.{options.pop('module')}").run
     try:
         return run(**options) or 0
@@ -41,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from napari_unet.core.batch.run import is_memory_error
 
         if not is_memory_error(error):
+            logging.getLogger(__name__).exception("a command ended unexpectedly")
             raise
         print(
             "napari-unet: memory ran out; close other programs, use smaller images, or another "
@@ -48,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    except Exception:
+        logging.getLogger(__name__).exception("a command ended unexpectedly")
+        raise
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,7 +108,17 @@ def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="average over the image's quarter turns and flips: eight times as long",
     )
+    _add_intensities(predict)
     predict.set_defaults(module="commands.predict")
+
+
+def _add_intensities(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--intensities",
+        choices=_WAYS,
+        help="how grey values are scaled: automatic, each image by itself, as the training images, "
+        "or a stack or series as a whole; default: as the model says",
+    )
 
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -171,6 +189,7 @@ def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     batch.add_argument(
         "--scheduler", metavar="ADDRESS", help="segment on the workers of this Dask scheduler"
     )
+    _add_intensities(batch)
     batch.set_defaults(module="commands.batch")
 
 

@@ -17,6 +17,7 @@ from napari_unet.core.batch.cluster.run import run_batch_on
 from napari_unet.core.batch.plan import BatchOptions, BatchPlan, plan_batch
 from napari_unet.core.batch.report import REPORT_NAME, ReportFile, counts, table
 from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemNotice, ItemProgress
+from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.folders import make_folder
 from napari_unet.core.io.result import Saved
 from napari_unet.core.models.model import Model
@@ -35,6 +36,7 @@ def run(
     *,
     save: Sequence[Saved],
     device: DeviceName,
+    intensities: Way | None,
     scheduler: str | None,
     **options: Any,
 ) -> int:
@@ -48,6 +50,8 @@ def run(
         What of the results.
     device
         Where to compute; each worker, if there is a scheduler.
+    intensities
+        How grey values are scaled, instead of what the model says.
     scheduler
         Address of a Dask scheduler whose workers segment; ``None`` for this process.
     **options
@@ -63,7 +67,7 @@ def run(
     UserError
         Nothing can be done at all: no model, no image, no place for results, no scheduler.
     """
-    used = load_model(model)
+    used = load_model(model).scaled(intensities)
     chosen = BatchOptions(save=tuple(dict.fromkeys(save)), **options)
     with ExitStack() as stack:
         client = None

@@ -19,6 +19,7 @@ from napari_unet.core.batch.plan import (
 )
 from napari_unet.core.events import Notice
 from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.folders import make_folder
 from napari_unet.core.io.result import Saved
 from napari_unet.core.models.model import Model
@@ -41,6 +42,7 @@ def run(
     device: DeviceName,
     average_rotations: bool,
     measure: bool,
+    intensities: Way | None,
 ) -> None:
     """Segment files into a folder: ``NAME_labels.tif``, ``NAME_probabilities.tif`` and so on.
 
@@ -61,13 +63,15 @@ def run(
         :func:`napari_unet.core.prediction.test_time_augmentation.predict_orientations`.
     measure
         Whether to measure the objects into ``NAME_instances.csv``.
+    intensities
+        How grey values are scaled, instead of what the model says.
 
     Raises
     ------
     UserError
         With what is wrong and what to do.
     """
-    used = load_model(model)
+    used = load_model(model).scaled(intensities)
     if used.header.network.ndim == 3:
         print(f"dimensions {dimensions_text(used.header)}")
     options = BatchOptions(save=tuple(save), level=0, overwrite=True, tile=tile, measure=measure)

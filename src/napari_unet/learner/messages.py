@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 
@@ -21,8 +20,8 @@ from napari_unet.core.events import (
 )
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.intensity import Intensities
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.header import GreyValues
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.core.prediction.uncertainty import Doubt
@@ -235,15 +234,15 @@ class PlanePredicted:
         (K, *axes) float32, or ``None`` if not asked for.
     doubt
         How unsure the model is of the region, or ``None`` if not asked for.
-    grey_values
-        Each channel's (low, high), where they were looked at.
+    intensities
+        What the grey values of the whole plane are like, where they were looked at.
     """
 
     plane: int
     classes: np.ndarray
     probabilities: np.ndarray | None
     doubt: Doubt | None = None
-    grey_values: GreyValues = ()
+    intensities: Intensities = ()
 
 
 @dataclass(frozen=True)
@@ -285,9 +284,13 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Failed:
-    """A job ended without a result; ``text`` says why and what to do."""
+    """A job ended without a result; ``text`` says why and what to do.
+
+    ``details`` is the traceback of an error of ours, for the log.
+    """
 
     text: str
+    details: str = ""
 
 
 LiveMessage = LivePlane | LiveStrokes | LiveClasses | LiveView
@@ -304,8 +307,8 @@ class PieceRequest:
     region
         What to predict.
     model
-        Content of a model file, or its digest, see :func:`digest_of`, if it is that of the last
-        such request.
+        Content of a model file, or its digest, see
+        :func:`napari_unet.core.models.header.digest_of`, if it is that of the last such request.
     tile
         Largest side of a tile's output in pixels; ``None`` takes the fastest known.
     """
@@ -321,11 +324,6 @@ class PieceRequest:
 @dataclass(frozen=True)
 class UnknownModel:
     """The model of that digest is not at hand; ask again with its content."""
-
-
-def digest_of(model: bytes) -> str:
-    """Return what tells the content of a model file from others."""
-    return blake2b(model, digest_size=16).hexdigest()
 
 
 Request = TrainRequest | PredictRequest | PieceRequest | LiveRequest | LiveMessage | StopRequest

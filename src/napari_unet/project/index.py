@@ -58,7 +58,7 @@ class ImageEntry(_Entry):
         Absolute path, and the path seen from the project folder; ``None`` if it was only in
         memory.
     size, checksum
-        See :func:`napari_unet.project.image_fingerprint.identify_file`.
+        See :func:`napari_unet.core.io.fingerprint.identify_file`.
     shape
         (..., Y, X), with RGB's channels at the end.
     rgb

@@ -15,6 +15,8 @@ from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.units import pixel_size_text, sign
 from napari_unet.core.io.optional import needed_zarr
 from napari_unet.core.io.result import Saved
+from napari_unet.core.objects.label_instances import DEFAULTS
+from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.core.prediction.tile_probabilities import Described
 from napari_unet.core.segmentation.measure_pieces import (
     check_measure,
@@ -28,9 +30,14 @@ from napari_unet.core.segmentation.model_fit import (
     resampling,
     slices_said,
 )
+from napari_unet.core.segmentation.provenance import Choices, made_from, why_anew
 from napari_unet.core.segmentation.result_paths import check_ours, result_path
 from napari_unet.errors import InvalidInput, UnreadableFile, UserError, reason_of
 
+_SAME = (
+    "its results are there already, made from the same image, model and options; Overwrite "
+    "(--overwrite in the shell) makes them anew."
+)
 Action = Literal["run", "done", "refused"]
 
 
@@ -47,12 +54,14 @@ class BatchOptions:
         :func:`napari_unet.core.io.open_image.open_image`; without a level, the one whose pixels are
         nearest to the model's, or the finest.
     overwrite
-        Whether to make results anew that are there.
+        Whether to make results anew that are there and would be the same.
     resample
         Whether to bring images to the model's pixel size, see
         :func:`napari_unet.core.segmentation.model_fit.resampling`.
     tile
         Side of a tile's output in pixels.
+    objects
+        How probabilities become instances.
     measure
         Whether to measure the instances.
     """
@@ -64,6 +73,7 @@ class BatchOptions:
     overwrite: bool = False
     resample: bool = False
     tile: int | None = None
+    objects: InstanceSettings = DEFAULTS
     measure: bool = False
 
 
@@ -133,6 +143,10 @@ class PlannedItem:
     def name(self) -> str:
         """What people know the image by."""
         return self.candidate.name
+
+    def choices(self, options: BatchOptions) -> Choices:
+        """Return what is chosen for it in a batch with these options."""
+        return Choices(self.channels, self.level, self.factors, objects=options.objects)
 
 
 @dataclass(frozen=True)
@@ -288,13 +302,19 @@ def _described(
     if outputs and options.measure:
         check_measurements_ours(outputs["instances"])
         expected.append(measurements_path(outputs["instances"]))
-    there = bool(expected) and all(place.exists() for place in expected)
-    if there and not options.overwrite:
-        said = "its results are there already; let them be overwritten to make them anew."
-        return replace(item, action="done", sentences=(said,), group="done already")
     factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
+    item = replace(item, factors=factors)
+    said_of_results = None
+    if expected and all(place.exists() for place in expected):
+        if options.overwrite:
+            said_of_results = "its results are there already and are made anew."
+        else:
+            now = made_from(model, source, item.choices(options), options.save)
+            reason = why_anew(outputs, now)
+            if reason is None:
+                return replace(item, action="done", sentences=(_SAME,), group="done already")
+            said_of_results = f"{reason}; they are made anew."
     said_of_slices = slices_said(model.header, source, level)
     said_of_order = order_said(model.header, channels or range(source.channels))
-    said_of_results = "its results are there already and are made anew." if there else None
     said_of = filter(None, (said_of_order, said_of_size, said_of_slices, said_of_results))
-    return replace(item, sentences=(*source.guesses, *said_of), factors=factors)
+    return replace(item, sentences=(*source.guesses, *said_of))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.core.images.normalise import check_array
+from napari_unet.core.images.check_array import check_array
 from napari_unet.errors import InvalidInput
 
 

@@ -92,6 +92,7 @@ def make_target(
     w0: float = 10.0,
     sigma: float = 5.0,
     voxel_size: tuple[float, ...] | None = None,
+    unknown: np.ndarray | None = None,
 ) -> Target:
     """Turn the labels of one plane or volume into a target without anything held out.
 
@@ -110,6 +111,8 @@ def make_target(
         a voxel's shortest side.
     voxel_size
         Size of a voxel along each axis, in any unit; ``None`` for cubes or squares.
+    unknown
+        Of the labels' shape, bool, where nothing is to be learnt; ``None`` for nowhere.
     """
     sampling = voxel_size and [length / min(voxel_size) for length in voxel_size]
     border = np.zeros(labels.shape, dtype=np.float32)
@@ -126,6 +129,8 @@ def make_target(
     if kind == "scribbles":
         lookup[0] = IGNORED
     classes = lookup[labels]
+    if unknown is not None:
+        classes[unknown] = IGNORED
     strokes = _strokes(classes) if kind == "scribbles" else _regions(classes)
     return Target(
         classes=classes,

@@ -14,17 +14,23 @@ from napari_unet.core.diagnosis import Seen
 from napari_unet.core.events import Notice
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.images.normalise import grey_values
 from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.write_result import open_result
 from napari_unet.core.network.tile_size import best_sides
 from napari_unet.core.network.tiling import tile_side
-from napari_unet.core.objects.label_instances import label_instances
-from napari_unet.core.prediction.tile_probabilities import Described, Predictor, TileProbabilities
+from napari_unet.core.objects.label_instances import DEFAULTS, label_instances
+from napari_unet.core.objects.split_touching import InstanceSettings
+from napari_unet.core.prediction.tile_probabilities import (
+    Described,
+    Predictor,
+    TileProbabilities,
+    ids_of,
+)
 from napari_unet.core.segmentation.instance_writer import FindObjects, objects_into
 from napari_unet.core.segmentation.measure_pieces import PieceMeasurements, measurements_path
 from napari_unet.core.segmentation.model_fit import check_channels
 from napari_unet.core.segmentation.pieces import Piece, count_pieces, pieces_of
+from napari_unet.core.segmentation.provenance import Choices, made_from
 
 if TYPE_CHECKING:
     import torch
@@ -91,6 +97,7 @@ def segment(
     factors: tuple[float, float] | None = None,
     tile: int | None = None,
     average_rotations: bool = False,
+    objects: InstanceSettings = DEFAULTS,
     measure: bool = False,
 ) -> Generator[Segmented | Notice, None, None]:
     """Segment an image into files; a result that is large, and an image, never are in memory.
@@ -123,6 +130,8 @@ def segment(
         results are put back on its own pixels. Slices are taken as they are.
     tile, average_rotations
         As for :func:`napari_unet.core.prediction.predict.predict`.
+    objects
+        How probabilities become objects.
     measure
         Whether to measure the objects, into a table beside them, see
         :func:`napari_unet.core.segmentation.measure_pieces.measurements_path`.
@@ -138,8 +147,7 @@ def segment(
     Raises
     ------
     InvalidInput
-        The image has other channels than the model, or all its pixels are the same, or some are
-        not finite.
+        The image has other channels than the model, or all its pixels are the same.
     UnreadableFile
         A part of it cannot be read.
     UnwritableOutput
@@ -155,10 +163,14 @@ def segment(
     chunk = chunk_of(model, source, level, device, tile)
     predict = predictor or _local(cast("Model", model), device, average=average_rotations)
     table: PieceMeasurements | None = None
+    choices = Choices(channels, level, factors, average_rotations, objects)
+    files = [what for what, place in outputs.items() if isinstance(place, Path)]
+    known = made_from(model, source, choices, files) if files else {}
     with ExitStack() as stack:
         opened: dict[Saved, tuple[Result, Any]] = {}
         for what, place in outputs.items():
             result = result_of(model, source, what, level=level, chunk=chunk)
+            result = replace(result, made_from=known.get(what))
             there = open_result(place, result, stop) if isinstance(place, Path) else place(result)
             array = stack.enter_context(there)
             if what == "instances":
@@ -173,13 +185,19 @@ def segment(
                         result,
                         model.header,
                         folder=folder,
+                        settings=objects,
                         on_piece=table,
                         find=find_objects,
                     )
                 )
             opened[what] = (result, array)
         pieces = pieces_of(
-            source, model.header.network, channels=channels, level=level, factors=factors
+            source,
+            model.header.network,
+            channels=channels,
+            level=level,
+            factors=factors,
+            together=model.header.scaling.way == "stack",
         )
         count = count_pieces(source, model.header.network, level)
         seen = Seen(model.header)
@@ -188,8 +206,8 @@ def segment(
                 yield part
                 continue
             where, found = piece.put_back(part)
-            labels = ids[found.argmax(axis=0)]
-            seen.add_grey_values(grey_values([piece.ranges]))
+            labels = ids_of(found, ids)
+            seen.add_intensities(piece.intensities())
             seen.add_classes(labels)
             for what, (result, array) in opened.items():
                 array[result.place(where)] = labels if what == "labels" else found

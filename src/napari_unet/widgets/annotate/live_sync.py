@@ -158,7 +158,7 @@ class LiveLoop(QObject):
         image = self._choice.image
         if image is None:
             return False
-        return is_too_wide(spatial_shape(image), in_view(image, self._viewer.dims)[1])
+        return is_too_wide(spatial_shape(image), in_view(image, self._viewer)[1])
 
     def _on_state_changed(self, state: State) -> None:
         if state is State.LIVE:
@@ -233,7 +233,7 @@ class LiveLoop(QObject):
         if strokes is None:
             return set()
         index = current_index(strokes, self._viewer.dims.point)
-        region = box_in_view(strokes, self._viewer.dims)
+        region = box_in_view(strokes, self._viewer)
         return set(spots_of(spatial_shape(strokes), index, region))
 
     def _tell_soon(self) -> None:
@@ -286,7 +286,7 @@ class LiveLoop(QObject):
         image = self._choice.image
         if image is None:
             return
-        region = in_view(image, self._viewer.dims)[1]
+        region = in_view(image, self._viewer)[1]
         if self._is_too_wide():
             self._look_away()
             return

@@ -93,7 +93,7 @@ class SegmentPanel(QWidget):
         image = self._choice.image
         if image is None:
             return
-        indices, region = in_view(image, self._viewer.dims)
+        indices, region = in_view(image, self._viewer)
         if is_empty(region):
             self._session.said.emit(Level.WARNING, "nothing of the image is in view.")
         else:

@@ -62,6 +62,7 @@ class CellFindPanel(QWidget):
         Connections(self).add(session.model_changed, self._update)
         choice.image_changed.connect(self._update)
         choice.image_retaken.connect(self._update)
+        choice.image_measured.connect(self._update)
         book.record_changed.connect(self._on_record_changed)
         book.measured.connect(self._say_count)
         finding.progressed.connect(self._on_progressed)

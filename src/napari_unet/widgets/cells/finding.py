@@ -142,7 +142,7 @@ class CellFinding(QObject):
             self._run = None
         self._wanted = settings, linked
         self._timer.start()
-        sketch = sketch_of(record, key, settings, self._book.viewer.dims)
+        sketch = sketch_of(record, key, settings, self._book.viewer)
         if sketch is not None:
             self._sketch += 1
             then = partial(self._on_sketched, self._sketch, record, sketch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from napari.components import Dims
+from napari.components import ViewerModel
 
 from napari_unet.core.models.header import background_output
 from napari_unet.core.objects.split_touching import InstanceSettings
@@ -56,11 +56,11 @@ class Sketch:
 
 
 def sketch_of(
-    record: CellRecord, key: Key, settings: InstanceSettings, dims: Dims
+    record: CellRecord, key: Key, settings: InstanceSettings, viewer: ViewerModel
 ) -> Sketch | None:
     """Return what finds the cells in view; ``None`` where nothing is known of it."""
     probabilities, header = record.probabilities.get(key), record.header
-    planes, region = in_view(record.image, dims)
+    planes, region = in_view(record.image, viewer)
     if probabilities is None or header is None or is_empty(region) or not record.editable:
         return None
     shape = sides(record.image, key)

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.images.lazy_plane import whole_plane
+from napari_unet.core.images.stack_intensity import as_stack
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.models.header import ModelHeader, background_output
 from napari_unet.core.objects.link import link
@@ -124,12 +125,14 @@ class Run:
     def _probabilities(self, key: Key, tell: Callable[[float], None]) -> np.ndarray | None:
         if self.predictor is None:
             return self.kept.get(key)
-        piece = Piece(self.pieces[key], {}, None)
+        together = self.header.scaling.way == "stack"
+        seen = as_stack(self.pieces[key]) if together else self.pieces[key]
+        piece = Piece(seen, {}, None)
         shape = tuple(piece.shape[1:])
         out = zeros((len(self.header.classes), *shape), np.float32)
         if piece.is_constant:
             if len(self.keys) == 1:
-                raise nothing_to_find(piece.ranges[0, 0])
+                raise nothing_to_find(piece.intensities()[0].low)
             out[background_output(self.header) or 0] = 1
             return out
         for part in self.predictor(piece, None):

@@ -58,6 +58,7 @@ class PictureRow(QWidget):
         links.add(viewer.layers.events.removed, self._on_layer_removed)
         choice.image_changed.connect(self._on_model_changed)
         choice.image_retaken.connect(self._update)
+        choice.image_measured.connect(self._on_model_changed)
         self._on_model_changed()
 
     def _lay_out(self) -> None:

@@ -9,7 +9,7 @@ from napari.layers import Image, Labels
 
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Measured, is_large
-from napari_unet.core.images.lazy_plane import Plane, whole_plane
+from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.images.source_piece import SourcePlane
 from napari_unet.core.training.stroke_regions import stroke_pieces
 from napari_unet.session.state import PaintedPlanes
@@ -35,7 +35,7 @@ def reader(image: Image, indices: Iterable[Place]) -> Callable[[], tuple[Plane, 
     if is_large(spatial_shape(image)) and all(isinstance(p, SourcePlane) for p in planes):
         measured = tuple(Measured(plane) for plane in planes)
         return lambda: measured
-    return lambda: tuple(whole_plane(plane) for plane in planes)
+    return lambda: tuple(planes)
 
 
 def plane_reader(image: Image, index: Index) -> Callable[[], Plane]:
