@@ -28,10 +28,10 @@ from napari_unet.commands.train import Trained, train_with_bar
 from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.labels.border_weights import (
     border_weights,
-    scribble_border_weights,
     separate_touching,
 )
 from napari_unet.core.labels.classes import BACKGROUND, PALETTE
+from napari_unet.core.labels.scribble_border_weights import scribble_border_weights
 from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.tiling import plan
 from napari_unet.core.pictures import class_colors, overlay, write_curves

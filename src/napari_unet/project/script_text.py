@@ -237,6 +237,8 @@ def train(planes, dimensions=2, **settings):
         newest.append((labels != before) & (labels != 0))
     seen.update(strokes)
     settings |= {"dimensions": dimensions, "newest": newest}
+    if dimensions == 2:  # a stroke across planes is one
+        settings["places"] = list(strokes)
     return nu.train(list(images.values()), list(strokes.values()), **settings)
 
 

@@ -22,6 +22,7 @@ from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.intensity import EACH_BY_ITSELF, Scaling
 from napari_unet.core.images.lazy_plane import whole_plane
 from napari_unet.core.images.normalise import not_imaged
+from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.live.schedule import LiveLoop
@@ -109,7 +110,7 @@ class LiveTrainer:
         """How images are scaled, by those that are painted; without any each by itself."""
         return EACH_BY_ITSELF if self._loop.shown is None else self._loop.shown.header.scaling
 
-    def add_image(self, image: np.ndarray | Cutout) -> int:
+    def add_image(self, image: np.ndarray | Cutout, place: Place | None = None) -> int:
         """Take in an image; return its index.
 
         Parameters
@@ -117,6 +118,9 @@ class LiveTrainer:
         image
             (Y, X), (C, Y, X) or (Y, X, 3); or a part of a plane, which then is an image of its
             own but for what its grey values are scaled by.
+        place
+            Of a plane of a stack, the stack (anything hashable) and its index along the axes
+            before the rows, so that a stroke across planes is one.
 
         Raises
         ------
@@ -132,7 +136,8 @@ class LiveTrainer:
             )
         filters.append(FilterBlocks(plane, self.scaling))
         filters[-1].prepare()
-        return self._loop.book.add_image(filters[-1].shape)
+        origin = (image.position[0], image.position[1]) if isinstance(image, Cutout) else (0, 0)
+        return self._loop.book.add_image(filters[-1].shape, place, origin)
 
     def set_classes(self, classes: Sequence[ClassInfo]) -> None:
         """Name and colour classes."""

@@ -160,8 +160,9 @@ class LiveLoop:
             before = None
         self.evidence.strokes_changed()
         self._dataset = dataset_of(self.book, self.filters, classes)
-        self._tuning.set_data(self._dataset)
         self._former = None if before is None or revoked else self._former_answer(before)
+        if self._former is None:  # else when it has answered, before the next step
+            self._tuning.set_data(self._dataset)
         self._changed, self.book.revoked = False, None
         self._first = FirstAnswer(forest, self._starter(), self.filters[0].plane.shape[0])
         weights = self._tuning.average.state() if before is None else before.weights

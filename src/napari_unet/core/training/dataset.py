@@ -21,6 +21,7 @@ from napari_unet.core.images.intensity import (
 )
 from napari_unet.core.images.lazy_plane import intensities_of
 from napari_unet.core.images.normalise import not_imaged, rescale
+from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import ClassInfo, LabelKind, background_id, describe_classes
 from napari_unet.core.labels.targets import (
@@ -93,6 +94,7 @@ def make_dataset(
     settings: TrainSettings,
     *,
     newest: Sequence[np.ndarray] = (),
+    places: Sequence[Place] = (),
     known: Sequence[ClassInfo] = (),
     model: Model | None = None,
 ) -> Dataset:
@@ -109,6 +111,9 @@ def make_dataset(
         Kind of the labels, dimensions, border weights, seed.
     newest
         One boolean array an image of the labels' shape, or empty: what was painted last.
+    places
+        Where each image lies that is a plane of a stack, so that a stroke across planes is one;
+        empty if each is on its own. The planes of one array are neighbours in any case.
     known
         Names and colours of classes.
     model
@@ -134,7 +139,11 @@ def make_dataset(
         piece
         for index, (image, array) in enumerate(zip(images, checked, strict=True))
         for piece in _labelled_pieces(
-            image, array, newest[index] if len(newest) else None, settings
+            image,
+            array,
+            newest[index] if len(newest) else None,
+            settings,
+            places[index] if len(places) else (index, ()),
         )
     ]
     _check_channels([piece.pixels for piece in pieces], model)
@@ -154,18 +163,30 @@ def make_dataset(
     scaling = _scaling(pieces, targets, order, kind, model)
     planes = tuple(rescale(piece.pixels, scaling.of(piece.seen)) for piece in pieces)
     rng = np.random.default_rng(settings.seed)
-    held = hold_out(targets, kind, len(classes), rng)
+    held = hold_out(
+        targets,
+        kind,
+        len(classes),
+        rng,
+        places=[piece.place for piece in pieces],
+        origins=[piece.origin for piece in pieces],
+    )
     return Dataset(planes, tuple(held), classes, scaling, tuple(piece.seen for piece in pieces))
 
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """A plane or volume that has labels, or a part of one: as stored, (C, *axes)."""
+    """A plane or volume that has labels, or a part of one: as stored, (C, *axes).
+
+    Its place is the stack that it is of and its index there, its origin its first row and column.
+    """
 
     pixels: np.ndarray
     labels: np.ndarray
     newest: np.ndarray | None
     seen: Intensities
+    place: Place
+    origin: tuple[int, int]
 
 
 def _labelled_pieces(
@@ -173,6 +194,7 @@ def _labelled_pieces(
     labels: np.ndarray,
     newest: np.ndarray | None,
     settings: TrainSettings,
+    place: Place,
 ) -> Iterator[_Piece]:
     if isinstance(image, Cutout):
         if labels.shape != image.pixels.shape[1:] or settings.dimensions == 3:
@@ -181,15 +203,19 @@ def _labelled_pieces(
                 f"{image.pixels.shape[1:]}; give labels of that rectangle, and train in 2D."
             )
         if settings.label_kind != "scribbles" or labels.any():
-            yield _Piece(image.pixels, labels, newest, image.known)
+            origin = image.box.rows[0], image.box.columns[0]
+            yield _Piece(image.pixels, labels, newest, image.known, place, origin)
         return
+    stack, at = place
     arranged = (planes_like if settings.dimensions == 2 else volumes_like)(image, labels)
     piled = labels.reshape(-1, *arranged.data.shape[2:])
     fresh = None if newest is None else newest.reshape(piled.shape)
     for number in labelled_planes(arranged, labels, settings.label_kind):
         pixels = arranged.data[number]
         new = None if fresh is None else fresh[number]
-        yield _Piece(pixels, piled[number], new, intensities_of(pixels))
+        lead = tuple(int(i) for i in np.unravel_index(number, arranged.lead))
+        seen = intensities_of(pixels)
+        yield _Piece(pixels, piled[number], new, seen, (stack, (*at, *lead)), (0, 0))
 
 
 def _scaling(

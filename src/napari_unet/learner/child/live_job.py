@@ -160,7 +160,7 @@ class LiveJob:
 
     def _add(self, message: LivePlane) -> None:
         image = message.image
-        index = self._trainer.add_image(image)
+        index = self._trainer.add_image(image, message.place)
         self._first = self._first or message
         pixels = image.pixels if isinstance(image, Cutout) else image
         self._planes[message.key] = _Plane(index, np.zeros(pixels.shape[-2:], dtype=np.uint8))

@@ -179,6 +179,7 @@ class Loop:
             request.images,
             request.labels,
             newest=request.newest,
+            places=request.places,
             classes=request.classes,
             model=model,
             pixel_size=request.pixel_size,

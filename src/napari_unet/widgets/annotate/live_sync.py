@@ -280,6 +280,7 @@ class LiveLoop(QObject):
                     pixel_size=size,
                     pixel_unit=unit,
                     channels=own_channels(image),
+                    place=(planes.stack(image), spot.index),
                 )
 
     def _look(self) -> None:
