@@ -56,6 +56,8 @@ class Run:
         What reads each of them.
     header, settings, linked
         Of the model; how cells are found; whether they keep their id over time.
+    factors
+        By which the network sees the image resampled.
     spacing, size, unit
         Of a pixel, to find and to measure.
     used
@@ -74,6 +76,7 @@ class Run:
     header: ModelHeader
     settings: InstanceSettings
     linked: bool
+    factors: tuple[float, float] | None
     spacing: tuple[float, ...]
     size: tuple[float, ...] | None
     unit: str | None
@@ -128,8 +131,8 @@ class Run:
     def _probabilities(self, key: Key, tell: Callable[[float], None]) -> np.ndarray | None:
         if self.predictor is None:
             return self.kept.get(key)
-        piece = Piece(self.pieces[key], {}, None)
-        shape = tuple(piece.shape[1:])
+        piece = Piece(self.pieces[key], {}, self.factors)
+        shape = tuple(self.pieces[key].shape[1:])
         out = zeros((len(self.header.classes), *shape), np.float32)
         if piece.is_constant:
             if len(self.keys) == 1:
@@ -138,7 +141,8 @@ class Run:
             return out
         for part in self.predictor(piece, None):
             if isinstance(part, TileProbabilities):
-                out[(slice(None), *part.tile.slices)] = part.probabilities
+                where, values = piece.put_back(part)
+                out[(slice(None), *(where[letter] for letter in "ZYX"[-len(shape) :]))] = values
                 tell(_PREDICTED * part.fraction)
         return out
 
