@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from napari_unet.samples import tissue
 SAVED: tuple[Saved, ...] = ("labels", "probabilities")
 
 
-def run_demo(out: Path, *, seconds: float, seed: int, stop: Callable[[], bool]) -> None:
+def run(out: Path, seconds: float, seed: int) -> None:
     """Train on the tissue sample, segment it, and write model, results and pictures.
 
     Parameters
@@ -33,8 +32,6 @@ def run_demo(out: Path, *, seconds: float, seed: int, stop: Callable[[], bool]) 
         Training time.
     seed
         Seed of every random draw.
-    stop
-        Asked after each step.
 
     Raises
     ------
@@ -47,12 +44,7 @@ def run_demo(out: Path, *, seconds: float, seed: int, stop: Callable[[], bool]) 
         f"{sample.name}: {np.count_nonzero(sample.strokes)} of {sample.strokes.size} pixels painted"
     )
     trained = train_with_bar(
-        [sample.image],
-        [sample.strokes],
-        classes=sample.classes,
-        stop=stop,
-        seconds=seconds,
-        seed=seed,
+        [sample.image], [sample.strokes], classes=sample.classes, seconds=seconds, seed=seed
     )
     model_path = save_somewhere(trained.model, out / "tissue.unet")
     labels_path, probabilities_path = (out / f"tissue_{what}.tif" for what in SAVED)

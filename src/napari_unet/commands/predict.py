@@ -10,20 +10,20 @@ from pathlib import Path
 from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
+from napari_unet.core.batch.find_images import OpenFile
 from napari_unet.core.batch.plan import (
     BatchOptions,
     Candidate,
-    OpenFile,
     PlannedItem,
     plan_items,
 )
 from napari_unet.core.batch.run import segment_item
+from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.folders import make_folder
 from napari_unet.core.io.result import Saved
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
-from napari_unet.core.objects.label_instances import DEFAULTS
 from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.core.segmentation.measure_pieces import check_measure, measurements_path
 from napari_unet.core.segmentation.result_paths import stem_of
@@ -33,18 +33,19 @@ from napari_unet.errors import InvalidInput
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 
-def run_predict(
-    model_path: Path,
+def run(
+    model: Path,
     images: Sequence[Path],
     output: Path,
     *,
     save: Sequence[Saved],
     tile: int | None,
     device: DeviceName,
-    average_rotations: bool = False,
-    measure: bool = False,
-    resample: bool = True,
-    objects: InstanceSettings = DEFAULTS,
+    average_rotations: bool,
+    measure: bool,
+    intensities: Way | None,
+    resample: bool,
+    min_size: int,
 ) -> None:
     """Segment files into a folder: ``NAME_labels.tif``, ``NAME_probabilities.tif`` and so on.
 
@@ -52,7 +53,7 @@ def run_predict(
 
     Parameters
     ----------
-    model_path, images, output
+    model, images, output
         Model file, image files, folder for the results.
     save
         ``"labels"``, ``"probabilities"``, ``"instances"`` or several of them.
@@ -65,19 +66,21 @@ def run_predict(
         :func:`napari_unet.core.prediction.test_time_augmentation.predict_orientations`.
     measure
         Whether to measure the objects into ``NAME_instances.csv``.
+    intensities
+        How grey values are scaled, instead of what the model says.
     resample
         Whether to bring images to the model's pixel size where both sizes are known.
-    objects
-        How probabilities become instances.
+    min_size
+        Pixels, or voxels, that an instance has at least.
 
     Raises
     ------
     UserError
         With what is wrong and what to do.
     """
-    model = load_model(model_path)
-    if model.header.network.ndim == 3:
-        print(f"dimensions {dimensions_text(model.header)}")
+    used = load_model(model).scaled(intensities)
+    if used.header.network.ndim == 3:
+        print(f"dimensions {dimensions_text(used.header)}")
     options = BatchOptions(
         save=tuple(save),
         level=0,
@@ -85,17 +88,17 @@ def run_predict(
         resample=resample,
         tile=tile,
         average_rotations=average_rotations,
-        objects=objects,
+        objects=InstanceSettings(smallest=min_size),
         measure=measure,
     )
-    items = _planned(model, images, output, options)
+    items = _planned(used, images, output, options)
     make_folder(output)
     with percent_bar() as bar:
         for number, item in enumerate(items):
             for sentence in item.sentences:
                 tqdm.write(f"{item.name}: {sentence}")
             with _about(item.name):
-                for event in segment_item(model, item, options, pick_device(device)):
+                for event in segment_item(used, item, options, pick_device(device)):
                     if isinstance(event, str):
                         tqdm.write(event)
                     else:

@@ -20,8 +20,9 @@ from napari_unet.core.events import (
 )
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.intensity import Intensities
+from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.header import GreyValues
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.core.prediction.uncertainty import Doubt
@@ -55,6 +56,8 @@ class TrainRequest:
         Size of a pixel as (row, column), where known; that of voxels is in the settings.
     channels
         Which of the image they are, where known; kept in the model.
+    places
+        Of planes, where each lies in its stack, or empty; strokes across planes are one.
     """
 
     job: int
@@ -67,6 +70,7 @@ class TrainRequest:
     pixel_size: tuple[float, float] | None = None
     pixel_unit: str | None = None
     channels: tuple[int, ...] | None = None
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,8 @@ class LivePlane:
         (C, Y, X), any dtype; boxes of strokes on a part count from its first pixel.
     pixel_size, pixel_unit, channels
         As for a :class:`TrainRequest`; the first plane's are kept in the model.
+    place
+        Where it lies in its stack; strokes that go on from plane to plane are one.
     """
 
     job: int
@@ -139,6 +145,7 @@ class LivePlane:
     pixel_size: tuple[float, float] | None = None
     pixel_unit: str | None = None
     channels: tuple[int, ...] | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -238,15 +245,15 @@ class PlanePredicted:
         (K, *axes) float32, or ``None`` if not asked for.
     doubt
         How unsure the model is of the region, or ``None`` if not asked for.
-    grey_values
-        Each channel's (low, high), where they were looked at.
+    intensities
+        What the grey values of the whole plane are like, where they were looked at.
     """
 
     plane: int
     classes: np.ndarray
     probabilities: np.ndarray | None
     doubt: Doubt | None = None
-    grey_values: GreyValues = ()
+    intensities: Intensities = ()
 
 
 @dataclass(frozen=True)
@@ -288,9 +295,13 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Failed:
-    """A job ended without a result; ``text`` says why and what to do."""
+    """A job ended without a result; ``text`` says why and what to do.
+
+    ``details`` is the traceback of an error of ours, for the log.
+    """
 
     text: str
+    details: str = ""
 
 
 LiveMessage = LivePlane | LiveStrokes | LiveClasses | LiveView

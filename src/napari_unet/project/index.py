@@ -214,7 +214,7 @@ class ProjectIndex(_Entry):
     """
 
     format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
-    program: _Text = Field(default_factory=lambda: version("napari-unet"))
+    program: _Text = Field(default_factory=lambda: version("napari-unet-live"))
     saved: datetime = Field(default_factory=lambda: datetime.now(UTC))
     classes: tuple[ClassInfo, ...] = ()
     settings: TrainSettings | None = None

@@ -85,13 +85,16 @@ class PredictionJobs:
             Where to compute.
         """
         job = next(self._numbers)
-        self._jobs.add(job)
 
         def prepare() -> PredictRequest:
-            network = header_of(model).network
+            header = header_of(model)
+            together = header.scaling.way == "stack"
             return PredictRequest(
                 job=job,
-                images=tuple(for_region(plane, region, network, factors) for plane in read()),
+                images=tuple(
+                    for_region(plane, region, header.network, factors, together=together)
+                    for plane in read()
+                ),
                 model=model,
                 device=device,
                 region=region,
@@ -101,6 +104,7 @@ class PredictionJobs:
             )
 
         self._learner.submit(job, prepare, training=False)
+        self._jobs.add(job)
         return job
 
     def stop(self, job: int) -> None:

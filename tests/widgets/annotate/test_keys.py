@@ -62,7 +62,7 @@ def press(qtbot, viewer, key, modifier=Qt.KeyboardModifier.ShiftModifier):
 def test_each_is_in_the_manifest_with_its_command():
     commands = {entry.id: entry for entry in MANIFEST.contributions.commands}
     declared = {entry.command: entry.key for entry in MANIFEST.contributions.keybindings}
-    assert declared == {f"napari-unet.{name}": key for name, key in DEFAULT_KEYS.items()}
+    assert declared == {f"napari-unet-live.{name}": key for name, key in DEFAULT_KEYS.items()}
     for command in declared:
         assert commands[command].python_name.startswith("napari_unet.widgets.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_helpers import layer_names
+from layer_helpers import layer_names, look_at
 from qtpy.QtCore import Qt
 
 from fakes import model_file
@@ -63,7 +63,7 @@ def test_the_image_is_segmented(qtbot, desk, panel, trained, fake, answer):
 
 
 def test_only_what_is_in_view_is_segmented(qtbot, desk, panel, trained, fake, answer):
-    desk.image.corner_pixels = np.array([[4, 5], [9, 14]])
+    look_at(desk.viewer, 4, 10, 5, 15)
     click(qtbot, panel.view_button)
     answer(fake.jobs[0], *fake.predict(fake.jobs[0], 2))
     data = segmentation_of(desk.viewer, desk.image).data
@@ -72,7 +72,7 @@ def test_only_what_is_in_view_is_segmented(qtbot, desk, panel, trained, fake, an
 
 
 def test_a_view_without_image_is_no_job(qtbot, desk, panel, trained, fake, said):
-    desk.image.corner_pixels = np.array([[50, 0], [60, 39]])
+    look_at(desk.viewer, 50, 61, 0, 40)
     click(qtbot, panel.view_button)
     assert fake.jobs == []
     assert "in view" in said[-1]

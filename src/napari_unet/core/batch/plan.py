@@ -10,10 +10,9 @@ from math import prod
 from pathlib import Path
 from typing import Literal
 
-from napari_unet.core.batch.find_images import find_images, result_names
+from napari_unet.core.batch.find_images import OpenFile, find_images, result_names
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.units import pixel_size_text, sign
-from napari_unet.core.io.open_image import open_image
 from napari_unet.core.io.optional import needed_zarr
 from napari_unet.core.io.result import Saved
 from napari_unet.core.objects.label_instances import DEFAULTS
@@ -80,29 +79,6 @@ class BatchOptions:
     average_rotations: bool = False
     objects: InstanceSettings = DEFAULTS
     measure: bool = False
-
-
-@dataclass(frozen=True)
-class OpenFile:
-    """Opens a file as an image, here or in another process.
-
-    Attributes
-    ----------
-    path, axes, channels
-        As for :func:`napari_unet.core.io.open_image.open_image`.
-    """
-
-    path: Path
-    axes: str | None
-    channels: int | None
-
-    def __call__(self) -> ImageSource:
-        """Open it."""
-        return open_image(self.path, self.axes, channels=self.channels)
-
-    def absolute(self) -> OpenFile:
-        """Return the same for a process with another current folder."""
-        return replace(self, path=self.path.absolute())
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,7 +194,7 @@ def plan_batch(
     inputs: Sequence[str | os.PathLike[str]],
     model: Described,
     output: Path,
-    options: BatchOptions | None = None,
+    options: BatchOptions = BatchOptions(),
 ) -> BatchPlan:
     """Look at each image of a batch, without reading its pixels.
 
@@ -231,14 +207,13 @@ def plan_batch(
     output
         Folder for the results.
     options
-        How; ``None`` for the defaults.
+        How.
 
     Raises
     ------
     InvalidInput
         There is no image at all.
     """
-    options = options or BatchOptions()
     check_measure(options.save, measure=options.measure)
     found = find_images(inputs, output)
     if not found:
@@ -248,11 +223,7 @@ def plan_batch(
         )
     wanted = model.header.network.in_channels if options.channels is None else None
     candidates = (
-        Candidate(
-            str(item.path),
-            name,
-            OpenFile(item.path, options.axes, wanted),
-        )
+        Candidate(str(item.path), name, OpenFile(item.path, options.axes, wanted))
         for item, name in zip(found, result_names(found), strict=True)
     )
     return plan_items(candidates, model, output, options)
@@ -317,23 +288,25 @@ def _described(
             what: result_path(target.parent, target.name, model, source, what, level)
             for what in options.save
         }
-    sizes = source.pixel_size_at(level)
-    known: dict[str, object] = {
-        "outputs": outputs,
-        "shape": tuple(source.levels[level].shape),
-        "axes": source.axes,
-        "pixel_size": pixel_size_text(sizes, {a: sign(u) or u for a, u in source.units.items()}),
-        "level": level,
-        "channels": channels,
-        "pixels": prod(source.sizes(level)[a] for a in (*source.plane_axes, "Y", "X")),
-    }
+    units = {axis: sign(unit) or unit for axis, unit in source.units.items()}
+    item = PlannedItem(
+        candidate,
+        "run",
+        outputs=outputs,
+        shape=tuple(source.levels[level].shape),
+        axes=source.axes,
+        pixel_size=pixel_size_text(source.pixel_size_at(level), units),
+        level=level,
+        channels=channels,
+        pixels=prod(source.sizes(level)[a] for a in (*source.plane_axes, "Y", "X")),
+    )
     try:
         check_channels(model.header, source, channels)
     except InvalidInput as error:
         count = source.channels if channels is None else len(channels)
         flat = model.header.network.ndim == 3 and "Z" not in source.axes
         group = "have no slices" if flat else f"have {count} channel{'s' * (count != 1)}"
-        return PlannedItem(candidate, "refused", (str(error),), group, **known)  # type: ignore[arg-type]
+        return replace(item, action="refused", sentences=(str(error),), group=group)
     for place in outputs.values():
         check_ours(place)
         if place.suffix == ".zarr":
@@ -343,7 +316,7 @@ def _described(
         check_measurements_ours(outputs["instances"])
         expected.append(measurements_path(outputs["instances"]))
     factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
-    item = PlannedItem(candidate, "run", factors=factors, **known)  # type: ignore[arg-type]
+    item = replace(item, factors=factors)
     said_of_results = None
     if expected and all(place.exists() for place in expected):
         if options.overwrite:

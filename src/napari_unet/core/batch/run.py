@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -228,11 +229,12 @@ def segment_item(
 
 
 def said_of(error: BaseException, item: PlannedItem) -> str:
-    """Say in one sentence what went wrong with an image."""
+    """Say in one sentence what went wrong with an image; an error of ours goes to the log."""
     if isinstance(error, UserError):
         return str(error)
     if is_memory_error(error):
         return f"memory does not suffice for {item.name}; use tiles of 128 px or a free device."
+    logging.getLogger(__name__).error("%s failed", item.name, exc_info=error)
     return f"{item.name} failed unexpectedly ({type(error).__name__}: {reason_of(error)})."
 
 

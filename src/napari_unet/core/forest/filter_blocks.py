@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from napari_unet.core.images.box import mirrored
-from napari_unet.core.images.lazy_plane import Plane, range_of, read_part
+from napari_unet.core.images.intensity import EACH_BY_ITSELF, Intensities, Scaling
+from napari_unet.core.images.lazy_plane import Plane, intensities_of, read_part
 from napari_unet.core.images.normalise import rescale
 
 SIGMAS = (0.5, 16.0)
@@ -52,13 +53,17 @@ class FilterBlocks(Generic[P]):
     ----------
     plane
         (C, Y, X), any real dtype; need not be in memory.
+    scaling
+        How its grey values are scaled.
     """
 
     plane: P
+    scaling: Scaling = EACH_BY_ITSELF
     _blocks: OrderedDict[tuple[int, int], np.ndarray] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
-        self.ranges = range_of(self.plane)
+        self.seen: Intensities = intensities_of(self.plane)
+        self.scaled: Intensities = self.scaling.of(self.seen)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -91,7 +96,7 @@ class FilterBlocks(Generic[P]):
         for index, size in zip(number, self.shape, strict=True):
             start, stop = index * BLOCK, min((index + 1) * BLOCK, size)
             indices.append(mirrored(start - MARGIN, stop + MARGIN, size))
-        patch = rescale(read_part(self.plane, indices[0], indices[1]), self.ranges)
+        patch = rescale(read_part(self.plane, indices[0], indices[1]), self.scaled)
         inside = slice(MARGIN, -MARGIN)
         found = np.ascontiguousarray(filters(patch)[inside, inside])
         self._blocks[number] = found

@@ -43,12 +43,12 @@ class Guide:
 
     Attributes
     ----------
-    ranges
-        Of the plane's grey values, see :func:`napari_unet.core.images.normalise.grey_range`.
+    scaled
+        How the plane's grey values are scaled.
     """
 
     def __init__(self, filters: FilterBlocks, forest: Forest) -> None:
-        self.ranges = filters.ranges
+        self.scaled = filters.scaled
         self._filters = filters
         self._forest = forest
         self._blocks: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()

@@ -8,6 +8,7 @@ from math import ceil
 import numpy as np
 
 from napari_unet.core.images.box import Tile
+from napari_unet.core.images.intensity import Intensities
 from napari_unet.core.images.lazy_plane import LazyPlane
 
 
@@ -33,9 +34,9 @@ class Resampled:
         self._factors = tuple(a / b for a, b in zip(new, self._sizes, strict=True))
         self.shape = (channels, *self._planes, *new)
 
-    def grey_range(self) -> np.ndarray:
-        """Return each channel's range, (C, 2): that of the plane as it is."""
-        return self._plane.grey_range()
+    def intensities(self) -> Intensities:
+        """Return what its grey values are like: those of the plane as it is."""
+        return self._plane.intensities()
 
     def read(self, *indices: np.ndarray) -> np.ndarray:
         """Return the new pixels at some indices along each axis, (C, *axes) float32 or float64."""
@@ -54,16 +55,14 @@ class Resampled:
                 for start, (i, _) in zip(starts, places, strict=True)
             ),
         )
-        exact = np.float32 if np.can_cast(box.dtype, np.float32) else np.float64
-        for axis, (start, (index, weight)) in zip(
-            (-2, -1), zip(starts, places, strict=True), strict=True
-        ):
-            parts = (
-                np.take(box, i - start, axis=axis) * w.reshape(-1, *[1] * (-1 - axis)).astype(exact)
-                for i, w in zip(index, weight, strict=True)
-            )
-            box = sum(parts, np.zeros((), exact))
-        return box
+        at = [(i - start, w) for start, (i, w) in zip(starts, places, strict=True)]
+        missing = None if box.dtype.kind != "f" else ~np.isfinite(box)
+        if missing is None or not missing.any():
+            return _mixed(box, at)
+        # What was not imaged has no weight; a new pixel that is half of it was not imaged either.
+        weight = _mixed((~missing).astype(box.dtype), at)
+        mixed = _mixed(np.where(missing, 0, box), at) / np.maximum(weight, 0.5)
+        return np.where(weight < 0.5, np.nan, mixed).astype(box.dtype)
 
     def over(self, region: Tile) -> Tile:
         """Return which new pixels the plane's own ones of a region get their values from."""
@@ -115,6 +114,18 @@ class Resampled:
             values = np.take(values, nearest[first:last] - start, axis=axis)
             slices.append(slice(int(first), int(last)))
         return tuple(slices), values
+
+
+def _mixed(box: np.ndarray, at: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Mix neighbours along rows and columns: at each, which of them, and how much each counts."""
+    exact = np.float32 if np.can_cast(box.dtype, np.float32) else np.float64
+    for axis, (index, weight) in zip((-2, -1), at, strict=True):
+        parts = (
+            np.take(box, i, axis=axis) * w.reshape(-1, *[1] * (-1 - axis)).astype(exact)
+            for i, w in zip(index, weight, strict=True)
+        )
+        box = sum(parts, np.zeros((), exact))
+    return box
 
 
 def _weights(wanted: np.ndarray, factor: float, size: int) -> tuple[np.ndarray, np.ndarray]:

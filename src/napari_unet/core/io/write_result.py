@@ -81,6 +81,8 @@ def holds_objects(path: str | os.PathLike[str]) -> bool:
 def read_made_from(path: str | os.PathLike[str]) -> MadeFrom | None:
     """Return what a result was made from; ``None`` if it does not say so."""
     known = _meaning_of(Path(path)).get("made_from")
+    if known is None:
+        return None
     try:
         return MadeFrom(**(json.loads(known) if isinstance(known, str) else known))
     except (TypeError, ValueError):

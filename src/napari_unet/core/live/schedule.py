@@ -19,9 +19,10 @@ from napari_unet.core.events import (
     Step,
 )
 from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.images.intensity import same_range
 from napari_unet.core.labels.classes import ClassInfo, describe_classes
 from napari_unet.core.live.fine_tuning import FineTuning, drawn
-from napari_unet.core.live.live_dataset import dataset_of, laid_out
+from napari_unet.core.live.live_dataset import dataset_of, laid_out, scaling_of
 from napari_unet.core.live.live_forests import Forests
 from napari_unet.core.live.mixing import Evidence, best_share, score_of
 from napari_unet.core.live.network_anchors import FormerAnswer, tiles_around
@@ -147,6 +148,7 @@ class LiveLoop:
         before, revoked = self.shown, self.book.revoked
         if before is None or before.class_ids.tolist() != ids:
             self._forests.forget()
+        self._scale_alike()
         forest = self._forests.fit(self.book, self.filters, ids, revoked=revoked)
         events: list[LiveEvent] = []
         if self._tuning is None:
@@ -158,8 +160,9 @@ class LiveLoop:
             before = None
         self.evidence.strokes_changed()
         self._dataset = dataset_of(self.book, self.filters, classes)
-        self._tuning.set_data(self._dataset)
         self._former = None if before is None or revoked else self._former_answer(before)
+        if self._former is None:  # else when it has answered, before the next step
+            self._tuning.set_data(self._dataset)
         self._changed, self.book.revoked = False, None
         self._first = FirstAnswer(forest, self._starter(), self.filters[0].plane.shape[0])
         weights = self._tuning.average.state() if before is None else before.weights
@@ -167,6 +170,17 @@ class LiveLoop:
         share = best_share(list(self.evidence.latest), self._tuning.steps)
         self._due = True  # to be scored, after somebody has seen it
         return [*events, *self._show(model, share, None)]
+
+    def _scale_alike(self) -> None:
+        """Scale the images by those that are painted; where it changes much, filter them anew."""
+        scaling = scaling_of(self.book, self.filters)
+        for image, blocks in enumerate(self.filters):
+            if same_range(scaling.of(blocks.seen), blocks.scaled):
+                blocks.scaling = scaling
+            else:
+                self.filters[image] = FilterBlocks(blocks.plane, scaling)
+                self.judge.forget(image)
+                self._forests.forget()
 
     def _former_answer(self, before: Model) -> FormerAnswer:
         """Return what asks the model of before the newest strokes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.first_answer import FirstAnswer
@@ -32,7 +33,7 @@ class Model:
     Attributes
     ----------
     header
-        Network, classes, normalisation, pixel size and history.
+        Network, classes, scaling, pixel size and history.
     weights
         The network's state, float32 on the CPU; of one of another program its ONNX file's bytes.
     first
@@ -53,6 +54,16 @@ class Model:
     def class_ids(self) -> np.ndarray:
         """Ids as painted, (K,) uint16, or uint8 where they fit, in the order of the outputs."""
         return self.header.class_ids
+
+    def scaled(self, way: Way | None) -> Model:
+        """Return it with another way of scaling images; ``None`` for its own.
+
+        Raises
+        ------
+        InvalidInput
+            It is one of another program, which brings its own.
+        """
+        return replace(self, header=self.header.scaled(way))
 
     def network(self, n_classes: int | None = None) -> UNet:
         """Return a new network with these weights, to be trained further.

@@ -8,11 +8,11 @@ import torch
 from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.forest.forest_map import Guide
 from napari_unet.core.images.box import Tile
-from napari_unet.core.images.lazy_plane import Plane, range_of, read_part
-from napari_unet.core.images.normalise import rescale
+from napari_unet.core.images.lazy_plane import Plane, intensities_of, read_part
+from napari_unet.core.images.normalise import not_imaged, rescale
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import channels_last, computing
-from napari_unet.core.network.tiling import context, offset
+from napari_unet.core.network.tiling import context, inner, offset
 from napari_unet.core.network.unet import UNet
 from napari_unet.errors import InvalidInput
 
@@ -60,13 +60,22 @@ class Answers:
         self._share = of_model if share is None else share
         self._guide = guide
         if self._guide is None and model.first is not None and self._share < 1:
-            self._guide = Guide(FilterBlocks(plane), model.first.forest)
-        self._ranges = range_of(plane) if self._guide is None else self._guide.ranges
+            filters = FilterBlocks(plane, model.header.scaling)
+            self._guide = Guide(filters, model.first.forest)
+        if self._guide is None:
+            self._scaled = model.header.scaling.of(intensities_of(plane))
+        else:
+            self._scaled = self._guide.scaled
 
     def probabilities(self, tile: Tile) -> np.ndarray:
-        """Return each class's probability, (K, *axes) float32 of the tile's size."""
+        """Return each class's probability, (K, *axes) float32 of the tile's size.
+
+        Of no class where nothing was imaged.
+        """
         indices = context(self._config, tile, self._plane.shape[1:])
-        patch = rescale(read_part(self._plane, *indices), self._ranges)
+        pixels = read_part(self._plane, *indices)
+        missing = not_imaged(pixels)
+        patch = rescale(pixels, self._scaled)
         found = np.zeros((self._config.n_classes, *tile.sides), dtype=np.float32)
         if self._share > 0:
             network = self._model.prediction_network(self._device)
@@ -80,6 +89,8 @@ class Answers:
             by_forest = self._guide.probabilities(np.arange(*tile.rows), np.arange(*tile.columns))
             # Measured: the mean of the two is at least as good as either.
             found += (1 - self._share) * 0.5 * (by_starter + by_forest)
+        if missing is not None:
+            found[:, missing[inner(self._config, tile)]] = 0
         return found
 
     def _forward(

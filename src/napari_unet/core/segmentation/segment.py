@@ -14,7 +14,6 @@ from napari_unet.core.diagnosis import Seen
 from napari_unet.core.events import Notice
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.images.normalise import grey_values
 from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.write_result import open_result
 from napari_unet.core.network.tile_size import best_sides
@@ -26,7 +25,12 @@ from napari_unet.core.objects.label_instances import (
     smaller_said,
 )
 from napari_unet.core.objects.split_touching import InstanceSettings
-from napari_unet.core.prediction.tile_probabilities import Described, Predictor, TileProbabilities
+from napari_unet.core.prediction.tile_probabilities import (
+    Described,
+    Predictor,
+    TileProbabilities,
+    ids_of,
+)
 from napari_unet.core.segmentation.instance_writer import Pieces, objects_into
 from napari_unet.core.segmentation.measure_pieces import PieceMeasurements, measurements_path
 from napari_unet.core.segmentation.model_fit import check_channels
@@ -148,8 +152,7 @@ def segment(
     Raises
     ------
     InvalidInput
-        The image has other channels than the model, or all its pixels are the same, or some are
-        not finite.
+        The image has other channels than the model, or all its pixels are the same.
     UnreadableFile
         A part of it cannot be read.
     UnwritableOutput
@@ -192,7 +195,12 @@ def segment(
                 )
             opened[what] = (result, array)
         pieces = pieces_of(
-            source, model.header.network, channels=channels, level=level, factors=factors
+            source,
+            model.header.network,
+            channels=channels,
+            level=level,
+            factors=factors,
+            together=model.header.scaling.way == "stack",
         )
         count = count_pieces(source, model.header.network, level)
         seen = Seen(model.header)
@@ -201,8 +209,8 @@ def segment(
                 yield part
                 continue
             where, found = piece.put_back(part)
-            labels = ids[found.argmax(axis=0)]
-            seen.add_grey_values(grey_values([piece.ranges]))
+            labels = ids_of(found, ids)
+            seen.add_intensities(piece.intensities())
             seen.add_classes(labels)
             for what, (result, array) in opened.items():
                 array[result.place(where)] = labels if what == "labels" else found

@@ -264,6 +264,7 @@ class Run:
             preset=self.preset_name,
             label_kind=self.settings.label_kind,
             classes=self.dataset.classes,
+            scaling=self.dataset.scaling,
             pixel_size=self.pixel_size,
             pixel_unit=self.pixel_unit,
             history=(*self.history, self._record(score)),
@@ -281,5 +282,5 @@ class Run:
             versions=installed_versions(),
             device=describe(self.device),
             curve=tuple(self.curve),
-            grey_values=self.dataset.grey_values,
+            intensity_range=self.dataset.intensity_range,
         )

@@ -11,6 +11,7 @@ from napari_unet.core.forest.forest_map import Guide
 from napari_unet.core.forest.random_forest import Forest
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.intensity import same_range
 from napari_unet.core.live.live_trainer import LiveTrainer
 from napari_unet.core.prediction.predict import TileProbabilities
 from napari_unet.core.prediction.tiles import predict_tiles
@@ -78,6 +79,9 @@ class View:
                 f"Live learns from {wanted} channel{'s' * (wanted > 1)} and the image in view has "
                 f"{found}; look at one like those that are painted."
             )
+        if not same_range(model.header.scaling.of(self.filters.seen), self.filters.scaled):
+            self.filters = FilterBlocks(self.filters.plane, model.header.scaling)
+            self._forest = None
         forest = None if model.first is None else model.first.forest
         if forest is not self._forest:
             self._forest = forest

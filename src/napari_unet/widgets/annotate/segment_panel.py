@@ -8,8 +8,8 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
 
 from napari_unet.core.network.config import DeviceName
+from napari_unet.errors import Level
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.layers.pixel_size import size_match
@@ -94,7 +94,7 @@ class SegmentPanel(QWidget):
         image = self._choice.image
         if image is None:
             return
-        indices, region = in_view(image, self._viewer.dims)
+        indices, region = in_view(image, self._viewer)
         if is_empty(region):
             self._session.said.emit(Level.WARNING, "nothing of the image is in view.")
         else:

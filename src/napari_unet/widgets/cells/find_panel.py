@@ -19,8 +19,8 @@ from qtpy.QtWidgets import (
 
 from napari_unet.core.objects.label_instances import DEFAULTS, smaller_said
 from napari_unet.core.objects.split_touching import InstanceSettings
+from napari_unet.errors import Level
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.finding import CellFinding
 from napari_unet.widgets.cells.places import Key, all_keys, current_key, time_axis
@@ -64,6 +64,7 @@ class CellFindPanel(QWidget):
         Connections(self).add(session.model_changed, self._update)
         choice.image_changed.connect(self._update)
         choice.image_retaken.connect(self._update)
+        choice.image_measured.connect(self._update)
         book.record_changed.connect(self._on_record_changed)
         book.measured.connect(self._say_count)
         finding.progressed.connect(self._on_progressed)

@@ -26,9 +26,9 @@ from napari_unet.widgets.cells.places import (
 from napari_unet.widgets.cells.preview import Sketch, sketch_of
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.cells.run import Found, Run, There
+from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.layers.picture import picture_of
 from napari_unet.widgets.layers.pixel_size import size_match
-from napari_unet.widgets.qt.background import Bench
 
 _PAUSE_MS = 400  # without another setting, before more than the view is found again
 
@@ -143,7 +143,7 @@ class CellFinding(QObject):
             self._run = None
         self._wanted = settings, linked
         self._timer.start()
-        sketch = sketch_of(record, key, settings, self._book.viewer.dims)
+        sketch = sketch_of(record, key, settings, self._book.viewer)
         if sketch is not None:
             self._sketch += 1
             then = partial(self._on_sketched, self._sketch, record, sketch)

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.images.lazy_plane import whole_plane
+from napari_unet.core.images.stack_intensity import as_stack
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.models.header import ModelHeader, background_output
 from napari_unet.core.objects.label_instances import count_smaller
@@ -22,8 +23,8 @@ from napari_unet.core.segmentation.pieces import Piece, nothing_to_find
 from napari_unet.learner.remote_predictor import RemotePredictor
 from napari_unet.widgets.cells.places import Key, place_of
 from napari_unet.widgets.cells.record import CellRecord
+from napari_unet.widgets.desk.background import Worker
 from napari_unet.widgets.layers.result_arrays import write_part
-from napari_unet.widgets.qt.background import Worker
 
 _SIDES = {2: 2048, 3: 256}  # of what is read at a time of a large place, in pixels
 _LARGE = 2**27  # values
@@ -131,12 +132,14 @@ class Run:
     def _probabilities(self, key: Key, tell: Callable[[float], None]) -> np.ndarray | None:
         if self.predictor is None:
             return self.kept.get(key)
-        piece = Piece(self.pieces[key], {}, self.factors)
-        shape = tuple(self.pieces[key].shape[1:])
+        together = self.header.scaling.way == "stack"
+        seen = as_stack(self.pieces[key]) if together else self.pieces[key]
+        piece = Piece(seen, {}, self.factors)
+        shape = tuple(seen.shape[1:])
         out = zeros((len(self.header.classes), *shape), np.float32)
         if piece.is_constant:
             if len(self.keys) == 1:
-                raise nothing_to_find(piece.ranges[0, 0])
+                raise nothing_to_find(piece.intensities()[0].low)
             out[background_output(self.header) or 0] = 1
             return out
         for part in self.predictor(piece, None):

@@ -38,6 +38,7 @@ from napari_unet.widgets.layers.view import in_view
 from napari_unet.widgets.layers.volumes import Part, has_place, sides_of, volumes_under
 from napari_unet.widgets.qt.connections import Connections
 
+_CHANGED = "the image was changed, or is taken as something else; segment it again."
 _BYTES_AT_ONCE = 64 * 2**20
 
 
@@ -146,7 +147,7 @@ class Predictions(QObject):
         view = None
         waiting: list[tuple[Place, Part | None]]
         if is_large(shape):
-            view = in_view(image, self._viewer.dims)[1]
+            view = in_view(image, self._viewer)[1]
             if segmentation_of(self._viewer, image) is None:  # refused now if it has no room
                 legend = legend_of(header, self._session.classes)
                 add_segmentation(self._viewer, image, legend)
@@ -211,11 +212,11 @@ class Predictions(QObject):
         number, task = found
         index, region = task.current[plane.plane]
         if not _fits(plane.classes, task, index, region):
-            self.stop(number)  # the layer is another image meanwhile
+            self._fail(number, _CHANGED)
             return
         if task.seen is not None:
             task.seen.add_classes(plane.classes)
-            task.seen.add_grey_values(plane.grey_values)
+            task.seen.add_intensities(plane.intensities)
         legend = legend_of(task.header, self._session.classes)
         target = (self._viewer, task.image, index, region)
         try:
@@ -225,9 +226,7 @@ class Predictions(QObject):
             if plane.doubt is not None:
                 write_uncertainty(*target, plane.doubt.percent)
         except UserError as error:  # a large result finds no room
-            del self._tasks[number]
-            self._session.predictions.stop(job)
-            self.ended.emit(number, str(error), False)
+            self._fail(number, str(error))
             return
         if plane.doubt is not None:
             where = (number, task.image, index, region)
@@ -260,9 +259,13 @@ class Predictions(QObject):
         removed = event.value  # type: ignore[attr-defined]
         for number, task in list(self._tasks.items()):
             if task.image is removed:
-                del self._tasks[number]
-                self._session.predictions.stop(task.job)
-                self.ended.emit(number, "the layer was removed.", False)
+                self._fail(number, "the layer was removed.")
+
+    def _fail(self, number: int, error: str) -> None:
+        """End a task; what is still predicted of it is not shown."""
+        task = self._tasks.pop(number)
+        self._session.predictions.stop(task.job)
+        self.ended.emit(number, error, False)
 
 
 def _reader(task: _Task) -> Callable[[], Sequence[Plane]]:

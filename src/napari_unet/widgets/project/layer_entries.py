@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,7 @@ def _as_before(viewer: ViewerModel, entry: ImageEntry, path: Path) -> Image | No
     try:
         layers = viewer.open(str(path), plugin=entry.reader or "napari")
     except Exception:  # a reader's plugin may be gone, or raise anything
+        logging.getLogger(__name__).exception("%s could not be opened as before", path)
         return None
     fitting = [
         layer

@@ -375,7 +375,7 @@ def test_somebody_else_who_listens_is_told():
 def test_a_missing_package_is_told_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with (
-        pytest.raises(SchedulerUnavailable, match=r"pip install \"napari-unet\[cluster\]\""),
+        pytest.raises(SchedulerUnavailable, match=r"pip install \"napari-unet-live\[cluster\]\""),
         connected("127.0.0.1:1"),
     ):
         pass

@@ -14,7 +14,7 @@ import torch
 
 from napari_unet.core.batch.cluster.worker_tasks import (
     Work,
-    range_of_plane,
+    measure_plane,
     segment_whole,
     write_tiles,
 )
@@ -88,9 +88,9 @@ def tasks_of(
             stack.callback(_remove_partial, Path(array.store.root))
             arrays[what] = (result, str(Path(array.store.root) / array.path))
         for index in planes:
-            ranges = submit(range_of_plane, work, index)
+            known = submit(measure_plane, work, index)
             for some in _groups(tiles, group):
-                yield submit(write_tiles, work, index, some, ranges, arrays)
+                yield submit(write_tiles, work, index, some, known, arrays)
         yield None
 
 

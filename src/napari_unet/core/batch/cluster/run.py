@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from napari_unet.core.batch.cluster.workers import Workers
-from napari_unet.core.batch.plan import BatchPlan, OpenFile, PlannedItem
+from napari_unet.core.batch.find_images import OpenFile
+from napari_unet.core.batch.plan import BatchPlan, PlannedItem
 from napari_unet.core.batch.run import (
     BatchEvent,
     ItemEnded,

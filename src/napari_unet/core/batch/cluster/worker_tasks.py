@@ -22,6 +22,8 @@ from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.forest.forest_map import Guide
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.images.intensity import Intensities
+from napari_unet.core.images.stack_intensity import as_stack
 from napari_unet.core.io.file_content import ReadOnce
 from napari_unet.core.io.optional import needed_zarr
 from napari_unet.core.io.result import Result, Saved
@@ -29,7 +31,7 @@ from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
 from napari_unet.core.network.tile_size import best_tile
-from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
 from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.segmentation.pieces import Piece
 from napari_unet.errors import UnwritableOutput
@@ -147,18 +149,19 @@ def segment_whole(work: Work) -> Written:
     return Written(work.item.pixels, notices=tuple(notices))
 
 
-def range_of_plane(work: Work, index: tuple[int, ...]) -> np.ndarray:
-    """Return the grey range of a plane, (C, 2), by which all its tiles are normalised."""
+def measure_plane(work: Work, index: tuple[int, ...]) -> Intensities:
+    """Return what the grey values of a plane are like, by which all its tiles are scaled."""
     with _sent(work.model).opened(work) as source:
         plane = source.plane(index, channels=work.item.channels, level=work.item.level)
-        return plane.grey_range()
+        together = _sent(work.model).model.header.scaling.way == "stack"
+        return (as_stack(plane) if together else plane).intensities()
 
 
 def write_tiles(
     work: Work,
     index: tuple[int, ...],
     tiles: Sequence[Tile],
-    ranges: np.ndarray,
+    known: Intensities,
     results: Mapping[Saved, tuple[Result, str]],
 ) -> Written:
     """Segment tiles of a plane into chunks that nobody else writes.
@@ -169,8 +172,8 @@ def write_tiles(
         The image.
     index, tiles
         Of the plane, and where on it; each tile is a chunk of the results.
-    ranges
-        Of the plane, see :func:`range_of_plane`.
+    known
+        Of the plane, see :func:`measure_plane`.
     results
         What the results are, and the path of each one's array.
 
@@ -186,7 +189,7 @@ def write_tiles(
     with sent.opened(work) as source:
         plane = source.plane(index, channels=work.item.channels, level=work.item.level)
         lead = dict(zip(source.plane_axes, index, strict=True))
-        piece = Piece(replace(plane, ranges=ranges), lead, None)
+        piece = Piece(replace(plane, known=known), lead, None)
         for part in _predicted(sent, piece, tiles):
             if work.key in sent.given_up:
                 break
@@ -195,10 +198,10 @@ def write_tiles(
                 continue
             where, found = piece.put_back(part)
             for what, (result, path) in results.items():
-                values = ids[found.argmax(axis=0)] if what == "labels" else found
+                values = ids_of(found, ids) if what == "labels" else found
                 _write(path, result.place(where), values, work.item.outputs[what])
             pixels += part.tile.pixels
-    constant = float(ranges[0, 0]) if piece.is_constant else None
+    constant = known[0].low if piece.is_constant else None
     return Written(pixels, constant, tuple(dict.fromkeys(notices)))
 
 
@@ -207,7 +210,11 @@ def _predicted(
 ) -> Iterator[TileProbabilities | Notice]:
     """Predict tiles as they are, so that they are those of a run without a cluster."""
     first = sent.model.first
-    guide = None if first is None else Guide(FilterBlocks(plane), first.forest)
+    guide = (
+        None
+        if first is None
+        else Guide(FilterBlocks(plane, sent.model.header.scaling), first.forest)
+    )
     stride = sent.model.header.network.stride
     for tile in tiles:
         yield from predict_tiles(
