@@ -17,13 +17,13 @@ from napari_unet.log import open_log
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _RESULTS = ("labels", "probabilities", "instances")
 _KINDS = ("scribbles", "classes", "instances")
-_WAYS = ("automatic", "image", "training", "stack")
 _MIN_SIZE = "pixels (voxels in 3D) that an instance has at least (default 20)"
 _RESAMPLE: dict[str, Any] = {
     "action": argparse.BooleanOptionalAction,
     "default": True,
     "help": "bring images to the model's pixel size where both are known (default)",
 }
+_WAYS = ("automatic", "image", "training", "stack")
 _MODEL = "a model file, or a bioimage.io package with ONNX weights"
 
 

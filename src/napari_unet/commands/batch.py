@@ -54,7 +54,7 @@ def run(
     intensities
         How grey values are scaled, instead of what the model says.
     min_size
-        Pixels, in 3D voxels, that an instance has at least.
+        Pixels, or voxels, that an instance has at least.
     scheduler
         Address of a Dask scheduler whose workers segment; ``None`` for this process.
     **options

@@ -71,7 +71,7 @@ def run(
     resample
         Whether to bring images to the model's pixel size where both sizes are known.
     min_size
-        Pixels, in 3D voxels, that an instance has at least.
+        Pixels, or voxels, that an instance has at least.
 
     Raises
     ------

@@ -148,9 +148,9 @@ class TestPlan:
         dock.session.header = sized
         model.add_image(noise(6, 8), name="fine", scale=(0.5, 0.5), units="um")
         planned(qtbot, dock, "3 of 4")
-        assert "they are used as they are" in fates(dock)["fine"]
-        dock.options.resample.setChecked(True)
-        qtbot.waitUntil(lambda: "it is resampled to that" in fates(dock)["fine"])
+        assert "it is resampled to that" in fates(dock)["fine"]
+        dock.options.resample.setChecked(False)
+        qtbot.waitUntil(lambda: "they are used as they are" in fates(dock)["fine"])
 
 
 class TestLayers:

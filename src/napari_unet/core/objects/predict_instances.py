@@ -14,7 +14,7 @@ from napari_unet.core.network.device import pick_device
 from napari_unet.core.objects.label_instances import DEFAULTS, label_instances
 from napari_unet.core.objects.link import link
 from napari_unet.core.objects.split_touching import InstanceSettings
-from napari_unet.core.prediction.predict import plane_probabilities
+from napari_unet.core.prediction.predict import plane_probabilities, scaled_pieces
 
 
 def predict_instances(
@@ -55,7 +55,7 @@ def predict_instances(
     place = pick_device(device)
     found = (
         plane_probabilities(model, piece, device=place, tile=tile, average_rotations=False)
-        for piece in pieces.data
+        for piece in scaled_pieces(model, pieces.data)
     )
     return pieces.restore(stack_instances(model, found, settings=settings, linked=linked))
 

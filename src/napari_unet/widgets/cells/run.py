@@ -57,6 +57,8 @@ class Run:
         What reads each of them.
     header, settings, linked
         Of the model; how cells are found; whether they keep their id over time.
+    factors
+        By which the network sees the image resampled.
     spacing, size, unit
         Of a pixel, to find and to measure.
     used
@@ -75,6 +77,7 @@ class Run:
     header: ModelHeader
     settings: InstanceSettings
     linked: bool
+    factors: tuple[float, float] | None
     spacing: tuple[float, ...]
     size: tuple[float, ...] | None
     unit: str | None
@@ -131,8 +134,8 @@ class Run:
             return self.kept.get(key)
         together = self.header.scaling.way == "stack"
         seen = as_stack(self.pieces[key]) if together else self.pieces[key]
-        piece = Piece(seen, {}, None)
-        shape = tuple(piece.shape[1:])
+        piece = Piece(seen, {}, self.factors)
+        shape = tuple(seen.shape[1:])
         out = zeros((len(self.header.classes), *shape), np.float32)
         if piece.is_constant:
             if len(self.keys) == 1:
@@ -141,7 +144,8 @@ class Run:
             return out
         for part in self.predictor(piece, None):
             if isinstance(part, TileProbabilities):
-                out[(slice(None), *part.tile.slices)] = part.probabilities
+                where, values = piece.put_back(part)
+                out[(slice(None), *(where[letter] for letter in "ZYX"[-len(shape) :]))] = values
                 tell(_PREDICTED * part.fraction)
         return out
 
