@@ -356,3 +356,10 @@ def test_replies_are_frozen():
     reply = Reply(1, Predicted(stopped=True))
     with pytest.raises(AttributeError):
         reply.job = 2
+
+
+def test_a_closed_learner_takes_no_training(scripted):
+    talk = scripted("answer")
+    talk.close()
+    with pytest.raises(InvalidInput, match="open it again"):
+        submit_training(talk, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 
+from napari_unet.errors import InvalidInput
 from napari_unet.learner import frames
 from napari_unet.learner.jobs import (
     NO_MEMORY,
@@ -18,7 +20,7 @@ from napari_unet.learner.jobs import (
     Prepare,
     PrepareMessages,
     last_replies,
-    sentence,
+    said_of,
 )
 from napari_unet.learner.messages import (
     Content,
@@ -35,12 +37,15 @@ from napari_unet.learner.messages import (
     UnknownModel,
 )
 from napari_unet.learner.spawn import close_streams, last_words, replies_of, requests_of, spawn
+from napari_unet.log import with_log
 
 COMMAND = (sys.executable, "-m", "napari_unet.learner")
+_LOG = logging.getLogger(__name__)
 STOP_SECONDS = 0.4
 _JOIN_SECONDS = 0.3
 _STARTS_WITHOUT_SUCCESS = 2
 _CLOSED = "the window was closed."
+_NOBODY = "nothing trains any more, since the dock was closed; open it again."
 
 
 class Learner:
@@ -99,8 +104,15 @@ class Learner:
         answer
             Takes the job's replies, at once and in the thread that receives them, instead of
             :meth:`replies`; it must not wait.
+
+        Raises
+        ------
+        InvalidInput
+            It is a training and the learner was closed.
         """
         with self._lock:
+            if self._closed and training:
+                raise InvalidInput(_NOBODY)
             if self._closed and answer is not None:
                 answer(Failed(_CLOSED))
                 return
@@ -203,7 +215,7 @@ class Learner:
         try:
             request = prepare()
         except Exception as error:  # a layer's reader may raise anything
-            self._fail(job, sentence(error))
+            self._fail(job, said_of(error))
             return
         with self._lock:
             if self._closed or job not in self._jobs:
@@ -221,7 +233,7 @@ class Learner:
         try:
             messages = addition.prepare()
         except Exception as error:  # a layer's reader may raise anything
-            self._replies.put(Reply(addition.job, Notice(sentence(error))))
+            self._replies.put(Reply(addition.job, Notice(said_of(error))))
             return
         for message in messages:
             self._send(message)
@@ -233,10 +245,16 @@ class Learner:
                 self._tell(job, known, Failed(text))
 
     def _tell(self, number: int, job: Job, content: Content) -> None:
+        if isinstance(content, Failed) and content.details:
+            _LOG.error("job %d of the learner failed:\n%s", number, content.details)
+            content = Failed(with_log(content.text))
         if job.answer is None:
             self._replies.put(Reply(number, content))
-        else:
+            return
+        try:
             job.answer(content)
+        except Exception:  # the others wait for this thread
+            _LOG.exception("what job %d was answered could not be taken", number)
 
     def _send(self, request: Request) -> None:
         process = self._process
@@ -260,6 +278,7 @@ class Learner:
             except (EOFError, OSError):
                 break
             except Exception:  # no message of ours, as when something else prints there
+                _LOG.exception("the learner said what is no message")
                 process.kill()
                 break
             self._pass_on(process, reply)

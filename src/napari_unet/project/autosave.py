@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from napari_unet.errors import UserError, reason_of
+from napari_unet.log import with_log
 from napari_unet.project.changes import Changes, Facts, NewVersion, PlaneStrokes
 from napari_unet.project.index import ProjectIndex
 from napari_unet.project.store import ProjectStore
@@ -214,8 +216,10 @@ class Autosave:
                 planes.append(PlaneStrokes(key, index, labels, at))
         pictures = {}
         for number, draw in taken.thumbnails.items():
-            with suppress(Exception):  # a picture is no loss, strokes are
+            try:
                 pictures[number] = draw()
+            except Exception:  # a picture is no loss, strokes are
+                logging.getLogger(__name__).exception("a picture of a version was not drawn")
         changes = Changes(taken.facts, tuple(planes), tuple(taken.versions.values()), pictures)
         saved = self._store.commit(changes)
         if not unread:
@@ -235,6 +239,10 @@ class Autosave:
 
 
 def _sentence(error: Exception) -> str:
+    """Return what to say of an error; call it where it is handled."""
     if isinstance(error, UserError):
         return str(error)
-    return f"the project could not be saved ({reason_of(error)}); choose Save as… to go on."
+    logging.getLogger(__name__).exception("a project could not be saved")
+    return with_log(
+        f"the project could not be saved ({reason_of(error)}); choose Save as… to go on."
+    )

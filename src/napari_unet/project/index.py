@@ -54,13 +54,17 @@ class ImageEntry(_Entry):
     ----------
     key, name
         Of the image in this project, and as it was called.
+    id
+        By which its strokes know it, in whatever project.
     path, beside
         Absolute path, and the path seen from the project folder; ``None`` if it was only in
         memory.
     size, checksum
-        See :func:`napari_unet.project.image_fingerprint.identify_file`.
+        See :func:`napari_unet.core.io.fingerprint.identify_file`.
     shape
         (..., Y, X), with RGB's channels at the end.
+    pixels
+        A checksum of them; it tells the layers of one file from each other.
     rgb
         Whether the last axis is colour.
     axes
@@ -78,11 +82,13 @@ class ImageEntry(_Entry):
 
     key: Key
     name: _Text
+    id: Digest | None = None
     path: _Text | None = None
     beside: _Text | None = None
     size: int | None = Field(default=None, ge=0)
     checksum: Digest | None = None
     shape: tuple[_Length, ...] = Field(min_length=2, max_length=16)
+    pixels: Digest | None = None
     rgb: bool = False
     axes: _Axes | None = None
     channels: tuple[tuple[Key, _Place], ...] = ()
@@ -214,7 +220,7 @@ class ProjectIndex(_Entry):
     """
 
     format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
-    program: _Text = Field(default_factory=lambda: version("napari-unet"))
+    program: _Text = Field(default_factory=lambda: version("napari-unet-live"))
     saved: datetime = Field(default_factory=lambda: datetime.now(UTC))
     classes: tuple[ClassInfo, ...] = ()
     settings: TrainSettings | None = None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from napari_unet.core.io.atomic import remove_left_overs, write_whole
+from napari_unet.core.io.fingerprint import Identity, identify_array, identify_file
 from napari_unet.errors import UnreadableFile, UnwritableOutput
 from napari_unet.project.changes import Changes, Facts, NewVersion, PlaneStrokes
 from napari_unet.project.files import (
@@ -23,7 +24,6 @@ from napari_unet.project.files import (
     plane_path,
     thumbnail_path,
 )
-from napari_unet.project.image_fingerprint import Identity, identify_array, identify_file
 from napari_unet.project.index import (
     AnnotationEntry,
     ImageEntry,

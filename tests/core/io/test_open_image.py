@@ -328,7 +328,7 @@ class TestZarr:
     def test_without_the_package_it_says_what_to_install(self, tmp_path, rng, monkeypatch):
         zarr.save_array(tmp_path / "a.zarr", rng.random((20, 20)))
         monkeypatch.setitem(sys.modules, "zarr", None)
-        with pytest.raises(UnreadableFile, match=r'pip install "napari-unet\[zarr\]"'):
+        with pytest.raises(UnreadableFile, match=r'pip install "napari-unet-live\[zarr\]"'):
             open_image(tmp_path / "a.zarr")
 
     def test_a_group_that_is_no_image_is_refused(self, tmp_path):

@@ -428,7 +428,7 @@ class TestRefused:
 
     def test_without_the_extra_it_says_which(self, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "yaml", None)
-        with pytest.raises(InvalidInput, match=r'pip install "napari-unet\[bioimageio\]"'):
+        with pytest.raises(InvalidInput, match=r'pip install "napari-unet-live\[bioimageio\]"'):
             imported(tmp_path, "a: 1", packages.identity())
 
     def test_a_model_file_whose_graph_is_gone(self, tmp_path):

@@ -86,7 +86,7 @@ def onnx_answer(path, image: np.ndarray, config: UNetConfig) -> np.ndarray:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path)
-    x = normalise_piece(pieces_for(image, config).data[0])[None]
+    x = normalise_piece(pieces_for(image, config.in_channels, config.ndim).data[0])[None]
     return session.run(None, {"image": x})[0][0]
 
 
@@ -105,7 +105,9 @@ class TestNumbers:
         config, shapes = NETWORKS[kind]
         model = scenes.random_model(config)
         image = rng.normal(size=shapes[0]).astype(np.float32)
-        x = torch.from_numpy(normalise_piece(pieces_for(image, config).data[0]))[None]
+        x = torch.from_numpy(
+            normalise_piece(pieces_for(image, config.in_channels, config.ndim).data[0])
+        )[None]
         found = portable(model).network()(x)[0].numpy()
         np.testing.assert_allclose(found, predict_probabilities(model, image), atol=1e-5)
 
@@ -251,7 +253,7 @@ class TestRefusal:
     ):
         monkeypatch.setitem(sys.modules, module, None)
         path = tmp_path / ("m.onnx" if format == "onnx" else "m.zip")
-        with pytest.raises(InvalidInput, match=rf"napari-unet\[{extra}\]"):
+        with pytest.raises(InvalidInput, match=rf"napari-unet-live\[{extra}\]"):
             export_model(trained, path, format=format)
         assert not path.exists()
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_unet.core.images.box import Tile
+from napari_unet.core.images.cutout import cut
 from napari_unet.core.images.normalise import normalise
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.training.dataset import make_dataset
@@ -145,3 +147,39 @@ class TestBadInput:
         model = random_model(small_network())
         with pytest.raises(InvalidInput, match="'scribbles', these are 'classes'"):
             make_dataset([image], [strokes], settings("classes"), model=model)
+
+
+class TestStrokesAcrossPlanes:
+    """One stroke of each of four places goes through ten slices."""
+
+    @pytest.fixture
+    def stack(self, rng):
+        labels = np.zeros((10, 40, 30), np.uint8)
+        for number in range(10):
+            labels[:, 4 * number, 3:9] = 1 + number % 2
+        return rng.random((10, 40, 30)), labels
+
+    @staticmethod
+    def held_rows(dataset):
+        held = np.stack([target.held_out for target in dataset.targets])
+        rows = {int(row) for row in np.nonzero(held)[1]}
+        assert all(held[:, row, 3:9].all() for row in rows), "whole or not at all"
+        return rows
+
+    def test_of_one_array_are_held_out_whole(self, stack):
+        image, labels = stack
+        dataset = make_dataset([image], [labels], settings())
+        assert len(self.held_rows(dataset)) == 2
+
+    def test_of_planes_with_places_too(self, stack):
+        places = [("strokes", (z,)) for z in range(10)]
+        dataset = make_dataset(*map(list, stack), settings(), places=places)
+        assert len(self.held_rows(dataset)) == 2
+
+    def test_of_parts_of_large_planes_too(self, stack):
+        image, labels = stack
+        planes = np.pad(image, ((0, 0), (7, 52), (9, 60)), mode="wrap")
+        cutouts = [cut(plane[None], Tile((7, 47), (9, 39))) for plane in planes]
+        places = [("strokes", (z,)) for z in range(10)]
+        dataset = make_dataset(cutouts, list(labels), settings(), places=places)
+        assert len(self.held_rows(dataset)) == 2

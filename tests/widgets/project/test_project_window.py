@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from layer_helpers import layer_names, paint_two_classes
+from layer_helpers import layer_names, look_at, paint_two_classes
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QPushButton, QSpinBox, QTableWidget
@@ -230,7 +230,7 @@ def test_two_versions_are_compared_on_what_is_in_view(qtbot, make_dock, learners
     learner = learners[-1]
     train(qtbot, dock, learner, 0.5)
     train(qtbot, dock, learner, 0.6)
-    viewer.layers["cells"].corner_pixels = np.array([[4, 5], [9, 14]])
+    look_at(viewer, 4, 10, 5, 15)
     before = len(learner.predictions)
     table(dock).selectRow(1)
     press(qtbot, dock, "compare_versions_button")

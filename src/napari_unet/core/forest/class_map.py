@@ -42,10 +42,15 @@ class ClassMap:
         Of the plane.
     classifier
         What to ask.
+
+    Attributes
+    ----------
+    scaled
+        How the plane's grey values are scaled.
     """
 
     def __init__(self, features: PixelFeatures, classifier: PixelClassifier) -> None:
-        self.ranges = features.ranges
+        self.scaled = features.scaled
         self._features = features
         self._classifier = classifier
         self._blocks: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()

@@ -12,7 +12,8 @@ import torch
 
 from napari_unet.core.forest.filters import BLOCK, FILTER_MARGIN, filters
 from napari_unet.core.images.box import mirrored
-from napari_unet.core.images.lazy_plane import Plane, range_of, read_part
+from napari_unet.core.images.intensity import EACH_BY_ITSELF, Intensities, Scaling
+from napari_unet.core.images.lazy_plane import Plane, intensities_of, read_part
 from napari_unet.core.images.normalise import rescale
 from napari_unet.core.network.encoder import STRIDE, TAP_STRIDES, Encoder, Taps, fill_up, window
 from napari_unet.core.network.pretrained import pretrained_encoder
@@ -66,13 +67,17 @@ class PixelFeatures(Generic[P]):
     ----------
     plane
         (C, Y, X), any real dtype; need not be in memory.
+    scaling
+        How its grey values are scaled.
     """
 
     plane: P
+    scaling: Scaling = EACH_BY_ITSELF
     _blocks: OrderedDict[tuple[int, int], Block] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
-        self.ranges = range_of(self.plane)
+        self.seen: Intensities = intensities_of(self.plane)
+        self.scaled: Intensities = self.scaling.of(self.seen)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -167,7 +172,7 @@ class PixelFeatures(Generic[P]):
         return cropped, (rows[0] - kept[0][0], columns[0] - kept[1][0])
 
     def _read(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        return rescale(read_part(self.plane, rows, columns), self.ranges)
+        return rescale(read_part(self.plane, rows, columns), self.scaled)
 
 
 def warm_up() -> None:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.core.images.normalise import check_array
-from napari_unet.core.network.onnx_network import Network
+from napari_unet.core.images.check_array import check_array
 from napari_unet.errors import InvalidInput
 
 
@@ -227,16 +226,16 @@ def volumes_for(image: np.ndarray, channels: int) -> Volumes:
     )
 
 
-def pieces_for(image: np.ndarray, network: Network) -> Planes | Volumes:
-    """Arrange an image for a network, as planes for one in 2D and as volumes for one in 3D.
+def pieces_for(image: np.ndarray, channels: int, ndim: int) -> Planes | Volumes:
+    """Arrange an image for a model of ``channels`` channels: as planes in 2D, volumes in 3D.
 
     Raises
     ------
     InvalidInput
-        The image does not fit the network.
+        The image does not fit the model.
     """
-    arrange = planes_for if network.ndim == 2 else volumes_for
-    return arrange(image, network.in_channels)
+    arrange = planes_for if ndim == 2 else volumes_for
+    return arrange(image, channels)
 
 
 def _pile_volumes(image: np.ndarray) -> Volumes:

@@ -19,6 +19,10 @@ from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.arrange import as_plane
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.intensity import EACH_BY_ITSELF, Scaling
+from napari_unet.core.images.lazy_plane import whole_plane
+from napari_unet.core.images.normalise import not_imaged
+from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.live.schedule import LiveLoop
@@ -27,6 +31,7 @@ from napari_unet.core.network.config import PRESETS, DeviceName
 from napari_unet.core.network.device import pick_device
 from napari_unet.core.network.unet import UNet
 from napari_unet.core.prediction.predict import TileProbabilities, plane_probabilities
+from napari_unet.core.prediction.tile_probabilities import ids_of
 from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.training.optimizer import new_optimizer
 from napari_unet.errors import InvalidInput
@@ -98,14 +103,22 @@ class LiveTrainer:
         """Whether there is nothing left to learn until strokes change."""
         return self._loop.settled
 
-    def add_image(self, image: np.ndarray | Cutout) -> int:
+    @property
+    def scaling(self) -> Scaling:
+        """How images are scaled, by those that are painted; without any each by itself."""
+        return EACH_BY_ITSELF if self._loop.shown is None else self._loop.shown.header.scaling
+
+    def add_image(self, image: np.ndarray | Cutout, place: Place | None = None) -> int:
         """Take in an image; return its index.
 
         Parameters
         ----------
         image
             (Y, X), (C, Y, X) or (Y, X, 3); or a part of a plane, which then is an image of its
-            own but for the plane's grey range.
+            own but for what its grey values are scaled by.
+        place
+            Of a plane of a stack, the stack (anything hashable) and its index along the axes
+            before the rows, so that a stroke across planes is one.
 
         Raises
         ------
@@ -119,9 +132,10 @@ class LiveTrainer:
                 f"the images before had {features[0].plane.shape[0]} channels and this one has "
                 f"{plane.shape[0]}; use images with the same channels."
             )
-        features.append(PixelFeatures(plane))
+        features.append(PixelFeatures(plane, self.scaling))
         features[-1].prepare()
-        return self._loop.book.add_image(features[-1].shape)
+        origin = (image.position[0], image.position[1]) if isinstance(image, Cutout) else (0, 0)
+        return self._loop.book.add_image(features[-1].shape, place, origin)
 
     def set_classes(self, classes: Sequence[ClassInfo]) -> None:
         """Name and colour classes."""
@@ -153,6 +167,9 @@ class LiveTrainer:
             )
         if labels.max() > _LARGEST_ID:
             raise InvalidInput(f"class id {labels.max()} is too large; use at most {_LARGEST_ID}.")
+        unknown = not_imaged(whole_plane(features[index].plane))
+        if unknown is not None:
+            labels = np.where(unknown, 0, labels)
         new = self._loop.book.update(index, labels)
         if new is not None:
             self._loop.take(new)
@@ -223,7 +240,7 @@ class LiveTrainer:
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         """Return the (Y, X) class ids, as painted, of any image with the same channels."""
-        return self.model().class_ids[self.predict_probabilities(image).argmax(axis=0)]
+        return ids_of(self.predict_probabilities(image), self.model().class_ids)
 
     def predict_probabilities(self, image: np.ndarray) -> np.ndarray:
         """Return each class's probability, (K, Y, X) float32, of any image with the same channels.

@@ -20,10 +20,11 @@ from napari_unet.core.events import (
 )
 from napari_unet.core.forest.pixel_classifier import PixelClassifier
 from napari_unet.core.forest.pixel_features import PixelFeatures
+from napari_unet.core.images.intensity import same_range
 from napari_unet.core.labels.classes import ClassInfo, describe_classes
 from napari_unet.core.live.fine_tuning import FineTuning, drawn
 from napari_unet.core.live.live_classifiers import Classifiers
-from napari_unet.core.live.live_dataset import dataset_of, laid_out
+from napari_unet.core.live.live_dataset import dataset_of, laid_out, scaling_of
 from napari_unet.core.live.mixing import Evidence, best_share, score_of
 from napari_unet.core.live.network_anchors import FormerAnswer, tiles_around
 from napari_unet.core.live.snapshot import looks_the_same, snapshot, started, with_share
@@ -146,6 +147,7 @@ class LiveLoop:
         before, revoked = self.shown, self.book.revoked
         if before is None or before.class_ids.tolist() != ids:
             self._classifiers.forget()
+        self._scale_alike()
         self._classifier = self._classifiers.fit(self.book, self.features, ids, revoked=revoked)
         events: list[LiveEvent] = []
         if self._tuning is None:
@@ -157,14 +159,26 @@ class LiveLoop:
             before = None
         self.evidence.strokes_changed()
         self._dataset = dataset_of(self.book, self.features, classes)
-        self._tuning.set_data(self._dataset)
         self._former = None if before is None or revoked else self._former_answer(before)
+        if self._former is None:  # else when it has answered, before the next step
+            self._tuning.set_data(self._dataset)
         self._changed, self.book.revoked = False, None
         weights = self._tuning.average.state() if before is None else before.weights
         model = self._snapshot(weights)
         share = best_share(list(self.evidence.latest), self._tuning.steps)
         self._due = True  # to be scored, after somebody has seen it
         return [*events, *self._show(model, share, None)]
+
+    def _scale_alike(self) -> None:
+        """Scale the images by those that are painted; where it changes much, find features anew."""
+        scaling = scaling_of(self.book, self.features)
+        for image, blocks in enumerate(self.features):
+            if same_range(scaling.of(blocks.seen), blocks.scaled):
+                blocks.scaling = scaling
+            else:
+                self.features[image] = PixelFeatures(blocks.plane, scaling)
+                self.judge.forget(image)
+                self._classifiers.forget()
 
     def _former_answer(self, before: Model) -> FormerAnswer:
         """Return what asks the model of before the newest strokes."""

@@ -47,13 +47,14 @@ def snapshot(
         settings=settings.model_dump(mode="json"),
         versions=installed_versions(),
         device=describe(tuning.device),
-        grey_values=dataset.grey_values,
+        intensity_range=dataset.intensity_range,
     )
     header = ModelHeader(
         network=tuning.network.config,
         preset="compact",
         label_kind="scribbles",
         classes=dataset.classes,
+        scaling=dataset.scaling,
         history=(record,),
     )
     return Model(header, weights, classifier)

@@ -47,6 +47,11 @@ class Judge:
             self._maps[image] = (model.classifier, found)
         return found
 
+    def forget(self, image: int) -> None:
+        """Forget what was said of an image that is filtered anew."""
+        self._maps.pop(image, None)
+        self._first.clear()
+
     def ask(self, model: Model, strokes: Sequence[Stroke]) -> list[Opinion]:
         """Return what a model says of strokes, leaving out those of classes it does not know."""
         return [self._ask(model, stroke, kept=False) for stroke in strokes if _knows(model, stroke)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from napari_unet.core.forest.pixel_classifier import PixelClassifier
+from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.header import GRAPH, METADATA_KEY, ModelHeader, header_of
+from napari_unet.core.models.header import GRAPH, METADATA_KEY, ModelHeader, digest_of, header_of
 from napari_unet.core.network.device import channels_last
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.unet import UNet, fused
@@ -31,7 +33,7 @@ class Model:
     Attributes
     ----------
     header
-        Network, classes, normalisation, pixel size and history.
+        Network, classes, scaling, pixel size and history.
     weights
         The network's state, float32 on the CPU; of one of another program its ONNX file's bytes.
     classifier
@@ -52,6 +54,16 @@ class Model:
     def class_ids(self) -> np.ndarray:
         """Ids as painted, (K,) uint16, or uint8 where they fit, in the order of the outputs."""
         return self.header.class_ids
+
+    def scaled(self, way: Way | None) -> Model:
+        """Return it with another way of scaling images; ``None`` for its own.
+
+        Raises
+        ------
+        InvalidInput
+            It is one of another program, which brings its own.
+        """
+        return replace(self, header=self.header.scaled(way))
 
     def network(self, n_classes: int | None = None) -> UNet:
         """Return a new network with these weights, to be trained further.
@@ -82,6 +94,11 @@ class Model:
             layout = channels_last(self.header.network.ndim)
             self._networks[device] = ready.to(memory_format=layout)  # type: ignore[call-overload]
         return self._networks[device]
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells it from other models, see :func:`napari_unet.core.models.header.digest_of`."""
+        return digest_of(self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """Return the content of a model file."""

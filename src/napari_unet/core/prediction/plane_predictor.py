@@ -8,11 +8,11 @@ import torch
 from napari_unet.core.forest.class_map import ClassMap
 from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
-from napari_unet.core.images.lazy_plane import Plane, range_of, read_part
-from napari_unet.core.images.normalise import rescale
+from napari_unet.core.images.lazy_plane import Plane, intensities_of, read_part
+from napari_unet.core.images.normalise import not_imaged, rescale
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import channels_last, computing
-from napari_unet.core.network.tiling import context, offset
+from napari_unet.core.network.tiling import context, inner, offset
 from napari_unet.errors import InvalidInput
 
 # A network trained on few strokes is too sure of itself to be weighed against another answer
@@ -59,22 +59,31 @@ class Answers:
         self._share = of_model if share is None else share
         self._map = class_map
         if self._map is None and model.classifier is not None and self._share < 1:
-            self._map = ClassMap(PixelFeatures(plane), model.classifier)
-        self._ranges = range_of(plane) if self._map is None else self._map.ranges
+            self._map = ClassMap(PixelFeatures(plane, model.header.scaling), model.classifier)
+        if self._map is None:
+            self._scaled = model.header.scaling.of(intensities_of(plane))
+        else:
+            self._scaled = self._map.scaled
 
     def probabilities(self, tile: Tile) -> np.ndarray:
-        """Return each class's probability, (K, *axes) float32 of the tile's size."""
+        """Return each class's probability, (K, *axes) float32 of the tile's size.
+
+        Of no class where nothing was imaged.
+        """
+        pixels = read_part(self._plane, *context(self._config, tile, self._plane.shape[1:]))
+        missing = not_imaged(pixels)
         found = np.zeros((self._config.n_classes, *tile.sides), dtype=np.float32)
         if self._share > 0:
-            found += self._share * self._by_network(tile)
+            found += self._share * self._by_network(pixels, tile)
         if self._share < 1:
             assert self._map is not None
             found += (1 - self._share) * self._map.probabilities(tile)
+        if missing is not None:
+            found[:, missing[inner(self._config, tile)]] = 0
         return found
 
-    def _by_network(self, tile: Tile) -> np.ndarray:
-        indices = context(self._config, tile, self._plane.shape[1:])
-        patch = rescale(read_part(self._plane, *indices), self._ranges)
+    def _by_network(self, pixels: np.ndarray, tile: Tile) -> np.ndarray:
+        patch = rescale(pixels, self._scaled)
         network = self._model.prediction_network(self._device)
         temperature = TEMPERATURE if self._model.classifier is not None else 1.0
         x = torch.from_numpy(np.ascontiguousarray(patch))[None].to(self._device)  # (1, C, *axes)

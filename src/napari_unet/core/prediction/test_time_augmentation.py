@@ -9,7 +9,8 @@ import torch
 
 from napari_unet.core.events import Notice
 from napari_unet.core.images.box import Tile
-from napari_unet.core.images.lazy_plane import Plane, whole_plane
+from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.lazy_plane import Plane, intensities_of, whole_plane
 from napari_unet.core.models.model import Model
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.core.prediction.tiles import predict_tiles
@@ -67,8 +68,10 @@ def predict_orientations(
     """
     whole = Tile.whole(plane.shape[1:])
     total = np.zeros((len(model.classes), *whole.sides), dtype=np.float32)
+    known = intensities_of(plane)
     pairs = list(zip(orientations(whole_plane(plane)), orientations(total), strict=True))
-    for count, (turned, turned_total) in enumerate(pairs, start=1):
+    for count, (pixels, turned_total) in enumerate(pairs, start=1):
+        turned = Cutout(pixels, (0,) * (pixels.ndim - 1), pixels.shape[1:], known)
         for part in predict_tiles(model, turned, device=device, tile=tile, fast=fast):
             if isinstance(part, TileProbabilities):
                 turned_total[:, *part.tile.slices] += part.probabilities  # a view of the sum

@@ -11,6 +11,7 @@ from napari_unet.core.forest.pixel_classifier import PixelClassifier
 from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.intensity import same_range
 from napari_unet.core.live.live_trainer import LiveTrainer
 from napari_unet.core.prediction.predict import TileProbabilities
 from napari_unet.core.prediction.tiles import predict_tiles
@@ -78,6 +79,9 @@ class View:
                 f"Live learns from {wanted} channel{'s' * (wanted > 1)} and the image in view has "
                 f"{found}; look at one like those that are painted."
             )
+        if not same_range(model.header.scaling.of(self.features.seen), self.features.scaled):
+            self.features = PixelFeatures(self.features.plane, model.header.scaling)
+            self._classifier = None
         classifier = model.classifier
         if classifier is not self._classifier:
             self._classifier = classifier

@@ -10,6 +10,7 @@ from napari_unet.widgets.annotate.class_panel import ClassPanel
 from napari_unet.widgets.annotate.class_sync import ClassSync
 from napari_unet.widgets.annotate.dimension_sync import Dimensions
 from napari_unet.widgets.annotate.findings import ResultFindings, StrokeFindings
+from napari_unet.widgets.annotate.intensity_combo import IntensityCombo
 from napari_unet.widgets.annotate.keys import bind_keys
 from napari_unet.widgets.annotate.layer_panel import LayerPanel
 from napari_unet.widgets.annotate.live_sync import LiveLoop
@@ -22,6 +23,7 @@ from napari_unet.widgets.annotate.train_panel import TrainPanel
 from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.annotate.training_preview import LivePrediction
 from napari_unet.widgets.common.model_row import ModelRow
+from napari_unet.widgets.common.report_button import ReportButton
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.desk.shared import shared_by
@@ -60,6 +62,7 @@ class AnnotateAndTrain(Docked):
         watch = PaintWatch(viewer, choice, self)
         training = Training(viewer, session, choice, watch, self)
         advanced = AdvancedPanel()
+        advanced.add_row("Intensities", IntensityCombo(session))
         Dimensions(session, choice, advanced, self)
         ClassSync(viewer, session, choice, watch, self)
         live = LiveLoop(viewer, session, choice, watch, advanced.settings, self)
@@ -79,7 +82,7 @@ class AnnotateAndTrain(Docked):
             self,
             section(
                 "Paint",
-                LayerPanel(viewer, session, choice),
+                LayerPanel(viewer, session, choice, watch),
                 ClassPanel(viewer, session, choice, watch),
             ),
             section(
@@ -101,6 +104,7 @@ class AnnotateAndTrain(Docked):
                 HistoryPanel(session, keeper, comparison),
             ),
             advanced,
+            ReportButton(session),
         )
 
 

@@ -19,7 +19,7 @@ from napari.utils.key_bindings import coerce_keybinding
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QAbstractButton, QTableWidget, QWidget
 
-from napari_unet.session.state import Level
+from napari_unet.errors import Level
 from napari_unet.widgets.annotate.next_place_panel import _panels
 from napari_unet.widgets.qt.connections import when_destroyed
 from napari_unet.widgets.qt.notify import notify
@@ -157,5 +157,5 @@ def go_to_next_place(viewer: napari.Viewer) -> None:
     """Go to the next place to paint; open the dock if it is closed."""
     viewer = getattr(viewer, "__wrapped__", viewer)
     if id(viewer) not in _panels:
-        viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
+        viewer.window.add_plugin_dock_widget("napari-unet-live", "Annotate and train")
     _panels[id(viewer)].go()

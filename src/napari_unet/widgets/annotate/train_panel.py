@@ -17,8 +17,9 @@ from qtpy.QtWidgets import (
 
 from napari_unet.core.events import Reason
 from napari_unet.core.training.settings import TrainSettings
+from napari_unet.errors import Level
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level, State
+from napari_unet.session.state import State
 from napari_unet.widgets.annotate.live_sync import LiveLoop
 from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.desk.choice import Choice

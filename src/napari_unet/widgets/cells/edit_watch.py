@@ -17,8 +17,8 @@ from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.finding import CellFinding
 from napari_unet.widgets.cells.places import Key, measure_of, place_of
 from napari_unet.widgets.cells.record import CellRecord
+from napari_unet.widgets.desk.background import Bench, Worker
 from napari_unet.widgets.layers.picture import picture_of
-from napari_unet.widgets.qt.background import Bench, Worker
 from napari_unet.widgets.qt.connections import Connections
 
 _PAUSE_MS = 120

@@ -127,7 +127,7 @@ def picture_of(layer: Image) -> Picture:
     )
 
 
-def is_taken_as(layer: Image, meaning: tuple[object, ...]) -> bool:
+def is_taken_as(layer: Image, meaning: tuple[object, ...] | None) -> bool:
     """Return whether an image layer is still taken as when its picture had that meaning."""
     try:
         return picture_of(layer).meaning == meaning

@@ -97,7 +97,7 @@ class Comparison:
             if reason is not None:
                 raise InvalidInput(reason)
         assert image is not None  # or else there is a reason
-        (index, *_), region = in_view(image, self._viewer.dims)
+        (index, *_), region = in_view(image, self._viewer)
         if is_empty(region):
             raise InvalidInput("nothing of the image is in view; move it into view.")
         rows, columns = spatial_shape(image)[-2:]

@@ -17,7 +17,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import UnwritableOutput
+from napari_unet.errors import Level, UnwritableOutput
 from napari_unet.project.autosave import Autosave, NotSaved, Saved
 from napari_unet.project.changes import NewVersion, PlaneStrokes
 from napari_unet.project.files import model_path
@@ -26,7 +26,6 @@ from napari_unet.project.location import Place
 from napari_unet.project.open_project import read_version
 from napari_unet.project.versions import History
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.layers.spots import Spot, all_spots

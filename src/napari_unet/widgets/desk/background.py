@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from napari_unet.errors import Stopped, UserError
+from napari_unet.errors import Stopped, UserError, reason_of
 from napari_unet.learner.object_finder import ObjectFinder
+from napari_unet.log import with_log
 from napari_unet.widgets.qt.main_thread import MainThread
 
 
@@ -94,8 +96,12 @@ class Worker:
                 said = "memory ran out while cells were looked for; find them on fewer planes."
                 self.tell(partial(self._end, job.failed, said))
             except Exception as error:  # of whatever a lazy layer reads with
-                said = f"the image cannot be worked on ({error}); look whether it can still be read"
-                self.tell(partial(self._end, job.failed, f"{said}."))
+                logging.getLogger(__name__).exception("work on cells failed")
+                said = with_log(
+                    f"the image cannot be worked on ({reason_of(error)}); look whether it can "
+                    "still be read."
+                )
+                self.tell(partial(self._end, job.failed, said))
             else:
                 self.tell(partial(self._end, job.then, result))
         self.finder.close()
