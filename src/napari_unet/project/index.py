@@ -181,8 +181,6 @@ class VersionEntry(_Entry):
         The version that its training started from; ``None`` for fresh weights.
     planes
         The strokes that it was trained on.
-    thumbnail
-        Of its picture, if there is one.
     """
 
     number: int = Field(ge=1, le=999_999)
@@ -195,7 +193,6 @@ class VersionEntry(_Entry):
     labelled_pixels: int = Field(default=0, ge=0)
     parent: int | None = None
     planes: tuple[UsedPlane, ...] = ()
-    thumbnail: Digest | None = None
 
 
 class ProjectIndex(_Entry):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from layer_helpers import layer_names, look_at, paint_two_classes
+from layer_helpers import layer_names, paint_two_classes
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QPushButton, QSpinBox, QTableWidget
@@ -215,46 +215,13 @@ def test_one_goes_back_to_a_version_and_on_from_there(qtbot, make_dock, learners
     table(dock).selectRow(1)  # the older one
     press(qtbot, dock, "use_version_button")
     assert dock.session.model == model_file(score=0.5)
-    assert table(dock).item(1, 1).font().bold()
-    assert [table(dock).item(row, 3).text() for row in range(2)] == ["0.60", "0.50"]
+    assert table(dock).item(1, 0).font().bold()
+    assert [table(dock).item(row, 2).text() for row in range(2)] == ["0.60", "0.50"]
     press(qtbot, dock, "train_button")
     job = learners[-1].trainings[-1]
     assert job.prepare().model == model_file(score=0.5)
     table(dock).selectRow(0)
     assert not dock.findChild(QPushButton, "use_version_button").isEnabled()
-
-
-def test_two_versions_are_compared_on_what_is_in_view(qtbot, make_dock, learners):
-    viewer, dock = make_dock(PICTURE)
-    paint(qtbot, viewer, dock)
-    learner = learners[-1]
-    train(qtbot, dock, learner, 0.5)
-    train(qtbot, dock, learner, 0.6)
-    look_at(viewer, 4, 10, 5, 15)
-    before = len(learner.predictions)
-    table(dock).selectRow(1)
-    press(qtbot, dock, "compare_versions_button")
-    jobs = learner.predictions[before:]
-    assert [job.prepare().model for job in jobs] == [model_file(score=x) for x in (0.5, 0.6)]
-    for job, class_id in zip(jobs, (1, 2), strict=True):
-        learner.say(job.number, *learner.predict(job, class_id))
-    qtbot.waitUntil(lambda: "differ in 100.0 %" in label(dock, "comparison_label"))
-    for number in (1, 2):
-        layer = viewer.layers[f"cells by version {number}"]
-        assert (layer.data == number).sum() == 60
-    assert dock.session.model == model_file(score=0.6)
-    assert viewer.layers.selection.active.name == "strokes on cells"
-
-
-def test_a_version_gets_a_picture_of_what_it_predicts(qtbot, make_dock, learners):
-    viewer, dock = make_dock(PICTURE)
-    paint(qtbot, viewer, dock)
-    train(qtbot, dock, learners[-1], 0.5)
-    assert table(dock).item(0, 0).icon().isNull()
-    qtbot.waitUntil(lambda: len(learners[-1].predictions) == 1)
-    job = learners[-1].predictions[0]
-    learners[-1].say(job.number, *learners[-1].predict(job, 2))
-    qtbot.waitUntil(lambda: not table(dock).item(0, 0).icon().isNull())
 
 
 def test_a_training_that_is_cut_short_by_closing_keeps_its_best(

@@ -18,7 +18,6 @@ class Role(Enum):
     STROKES = "strokes"
     SEGMENTATION = "segmentation"
     PROBABILITY = "probability"
-    COMPARISON = "comparison"
     INSTANCES = "instances"
     UNCERTAINTY = "uncertainty"
     CELLS = "cells"
