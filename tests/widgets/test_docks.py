@@ -153,7 +153,7 @@ def test_docks_are_tabs_of_one_another_and_each_has_the_height(viewer, qtbot):
     main.show()
     docks = []
     for name in ("Annotate and train", "Cells", "Batch segment open layers"):
-        docks.append(viewer.window.add_plugin_dock_widget("napari-unet", name)[0])
+        docks.append(viewer.window.add_plugin_dock_widget("napari-unet-live", name)[0])
         qtbot.waitUntil(lambda: len(main.tabifiedDockWidgets(docks[0])) == len(docks) - 1)
         settle()
         assert not docks[-1].visibleRegion().isEmpty(), "the one opened last is in front"
