@@ -11,7 +11,6 @@ import pytest
 from talk import Talk
 
 from napari_unet import cli, log, report
-from napari_unet.commands import info
 from napari_unet.learner.messages import Failed
 from napari_unet.project.autosave import Autosave, NotSaved
 from napari_unet.project.changes import Facts
@@ -109,7 +108,7 @@ def test_a_project_that_could_not_be_saved_is_logged(path):
 
 
 def test_a_command_that_ends_unexpectedly_is_logged(path, monkeypatch):
-    monkeypatch.setattr(info, "versions", bug)
+    monkeypatch.setattr("napari_unet.commands.info.run", lambda **_: bug())
     with pytest.raises(ZeroDivisionError):
         cli.main(["info"])
     assert 'raise ZeroDivisionError("a bug")' in path.read_text()

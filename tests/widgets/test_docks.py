@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_helpers import paint_two_classes
+from layer_helpers import add_strokes, paint_two_classes
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QApplication, QPushButton
 
@@ -19,7 +19,7 @@ from napari_unet.widgets.batch.dock import BatchSegment
 def viewer(make_window, learners):
     viewer = make_window()
     image = viewer.add_image(np.zeros((32, 40), np.float32), name="cells")
-    strokes = viewer.add_labels(np.zeros(image.data.shape, np.uint8))
+    strokes = add_strokes(viewer, image)
     paint_two_classes(strokes)
     return viewer
 

@@ -35,6 +35,8 @@ class CellRecord:
         For each place (K, *axes), the latest of up to 1 GiB.
     classes
         For each place the class id of each pixel if it is a cell's, where there are several.
+    smaller
+        For each place without a cell, how many pieces were too small to be one.
     found, seen
         For places that are or were looked at: ids as they were found, and when last measured.
     """
@@ -47,6 +49,7 @@ class CellRecord:
     tables: dict[Key, Table] = field(default_factory=dict)
     probabilities: dict[Key, np.ndarray] = field(default_factory=dict)
     classes: dict[Key, np.ndarray] = field(default_factory=dict)
+    smaller: dict[Key, int] = field(default_factory=dict)
     found: dict[Key, np.ndarray] = field(default_factory=dict)
     seen: dict[Key, np.ndarray] = field(default_factory=dict)
 
@@ -107,9 +110,12 @@ class CellRecord:
         classes = self.object_classes
         return dict.fromkeys(ids, classes[0].id if classes else 0)
 
-    def place_found(self, key: Key, table: Table, classes: np.ndarray | None) -> None:
+    def place_found(
+        self, key: Key, table: Table, classes: np.ndarray | None, smaller: int = 0
+    ) -> None:
         """Take in what was found in a place."""
         self.tables[key] = table
+        self.smaller[key] = smaller
         self.found.pop(key, None)
         self.seen.pop(key, None)
         if classes is None:
