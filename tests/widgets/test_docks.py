@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from layer_helpers import add_strokes, paint_two_classes
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QPushButton
 
 from fakes import model_file
@@ -161,7 +161,3 @@ def test_docks_are_tabs_of_one_another_and_each_has_the_height(viewer, qtbot):
         dock.raise_()
         settle()
         assert dock.height() > 650
-    # Where somebody puts them afterwards is theirs to say.
-    main.splitDockWidget(docks[0], docks[1], Qt.Orientation.Vertical)
-    settle()
-    assert docks[1] not in main.tabifiedDockWidgets(docks[0])
