@@ -135,7 +135,6 @@ def model_file(
     score: float = 0.8,
     dimensions: int = 2,
     order: tuple[int, ...] | None = None,
-    grey_values=(),
 ):
     """Return the bytes of a model file without weights."""
     voxels = (1.0, 1.0, 1.0) if dimensions == 3 else None
@@ -148,7 +147,6 @@ def model_file(
         settings={},
         versions={},
         device="cpu",
-        grey_values=grey_values,
     )
     header = ModelHeader(
         channels=order,
