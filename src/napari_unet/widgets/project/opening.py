@@ -23,7 +23,13 @@ from napari_unet.project.recovery import Recoverable, Recovery, recoverable
 from napari_unet.session.state import State
 from napari_unet.widgets.layers.removal import let_draw
 from napari_unet.widgets.project.keeper import ProjectKeeper, recovery_root
-from napari_unet.widgets.project.layer_entries import is_image_of, new_strokes, open_layer, take_as
+from napari_unet.widgets.project.layer_entries import (
+    is_image_of,
+    new_cells,
+    new_strokes,
+    open_layer,
+    take_as,
+)
 from napari_unet.widgets.project.layer_keys import left_by
 from napari_unet.widgets.qt.main_thread import MainThread
 
@@ -233,9 +239,12 @@ class ProjectOpening:
             keeper.viewer.layers.remove(layer)
             let_draw()
         keeper.keys.begin(index)
-        self._show_images(read.opened, problems)
+        images = self._show_images(read.opened, problems)
         for entry, data in read.strokes:
-            strokes = new_strokes(entry, data, index.classes or keeper.session.classes)
+            if entry.cells is None:
+                strokes = new_strokes(entry, data, index.classes or keeper.session.classes)
+            else:
+                strokes = new_cells(entry, data, images.get(entry.image or ""))
             keeper.keys.assign(strokes, entry.key)
             keeper.viewer.add_layer(strokes)
             keeper.strokes.know(strokes, [(plane.index, plane.at) for plane in entry.planes])
@@ -245,7 +254,8 @@ class ProjectOpening:
         if index.settings is not None:
             self._show_settings(index.settings)
 
-    def _show_images(self, opened: OpenedProject, problems: list[str]) -> None:
+    def _show_images(self, opened: OpenedProject, problems: list[str]) -> dict[str, Image]:
+        """Open the images that are not open; return all of them by their keys."""
         keeper = self._keeper
         found: dict[str, Image] = {}
         for image in opened.images:
@@ -269,6 +279,7 @@ class ProjectOpening:
                     take_as(found[image.entry.key], image.entry, found)
                 except UserError as error:
                     problems.append(str(error))
+        return found
 
     def _show_model(self, opened: OpenedProject, problems: list[str]) -> None:
         session, number = self._keeper.session, opened.index.in_use
