@@ -13,7 +13,7 @@ import torch
 
 from napari_unet.core.events import Corrective, LiveScore, Settled, Shown
 from napari_unet.core.images.box import Tile
-from napari_unet.core.images.normalise import check_array
+from napari_unet.core.images.check_array import check_array
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import METADATA_KEY, ModelHeader, TrainingRecord
 from napari_unet.core.models.model import Model

@@ -54,6 +54,8 @@ class ImageEntry(_Entry):
     ----------
     key, name
         Of the image in this project, and as it was called.
+    id
+        By which its strokes know it, in whatever project.
     path, beside
         Absolute path, and the path seen from the project folder; ``None`` if it was only in
         memory.
@@ -61,6 +63,8 @@ class ImageEntry(_Entry):
         See :func:`napari_unet.core.io.fingerprint.identify_file`.
     shape
         (..., Y, X), with RGB's channels at the end.
+    pixels
+        A checksum of them; it tells the layers of one file from each other.
     rgb
         Whether the last axis is colour.
     axes
@@ -78,11 +82,13 @@ class ImageEntry(_Entry):
 
     key: Key
     name: _Text
+    id: Digest | None = None
     path: _Text | None = None
     beside: _Text | None = None
     size: int | None = Field(default=None, ge=0)
     checksum: Digest | None = None
     shape: tuple[_Length, ...] = Field(min_length=2, max_length=16)
+    pixels: Digest | None = None
     rgb: bool = False
     axes: _Axes | None = None
     channels: tuple[tuple[Key, _Place], ...] = ()

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.box import Tile
+from napari_unet.core.images.cutout import cut
 from napari_unet.core.images.normalise import normalise
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.training.dataset import make_dataset
@@ -177,7 +178,8 @@ class TestStrokesAcrossPlanes:
 
     def test_of_parts_of_large_planes_too(self, stack):
         image, labels = stack
-        cutouts = [Cutout(plane[None], (7, 9), (99, 99), np.array([[0.0, 1.0]])) for plane in image]
+        planes = np.pad(image, ((0, 0), (7, 52), (9, 60)), mode="wrap")
+        cutouts = [cut(plane[None], Tile((7, 47), (9, 39))) for plane in planes]
         places = [("strokes", (z,)) for z in range(10)]
         dataset = make_dataset(cutouts, list(labels), settings(), places=places)
         assert len(self.held_rows(dataset)) == 2

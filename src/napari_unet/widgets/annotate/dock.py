@@ -82,7 +82,7 @@ class AnnotateAndTrain(Docked):
             self,
             section(
                 "Paint",
-                LayerPanel(viewer, session, choice),
+                LayerPanel(viewer, session, choice, watch),
                 ClassPanel(viewer, session, choice, watch),
             ),
             section(
