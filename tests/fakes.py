@@ -135,7 +135,7 @@ def model_file(
     score: float = 0.8,
     dimensions: int = 2,
     order: tuple[int, ...] | None = None,
-    grey_values=(),
+    intensity_range=(),
     pixel_size: tuple[float, ...] | None = None,
 ):
     """Return the bytes of a model file without weights."""
@@ -149,7 +149,7 @@ def model_file(
         settings={},
         versions={},
         device="cpu",
-        grey_values=grey_values,
+        intensity_range=intensity_range,
     )
     header = ModelHeader(
         channels=order,
