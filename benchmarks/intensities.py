@@ -94,13 +94,17 @@ def strokes(painted: Field, count: int = 6) -> np.ndarray:
     away = ndimage.distance_transform_edt(painted.cells == 0)
     free = np.argwhere(away > 6)
     for row, column in free[:: max(1, len(free) // count)][:count]:
-        labels[row, max(0, column - 10) : column + 10][away[row, max(0, column - 10) : column + 10] > 2] = 1
+        labels[row, max(0, column - 10) : column + 10][
+            away[row, max(0, column - 10) : column + 10] > 2
+        ] = 1
     for number in range(1, min(count, painted.cells.max()) + 1):
         row, column = np.argwhere(painted.cells == number).mean(axis=0).astype(int)
         labels[row - 1 : row + 2, column - 5 : column + 6] = 2
         ring = ndimage.binary_dilation(painted.cells == number, iterations=4)
         ring &= ~ndimage.binary_dilation(painted.cells == number, iterations=2)
-        labels[ring & (np.arange(SIDE if ring.shape[0] == SIDE else ring.shape[0])[:, None] > row)] = 1
+        labels[
+            ring & (np.arange(SIDE if ring.shape[0] == SIDE else ring.shape[0])[:, None] > row)
+        ] = 1
     return labels
 
 
@@ -195,7 +199,9 @@ def report(models: dict[str, Callable[[Field], Model]], ways: Sequence[Way], see
                     parts = [f"{share:.1f} %"] if share == share else []
                     parts += [f"{score:.2f}"] if score == score else []
                     cells.append(", ".join(parts))
-                print(f"| {count} {kind} cells | {name} | {case} | {' | '.join(cells)} |", flush=True)
+                print(
+                    f"| {count} {kind} cells | {name} | {case} | {' | '.join(cells)} |", flush=True
+                )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

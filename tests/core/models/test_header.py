@@ -46,12 +46,17 @@ def test_a_newer_version_says_what_to_update():
         parse_header(newer)
 
 
+def test_an_older_version_says_what_to_do():
+    with pytest.raises(InvalidModel, match=r"older version of napari-unet.*train it again"):
+        parse_header(changed(format_version=1, something_old={}))
+
+
 @pytest.mark.parametrize(
     "values",
     [
         {"format_version": None},
         {"format_version": 0},
-        {"format_version": "2"},
+        {"format_version": "3"},
         {"network": {}},
         {"network": HEADER.network.model_dump() | {"depth": 400}},
         {"network": HEADER.network.model_dump() | {"n_classes": 2}},
