@@ -149,7 +149,7 @@ def model_file(
         settings={},
         versions={},
         device="cpu",
-        grey_values=grey_values,
+        intensity_range=grey_values,
     )
     header = ModelHeader(
         channels=order,
