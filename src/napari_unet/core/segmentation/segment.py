@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from napari_unet.core.diagnosis import Seen
-from napari_unet.core.events import Notice
+from napari_unet.core.events import Notice, Progress
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.result import Result, Saved
@@ -205,6 +205,9 @@ def segment(
             if isinstance(part, Notice):
                 yield part
                 continue
+            if isinstance(part, Progress):
+                yield Segmented(part.done / part.total)
+                continue
             where, found = piece.put_back(part)
             labels = ids_of(found, ids)
             seen.add_intensities(piece.intensities())
@@ -255,11 +258,13 @@ def _local(model: Model, device: torch.device | None, *, average: bool) -> Predi
 
 def _parts(
     predict: Predictor, pieces: Iterator[Piece], count: int, tile: int | None
-) -> Iterator[tuple[Piece, TileProbabilities | Notice]]:
+) -> Iterator[tuple[Piece, TileProbabilities | Progress | Notice]]:
     """Predict piece after piece; the fraction is that of all of them."""
     for number, piece in enumerate(pieces):
         for part in predict(piece, tile):
             if isinstance(part, TileProbabilities):
                 yield piece, replace(part, fraction=(number + part.fraction) / count)
+            elif isinstance(part, Progress):
+                yield piece, Progress(number * part.total + part.done, count * part.total)
             else:
                 yield piece, part

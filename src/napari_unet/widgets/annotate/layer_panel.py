@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from napari.components import ViewerModel
-from napari.layers import Image, Layer
+from napari.layers import Image, Labels, Layer
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
 
 from napari_unet.session.session import Session
 from napari_unet.widgets.common.layer_combo import LayerCombo
 from napari_unet.widgets.common.picture_row import PictureRow
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.picture import is_picture
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.strokes import (
     FIRST_CLASS,
     can_be_painted,
     find_annotation,
+    fit_to,
     new_annotation,
     paint_with,
 )
@@ -78,6 +80,8 @@ class LayerPanel(QWidget):
             self.annotations.choose(find_annotation(self.annotations.offered, image))
 
     def _on_image_chosen(self, image: Image | None) -> None:
+        if image is not None:
+            bring_channels_first(self._viewer, image)
         self._choice.image = image
         self._update_new_button()
         if self._choice.image is not None:
@@ -93,6 +97,8 @@ class LayerPanel(QWidget):
             self.annotations.choose(fitting)
 
     def _on_annotation_chosen(self, annotation: Layer | None) -> None:
+        if isinstance(annotation, Labels) and self._choice.image is not None:
+            fit_to(annotation, self._choice.image)
         self._choice.annotation = annotation
 
     def _on_new_clicked(self) -> None:

@@ -10,6 +10,7 @@ from qtpy.QtCore import QRect, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from napari_unet.session.session import Session
+from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.level_following import follow_model
 from napari_unet.widgets.layers.picture import is_picture
 from napari_unet.widgets.layers.wording import sizes_said
@@ -120,6 +121,7 @@ class BatchTable(QTableWidget):
             gone = [image for image in self._rows if self._is_reported_gone(image)]
             self._rows = gone + [layer for layer in self._viewer.layers if is_picture(layer)]
             for image in self._rows:
+                bring_channels_first(self._viewer, image)
                 follow_model(self._viewer, image, self._session.header)
                 self._links.add(image.events.name, self._on_renamed)
                 self._links.add(image.events.data, self._on_meaning_changed)
