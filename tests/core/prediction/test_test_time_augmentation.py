@@ -137,6 +137,7 @@ class TestAveragedPrediction:
                 yield TileProbabilities(Tile((row, row + 64), (0, side)), part, (row + 64) / side)
 
         monkeypatch.setattr(test_time_augmentation, "predict_tiles", tiles)
+        monkeypatch.setattr(test_time_augmentation, "intensities_of", lambda plane: ())
         size = 3 * side**2 * 4
         tracemalloc.start()
         for part in predict_orientations(model, plane, device=CPU):

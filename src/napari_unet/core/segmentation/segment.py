@@ -202,11 +202,8 @@ def segment(
         count = count_pieces(source, model.header.network, level)
         seen = Seen(model.header)
         for piece, part in _parts(predict, pieces, count, tile):
-            if isinstance(part, Notice):
+            if not isinstance(part, TileProbabilities):
                 yield part
-                continue
-            if isinstance(part, Progress):
-                yield Segmented(part.done / part.total)
                 continue
             where, found = piece.put_back(part)
             labels = ids_of(found, ids)
@@ -258,13 +255,13 @@ def _local(model: Model, device: torch.device | None, *, average: bool) -> Predi
 
 def _parts(
     predict: Predictor, pieces: Iterator[Piece], count: int, tile: int | None
-) -> Iterator[tuple[Piece, TileProbabilities | Progress | Notice]]:
+) -> Iterator[tuple[Piece, TileProbabilities | Segmented | Notice]]:
     """Predict piece after piece; the fraction is that of all of them."""
     for number, piece in enumerate(pieces):
         for part in predict(piece, tile):
             if isinstance(part, TileProbabilities):
                 yield piece, replace(part, fraction=(number + part.fraction) / count)
             elif isinstance(part, Progress):
-                yield piece, Progress(number * part.total + part.done, count * part.total)
+                yield piece, Segmented((number + part.done / part.total) / count)
             else:
                 yield piece, part
