@@ -135,6 +135,7 @@ def model_file(
     score: float = 0.8,
     dimensions: int = 2,
     order: tuple[int, ...] | None = None,
+    pixel_size: tuple[float, ...] | None = None,
 ):
     """Return the bytes of a model file without weights."""
     voxels = (1.0, 1.0, 1.0) if dimensions == 3 else None
@@ -150,6 +151,8 @@ def model_file(
     )
     header = ModelHeader(
         channels=order,
+        pixel_size=pixel_size,
+        pixel_unit=None if pixel_size is None else "micrometer",
         network=PRESETS["compact"].network(channels, len(ids), voxel_size=voxels),
         preset="compact",
         label_kind=kind,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_model.types import KeyBinding
-from layer_helpers import paint_two_classes
+from layer_helpers import add_strokes, paint_two_classes
 from napari import layers
 from napari.components import ViewerModel
 from napari.settings import get_settings
@@ -44,7 +44,7 @@ def _as_if_started_anew():
 def viewer(make_window, learners):
     viewer = make_window()
     image = viewer.add_image(np.zeros((32, 40), np.float32), name="cells")
-    paint_two_classes(viewer.add_labels(np.zeros(image.data.shape, np.uint8), name="strokes"))
+    paint_two_classes(add_strokes(viewer, image))
     return viewer
 
 

@@ -54,11 +54,11 @@ def check_array(image: np.ndarray, *, may_be_constant: bool = False) -> np.ndarr
 
 def _extremes(image: np.ndarray) -> tuple[float, float]:
     """Return the lowest and the highest finite value; infinity and minus infinity without any."""
-    low, high = image.min(), image.max()
+    low, high = float(image.min()), float(image.max())
     if np.isfinite(low) and np.isfinite(high):
         return low, high
     finite = np.isfinite(image)
     return (
-        image.min(initial=np.inf, where=finite),
-        image.max(initial=-np.inf, where=finite),
+        float(image.min(initial=np.inf, where=finite)),
+        float(image.max(initial=-np.inf, where=finite)),
     )

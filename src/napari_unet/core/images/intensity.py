@@ -18,7 +18,7 @@ Way = Literal["automatic", "image", "training", "stack"]
 WAYS: tuple[Way, ...] = get_args(Way)
 OF_NOISE = 5.2  # standard deviations of normal noise between its percentiles 1 and 99.8
 # Between the first and the second an image turns from one that shows things into an empty one.
-_VARIED, _EMPTY = 10.0, 7.0  # its bulk, in standard deviations of its noise
+_VARIED, _EMPTY = 8.0, 6.0  # its bulk, in standard deviations of its noise
 _SOME, _NEXT_TO_NOTHING = 0.1, 0.05  # what is beyond noise, as a share of the training's
 _ALIKE, _NARROWER = 1.3, 2.0  # how much wider the training's range is than its own
 
@@ -152,7 +152,7 @@ def same_range(one: Intensities, other: Intensities, tolerance: float = 0.05) ->
 def _typical(candidates: Sequence[Intensity]) -> Intensity:
     ordered = sorted(candidates, key=lambda one: (one.contrast, one.span))
     varied = [one for one in ordered if one.contrast > _VARIED]
-    kept = varied or ordered[-1:]
+    kept = varied or ordered
     return kept[len(kept) // 2]
 
 

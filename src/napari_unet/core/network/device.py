@@ -54,7 +54,8 @@ def describe(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
         return "Apple GPU (mps)"
-    return f"CPU, {torch.get_num_threads()} threads"
+    count = torch.get_num_threads()
+    return f"CPU, {count} thread{'s' * (count != 1)}"
 
 
 def fast_dtype(device: torch.device, ndim: int = 2) -> torch.dtype:

@@ -17,7 +17,9 @@ from napari_unet.errors import InvalidInput, Level
 from napari_unet.session.session import Session
 from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.geometry import same_place, transform_of
+from napari_unet.widgets.layers.image_marks import image_of
 from napari_unet.widgets.layers.picture import Picture, choose_axes, fits, is_guessed, is_picture
+from napari_unet.widgets.layers.roles import Role, detail, role_of
 from napari_unet.widgets.qt.notify import errors_shown
 
 
@@ -113,7 +115,9 @@ def take_from(viewer: ViewerModel, image: Image, source: ImageSource) -> bool:
 
 
 def _lies_on(layer: Layer, image: Image) -> bool:
-    """Return whether a layer is strokes or a result that lie on an image."""
-    if is_picture(layer) or not isinstance(layer, Image | Labels):
+    """Return whether a layer is strokes or a result of an image, or labels of others on it."""
+    if is_picture(layer) or not isinstance(layer, Image | Labels) or not same_place(layer, image):
         return False
-    return same_place(layer, image)
+    if role_of(layer) is Role.STROKES:
+        return image_of([image], layer) is image
+    return role_of(layer) is None or detail(layer, "image") == str(image.unique_id)
