@@ -21,8 +21,8 @@ from benchmarks.crossval.results import METHODS, Settings, Unit, missing, read_a
 from benchmarks.crossval.running import check_units, run_all
 from benchmarks.crossval.variations import ABLATIONS, UNET
 from napari_unet.core.io.folders import make_folder
-from napari_unet.core.models.model import load_model
 from napari_unet.core.network.config import DeviceName, PresetName
+from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import InvalidInput, UserError
 
 _DATASETS = tuple(Path("../shared/data") / name for name in ("isbi2012_em", "u373_phc"))

@@ -35,11 +35,8 @@ from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS, UNetConfig
 from napari_unet.core.network.pooling import pooling_for
 from napari_unet.core.network.unet import UNet
-from napari_unet.core.prediction.predict import (
-    TileProbabilities,
-    plane_probabilities,
-    predict_tiles,
-)
+from napari_unet.core.prediction.predict import TileProbabilities, plane_probabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.segmentation.segment import segment
 
 if TYPE_CHECKING:

@@ -23,16 +23,17 @@ from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.metrics import warping_error
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import PRESETS, PresetName, TrainSettings
+from napari_unet.core.network.config import PRESETS, PresetName
 from napari_unet.core.network.device import computing, describe, fast_dtype, pick_device
 from napari_unet.core.network.tiling import input_side, output_side
 from napari_unet.core.network.unet import UNet, fused
-from napari_unet.core.prediction.predict import predict_tiles
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.training.augment import sampling_positions, vary_grey_values
 from napari_unet.core.training.dataset import make_dataset
 from napari_unet.core.training.loss import weighted_cross_entropy
 from napari_unet.core.training.optimizer import new_optimizer
 from napari_unet.core.training.patch_sampler import PatchSource
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.trainer import Run
 
 SIDE = 2048

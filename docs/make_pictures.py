@@ -25,6 +25,7 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_unet.commands.train import Trained, train_with_bar
+from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.labels.border_weights import (
     border_weights,
     scribble_border_weights,
@@ -32,7 +33,7 @@ from napari_unet.core.labels.border_weights import (
 )
 from napari_unet.core.labels.classes import BACKGROUND, PALETTE
 from napari_unet.core.network.config import PRESETS
-from napari_unet.core.network.tiling import Tile, mirrored, plan
+from napari_unet.core.network.tiling import plan
 from napari_unet.core.pictures import class_colors, overlay, write_curves
 from napari_unet.core.prediction.predict import predict
 from napari_unet.core.training.augment import (

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unet.core.images.normalise import as_plane, normalise
+from napari_unet.core.images.arrange import as_plane
+from napari_unet.core.images.normalise import normalise
 from napari_unet.core.io.folders import read_image, read_labels
 from napari_unet.errors import UserError
 

@@ -18,10 +18,12 @@ from benchmarks.strokes.annotator import Annotator
 from benchmarks.strokes.datasets import IGNORED, Picture, load
 from safetensors.torch import load_file
 
+from napari_unet.core.forest.filter_blocks import filters
 from napari_unet.core.forest.forest_map import log_odds
 from napari_unet.core.forest.linear_head import fit_linear_head
-from napari_unet.core.forest.random_forest import filters, fit_forest
-from napari_unet.core.images.normalise import as_plane, normalise
+from napari_unet.core.forest.random_forest import fit_forest
+from napari_unet.core.images.arrange import as_plane
+from napari_unet.core.images.normalise import normalise
 from napari_unet.core.network.device import computing, fast_dtype
 from napari_unet.core.network.encoder import Taps, fill_up, for_channels
 from napari_unet.core.network.pretrained import pretrained_encoder, pretrained_refiner

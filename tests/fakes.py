@@ -12,24 +12,24 @@ import numpy as np
 import torch
 
 from napari_unet.core.events import Corrective, LiveScore, Settled, Shown
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.normalise import check_array
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import METADATA_KEY, ModelHeader, TrainingRecord
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS
-from napari_unet.core.network.tiling import Tile
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.learner.messages import (
     Content,
     LiveMessage,
     LiveRequest,
+    PieceRequest,
     PlanePredicted,
     Predicted,
     PredictRequest,
     Reply,
     TrainRequest,
 )
-from napari_unet.learner.piece import PieceRequest
 from scenes import random_model, small_network
 
 

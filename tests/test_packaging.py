@@ -194,12 +194,6 @@ def test_what_a_page_names_is_in_the_file_beside_it(name: str) -> None:
             assert re.search(rf"^ *(def {name}\(|class {name}\b|{name}\b.* = )", text, re.M), name
 
 
-def test_no_two_files_of_tests_have_one_name() -> None:
-    """Pytest could not run them together."""
-    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
-    assert sorted(set(names)) == sorted(names)
-
-
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
     for page in (ROOT / "docs").glob("*.md"):

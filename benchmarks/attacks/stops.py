@@ -24,8 +24,9 @@ from napari_unet.core.batch.plan import BatchOptions, plan_batch
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import PRESETS, TrainSettings
+from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.unet import UNet
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner import Learner
 from napari_unet.learner.messages import Reply
 from napari_unet.session.session import Session

@@ -9,7 +9,8 @@ from skimage.filters import gaussian, threshold_otsu
 from skimage.measure import label
 from skimage.segmentation import watershed
 
-from napari_unet.core.images.normalise import normalise, planes_like
+from napari_unet.core.images.arrange import planes_like
+from napari_unet.core.images.normalise import normalise
 from napari_unet.core.objects.label_instances import DEFAULTS, label_instances
 from napari_unet.core.objects.split_touching import InstanceSettings
 

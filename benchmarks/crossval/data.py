@@ -15,10 +15,11 @@ from benchmarks.common.folders import (
     is_annotated,
     read_info,
 )
-from napari_unet.core.images.normalise import normalise, planes_like
-from napari_unet.core.io.folders import read_image, read_labels
+from napari_unet.core.images.arrange import planes_like
+from napari_unet.core.images.normalise import normalise
+from napari_unet.core.io.open_image import read_image, read_labels
+from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import LabelKind
-from napari_unet.core.labels.targets import check_labels
 from napari_unet.errors import InvalidInput
 
 IGNORED = -1

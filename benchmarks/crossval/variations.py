@@ -18,7 +18,7 @@ class Variation:
     title
         In a table.
     settings
-        Changed fields of :class:`napari_unet.core.network.config.TrainSettings`.
+        Changed fields of :class:`napari_unet.core.training.settings.TrainSettings`.
     images
         Training images; ``None`` for all.
     zero_padded

@@ -15,7 +15,7 @@ from benchmarks.common.folders import (
     is_annotated,
     read_info,
 )
-from napari_unet.core.io.folders import read_image, read_labels
+from napari_unet.core.io.open_image import read_image, read_labels
 from napari_unet.errors import InvalidInput
 
 NAMES = (

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from benchmarks.strokes.datasets import load
 from benchmarks.strokes.results import DENSE, METHODS, Result, path_of
-from napari_unet.core.images.normalise import normalise, planes_like
+from napari_unet.core.images.arrange import planes_like
+from napari_unet.core.images.normalise import normalise
 from napari_unet.errors import UserError
 
 # The palette of Okabe and Ito, which colour-blind people can tell apart.

@@ -30,7 +30,7 @@ from torch.nn import functional
 
 from benchmarks.common.clocks import Clock
 from benchmarks.strokes.methods import own
-from napari_unet.core.images.normalise import planes_like
+from napari_unet.core.images.arrange import planes_like
 from napari_unet.core.network.device import computing, fast_dtype, pick_device
 from napari_unet.core.training.augment import displacements, plain_positions, sample
 

@@ -10,16 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_unet.core.io.folders import read_image as read_image
+    from napari_unet.core.io.open_image import read_image as read_image
     from napari_unet.core.labels.border_weights import border_weights as border_weights
     from napari_unet.core.labels.classes import ClassInfo as ClassInfo
     from napari_unet.core.live.live_trainer import LiveTrainer as LiveTrainer
     from napari_unet.core.models.model import Model as Model
-    from napari_unet.core.models.model import load_model as load_model
     from napari_unet.core.objects.predict_instances import predict_instances as predict_instances
     from napari_unet.core.prediction.predict import predict as predict
     from napari_unet.core.prediction.predict import predict_probabilities as predict_probabilities
     from napari_unet.core.sharing.export import export_model as export_model
+    from napari_unet.core.sharing.load_model import load_model as load_model
     from napari_unet.core.training.train import train as train
     from napari_unet.core.training.train import train_events as train_events
     from napari_unet.errors import UserError as UserError
@@ -31,11 +31,11 @@ _HOMES = {
     "UserError": "errors",
     "border_weights": "core.labels.border_weights",
     "export_model": "core.sharing.export",
-    "load_model": "core.models.model",
+    "load_model": "core.sharing.load_model",
     "predict": "core.prediction.predict",
     "predict_instances": "core.objects.predict_instances",
     "predict_probabilities": "core.prediction.predict",
-    "read_image": "core.io.folders",
+    "read_image": "core.io.open_image",
     "train": "core.training.train",
     "train_events": "core.training.train",
 }

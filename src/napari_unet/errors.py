@@ -33,3 +33,13 @@ class DeviceUnavailable(UserError, RuntimeError):
 
 class SchedulerUnavailable(UserError, ConnectionError):
     """No Dask scheduler answers, it went away, or its workers cannot do the work."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the first line of what an error of some library says, or else its kind."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+class Stopped(Exception):
+    """Somebody asked to stop; nothing is left of what was under way."""

@@ -12,8 +12,9 @@ import tifffile
 
 import napari_unet as nu
 from napari_unet.cli import main
-from napari_unet.core.io.folders import read_labels
-from napari_unet.core.io.write_result import Result, open_result
+from napari_unet.core.io.open_image import read_labels
+from napari_unet.core.io.result import Result
+from napari_unet.core.io.write_result import open_result
 
 
 @pytest.fixture

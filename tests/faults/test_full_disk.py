@@ -14,7 +14,8 @@ import pytest
 from disk import at_operation, contents, died, files_end_at, no_room
 
 from counting import injected
-from napari_unet.core.io.write_result import Result, open_result
+from napari_unet.core.io.result import Result
+from napari_unet.core.io.write_result import open_result
 from napari_unet.core.objects.measure import write_csv
 from napari_unet.core.sharing.export import export_model
 from napari_unet.errors import UserError

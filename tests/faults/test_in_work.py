@@ -15,14 +15,14 @@ import torch
 
 from counting import injected
 from napari_unet.core.events import Notice
-from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.live import live_forests, live_trainer
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import TrainSettings
 from napari_unet.core.network.unet import UNet
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.core.training import data_parallel, train, trainer
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.weight_average import AveragedWeights
 from napari_unet.learner import frames
 from napari_unet.learner.child import loop

@@ -20,10 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counting import tried
-from napari_unet.core.io.folders import read_image
-from napari_unet.core.io.write_result import Result, open_result
+from napari_unet.core.io.open_image import read_image
+from napari_unet.core.io.result import Result
+from napari_unet.core.io.write_result import open_result
 from napari_unet.core.models.header import METADATA_KEY
-from napari_unet.core.models.model import load_model
+from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import UserError
 from napari_unet.project.files import INDEX_NAME, PREVIOUS_NAME
 from napari_unet.project.open_project import open_project, read_version

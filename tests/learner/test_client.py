@@ -13,7 +13,7 @@ from talk import Talk
 from napari_unet.core.events import Notice, Started, Step
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import (
     Failed,

@@ -11,8 +11,7 @@ import pytest
 
 from napari_unet.core.objects.label_instances import label_instances
 from napari_unet.core.objects.measure import measure
-from napari_unet.core.stopping import Stopped
-from napari_unet.errors import DeviceUnavailable, InvalidInput
+from napari_unet.errors import DeviceUnavailable, InvalidInput, Stopped
 from napari_unet.learner.object_finder import ObjectFinder
 
 

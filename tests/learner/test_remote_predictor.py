@@ -17,12 +17,10 @@ from napari_unet.core.batch.plan import BatchOptions, Candidate, plan_items
 from napari_unet.core.batch.run import ItemEnded, run_batch
 from napari_unet.core.events import Notice
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.io.folders import read_labels
+from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
-from napari_unet.core.stopping import Stopped
-from napari_unet.errors import DeviceUnavailable, InvalidInput
-from napari_unet.learner.messages import Failed, Predicted
-from napari_unet.learner.piece import PieceRequest, UnknownModel
+from napari_unet.errors import DeviceUnavailable, InvalidInput, Stopped
+from napari_unet.learner.messages import Failed, PieceRequest, Predicted, UnknownModel
 from napari_unet.learner.remote_predictor import RemotePredictor
 from napari_unet.session.session import Session
 from scenes import random_model, small_network, volume_network

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import model_file
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput, UnreadableFile, UnwritableOutput
 from napari_unet.project.changes import Changes, PlaneStrokes, next_key
 from napari_unet.project.copy import copy_project

@@ -15,8 +15,9 @@ import tifffile
 
 from napari_unet.cli import main
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.model import Model, load_model
+from napari_unet.core.models.model import Model
 from napari_unet.core.prediction.predict import predict
+from napari_unet.core.sharing.load_model import load_model
 from napari_unet.core.training.train import train
 from napari_unet.errors import InvalidInput
 from napari_unet.project.changes import Changes, Facts, NewVersion, PlaneStrokes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakes import FakeLearner, model_file
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner.messages import Failed, Improved, Reply, Trained
 from napari_unet.project.changes import Changes
 from napari_unet.project.index import ProjectIndex

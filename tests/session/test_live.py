@@ -9,7 +9,7 @@ from fakes import FakeLearner, model_file
 from napari_unet.core.events import Corrective, LiveScore, Notice, Settled, Shown
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import header_of
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import (
     Failed,

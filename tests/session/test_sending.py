@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from fakes import FakeLearner, model_file
 from napari_unet.core.images import cutout
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout, Measured, cut
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.network.config import TrainSettings
-from napari_unet.core.network.tiling import Tile
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import LivePlane, LiveStrokes, LiveView
 from napari_unet.session.sending import SeenStrokes, for_view, suffices

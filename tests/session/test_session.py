@@ -12,7 +12,7 @@ from fakes import FakeLearner, model_file
 from napari_unet.core.events import Notice, Progress, Score, Started, Step
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import header_of
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput, InvalidModel, UnreadableFile, UnwritableOutput
 from napari_unet.learner.messages import (
     Failed,

@@ -9,20 +9,20 @@ from qtpy.QtWidgets import QCheckBox, QPushButton, QSpinBox
 
 from fakes import model_file
 from napari_unet.core.images import cutout
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.io import scratch
-from napari_unet.core.network.config import TrainSettings
-from napari_unet.core.network.tiling import Tile
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import UnwritableOutput
 from napari_unet.learner.messages import LivePlane, LiveStrokes, LiveView
 from napari_unet.session.state import State
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
 from napari_unet.widgets.annotate.live_sync import LiveLoop
 from napari_unet.widgets.desk.predictions import Predictions
-from napari_unet.widgets.layers.planes import painted_pieces_reader
 from napari_unet.widgets.layers.prediction_order import parts_of
+from napari_unet.widgets.layers.reading import painted_pieces_reader, spot_reader
 from napari_unet.widgets.layers.results import segmentation_of
-from napari_unet.widgets.layers.spots import CELL, Spot, around, spot_reader, spots_of
+from napari_unet.widgets.layers.spots import CELL, Spot, around, spots_of
 from napari_unet.widgets.layers.strokes import new_annotation
 
 SIZE = 3000

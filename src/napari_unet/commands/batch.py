@@ -16,9 +16,10 @@ from napari_unet.core.batch.plan import BatchOptions, BatchPlan, plan_batch
 from napari_unet.core.batch.report import REPORT_NAME, ReportFile, counts, table
 from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemNotice, ItemProgress
 from napari_unet.core.io.folders import make_folder
-from napari_unet.core.models.model import Model, load_model
+from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
+from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import UnwritableOutput, UserError
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"

@@ -11,10 +11,11 @@ from tqdm import tqdm
 from napari_unet.commands.predict import segment_with_bar
 from napari_unet.commands.train import save_somewhere, train_with_bar
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.io.folders import make_folder, read_labels
+from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.open_image import read_labels
+from napari_unet.core.io.result import Saved
 from napari_unet.core.labels.classes import BACKGROUND
 from napari_unet.core.pictures import overlay, write_curves, write_png
-from napari_unet.core.segmentation.segment import Saved
 from napari_unet.samples import tissue
 
 SAVED: tuple[Saved, ...] = ("labels", "probabilities")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from skimage.measure import label
 
-from napari_unet.core.io.folders import read_labels
+from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.io.write_result import holds_objects, read_label_kind
+from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import LabelKind
-from napari_unet.core.labels.targets import check_labels
 from napari_unet.core.metrics import (
     average_precision,
     boundary_scores,

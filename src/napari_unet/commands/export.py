@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_unet.core.models.model import load_model
 from napari_unet.core.sharing.export import ExportFormat, export_model
+from napari_unet.core.sharing.load_model import load_model
 
 
 def run_export(model_path: Path, output: Path, *, format: ExportFormat) -> None:

@@ -22,7 +22,7 @@ def run_info(model: Path | None) -> None:
     if model is None:
         _print_system()
     else:
-        from napari_unet.core.models.model import load_model
+        from napari_unet.core.sharing.load_model import load_model
 
         _print_model(load_model(model).header)
 

@@ -20,12 +20,14 @@ from napari_unet.core.batch.plan import (
 from napari_unet.core.events import Notice
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.folders import make_folder
-from napari_unet.core.models.model import Model, load_model
+from napari_unet.core.io.result import Saved
+from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
 from napari_unet.core.segmentation.measure_pieces import check_measure, measurements_path
 from napari_unet.core.segmentation.result_paths import stem_of
-from napari_unet.core.segmentation.segment import Saved, segment
+from napari_unet.core.segmentation.segment import segment
+from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import InvalidInput
 
 
@@ -56,7 +58,7 @@ def run_predict(
         Where to compute.
     average_rotations
         Whether to average over the orientations of each plane, see
-        :func:`napari_unet.core.prediction.predict.predict_orientations`.
+        :func:`napari_unet.core.prediction.test_time_augmentation.predict_orientations`.
     measure
         Whether to measure the objects into ``NAME_instances.csv``.
 

@@ -15,9 +15,11 @@ from tqdm import tqdm
 from napari_unet.commands.voxels import pixels_of, voxels_of
 from napari_unet.core.diagnosis import of_training
 from napari_unet.core.events import Best, Done, Notice, Score, Started, Step
-from napari_unet.core.io.folders import check_writable, read_image, read_labels
+from napari_unet.core.io.folders import check_writable
+from napari_unet.core.io.open_image import read_image, read_labels
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.model import Model, load_model
+from napari_unet.core.models.model import Model
+from napari_unet.core.sharing.load_model import load_model
 from napari_unet.core.training.train import train_events
 from napari_unet.errors import InvalidInput, UnwritableOutput
 
@@ -59,7 +61,7 @@ def run_train(
     voxel_size
         Of volumes, as (plane, row, column); ``None`` for what the images say.
     **settings
-        Other fields of :class:`napari_unet.core.network.config.TrainSettings`.
+        Other fields of :class:`napari_unet.core.training.settings.TrainSettings`.
 
     Raises
     ------

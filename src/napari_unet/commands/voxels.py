@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_unet.core.images.units import sign
+from napari_unet.core.images.units import in_unit, sign
 from napari_unet.core.io.open_image import open_image
-from napari_unet.core.segmentation.model_fit import in_unit
 from napari_unet.errors import InvalidInput
 
 _ALIKE = 1.01  # sizes within 1 % are the same; files round them

@@ -32,8 +32,8 @@ from napari_unet.learner.messages import (
     Request,
     StopRequest,
     Trained,
+    UnknownModel,
 )
-from napari_unet.learner.piece import UnknownModel
 from napari_unet.learner.spawn import close_streams, last_words, replies_of, requests_of, spawn
 
 COMMAND = (sys.executable, "-m", "napari_unet.learner")

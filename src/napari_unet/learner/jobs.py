@@ -13,12 +13,12 @@ from napari_unet.learner.messages import (
     LiveMessage,
     LiveRequest,
     Notice,
+    PieceRequest,
     Predicted,
     PredictRequest,
     Trained,
     TrainRequest,
 )
-from napari_unet.learner.piece import PieceRequest
 
 Prepare = Callable[[], TrainRequest | PredictRequest | PieceRequest | LiveRequest]
 Answer = Callable[[Content], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 
@@ -18,13 +19,14 @@ from napari_unet.core.events import (
     Started,
     Step,
 )
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import GreyValues
-from napari_unet.core.network.config import DeviceName, TrainSettings
+from napari_unet.core.network.config import DeviceName
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.core.prediction.uncertainty import Doubt
-from napari_unet.learner.piece import PieceRequest, UnknownModel
+from napari_unet.core.training.settings import TrainSettings
 
 Box = tuple[int, int, int, int]
 
@@ -289,6 +291,43 @@ class Failed:
 
 
 LiveMessage = LivePlane | LiveStrokes | LiveClasses | LiveView
+
+
+@dataclass(frozen=True)
+class PieceRequest:
+    """Predict a region of a plane in float32; each tile is sent as soon as it is ready.
+
+    Attributes
+    ----------
+    piece
+        What is needed of the plane.
+    region
+        What to predict.
+    model
+        Content of a model file, or its digest, see :func:`digest_of`, if it is that of the last
+        such request.
+    tile
+        Largest side of a tile's output in pixels; ``None`` takes the fastest known.
+    """
+
+    job: int
+    piece: Cutout
+    region: Tile
+    model: bytes | str
+    device: DeviceName
+    tile: int | None
+
+
+@dataclass(frozen=True)
+class UnknownModel:
+    """The model of that digest is not at hand; ask again with its content."""
+
+
+def digest_of(model: bytes) -> str:
+    """Return what tells the content of a model file from others."""
+    return blake2b(model, digest_size=16).hexdigest()
+
+
 Request = TrainRequest | PredictRequest | PieceRequest | LiveRequest | LiveMessage | StopRequest
 Content = (
     Ready

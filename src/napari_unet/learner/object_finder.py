@@ -1,6 +1,6 @@
 """Objects are found and measured in a process of their own, as much of it holds up other threads.
 
-The process is :mod:`napari_unet.learner.child.find_objects`. Probabilities and ids stay here; it is given
+The process is :mod:`learner.child.find_objects`. Probabilities and ids stay here; it is given
 the parts that it asks for, so that images of any size go.
 """
 
@@ -21,8 +21,7 @@ from napari_unet.core.objects.components import Readable, Writable
 from napari_unet.core.objects.label_instances import DEFAULTS
 from napari_unet.core.objects.measure import Table
 from napari_unet.core.objects.split_touching import InstanceSettings
-from napari_unet.core.stopping import Stopped
-from napari_unet.errors import DeviceUnavailable, InvalidInput, UserError
+from napari_unet.errors import DeviceUnavailable, InvalidInput, Stopped, UserError
 from napari_unet.learner import frames
 from napari_unet.learner.spawn import close_streams, last_words, replies_of, requests_of, spawn
 

@@ -11,18 +11,25 @@ from itertools import product
 from typing import Protocol
 
 from napari_unet.core.events import Notice
-from napari_unet.core.images.cutout import Cutout, Measured, cut, surroundings
+from napari_unet.core.images.box import Tile
+from napari_unet.core.images.cutout import Cutout, Measured, cut
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.tile_size import best_sides
-from napari_unet.core.network.tiling import Tile, tile_side
+from napari_unet.core.network.tiling import tile_side
+from napari_unet.core.prediction.context import surroundings
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
-from napari_unet.core.stopping import Stopped
-from napari_unet.errors import DeviceUnavailable
-from napari_unet.learner.messages import Content, Failed, Predicted
-from napari_unet.learner.piece import PieceRequest, UnknownModel, digest_of
+from napari_unet.errors import DeviceUnavailable, Stopped
+from napari_unet.learner.messages import (
+    Content,
+    Failed,
+    PieceRequest,
+    Predicted,
+    UnknownModel,
+    digest_of,
+)
 
 _SIDE = 1024  # pixels of a piece's output
 _SIDE_WITH_FOREST = 2048  # its answers are shared within a piece only

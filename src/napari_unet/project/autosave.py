@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unet.core.images.source_piece import reason_of
-from napari_unet.errors import UserError
+from napari_unet.errors import UserError, reason_of
 from napari_unet.project.changes import Changes, Facts, NewVersion, PlaneStrokes
 from napari_unet.project.index import ProjectIndex
 from napari_unet.project.store import ProjectStore

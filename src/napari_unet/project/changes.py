@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import header_of
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidModel
 from napari_unet.project.index import AnnotationEntry, ImageEntry, VersionKind
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from napari_unet.core.models.header import ModelHeader, installed_versions
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.project.files import model_path, plane_path
 from napari_unet.project.index import ImageEntry, ProjectIndex, UsedPlane, VersionEntry

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unet.core.images.cutout import Cutout, cut, is_large, surroundings
+from napari_unet.core.images.box import Tile
+from napari_unet.core.images.cutout import Cutout, cut, is_large
 from napari_unet.core.images.lazy_plane import Plane, whole_plane
 from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.onnx_network import ForeignNetwork, Network
-from napari_unet.core.network.tiling import Tile
+from napari_unet.core.prediction.context import surroundings
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import Box
 from napari_unet.session.state import PaintedPlanes, newest_strokes

@@ -25,19 +25,20 @@ from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels import class_table
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import ModelHeader, header_of
-from napari_unet.core.network.config import DeviceName, TrainSettings
+from napari_unet.core.network.config import DeviceName
 from napari_unet.core.sharing.bioimageio_reader import model_bytes
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import (
     Content,
     Failed,
     Improved,
     LiveRequest,
+    PieceRequest,
     Ready,
     Reply,
     Trained,
 )
-from napari_unet.learner.piece import PieceRequest
 from napari_unet.session.live import Live
 from napari_unet.session.predictions import PredictionJobs
 from napari_unet.session.sending import SeenStrokes

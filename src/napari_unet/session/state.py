@@ -15,10 +15,10 @@ from napari_unet.learner.messages import (
     Content,
     LiveMessage,
     LiveRequest,
+    PieceRequest,
     PredictRequest,
     TrainRequest,
 )
-from napari_unet.learner.piece import PieceRequest
 
 
 class State(Enum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from napari_unet.core.events import Score, Started, Step
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner.messages import TrainRequest
 from napari_unet.session.sending import SeenStrokes, painted_images
 from napari_unet.session.state import Curve, PaintedPlanes

@@ -18,10 +18,10 @@ from napari_unet.core.batch.find_images import Found, find_images, result_names
 from napari_unet.core.batch.plan import BatchOptions, Candidate, plan_batch, plan_items
 from napari_unet.core.batch.report import table
 from napari_unet.core.batch.run import ItemEnded, ItemProgress, ItemStarted, run_batch
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.io.folders import read_labels
+from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.tiling import Tile
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.core.segmentation.model_fit import best_level, resampling
 from napari_unet.errors import InvalidInput

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.core.forest.forest_map import BLOCK, FilterBlocks, Guide, log_odds
+from napari_unet.core.forest.filter_blocks import BLOCK, FilterBlocks
+from napari_unet.core.forest.forest_map import Guide, log_odds
 from napari_unet.core.forest.random_forest import fit_forest
 
 
@@ -42,7 +43,7 @@ def test_reads_the_forest_at_any_rows_and_columns(plane, n_classes):
 
 def test_blocks_join_without_a_seam(plane):
     """The same filters as of the whole plane, away from its borders."""
-    from napari_unet.core.forest.random_forest import filters
+    from napari_unet.core.forest.filter_blocks import filters
     from napari_unet.core.images.normalise import normalise
 
     whole = filters(normalise(plane))

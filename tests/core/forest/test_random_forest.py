@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
-from napari_unet.core.forest.random_forest import MARGIN, Forest, filters, fit_forest
+from napari_unet.core.forest.filter_blocks import MARGIN, filters
+from napari_unet.core.forest.random_forest import Forest, fit_forest
 from napari_unet.errors import InvalidModel
 
 K = 3

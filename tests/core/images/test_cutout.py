@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_first_answer import model_of
 
-from napari_unet.core.images.cutout import MOST_WHOLE, Cutout, Measured, cut, is_large, surroundings
+from napari_unet.core.images.box import Tile
+from napari_unet.core.images.cutout import MOST_WHOLE, Cutout, Measured, cut, is_large
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.network.tiling import Tile
-from napari_unet.core.prediction.predict import TileProbabilities, predict_tiles
+from napari_unet.core.prediction.context import surroundings
+from napari_unet.core.prediction.predict import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from scenes import random_model, small_network, volume_network
 
 CPU = torch.device("cpu")

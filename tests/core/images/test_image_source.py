@@ -181,7 +181,7 @@ def test_answers_read_little_more_than_a_tile(trained, rng):
     """A tile's context is what is read, chunk by chunk, once the range is known."""
     import torch
 
-    from napari_unet.core.network.tiling import Tile
+    from napari_unet.core.images.box import Tile
 
     data = Chunked(rng.integers(0, 255, (2500, 2500), np.uint8), chunk=64)
     plane = ImageSource.from_array(data).plane()

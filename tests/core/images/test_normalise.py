@@ -6,14 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_unet.core.images.normalise import (
-    check_array,
-    grey_range,
-    normalise,
-    planes_for,
-    planes_like,
-    rescale,
-)
+from napari_unet.core.images.arrange import planes_for, planes_like
+from napari_unet.core.images.normalise import check_array, grey_range, normalise, rescale
 from napari_unet.errors import InvalidInput
 
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.lazy_plane import whole_plane
 from napari_unet.core.images.resampling import Resampled
-from napari_unet.core.network.tiling import Tile
 
 
 def resampled(data: np.ndarray, *factors: float) -> Resampled:

@@ -15,15 +15,14 @@ from hypothesis import strategies as st
 
 import napari_unet as nu
 from napari_unet.core.batch.plan import BatchOptions, plan_batch
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.lazy_plane import sampled_range, whole_plane
-from napari_unet.core.images.normalise import grey_range
+from napari_unet.core.images.normalise import along_rows, grey_range
 from napari_unet.core.io.open_image import open_image
-from napari_unet.core.network.tiling import Tile
 from napari_unet.core.prediction.plane_predictor import Answers
-from napari_unet.core.segmentation.model_fit import resampling, slices_said
-from napari_unet.core.segmentation.segment import check_channels, segment
-from napari_unet.core.volumes import along_rows
+from napari_unet.core.segmentation.model_fit import check_channels, resampling, slices_said
+from napari_unet.core.segmentation.segment import segment
 from napari_unet.errors import InvalidInput, UnreadableFile
 from scenes import random_model, volume_network
 

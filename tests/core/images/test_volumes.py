@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.core.volumes import along_rows, pieces_for, volumes_for, volumes_like
+from napari_unet.core.images.arrange import pieces_for, volumes_for, volumes_like
+from napari_unet.core.images.normalise import along_rows
 from napari_unet.errors import InvalidInput
 from scenes import small_network, volume_network
 

@@ -16,15 +16,14 @@ from imageio.v3 import imwrite
 import napari_unet as nu
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io import write_result, write_zarr
-from napari_unet.core.io.folders import read_labels
-from napari_unet.core.io.open_image import open_image
+from napari_unet.core.io.open_image import open_image, read_labels
 from napari_unet.core.io.read_tiff import map_annotations
-from napari_unet.core.io.write_result import Result, open_result, read_label_kind
+from napari_unet.core.io.result import Result
+from napari_unet.core.io.write_result import open_result, read_label_kind
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.segmentation.result_paths import is_result, result_path, stem_of
 from napari_unet.core.segmentation.segment import Segmented, segment
-from napari_unet.core.stopping import Stopped
-from napari_unet.errors import InvalidInput, UnreadableFile, UnwritableOutput
+from napari_unet.errors import InvalidInput, Stopped, UnreadableFile, UnwritableOutput
 from scenes import random_model, small_network
 
 CPU = torch.device("cpu")

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from napari_unet.core.images.normalise import planes_like
+from napari_unet.core.images.arrange import planes_like
 from napari_unet.core.labels.border_weights import border_weights
+from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.targets import (
     IGNORED,
-    check_labels,
     class_ids,
     hold_out,
     labelled_planes,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_unet.core.labels.targets import hold_out, make_target
-from napari_unet.core.network.config import TrainSettings
 from napari_unet.core.training.dataset import make_dataset
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from scenes import random_model, small_network
 

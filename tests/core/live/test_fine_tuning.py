@@ -10,8 +10,9 @@ import torch
 
 import scenes
 from napari_unet.core.live.fine_tuning import FineTuning, drawn
-from napari_unet.core.network.config import PRESETS, TrainSettings
+from napari_unet.core.network.config import PRESETS
 from napari_unet.core.training.dataset import make_dataset
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import DeviceUnavailable
 
 CPU = torch.device("cpu")

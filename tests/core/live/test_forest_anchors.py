@@ -9,7 +9,7 @@ import pytest
 
 import scenes
 from napari_unet import LiveTrainer
-from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.forest.random_forest import Forest, fit_forest
 from napari_unet.core.live.forest_anchors import draw_anchors, uncontradicted
 from napari_unet.core.live.live_forests import forest_on

@@ -12,10 +12,10 @@ import scenes
 from napari_unet import LiveTrainer
 from napari_unet.core.events import Shown
 from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.images.box import Tile
 from napari_unet.core.live.live_dataset import laid_out
 from napari_unet.core.live.network_anchors import Anchors, FormerAnswer, tiles_around
 from napari_unet.core.live.stroke_book import StrokeBook
-from napari_unet.core.network.tiling import Tile
 
 CPU = torch.device("cpu")
 

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from napari_unet import predict_probabilities
-from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.forest.random_forest import fit_forest
+from napari_unet.core.images.box import Tile
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.first_answer import FirstAnswer
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.models.model import Model
 from napari_unet.core.models.starter import starter_weights
 from napari_unet.core.network.config import PRESETS
-from napari_unet.core.network.tiling import Tile
 from napari_unet.core.network.unet import UNet
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.errors import InvalidModel

@@ -14,7 +14,8 @@ from safetensors.torch import save as save_tensors
 
 import napari_unet as nu
 from napari_unet.core.models.header import METADATA_KEY
-from napari_unet.core.models.model import Model, load_model
+from napari_unet.core.models.model import Model
+from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import InvalidModel, UnreadableFile, UnwritableOutput, UserError
 from scenes import random_model, small_network
 

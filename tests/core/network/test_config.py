@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from napari_unet.core.network.config import PRESETS, TrainSettings, UNetConfig
+from napari_unet.core.network.config import PRESETS, UNetConfig
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 
 

@@ -7,13 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
+from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.tiling import (
-    Tile,
     context,
     halves,
     input_side,
-    mirrored,
     output_side,
     plan,
     tile_side,

@@ -13,19 +13,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
 
+from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS, UNetConfig
 from napari_unet.core.network.pooling import pooling_for
 from napari_unet.core.network.tile_size import largest_sides
-from napari_unet.core.network.tiling import (
-    Tile,
-    context,
-    halves,
-    input_side,
-    mirrored,
-    output_side,
-    plan,
-)
+from napari_unet.core.network.tiling import context, halves, input_side, output_side, plan
 from napari_unet.core.network.unet import UNet, crop, fused
 from scenes import random_model, volume_network
 

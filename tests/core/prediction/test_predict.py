@@ -9,9 +9,10 @@ import torch
 
 import napari_unet as nu
 from napari_unet.core.events import Notice
-from napari_unet.core.network.tiling import Tile
+from napari_unet.core.images.box import Tile
 from napari_unet.core.prediction.plane_predictor import Answers
-from napari_unet.core.prediction.predict import TileProbabilities, predict_tiles
+from napari_unet.core.prediction.predict import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.errors import DeviceUnavailable, InvalidInput
 from scenes import iou, preset_model, random_model, small_network
 

@@ -9,10 +9,10 @@ import torch
 
 import napari_unet as nu
 from napari_unet.core.events import Notice
-from napari_unet.core.network.tiling import Tile
-from napari_unet.core.prediction import predict
-from napari_unet.core.prediction.predict import TileProbabilities, predict_orientations
-from napari_unet.core.prediction.test_time_augmentation import orientations
+from napari_unet.core.images.box import Tile
+from napari_unet.core.prediction import test_time_augmentation
+from napari_unet.core.prediction.predict import TileProbabilities
+from napari_unet.core.prediction.test_time_augmentation import orientations, predict_orientations
 from scenes import random_model, small_network
 
 CPU = torch.device("cpu")
@@ -100,13 +100,13 @@ class TestAveragedPrediction:
         np.testing.assert_allclose(parts[0].probabilities, first, atol=1e-6)
 
     def test_tells_that_memory_ran_out(self, model, rng, monkeypatch):
-        plain = predict.predict_tiles
+        plain = test_time_augmentation.predict_tiles
 
         def told(*args, **options):
             yield Notice("smaller tiles")
             yield from plain(*args, **options)
 
-        monkeypatch.setattr(predict, "predict_tiles", told)
+        monkeypatch.setattr(test_time_augmentation, "predict_tiles", told)
         with pytest.warns(UserWarning, match="smaller tiles"):
             averaged(model, rng.normal(size=(20, 30)))
 
@@ -120,7 +120,7 @@ class TestAveragedPrediction:
                 part = np.full((3, 64, side), 1 / 3, np.float32)
                 yield TileProbabilities(Tile((row, row + 64), (0, side)), part, (row + 64) / side)
 
-        monkeypatch.setattr(predict, "predict_tiles", tiles)
+        monkeypatch.setattr(test_time_augmentation, "predict_tiles", tiles)
         size = 3 * side**2 * 4
         tracemalloc.start()
         for part in predict_orientations(model, plane, device=CPU):

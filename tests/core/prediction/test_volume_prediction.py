@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 import napari_unet as nu
 from napari_unet.core.events import Notice
-from napari_unet.core.images.normalise import normalise
-from napari_unet.core.network.tiling import Tile, output_side
+from napari_unet.core.images.box import Tile
+from napari_unet.core.images.normalise import along_rows, normalise
+from napari_unet.core.network.tiling import output_side
 from napari_unet.core.prediction.plane_predictor import Answers
-from napari_unet.core.prediction.predict import TileProbabilities, predict_tiles
-from napari_unet.core.volumes import along_rows
+from napari_unet.core.prediction.predict import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.errors import InvalidInput
 from scenes import random_model, small_network, volume_network
 

@@ -13,9 +13,9 @@ import torch
 
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io import scratch
-from napari_unet.core.io.folders import read_labels
-from napari_unet.core.io.open_image import open_image
-from napari_unet.core.io.write_result import Result, holds_objects, read_label_kind
+from napari_unet.core.io.open_image import open_image, read_labels
+from napari_unet.core.io.result import Result
+from napari_unet.core.io.write_result import holds_objects, read_label_kind
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.metrics import average_precision
 from napari_unet.core.objects.label_instances import label_instances

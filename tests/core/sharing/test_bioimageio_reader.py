@@ -18,18 +18,16 @@ from scipy import ndimage
 
 import packages
 import scenes
-from napari_unet.core.images.cutout import cut, surroundings
+from napari_unet.core.images.box import Tile
+from napari_unet.core.images.cutout import cut
 from napari_unet.core.images.lazy_plane import sample_of
 from napari_unet.core.models.header import METADATA_KEY
-from napari_unet.core.models.model import Model, load_model
-from napari_unet.core.network.tiling import Tile
-from napari_unet.core.prediction.predict import (
-    plane_probabilities,
-    predict,
-    predict_probabilities,
-    predict_tiles,
-)
+from napari_unet.core.models.model import Model
+from napari_unet.core.prediction.context import surroundings
+from napari_unet.core.prediction.predict import plane_probabilities, predict, predict_probabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.sharing.export import export_model
+from napari_unet.core.sharing.load_model import load_model
 from napari_unet.core.training.train import train
 from napari_unet.errors import InvalidInput, InvalidModel, UserError
 

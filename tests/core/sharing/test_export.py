@@ -17,12 +17,13 @@ import torch
 import yaml
 
 import scenes
+from napari_unet.core.images.arrange import pieces_for
+from napari_unet.core.images.normalise import normalise_piece
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.network.config import UNetConfig
 from napari_unet.core.prediction.predict import predict, predict_probabilities
 from napari_unet.core.sharing.export import export_model
 from napari_unet.core.sharing.portable import portable
-from napari_unet.core.volumes import normalise_piece, pieces_for
 from napari_unet.errors import InvalidInput, InvalidModel
 
 NETWORKS = {

@@ -5,8 +5,8 @@ import pytest
 
 from napari_unet.core.images.normalise import normalise
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.network.config import TrainSettings
 from napari_unet.core.training.dataset import make_dataset
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from scenes import random_model, small_network
 

@@ -10,9 +10,9 @@ from napari_unet.core.events import Done
 from napari_unet.core.images import cutout
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.network.config import TrainSettings
 from napari_unet.core.training.dataset import make_dataset
 from napari_unet.core.training.lazy_images import is_lazy, read_around_strokes
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.train import train_events
 from napari_unet.errors import InvalidInput
 

@@ -8,10 +8,11 @@ import torch
 
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.labels.targets import make_target
-from napari_unet.core.network.config import PRESETS, TrainSettings
+from napari_unet.core.network.config import PRESETS
 from napari_unet.core.training.dataset import Dataset, make_dataset
 from napari_unet.core.training.loss import class_balance
 from napari_unet.core.training.patch_sampler import PatchSource
+from napari_unet.core.training.settings import TrainSettings
 from scenes import small_network
 
 CPU = torch.device("cpu")

@@ -15,10 +15,11 @@ import napari_unet as nu
 import scenes
 from napari_unet.core.events import Best, Done, Notice, Score, Started, Step
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.network.config import PRESETS, TrainSettings
+from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.unet import UNet
 from napari_unet.core.training import data_parallel, trainer
 from napari_unet.core.training.dataset import make_dataset
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.train import train, train_events
 from napari_unet.core.training.validation import Scorer
 from napari_unet.errors import DeviceUnavailable, InvalidInput

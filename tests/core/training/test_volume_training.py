@@ -8,13 +8,14 @@ import torch
 
 import napari_unet as nu
 from napari_unet.core.events import Notice
-from napari_unet.core.network.config import PRESETS, TrainSettings
+from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.pooling import pooling_for
-from napari_unet.core.starting import patch_source
 from napari_unet.core.training.data_parallel import Replicas
 from napari_unet.core.training.dataset import make_dataset
 from napari_unet.core.training.patch_sampler import PatchSource, volume_sides
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.train import train_events
+from napari_unet.core.training.trainer import patch_source
 from napari_unet.errors import InvalidInput
 from scenes import BALLS_VOXEL, balls, iou, volume_network
 

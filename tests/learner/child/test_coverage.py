@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unet.core.network.tiling import Tile
+from napari_unet.core.images.box import Tile
 from napari_unet.learner.child.coverage import BLOCK, CELL, Cover
 
 

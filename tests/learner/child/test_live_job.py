@@ -13,10 +13,10 @@ import pytest
 
 from fakes import GreyTrainer
 from napari_unet.core.events import Corrective, LiveScore, Notice, Settled, Shown
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import cut
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.tiling import Tile
 from napari_unet.learner import frames
 from napari_unet.learner.child import live_job, loop
 from napari_unet.learner.messages import (

@@ -9,11 +9,12 @@ import pytest
 
 import napari_unet as nu
 from napari_unet.core.events import Notice, Progress, Score, Started, Step
-from napari_unet.core.images.cutout import cut, surroundings
+from napari_unet.core.images.box import Tile
+from napari_unet.core.images.cutout import cut
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import TrainSettings
-from napari_unet.core.network.tiling import Tile
+from napari_unet.core.prediction.context import surroundings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner import frames
 from napari_unet.learner.child import loop
 from napari_unet.learner.client import COMMAND

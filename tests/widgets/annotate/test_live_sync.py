@@ -8,7 +8,7 @@ from layer_helpers import layer_names, paint_two_classes
 
 from fakes import model_file
 from napari_unet.core.events import Settled
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import (
     Failed,

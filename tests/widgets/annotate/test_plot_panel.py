@@ -9,7 +9,7 @@ import pytest
 
 from fakes import model_file
 from napari_unet.core.events import Corrective, LiveScore, Score, Started, Step
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.session.state import PaintedPlanes
 from napari_unet.widgets.annotate import plot_panel
 from napari_unet.widgets.annotate.plot_panel import PlotPanel

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 
 from fakes import model_file
 from napari_unet.core.events import Started, Step
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner.messages import Failed, Ready, Trained
 from napari_unet.session.state import State
 from napari_unet.widgets.annotate.live_sync import LiveLoop

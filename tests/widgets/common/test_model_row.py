@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from fakes import model_file
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner.messages import Trained
 from napari_unet.session.state import PaintedPlanes
 from napari_unet.widgets.common.model_row import ModelRow

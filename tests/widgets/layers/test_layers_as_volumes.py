@@ -18,8 +18,8 @@ from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.layers.picture import choose_axes, choose_channels
-from napari_unet.widgets.layers.planes import reader
 from napari_unet.widgets.layers.readiness import why_not_segment
+from napari_unet.widgets.layers.reading import reader
 from napari_unet.widgets.layers.results import segmentation_of
 from napari_unet.widgets.layers.strokes import new_annotation
 from napari_unet.widgets.layers.volumes import (

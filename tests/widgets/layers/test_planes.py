@@ -7,20 +7,16 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 
+from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.picture import choose_level
 from napari_unet.widgets.layers.planes import (
     channel_count,
-    current_index,
-    in_view,
-    is_empty,
-    painted_reader,
     pixel_size,
     plane_indices,
-    reader,
-    same_place,
     spatial_shape,
-    transform_of,
 )
+from napari_unet.widgets.layers.reading import painted_reader, reader
+from napari_unet.widgets.layers.view import current_index, in_view, is_empty
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 from napari_unet.core.batch.find_images import find_images, result_names
-from napari_unet.core.channel_order import order_said
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.images.source_piece import reason_of
-from napari_unet.core.images.units import sign
+from napari_unet.core.images.units import pixel_size_text, sign
 from napari_unet.core.io.open_image import open_image
 from napari_unet.core.io.optional import needed_zarr
+from napari_unet.core.io.result import Saved
 from napari_unet.core.prediction.tile_probabilities import Described
 from napari_unet.core.segmentation.measure_pieces import (
     check_measure,
@@ -25,13 +24,13 @@ from napari_unet.core.segmentation.measure_pieces import (
 )
 from napari_unet.core.segmentation.model_fit import (
     best_level,
-    pixel_size_text,
+    check_channels,
+    order_said,
     resampling,
     slices_said,
 )
 from napari_unet.core.segmentation.result_paths import check_ours, result_path
-from napari_unet.core.segmentation.segment import Saved, check_channels
-from napari_unet.errors import InvalidInput, UnreadableFile, UserError
+from napari_unet.errors import InvalidInput, UnreadableFile, UserError, reason_of
 
 Action = Literal["run", "done", "refused"]
 

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_unet.core.batch.plan import BatchOptions, BatchPlan, PlannedItem
 from napari_unet.core.events import Notice
-from napari_unet.core.images.source_piece import reason_of
 from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.result import Saved
 from napari_unet.core.objects.label_instances import label_instances
 from napari_unet.core.prediction.tile_probabilities import Described, Predictor
 from napari_unet.core.segmentation.instance_writer import FindObjects
-from napari_unet.core.segmentation.segment import Opener, Saved, segment
-from napari_unet.core.stopping import Stopped
-from napari_unet.errors import UserError
+from napari_unet.core.segmentation.segment import Opener, segment
+from napari_unet.errors import Stopped, UserError, reason_of
 
 if TYPE_CHECKING:
     import torch

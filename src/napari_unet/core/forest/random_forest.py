@@ -12,37 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from napari_unet.core.forest.filter_blocks import filters
 from napari_unet.errors import InvalidModel
 
-SIGMAS = (0.5, 16.0)
-FILTERS_A_CHANNEL = 24  # intensity, gradient and two Hessian eigenvalues at six scales
-# The widest Gaussian is cut at four standard deviations; derivatives reach 2 px further.
-MARGIN = 66
 _TREES = 100
 _SMALLEST_LEAF = 4  # pixels; neighbours in a stroke say nearly the same
 _THREADS = 2
 _PIXELS_AT_ONCE = 2**14
-
-
-def filters(patch: np.ndarray) -> np.ndarray:
-    """Return multi-scale filters of a patch.
-
-    Parameters
-    ----------
-    patch
-        (C, Y, X) float32, normalised; results within ``MARGIN`` of its border depend on where it
-        was cut.
-
-    Returns
-    -------
-    ndarray
-        (Y, X, 24 C) float32.
-    """
-    from skimage.feature import multiscale_basic_features  # loads matplotlib
-
-    return multiscale_basic_features(
-        patch, sigma_min=SIGMAS[0], sigma_max=SIGMAS[1], channel_axis=0
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from napari_unet.core.forest.forest_map import BLOCK
-from napari_unet.core.forest.random_forest import MARGIN
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane, range_of, read_part, sample_of
-from napari_unet.core.network.onnx_network import ForeignNetwork, Network
-from napari_unet.core.network.tiling import Tile, mirrored, output_side
 
 MOST_WHOLE = 4096 * 4096  # pixels of a plane that is read, sent and trained on as a whole
 
@@ -153,44 +150,3 @@ def cut(plane: Plane, box: Tile, *, sampled: bool = False) -> Cutout:
     size = tuple(plane.shape[1:])
     sample = sample_of(plane) if sampled else None
     return Cutout(np.ascontiguousarray(pixels), position, size, range_of(plane), sample)
-
-
-def surroundings(
-    config: Network, region: Tile, shape: tuple[int, ...], *, forest: bool = True
-) -> Tile:
-    """Return what has to be read to predict a region exactly as the whole plane would be.
-
-    That is the network's context, where it is mirrored at the plane's borders too; with a forest
-    in whole blocks of the guide and with the margin of its filters.
-
-    Parameters
-    ----------
-    config
-        The model's network.
-    region
-        To be predicted, in tiles of any size.
-    shape
-        Of the plane, (Y, X), or volume, (Z, Y, X).
-    forest
-        Whether the model has a first answer, a forest's, that still counts.
-    """
-    spans = []
-    for axis, ((start, stop), size) in enumerate(zip(region.ranges, shape, strict=True)):
-        stride, margin = config.strides[axis], config.margins[axis]
-        first = start // stride * stride
-        # A last tile of a few pixels needs as much as the smallest output, which is a stride more.
-        last = first + output_side(config, stop - first, axis) + stride
-        if isinstance(config, ForeignNetwork):
-            last = stop + output_side(config, 1, axis) + config.space[axis].step + stride
-        low, high = _hull(first - margin, last + margin, size)
-        if forest:
-            low, high = low // BLOCK * BLOCK, min(-(-high // BLOCK) * BLOCK, size)
-            low, high = _hull(low - MARGIN, high + MARGIN, size)
-        spans.append((low, high))
-    return Tile(*spans)
-
-
-def _hull(start: int, stop: int, size: int) -> tuple[int, int]:
-    """Return the span of the pixels that a mirrored axis shows from ``start`` to ``stop``."""
-    found = mirrored(start, stop, size)
-    return int(found.min()), int(found.max()) + 1

@@ -10,8 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from napari_unet.core.images.axes import checked_axes, guess_axes
-from napari_unet.core.images.source_piece import SourcePlane
-from napari_unet.core.source_volume import SourceVolume
+from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
 from napari_unet.errors import InvalidInput
 
 PLANE_AXES = "TZ"  # a network of planes sees one at a time of each of these

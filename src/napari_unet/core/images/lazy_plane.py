@@ -10,12 +10,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from napari_unet.core.images.normalise import (
+    along_rows,
     check_array,
     grey_range,
     grey_range_of_sample,
     sampling_step,
 )
-from napari_unet.core.volumes import along_rows
 
 _MOST_WHOLE = 2**25  # values of a plane or volume that is read as a whole
 _MOST_SAMPLED = 2**22  # pixels

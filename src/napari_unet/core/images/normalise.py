@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,121 +13,6 @@ _SAMPLED_PIXELS = 2**20
 CLIP = (-4.0, 8.0)
 _LARGEST = float(np.finfo(np.float32).max)
 _SMALLEST_RANGE = 1e-37  # the inverse of less is infinite in float32
-
-
-@dataclass(frozen=True)
-class Planes:
-    """An image as a pile of planes that a 2D network sees one at a time.
-
-    Attributes
-    ----------
-    data
-        (P, C, Y, X), any real dtype.
-    lead
-        Lengths of the axes before row and column, whose product is P; empty for one plane.
-    """
-
-    data: np.ndarray
-    lead: tuple[int, ...]
-
-    @property
-    def channels(self) -> int:
-        """Number of channels."""
-        return int(self.data.shape[1])
-
-    def restore(self, planes: np.ndarray) -> np.ndarray:
-        """Give (P, ..., Y, X) results back the image's leading axes: (..., *lead, Y, X)."""
-        shaped = planes.reshape(*self.lead, *planes.shape[1:])
-        between = range(len(self.lead), shaped.ndim - 2)
-        order = (*between, *range(len(self.lead)), shaped.ndim - 2, shaped.ndim - 1)
-        return shaped.transpose(order)
-
-
-def planes_like(image: np.ndarray, labels: np.ndarray) -> Planes:
-    """Arrange an image by the shape of its labels; the axis that only the image has is channels.
-
-    Parameters
-    ----------
-    image
-        (..., Y, X), with one more axis than the labels if it has channels: at the end for RGB,
-        or anywhere before the rows.
-    labels
-        (..., Y, X).
-
-    Raises
-    ------
-    InvalidInput
-        The shapes do not fit, or the image is not one.
-    """
-    image = check_array(image)
-    if labels.ndim < 2:
-        raise InvalidInput(f"labels of shape {labels.shape} are no image; give (rows, columns).")
-    if image.shape == labels.shape:
-        return _pile(np.expand_dims(image, -3))
-    if image.ndim == labels.ndim + 1:
-        if image.shape[:-1] == labels.shape:
-            return _pile(np.moveaxis(_without_alpha(image), -1, -3))
-        for axis in reversed(range(labels.ndim - 1)):
-            if image.shape[:axis] + image.shape[axis + 1 :] == labels.shape:
-                return _pile(np.moveaxis(image, axis, -3))
-    raise InvalidInput(
-        f"the labels' shape {labels.shape} does not fit the image's {image.shape}; labels need the "
-        "image's shape without its channels."
-    )
-
-
-def planes_for(image: np.ndarray, channels: int) -> Planes:
-    """Arrange an image for a model of ``channels`` channels.
-
-    Parameters
-    ----------
-    image
-        (..., Y, X) for one channel; for several with an axis of that length at the end, or else
-        before the rows, the one nearest to them.
-    channels
-        Channels that the model was trained on.
-
-    Raises
-    ------
-    InvalidInput
-        The image has no such number of channels, or is not an image.
-    """
-    image = check_array(image)
-    looks_rgb = image.ndim >= 3 and image.shape[-1] in (3, 4) and image.dtype == np.uint8
-    if looks_rgb and channels == 3:
-        image = _without_alpha(image)
-    if image.ndim >= 3 and image.shape[-1] == channels:
-        return _pile(np.moveaxis(image, -1, -3))
-    if channels == 1 and not looks_rgb:
-        return _pile(np.expand_dims(image, -3))
-    for axis in reversed(range(image.ndim - 2)):
-        if image.shape[axis] == channels and channels > 1:
-            return _pile(np.moveaxis(image, axis, -3))
-    found = "3 channels (RGB)" if looks_rgb else f"the shape {image.shape}"
-    raise InvalidInput(
-        f"the model was trained on {channels} channel{'s' * (channels > 1)} and this image has "
-        f"{found}; choose an image like those it was trained on, or train a new model."
-    )
-
-
-def as_plane(image: np.ndarray) -> np.ndarray:
-    """Return one plane, (C, Y, X), of a (Y, X), (C, Y, X) or (Y, X, 3) image.
-
-    Raises
-    ------
-    InvalidInput
-        It is not such an image.
-    """
-    image = check_array(image)
-    if image.ndim == 2:
-        return image[None]
-    if image.ndim != 3:
-        raise InvalidInput(
-            f"an image of shape {image.shape} is no plane; give (Y, X), (C, Y, X) or (Y, X, 3)."
-        )
-    if image.shape[-1] in (3, 4) and image.shape[0] > 4:
-        return np.moveaxis(_without_alpha(image), -1, 0)
-    return image
 
 
 def check_array(image: np.ndarray, *, may_be_constant: bool = False) -> np.ndarray:
@@ -258,11 +142,25 @@ def normalise(plane: np.ndarray) -> np.ndarray:
     return rescale(plane, grey_range(plane))
 
 
-def _without_alpha(image: np.ndarray) -> np.ndarray:
-    return image[..., :3] if image.shape[-1] == 4 and image.dtype == np.uint8 else image
+def normalise_piece(piece: np.ndarray) -> np.ndarray:
+    """Map each channel's 1st and 99.8th percentile, of all planes together, to 0 and 1.
+
+    Parameters
+    ----------
+    piece
+        (C, Y, X) or (C, Z, Y, X), any real dtype.
+
+    Returns
+    -------
+    ndarray
+        Of the same shape, float32, see :func:`napari_unet.core.images.normalise.normalise`.
+    """
+    return normalise(along_rows(piece)).reshape(piece.shape)
 
 
-def _pile(image: np.ndarray) -> Planes:
-    """Merge the axes before (C, Y, X)."""
-    lead = image.shape[:-3]
-    return Planes(image.reshape(-1, *image.shape[-3:]), lead)
+def along_rows(piece: np.ndarray) -> np.ndarray:
+    """Lay the planes of a volume (C, Z, Y, X) one below the other, (C, Z * Y, X).
+
+    What is asked of all pixels together can so be asked of a plane; planes stay as they are.
+    """
+    return piece.reshape(len(piece), -1, piece.shape[-1])

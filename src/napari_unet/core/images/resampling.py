@@ -7,8 +7,8 @@ from math import ceil
 
 import numpy as np
 
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import LazyPlane
-from napari_unet.core.network.tiling import Tile
 
 
 class Resampled:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
+_METRES = {
+    "angstrom": 1e-10,
+    "nanometer": 1e-9,
+    "micrometer": 1e-6,
+    "millimeter": 1e-3,
+    "centimeter": 1e-2,
+    "meter": 1.0,
+}
 _SIGNS = {
     "angstrom": "Å",
     "nanometer": "nm",
@@ -29,6 +38,20 @@ _SAME = {
 }
 _LONG = {sign.lower(): name for name, sign in _SIGNS.items()} | _SAME
 _NOT_KNOWN = {"", "pixel", "pixels", "px", "inch", "none", "reference frame"}
+
+
+def in_unit(size: float, unit: str | None, wanted: str | None) -> float | None:
+    """Return a size in another unit; ``None`` if one of the units is no known length."""
+    if unit is not None and unit == wanted:
+        return size
+    here, there = _METRES.get(unit or ""), _METRES.get(wanted or "")
+    return None if here is None or there is None else size * here / there
+
+
+def pixel_size_text(sizes: Mapping[str, float], units: Mapping[str, str]) -> str:
+    """Return pixel sizes as text: ``"Y 0.5 µm, X 0.5 µm"``."""
+    parts = (f"{axis} {size:.4g} {units.get(axis, '')}".rstrip() for axis, size in sizes.items())
+    return ", ".join(parts)
 
 
 def long_name(unit: object) -> str | None:

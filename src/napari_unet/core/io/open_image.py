@@ -12,11 +12,10 @@ import numpy as np
 
 from napari_unet.core.images.axes import GuessedAxes, checked_axes, guess_axes
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.images.source_piece import reason_of
 from napari_unet.core.io.file_content import Stored
 from napari_unet.core.io.read_tiff import open_tiff
 from napari_unet.core.io.read_zarr import is_zarr, open_zarr
-from napari_unet.errors import InvalidInput, UnreadableFile, UserError
+from napari_unet.errors import InvalidInput, UnreadableFile, UserError, reason_of
 
 _TIFF = (".tif", ".tiff", ".lsm", ".btf", ".tf8")
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
@@ -140,3 +139,58 @@ def _open_picture(path: Path) -> Stored:
     colours = data.ndim >= 3 and data.shape[-1] in (3, 4)
     told = {2: "YX", 3: "YXS", 4: "TYXS"} if colours else {2: "YX", 3: "TYX"}
     return Stored("picture", (data,), told=told.get(data.ndim))
+
+
+def read_image(path: str | os.PathLike[str], level: int = 0) -> np.ndarray:
+    """Read an image or a label array.
+
+    Parameters
+    ----------
+    path
+        Any kind that :func:`napari_unet.core.io.open_image.open_image` opens.
+    level
+        Of a pyramid, 0 for the finest.
+
+    Returns
+    -------
+    ndarray
+        As stored, (..., Y, X), with RGB's three channels last.
+
+    Raises
+    ------
+    UnreadableFile
+        The file is not there or is no image.
+    InvalidInput
+        It is empty or not numeric, or has no such level.
+    """
+    path = Path(path)
+    with open_image(path) as source:
+        source.check_level(level)
+        try:
+            return np.array(source.levels[level][...])
+        except MemoryError:
+            raise UnreadableFile(
+                f"{path} does not fit into memory; close other programs, or cut the image."
+            ) from None
+        except Exception as error:  # each reader has its own errors for a damaged file
+            raise UnreadableFile(
+                f"{path} cannot be read as an image ({reason_of(error)}); save it as TIFF or PNG."
+            ) from None
+
+
+def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a label array, in which one number is one class or object.
+
+    Raises
+    ------
+    UnreadableFile
+        The file is not there, is no image, or is a colour picture.
+    """
+    labels = read_image(path)
+    if labels.ndim >= 3 and labels.shape[-1] in (3, 4) and labels.dtype == np.uint8:
+        if (labels[..., :3] == labels[..., :1]).all():
+            return labels[..., 0]
+        raise UnreadableFile(
+            f"{path} is a colour picture; save labels as a single-channel image of class ids."
+        )
+    return labels

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from types import ModuleType
+from typing import Any
 
-from napari_unet.errors import UnreadableFile
+from napari_unet.errors import InvalidInput, SchedulerUnavailable, UnreadableFile
 
 
 def needed_zarr(what_for: str) -> ModuleType:
@@ -29,3 +31,46 @@ def needed_zarr(what_for: str) -> ModuleType:
     if version < 3:
         raise UnreadableFile(f'{what_for}, install zarr: pip install "napari-unet[zarr]".')
     return zarr
+
+
+def needed_distributed() -> ModuleType:
+    """Import ``distributed``, which is an extra.
+
+    Raises
+    ------
+    SchedulerUnavailable
+        It is not installed.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise SchedulerUnavailable(
+            'to use a Dask cluster, install what it needs: pip install "napari-unet[cluster]".'
+        ) from None
+    return distributed
+
+
+def needed(module: str, extra: str, what_for: str) -> Any:
+    """Import a module of an extra.
+
+    Parameters
+    ----------
+    module
+        Its name.
+    extra
+        The extra of this package that brings it.
+    what_for
+        Why it is needed, the beginning of a sentence.
+
+    Raises
+    ------
+    InvalidInput
+        It is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        package = module.partition(".")[0]
+        raise InvalidInput(
+            f'{what_for} needs {package}; install it: pip install "napari-unet[{extra}]".'
+        ) from None

@@ -6,9 +6,8 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -16,79 +15,12 @@ import tifffile
 from napari_unet.core.images.units import sign
 from napari_unet.core.io.atomic import placed
 from napari_unet.core.io.read_tiff import map_annotations
+from napari_unet.core.io.result import NAMESPACE, Result
 from napari_unet.core.io.write_zarr import write_zarr
-from napari_unet.core.labels.classes import LABEL_KINDS, ClassInfo, LabelKind
-from napari_unet.core.stopping import Stopped
+from napari_unet.core.labels.classes import LABEL_KINDS, LabelKind
+from napari_unet.errors import Stopped
 
 MOST_TIFF_BYTES = 2**29  # of a result that is put together in memory
-NAMESPACE = "napari-unet"
-Values = Literal["labels", "probabilities", "instances"]
-_ORDER = "TCZYX"  # what OME-Zarr asks for
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a result is.
-
-    Attributes
-    ----------
-    sizes
-        Length of each axis by its letter, Y and X last; C is the classes of probabilities.
-    dtype
-        Of its pixels.
-    kind, classes
-        From the model; no classes where the values are ids of objects.
-    values
-        What the values are; objects are scored as such by ``napari-unet evaluate``.
-    pixel_size, units
-        By axis, where known.
-    chunk
-        Rows and columns that are written at once, before them planes where it is several.
-    name
-        Of the image.
-    """
-
-    sizes: Mapping[str, int]
-    dtype: np.dtype
-    kind: LabelKind
-    classes: tuple[ClassInfo, ...]
-    pixel_size: Mapping[str, float] = field(default_factory=dict)
-    units: Mapping[str, str] = field(default_factory=dict)
-    chunk: tuple[int, ...] = (512, 512)
-    name: str = ""
-    values: Values = "labels"
-
-    @property
-    def axes(self) -> str:
-        """A letter an axis, in the order in which they are stored."""
-        return "".join(sorted(self.sizes, key=_ORDER.index))
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-        return tuple(self.sizes[letter] for letter in self.axes)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all pixels."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
-
-    @property
-    def meaning(self) -> dict[str, Any]:
-        """What its values mean, as JSON has it."""
-        classes = [entry.model_dump() for entry in self.classes]
-        return {"label_kind": self.kind, "values": self.values, "classes": classes}
-
-    def measure_of(self, letters: str) -> tuple[tuple[float, ...] | None, str | None]:
-        """Return the pixel size along some axes and its unit, if all have one and the same."""
-        units = {self.units.get(letter) for letter in letters}
-        if len(units) > 1 or not all(letter in self.pixel_size for letter in letters):
-            return None, None
-        return tuple(self.pixel_size[letter] for letter in letters), units.pop()
-
-    def place(self, where: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return the index of what is at ``where`` along each axis; everything where it is not."""
-        return tuple(where.get(letter, slice(None)) for letter in self.axes)
 
 
 @contextmanager

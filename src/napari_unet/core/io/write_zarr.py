@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.core.io.optional import needed_zarr
-from napari_unet.core.stopping import Stopped
+from napari_unet.errors import Stopped
 
 if TYPE_CHECKING:
-    from napari_unet.core.io.write_result import Result
+    from napari_unet.core.io.result import Result
 
 _COARSEST = 1024  # pixels; a pyramid ends where a plane is not larger
 _TYPES = {"T": "time", "C": "channel"}
@@ -82,7 +82,7 @@ def _halved(part: np.ndarray) -> np.ndarray:
 
 def _described(result: Result, levels: int) -> dict[str, Any]:
     """Return the attributes of the group."""
-    from napari_unet.core.io.write_result import NAMESPACE
+    from napari_unet.core.io.result import NAMESPACE
 
     axes = []
     for letter in result.axes:

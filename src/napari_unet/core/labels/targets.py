@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from napari_unet.core.images.normalise import Planes
+from napari_unet.core.images.arrange import Planes, Volumes
 from napari_unet.core.labels.border_weights import (
     border_weights,
     scribble_border_weights,
     separate_touching,
 )
 from napari_unet.core.labels.classes import LabelKind
-from napari_unet.core.volumes import Volumes
 from napari_unet.errors import InvalidInput
 
 IGNORED = -1
@@ -55,39 +54,6 @@ class Target:
     def trained(self) -> np.ndarray:
         """(Y, X) bool, pixels that are trained on."""
         return (self.classes != IGNORED) & ~self.held_out
-
-
-def check_labels(labels: np.ndarray) -> np.ndarray:
-    """Refuse labels that are no class ids.
-
-    Parameters
-    ----------
-    labels
-        Integers, booleans, or floats that are whole numbers; negative values are refused.
-
-    Returns
-    -------
-    ndarray
-        The same as an integer array.
-
-    Raises
-    ------
-    InvalidInput
-        With what is wrong and what to do.
-    """
-    labels = np.asarray(labels)
-    if labels.dtype == bool:
-        labels = labels.astype(np.uint8)
-    if labels.dtype.kind == "f":
-        whole = np.isfinite(labels).all() and (labels == np.rint(labels)).all()
-        if not whole:
-            raise InvalidInput("labels must be whole numbers; this array has others.")
-        labels = labels.astype(np.int64)
-    if labels.dtype.kind not in "iu":
-        raise InvalidInput(f"labels of type {labels.dtype} are not class ids; use whole numbers.")
-    if labels.size and int(labels.min()) < 0:
-        raise InvalidInput("labels must not be negative; use 0 for unlabelled pixels.")
-    return labels
 
 
 def class_ids(labels: list[np.ndarray], kind: LabelKind) -> list[int]:

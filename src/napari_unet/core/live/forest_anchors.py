@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_unet.core.forest.forest_map import BLOCK, FilterBlocks
+from napari_unet.core.forest.filter_blocks import BLOCK, FilterBlocks
 from napari_unet.core.forest.random_forest import Forest
 
 _MOST = 600  # over all images

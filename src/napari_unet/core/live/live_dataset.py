@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import read_part
 from napari_unet.core.images.normalise import grey_values, rescale
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.labels.targets import make_target, with_held_out
 from napari_unet.core.live.network_anchors import Anchors
 from napari_unet.core.live.stroke_book import StrokeBook, bounding_box
-from napari_unet.core.network.tiling import Tile
 from napari_unet.core.training.dataset import Dataset
 
 _SURROUNDINGS = 192  # pixels around the strokes that patches may see

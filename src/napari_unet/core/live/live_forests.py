@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.forest.random_forest import Forest, fit_forest
 from napari_unet.core.live.forest_anchors import draw_anchors, uncontradicted
 from napari_unet.core.live.stroke_book import StrokeBook

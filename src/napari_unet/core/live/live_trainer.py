@@ -15,23 +15,20 @@ import numpy as np
 
 from napari_unet.core.events import LiveEvent, Notice
 from napari_unet.core.forest import random_forest
-from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.images.arrange import as_plane
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
-from napari_unet.core.images.normalise import as_plane
+from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.labels.targets import check_labels
 from napari_unet.core.live.schedule import LiveLoop
 from napari_unet.core.models.model import Model
 from napari_unet.core.models.starter import starter_weights
 from napari_unet.core.network.config import PRESETS, DeviceName
 from napari_unet.core.network.device import pick_device
-from napari_unet.core.network.tiling import Tile
 from napari_unet.core.network.unet import UNet
-from napari_unet.core.prediction.predict import (
-    TileProbabilities,
-    plane_probabilities,
-    predict_tiles,
-)
+from napari_unet.core.prediction.predict import TileProbabilities, plane_probabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.training.optimizer import new_optimizer
 from napari_unet.errors import InvalidInput
 
@@ -214,7 +211,7 @@ class LiveTrainer:
         Yields
         ------
         TileProbabilities or Notice
-            See :func:`napari_unet.core.prediction.predict.predict_tiles`.
+            See :func:`napari_unet.core.prediction.tiles.predict_tiles`.
         """
         return predict_tiles(
             self.model(),

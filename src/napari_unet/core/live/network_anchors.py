@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.live.stroke_book import StrokeBook
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import fast_dtype
-from napari_unet.core.network.tiling import Tile
 from napari_unet.core.prediction.plane_predictor import Answers
 
 _TILES = 8

@@ -18,7 +18,7 @@ from napari_unet.core.events import (
     Shown,
     Step,
 )
-from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.forest.filter_blocks import FilterBlocks
 from napari_unet.core.labels.classes import ClassInfo, describe_classes
 from napari_unet.core.live.fine_tuning import FineTuning, drawn
 from napari_unet.core.live.live_dataset import dataset_of, laid_out

@@ -13,9 +13,9 @@ from napari_unet.core.live.fine_tuning import FineTuning
 from napari_unet.core.models.first_answer import FirstAnswer
 from napari_unet.core.models.header import ModelHeader, TrainingRecord, installed_versions
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import TrainSettings
 from napari_unet.core.network.device import describe
 from napari_unet.core.training.dataset import Dataset
+from napari_unet.core.training.settings import TrainSettings
 
 
 def snapshot(

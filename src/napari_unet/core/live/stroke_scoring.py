@@ -7,13 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from napari_unet.core.forest.forest_map import FilterBlocks, Guide
+from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.forest_map import Guide
 from napari_unet.core.forest.random_forest import Forest
+from napari_unet.core.images.box import Tile
 from napari_unet.core.live.mixing import Opinion
 from napari_unet.core.live.stroke_book import Stroke
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import fast_dtype
-from napari_unet.core.network.tiling import Tile, plan
+from napari_unet.core.network.tiling import plan
 from napari_unet.core.prediction.plane_predictor import Answers
 
 _TILE = 128

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_unet.core.forest.random_forest import FILTERS_A_CHANNEL, Forest
+from napari_unet.core.forest.filter_blocks import FILTERS_A_CHANNEL
+from napari_unet.core.forest.random_forest import Forest
 from napari_unet.core.network.config import PRESETS, UNetConfig
 from napari_unet.core.network.unet import UNet, fused
 from napari_unet.errors import InvalidModel

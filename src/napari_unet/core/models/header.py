@@ -18,6 +18,8 @@ from napari_unet.core.network.config import PresetName, UNetConfig
 from napari_unet.core.network.onnx_network import NOT_TRAINABLE, ForeignNetwork, Network
 from napari_unet.errors import InvalidModel, UnreadableFile
 
+GRAPH = "onnx"  # the tensor of a model file that holds an ONNX file
+
 FORMAT_VERSION = 1
 METADATA_KEY = "napari_unet"
 GreyValues = tuple[tuple[float, float], ...]

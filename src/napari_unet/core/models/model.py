@@ -17,12 +17,10 @@ from torch import Tensor
 from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.first_answer import FirstAnswer
-from napari_unet.core.models.header import METADATA_KEY, ModelHeader, header_of
+from napari_unet.core.models.header import GRAPH, METADATA_KEY, ModelHeader, header_of
 from napari_unet.core.network.device import channels_last
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.unet import UNet, fused
-from napari_unet.core.prediction.onnx_predictor import graph_of
-from napari_unet.core.sharing.bioimageio_reader import GRAPH, model_bytes
 from napari_unet.errors import InvalidModel
 
 
@@ -139,23 +137,17 @@ def _float_tensors(network: UNet) -> dict[str, tuple[torch.Size, torch.dtype]]:
     return {name: (value.shape, value.dtype) for name, value in state if value.is_floating_point()}
 
 
-def load_model(path: str | os.PathLike[str]) -> Model:
-    """Open a model file, or a package of the bioimage.io format with ONNX weights.
-
-    A package, a zip file or a folder, needs the extra ``bioimageio``; its model predicts and cannot
-    be trained. Nothing in a package is run but its ONNX graph.
+def graph_of(weights: Mapping[str, Tensor]) -> Tensor:
+    """Return the bytes of the ONNX file out of a model file's tensors, (N,) uint8.
 
     Raises
     ------
-    UnreadableFile
-        There is no such file, or it cannot be read.
     InvalidModel
-        It is no model of this program, is damaged, or is from a newer version; or what the package
-        needs is not known here.
-    InvalidInput
-        A package of the extra is missing.
+        There is nothing like it.
     """
-    try:
-        return Model.from_bytes(model_bytes(path))
-    except InvalidModel as error:
-        raise InvalidModel(f"{path}: {error}") from None
+    graph = weights.get(GRAPH)
+    if graph is None or len(weights) != 1 or graph.numpy().dtype != np.uint8 or graph.ndim != 1:
+        raise InvalidModel(
+            "the weights in the model file do not fit its own description; take another copy."
+        )
+    return graph

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from napari_unet.core.sharing.extras import needed
+from napari_unet.core.io.optional import needed
 from napari_unet.errors import InvalidModel
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
+from napari_unet.core.images.box import Tile
 from napari_unet.core.network.onnx_network import ForeignNetwork, Network
-from napari_unet.core.network.tiling import Tile
 
 if TYPE_CHECKING:
     import torch

@@ -6,72 +6,13 @@ tile fall on the same pixels of the image and tiles agree with each other and wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import product
-from math import prod
 
 import numpy as np
 
+from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.network.onnx_network import Network
-
-
-@dataclass(frozen=True, init=False)
-class Tile:
-    """A box of output pixels: ``Tile(rows, columns)`` or ``Tile(planes, rows, columns)``.
-
-    Attributes
-    ----------
-    ranges
-        (start, stop) along each axis, in pixels of the image.
-    """
-
-    ranges: tuple[tuple[int, int], ...]
-
-    def __init__(self, *ranges: tuple[int, int]) -> None:
-        object.__setattr__(self, "ranges", ranges)
-
-    @classmethod
-    def whole(cls, shape: tuple[int, ...]) -> Tile:
-        """Return the tile that is a whole image of that shape."""
-        return cls(*((0, size) for size in shape))
-
-    @classmethod
-    def of(cls, numbers: Sequence[int]) -> Tile:
-        """Return the tile of starts and stops in a row: (row start, row stop, ...)."""
-        return cls(*zip(numbers[::2], numbers[1::2], strict=True))
-
-    @property
-    def rows(self) -> tuple[int, int]:
-        """(start, stop) of the rows."""
-        return self.ranges[-2]
-
-    @property
-    def columns(self) -> tuple[int, int]:
-        """(start, stop) of the columns."""
-        return self.ranges[-1]
-
-    @property
-    def slices(self) -> tuple[slice, ...]:
-        """The box as an index."""
-        return tuple(slice(*span) for span in self.ranges)
-
-    def within(self, region: Tile) -> tuple[slice, ...]:
-        """Return where the box lies in a larger one, as an index into that."""
-        return tuple(
-            slice(start - first, stop - first)
-            for (start, stop), (first, _) in zip(self.ranges, region.ranges, strict=True)
-        )
-
-    @property
-    def sides(self) -> tuple[int, ...]:
-        """Number of output pixels along each axis."""
-        return tuple(stop - start for start, stop in self.ranges)
-
-    @property
-    def pixels(self) -> int:
-        """Number of output pixels."""
-        return prod(self.sides)
 
 
 def output_side(config: Network, wanted: int, axis: int = -1) -> int:
@@ -128,19 +69,6 @@ def halves(config: Network, tile: Tile) -> tuple[Tile, Tile] | None:
                 Tile(*before, (middle, stop), *after),
             )
     return None
-
-
-def mirrored(start: int, stop: int, size: int) -> np.ndarray:
-    """Return the indices of pixels ``start`` to ``stop`` of an axis mirrored at both its ends.
-
-    The border pixel itself is not repeated; the mirror images go on forever, so that an axis of
-    any size has as much context as a tile needs.
-    """
-    if size == 1:
-        return np.zeros(stop - start, dtype=np.intp)
-    period = 2 * (size - 1)
-    position = np.arange(start, stop) % period
-    return np.where(position < size, position, period - position)
 
 
 def context(config: Network, tile: Tile, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:

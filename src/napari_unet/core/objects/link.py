@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unet.core.labels.targets import check_labels
+from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.errors import InvalidInput
 
 

@@ -15,7 +15,7 @@ from scipy.spatial import ConvexHull
 from skimage.measure import marching_cubes, mesh_surface_area, regionprops_table
 
 from napari_unet.core.io.atomic import write_whole
-from napari_unet.core.labels.targets import check_labels
+from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.errors import InvalidInput
 
 Table = dict[str, np.ndarray]

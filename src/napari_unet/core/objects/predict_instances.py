@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from napari_unet.core.images.normalise import planes_for
+from napari_unet.core.images.arrange import planes_for
 from napari_unet.core.models.header import background_output
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane, read_part, sample_of
+from napari_unet.core.io.optional import needed
+from napari_unet.core.models.header import GRAPH
 from napari_unet.core.models.onnx_check import check_graph
 from napari_unet.core.network.onnx_network import (
     Activation,
@@ -19,35 +22,15 @@ from napari_unet.core.network.onnx_network import (
     ScaleRange,
     ZeroMean,
 )
-from napari_unet.core.network.tiling import Tile, context, offset
-from napari_unet.core.sharing.bioimageio_reader import GRAPH
-from napari_unet.core.sharing.extras import needed
+from napari_unet.core.network.tiling import context, offset
 from napari_unet.errors import InvalidInput, InvalidModel
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from napari_unet.core.models.model import Model
 
 _NO_MEMORY = "Failed to allocate memory"
 _TOLERANCE = 0.01  # by which probabilities may leave the range of 0 to 1
 _sessions: WeakKeyDictionary[Model, Any] = WeakKeyDictionary()
-
-
-def graph_of(weights: Mapping[str, Tensor]) -> Tensor:
-    """Return the bytes of the ONNX file out of a model file's tensors, (N,) uint8.
-
-    Raises
-    ------
-    InvalidModel
-        There is nothing like it.
-    """
-    graph = weights.get(GRAPH)
-    if graph is None or len(weights) != 1 or graph.numpy().dtype != np.uint8 or graph.ndim != 1:
-        raise InvalidModel(
-            "the weights in the model file do not fit its own description; take another copy."
-        )
-    return graph
 
 
 class ForeignAnswers:

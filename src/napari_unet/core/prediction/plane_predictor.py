@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from napari_unet.core.forest.forest_map import FilterBlocks, Guide
+from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane, range_of, read_part
 from napari_unet.core.images.normalise import rescale
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import channels_last, computing
-from napari_unet.core.network.tiling import Tile, context, offset
+from napari_unet.core.network.tiling import context, offset
 from napari_unet.core.network.unet import UNet
 from napari_unet.errors import InvalidInput
 

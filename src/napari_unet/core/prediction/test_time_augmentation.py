@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import torch
+
+from napari_unet.core.events import Notice
+from napari_unet.core.images.box import Tile
+from napari_unet.core.images.lazy_plane import Plane, whole_plane
+from napari_unet.core.models.model import Model
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 
 
 def orientations(array: np.ndarray) -> Iterator[np.ndarray]:
@@ -23,3 +31,47 @@ def orientations(array: np.ndarray) -> Iterator[np.ndarray]:
     for flipped in (array, array[..., ::-1]):
         for turns in range(4):
             yield np.rot90(flipped, turns, axes=(-2, -1))
+
+
+def predict_orientations(
+    model: Model,
+    plane: Plane,
+    *,
+    device: torch.device,
+    tile: int | None = None,
+    fast: bool = False,
+) -> Iterator[TileProbabilities | Notice]:
+    """Predict a plane in each of its eight orientations and average the probabilities.
+
+    Ronneberger et al. 2015, section 4, average over seven rotated versions of the image without
+    saying which; these are the quarter turns with and without a flip, which need no interpolation
+    and form a group: the average for a turned image is the turned average. Memory holds one sum of
+    the plane and its average besides what :func:`predict_tiles` needs.
+
+    Parameters
+    ----------
+    model, plane, device, tile, fast
+        As for :func:`predict_tiles`.
+
+    Yields
+    ------
+    TileProbabilities
+        The whole plane after each orientation, the average so far; the eighth is the result.
+    Notice
+        As for :func:`predict_tiles`.
+
+    Raises
+    ------
+    DeviceUnavailable
+        As for :func:`predict_tiles`.
+    """
+    whole = Tile.whole(plane.shape[1:])
+    total = np.zeros((len(model.classes), *whole.sides), dtype=np.float32)
+    pairs = list(zip(orientations(whole_plane(plane)), orientations(total), strict=True))
+    for count, (turned, turned_total) in enumerate(pairs, start=1):
+        for part in predict_tiles(model, turned, device=device, tile=tile, fast=fast):
+            if isinstance(part, TileProbabilities):
+                turned_total[:, *part.tile.slices] += part.probabilities  # a view of the sum
+            else:
+                yield part
+        yield TileProbabilities(whole, total / count, count / len(pairs))

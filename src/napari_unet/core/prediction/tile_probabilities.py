@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 
 from napari_unet.core.events import Notice
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.models.header import ModelHeader
-from napari_unet.core.network.tiling import Tile
 
 
 @dataclass(frozen=True)

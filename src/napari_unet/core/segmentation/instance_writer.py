@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_unet.core.io.result import Result
 from napari_unet.core.io.scratch import on_disk
-from napari_unet.core.io.write_result import Result
 from napari_unet.core.models.header import ModelHeader, background_output
 from napari_unet.core.objects.components import Writable, chunks
 from napari_unet.core.objects.label_instances import DEFAULTS, label_instances

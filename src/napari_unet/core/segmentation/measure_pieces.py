@@ -10,7 +10,7 @@ import numpy as np
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.lazy_plane import whole_plane
 from napari_unet.core.images.units import sign
-from napari_unet.core.io.write_result import Result
+from napari_unet.core.io.result import Result
 from napari_unet.core.models.header import ModelHeader, background_output
 from napari_unet.core.objects.components import Writable
 from napari_unet.core.objects.label_instances import class_map

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from math import log
 
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.resampling import moderate
-from napari_unet.core.images.units import long_name, sign
+from napari_unet.core.images.units import _METRES, long_name, sign
 from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.network.onnx_network import Network
 from napari_unet.errors import InvalidInput
 
 _ALIKE = 1.1  # sizes within 10 % are taken as the same
-_METRES = {
-    "angstrom": 1e-10,
-    "nanometer": 1e-9,
-    "micrometer": 1e-6,
-    "millimeter": 1e-3,
-    "centimeter": 1e-2,
-    "meter": 1.0,
-}
-
-
-def in_unit(size: float, unit: str | None, wanted: str | None) -> float | None:
-    """Return a size in another unit; ``None`` if one of the units is no known length."""
-    if unit is not None and unit == wanted:
-        return size
-    here, there = _METRES.get(unit or ""), _METRES.get(wanted or "")
-    return None if here is None or there is None else size * here / there
 
 
 def size_ratios(
@@ -134,7 +119,74 @@ def slices_said(header: ModelHeader, source: ImageSource, level: int = 0) -> str
     )
 
 
-def pixel_size_text(sizes: Mapping[str, float], units: Mapping[str, str]) -> str:
-    """Return pixel sizes as text: ``"Y 0.5 µm, X 0.5 µm"``."""
-    parts = (f"{axis} {size:.4g} {units.get(axis, '')}".rstrip() for axis, size in sizes.items())
-    return ", ".join(parts)
+def check_channels(
+    header: ModelHeader, source: ImageSource, channels: Sequence[int] | None = None
+) -> None:
+    """Refuse an image that has not the channels that a model was trained on, or no slices for 3D.
+
+    Parameters
+    ----------
+    header
+        Of the model.
+    source
+        The image.
+    channels
+        Which of its channels are taken; ``None`` for all.
+
+    Raises
+    ------
+    InvalidInput
+        With how many there are and how many should be.
+    """
+    source.check_channels(channels)
+    check_slices(header.network, source)
+    wanted = header.network.in_channels
+    found = source.channels if channels is None else len(channels)
+    if found == wanted:
+        return
+    has = f"{found} channel{'s' * (found != 1)}{' (RGB)' * ('S' in source.axes)}"
+    how = "this image has" if channels is None else "you chose"
+    raise InvalidInput(
+        f"the model was trained on {wanted} channel{'s' * (wanted > 1)} and {how} {has}; choose "
+        "channels or images like those it was trained on, or train a new model."
+    )
+
+
+def check_slices(network: Network, source: ImageSource) -> None:
+    """Refuse an image without slices for a network of volumes.
+
+    Raises
+    ------
+    InvalidInput
+        It has none, or nothing says that it has.
+    """
+    if network.ndim == 3 and "Z" not in source.axes:
+        raise InvalidInput(
+            "the model is one for volumes and this image has no axis of slices (Z); choose a "
+            "stack of slices, or name the axes if one of them is."
+        )
+
+
+def order_said(header: ModelHeader, channels: Sequence[int]) -> str | None:
+    """Say that a model is given other channels of an image than those that it was trained on.
+
+    Parameters
+    ----------
+    header
+        Of the model.
+    channels
+        Which of the image it is given, in their order; as many as it needs.
+
+    Returns
+    -------
+    str or None
+        ``None`` if they are the same, or not known.
+    """
+    if header.channels is None or tuple(channels) == header.channels:
+        return None
+    trained, given = (" and ".join(map(str, numbers)) for numbers in (header.channels, channels))
+    many = "s" * (len(channels) > 1)
+    return (
+        f"the model was trained on channel{many} {trained} and is given {given}, counted from 0; "
+        "choose them as in the training if that is wrong."
+    )

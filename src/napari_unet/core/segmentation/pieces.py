@@ -10,10 +10,9 @@ import numpy as np
 
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.resampling import Resampled
-from napari_unet.core.images.source_piece import SourcePlane
+from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
 from napari_unet.core.network.onnx_network import Network
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
-from napari_unet.core.source_volume import SourceVolume
 from napari_unet.errors import InvalidInput
 
 
@@ -26,21 +25,6 @@ def count_pieces(source: ImageSource, network: Network, level: int = 0) -> int:
     """Return how many planes, or volumes, an image has."""
     sizes = source.sizes(level)
     return prod(sizes[letter] for letter in piece_axes(source, network))
-
-
-def check_slices(network: Network, source: ImageSource) -> None:
-    """Refuse an image without slices for a network of volumes.
-
-    Raises
-    ------
-    InvalidInput
-        It has none, or nothing says that it has.
-    """
-    if network.ndim == 3 and "Z" not in source.axes:
-        raise InvalidInput(
-            "the model is one for volumes and this image has no axis of slices (Z); choose a "
-            "stack of slices, or name the axes if one of them is."
-        )
 
 
 def nothing_to_find(value: float) -> InvalidInput:

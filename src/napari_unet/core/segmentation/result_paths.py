@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.io.result import Saved
 from napari_unet.core.io.write_result import MOST_TIFF_BYTES, read_label_kind
 from napari_unet.core.prediction.tile_probabilities import Described
-from napari_unet.core.segmentation.segment import Saved, result_of
+from napari_unet.core.segmentation.segment import result_of
 from napari_unet.errors import UnwritableOutput
 
 _MOST_BYTES = 120  # of the name of an image, where files may have 255

@@ -6,31 +6,31 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from napari_unet.core.diagnosis import Seen
 from napari_unet.core.events import Notice
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.normalise import grey_values
-from napari_unet.core.io.write_result import Result, open_result
-from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.io.result import Result, Saved
+from napari_unet.core.io.write_result import open_result
 from napari_unet.core.network.tile_size import best_sides
-from napari_unet.core.network.tiling import Tile, tile_side
+from napari_unet.core.network.tiling import tile_side
 from napari_unet.core.objects.label_instances import label_instances
 from napari_unet.core.prediction.tile_probabilities import Described, Predictor, TileProbabilities
 from napari_unet.core.segmentation.instance_writer import FindObjects, objects_into
 from napari_unet.core.segmentation.measure_pieces import PieceMeasurements, measurements_path
-from napari_unet.core.segmentation.pieces import Piece, check_slices, count_pieces, pieces_of
-from napari_unet.errors import InvalidInput
+from napari_unet.core.segmentation.model_fit import check_channels
+from napari_unet.core.segmentation.pieces import Piece, count_pieces, pieces_of
 
 if TYPE_CHECKING:
     import torch
 
     from napari_unet.core.models.model import Model
 
-Saved = Literal["labels", "probabilities", "instances"]
 Opener = Callable[[Result], AbstractContextManager[Any]]
 """Gives an array to write a result into, as :func:`io.write_result.open_result` does."""
 
@@ -46,39 +46,6 @@ class Segmented:
     """
 
     fraction: float
-
-
-def check_channels(
-    header: ModelHeader, source: ImageSource, channels: Sequence[int] | None = None
-) -> None:
-    """Refuse an image that has not the channels that a model was trained on, or no slices for 3D.
-
-    Parameters
-    ----------
-    header
-        Of the model.
-    source
-        The image.
-    channels
-        Which of its channels are taken; ``None`` for all.
-
-    Raises
-    ------
-    InvalidInput
-        With how many there are and how many should be.
-    """
-    source.check_channels(channels)
-    check_slices(header.network, source)
-    wanted = header.network.in_channels
-    found = source.channels if channels is None else len(channels)
-    if found == wanted:
-        return
-    has = f"{found} channel{'s' * (found != 1)}{' (RGB)' * ('S' in source.axes)}"
-    how = "this image has" if channels is None else "you chose"
-    raise InvalidInput(
-        f"the model was trained on {wanted} channel{'s' * (wanted > 1)} and {how} {has}; choose "
-        "channels or images like those it was trained on, or train a new model."
-    )
 
 
 def result_of(
@@ -148,7 +115,7 @@ def segment(
     find_objects
         Who finds objects in probabilities.
     stop
-        Asked while files are written; see :class:`napari_unet.core.stopping.Stopped`.
+        Asked while files are written; see :class:`napari_unet.errors.Stopped`.
     channels, level
         Which channels, in the order of those that the model was trained on, of which level.
     factors
@@ -259,10 +226,8 @@ def chunk_of(
 
 def _local(model: Model, device: torch.device | None, *, average: bool) -> Predictor:
     """Return who predicts in this process."""
-    from napari_unet.core.prediction.predict import (  # loads torch
-        predict_orientations,
-        predict_tiles,
-    )
+    from napari_unet.core.prediction.test_time_augmentation import predict_orientations
+    from napari_unet.core.prediction.tiles import predict_tiles
 
     if device is None:
         raise ValueError("a device is needed to predict in this process")

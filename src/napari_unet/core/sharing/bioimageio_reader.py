@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import ValidationError
 from safetensors.numpy import save as save_arrays
 
-from napari_unet.core.models.header import METADATA_KEY, read_model_file
+from napari_unet.core.io.optional import needed
+from napari_unet.core.models.header import GRAPH, METADATA_KEY, read_model_file
 from napari_unet.core.models.onnx_check import check_graph
 from napari_unet.core.sharing.bioimageio_files import (
     DESCRIPTIONS,
@@ -22,10 +23,8 @@ from napari_unet.core.sharing.bioimageio_files import (
     read_array,
 )
 from napari_unet.core.sharing.bioimageio_header import described_header
-from napari_unet.core.sharing.extras import needed
 from napari_unet.errors import InvalidModel, UnreadableFile
 
-GRAPH = "onnx"  # the tensor of a model file that holds an ONNX file
 _MOST_TEXT = 2**20  # bytes
 _MOST_GRAPH = 2**31 - 1  # ONNX files are at most 2 GiB
 _MOST_EXAMPLE = 2**28

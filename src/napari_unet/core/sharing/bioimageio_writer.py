@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from napari_unet.core.io.optional import needed
 from napari_unet.core.labels.classes import background_id
 from napari_unet.core.models.model import Model
 from napari_unet.core.pictures import overlay, png_bytes
 from napari_unet.core.prediction.predict import plane_probabilities
 from napari_unet.core.sharing import bioimageio_rdf as names
 from napari_unet.core.sharing import standalone_network
-from napari_unet.core.sharing.extras import needed
 from napari_unet.core.sharing.model_card import read_me
 from napari_unet.core.sharing.onnx_writer import onnx_bytes
 from napari_unet.core.sharing.portable import Portable

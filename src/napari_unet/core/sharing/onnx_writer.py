@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from napari_unet.core.io.optional import needed
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.config import UNetConfig
-from napari_unet.core.sharing.extras import needed
 from napari_unet.core.sharing.model_card import described
 from napari_unet.core.sharing.portable import Portable
 
@@ -136,7 +136,7 @@ class _Graph:
         return self._integers([axis + 2 for axis in axes])
 
     def _mirrored(self, axis: int, size: str) -> str:
-        """Add the indices of an axis with its context, as `network.tiling.mirrored`."""
+        """Add the indices of an axis with its context, as `images.box.mirrored`."""
         config = self._config
         stride, cropped, margin = (
             config.strides[axis],

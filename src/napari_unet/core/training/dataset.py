@@ -10,13 +10,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_unet.core.images.arrange import planes_like, volumes_like
 from napari_unet.core.images.cutout import Cutout
-from napari_unet.core.images.normalise import grey_range, grey_values, planes_like, rescale
+from napari_unet.core.images.normalise import (
+    along_rows,
+    grey_range,
+    grey_values,
+    normalise_piece,
+    rescale,
+)
+from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import ClassInfo, describe_classes
 from napari_unet.core.labels.targets import (
     IGNORED,
     Target,
-    check_labels,
     class_ids,
     hold_out,
     labelled_planes,
@@ -24,8 +31,7 @@ from napari_unet.core.labels.targets import (
 )
 from napari_unet.core.models.header import GreyValues
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import TrainSettings
-from napari_unet.core.volumes import along_rows, normalise_piece, volumes_like
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout, Measured, cut, is_large
 from napari_unet.core.images.image_source import PLANE_AXES, ImageSource
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.images.source_piece import SourcePlane
 from napari_unet.core.labels.classes import LabelKind
-from napari_unet.core.network.tiling import Tile
 from napari_unet.core.training.stroke_regions import stroke_pieces
 from napari_unet.errors import InvalidInput
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from napari_unet.core.images.box import Tile
 from napari_unet.core.network.config import PRESETS, PresetName
-from napari_unet.core.network.tiling import Tile
 
 _CELL = 64  # a multiple of every network's strides, so that pieces are pooled as their plane is
 _BLOCK = 2048  # what is looked at at a time

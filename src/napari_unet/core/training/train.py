@@ -13,9 +13,9 @@ from napari_unet.core.events import Done, Notice, TrainEvent
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import TrainSettings
 from napari_unet.core.training.dataset import make_dataset
 from napari_unet.core.training.lazy_images import is_lazy, read_around_strokes
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.stroke_regions import reach_of
 from napari_unet.core.training.trainer import Run
 from napari_unet.errors import InvalidInput
@@ -64,7 +64,7 @@ def train_events(
     clock
         Gives the seconds that the budget counts.
     **settings
-        Fields of :class:`napari_unet.core.network.config.TrainSettings`: ``dimensions=3`` and
+        Fields of :class:`napari_unet.core.training.settings.TrainSettings`: ``dimensions=3`` and
         ``voxel_size=(plane, row, column)`` train on volumes. A model's own are taken where they
         are not given.
 

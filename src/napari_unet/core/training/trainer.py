@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from napari_unet.core.events import Best, Done, Notice, Reason, Score, Started, Step, TrainEvent
+from napari_unet.core.labels.classes import LabelKind
 from napari_unet.core.models.header import (
     ModelHeader,
     ScorePoint,
@@ -17,7 +18,7 @@ from napari_unet.core.models.header import (
     installed_versions,
 )
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import PRESETS, Preset, TrainSettings
+from napari_unet.core.network.config import PRESETS, Preset, UNetConfig
 from napari_unet.core.network.device import (
     channels_last,
     computing,
@@ -27,14 +28,17 @@ from napari_unet.core.network.device import (
     is_out_of_memory,
     pick_device,
 )
-from napari_unet.core.starting import patch_source, starting_network
+from napari_unet.core.network.unet import UNet
 from napari_unet.core.training.dataset import Dataset
 from napari_unet.core.training.optimizer import rate_factor
 from napari_unet.core.training.optimizer_step import Stepper
+from napari_unet.core.training.patch_sampler import PatchSource, volume_sides
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.validation import Scorer
 from napari_unet.core.training.weight_average import AveragedWeights
 from napari_unet.errors import DeviceUnavailable, UserError
 
+_BALANCE: dict[LabelKind, float] = {"scribbles": 1.0, "classes": 0.5, "instances": 0.5}
 STEPS_BETWEEN_SCORES = 25
 _PATIENCE = 40  # scores without improvement
 _TOLERANCE = 0.005  # a later model may score this much less: later weights are better annealed
@@ -42,6 +46,43 @@ _CUBES = (
     "no voxel size is known, so voxels are taken for cubes; give it as slice, row, column if they "
     "are longer along one axis."
 )
+
+# How often a class is painted says nothing of how frequent it is; how often it occurs in dense
+# labels does, and half a balance gave the best intersection over union there.
+
+
+def starting_network(dataset: Dataset, settings: TrainSettings, model: Model | None) -> UNet:
+    """Draw a new network, or take a model's and grow its last layer by the new classes."""
+    count = len(dataset.classes)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(settings.seed)
+        if model is not None:
+            return model.network(count)
+        preset = PRESETS[settings.preset]
+        return UNet(preset.network(dataset.channels, count, voxel_size=settings.cubes))
+
+
+def patch_source(
+    dataset: Dataset, config: UNetConfig, settings: TrainSettings, device: torch.device
+) -> PatchSource:
+    """Return where a training draws its patches, of its preset's size."""
+    preset = PRESETS[settings.preset]
+    strokes = settings.label_kind == "scribbles"
+    side: int | tuple[int, ...]
+    if settings.cubes is None:
+        side = preset.stroke_patch if strokes else preset.patch
+    else:
+        voxels = preset.stroke_voxels if strokes else preset.voxels
+        side = volume_sides(dataset, voxels, settings.cubes)
+    return PatchSource(
+        dataset,
+        config,
+        side=side,
+        elastic=settings.elastic,
+        balance_exponent=_BALANCE[settings.label_kind],
+        device=device,
+        voxel_size=settings.cubes,
+    )
 
 
 class Run:

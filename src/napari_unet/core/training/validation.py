@@ -8,19 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import read_part
 from napari_unet.core.labels.targets import IGNORED
 from napari_unet.core.network.config import UNetConfig
 from napari_unet.core.network.device import channels_last
 from napari_unet.core.network.tile_size import box_of, covering_sides
-from napari_unet.core.network.tiling import (
-    Tile,
-    context,
-    halves,
-    offset,
-    padded_context,
-    plan,
-)
+from napari_unet.core.network.tiling import context, halves, offset, padded_context, plan
 from napari_unet.core.network.unet import UNet
 from napari_unet.core.training.dataset import Dataset
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from napari_unet.core.network.tiling import Tile
+from napari_unet.core.images.box import Tile
 
 CELL = 16  # a multiple of every network's stride up to four levels
 BLOCK = 512

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from napari_unet.core.events import Corrective, Step
-from napari_unet.core.forest.forest_map import FilterBlocks
+from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.normalise import check_array
 from napari_unet.core.live.live_trainer import LiveTrainer
-from napari_unet.core.network.tiling import Tile
 from napari_unet.core.prediction.predict import TileProbabilities
 from napari_unet.errors import UserError
 from napari_unet.learner.child.coverage import Cover

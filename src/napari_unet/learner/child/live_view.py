@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from napari_unet.core.events import Notice
-from napari_unet.core.forest.forest_map import FilterBlocks, Guide
+from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.forest_map import Guide
 from napari_unet.core.forest.random_forest import Forest
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.live.live_trainer import LiveTrainer
-from napari_unet.core.network.tiling import Tile
-from napari_unet.core.prediction.predict import TileProbabilities, predict_tiles
+from napari_unet.core.prediction.predict import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.child.coverage import Cover
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from napari_unet.core.events import Best, Done, Progress, Step
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.lazy_plane import range_of
 from napari_unet.core.images.normalise import check_array, grey_values
@@ -27,9 +28,8 @@ from napari_unet.core.network.device import (
     is_out_of_memory,
     pick_device,
 )
-from napari_unet.core.network.tiling import Tile
-from napari_unet.core.prediction.predict import predict_tiles
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.prediction.uncertainty import doubt_of, uncertainty
 from napari_unet.core.training.train import train_events
 from napari_unet.errors import InvalidInput, UserError
@@ -44,6 +44,7 @@ from napari_unet.learner.messages import (
     LiveRequest,
     LiveStrokes,
     LiveView,
+    PieceRequest,
     PlanePredicted,
     Predicted,
     PredictRequest,
@@ -53,8 +54,9 @@ from napari_unet.learner.messages import (
     StopRequest,
     Trained,
     TrainRequest,
+    UnknownModel,
+    digest_of,
 )
-from napari_unet.learner.piece import PieceRequest, UnknownModel, digest_of
 from napari_unet.learner.spawn import own_streams
 
 _SECONDS_BETWEEN_STEP_REPLIES = 0.1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari.components import ViewerModel
 
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.annotate.class_panel import ClassPanel
 from napari_unet.widgets.annotate.class_sync import ClassSync

@@ -20,8 +20,9 @@ from napari_unet.session.session import Session
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.desk.predictions import Predictions
-from napari_unet.widgets.layers.planes import current_index, same_place
+from napari_unet.widgets.layers.geometry import same_place
 from napari_unet.widgets.layers.strokes import can_be_painted, is_dressed, too_many
+from napari_unet.widgets.layers.view import current_index
 from napari_unet.widgets.qt.connections import Connections
 
 _WAIT_MS = 700  # after the last stroke: a class that is being painted soon has more pixels

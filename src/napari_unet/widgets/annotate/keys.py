@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import partial
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
+import napari
 from napari import layers
 from napari.components import ViewerModel
 from napari.settings import get_settings
@@ -19,6 +20,7 @@ from napari.viewer import Viewer
 from qtpy.QtWidgets import QAbstractButton, QTableWidget, QWidget
 
 from napari_unet.session.state import Level
+from napari_unet.widgets.annotate.next_place_panel import _panels
 from napari_unet.widgets.qt.connections import when_destroyed
 from napari_unet.widgets.qt.notify import notify
 
@@ -149,3 +151,11 @@ def _choose_class(viewer: Viewer, step: int) -> None:
     row = table.currentRow()
     to = (row + step) % table.rowCount() if row >= 0 else 0
     table.setCurrentCell(to, 1)
+
+
+def go_to_next_place(viewer: napari.Viewer) -> None:
+    """Go to the next place to paint; open the dock if it is closed."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if id(viewer) not in _panels:
+        viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
+    _panels[id(viewer)].go()

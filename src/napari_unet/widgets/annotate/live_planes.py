@@ -12,7 +12,8 @@ from napari.layers import Image, Labels
 from napari_unet.core.images.cutout import Measured, cut, is_large
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.layers.planes import channel_count, plane_of, plane_reader, spatial_shape
+from napari_unet.widgets.layers.planes import channel_count, plane_of, spatial_shape
+from napari_unet.widgets.layers.reading import plane_reader
 from napari_unet.widgets.layers.spots import Spot, around
 
 

@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import UserError
 from napari_unet.learner.messages import LiveTile
 from napari_unet.session.sending import TOO_WIDE, is_too_wide
@@ -22,10 +22,7 @@ from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.layers.planes import (
     Region,
     channel_count,
-    current_index,
     has_plane,
-    in_view,
-    is_empty,
     own_channels,
     pixel_size,
     spatial_shape,
@@ -36,8 +33,10 @@ from napari_unet.widgets.layers.readiness import (
     why_not_paint,
     why_not_train,
 )
+from napari_unet.widgets.layers.reading import spot_reader
 from napari_unet.widgets.layers.roles import Role, role_of
-from napari_unet.widgets.layers.spots import Spot, box_in_view, spot_reader, spots_of
+from napari_unet.widgets.layers.spots import Spot, spots_of
+from napari_unet.widgets.layers.view import box_in_view, current_index, in_view, is_empty
 from napari_unet.widgets.qt.connections import Connections, when_destroyed
 
 _WAIT_MS = 60

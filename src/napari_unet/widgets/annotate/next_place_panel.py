@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from weakref import WeakValueDictionary
 
-import napari
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
 
@@ -62,11 +61,3 @@ class NextPlacePanel(QWidget):
 
     def _update(self) -> None:
         self.stop_button.setVisible(self._finder.looks_at_others)
-
-
-def go_to_next_place(viewer: napari.Viewer) -> None:
-    """Go to the next place to paint; open the dock if it is closed."""
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    if id(viewer) not in _panels:
-        viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
-    _panels[id(viewer)].go()

@@ -12,15 +12,9 @@ from napari_unet.session.session import Session
 from napari_unet.session.state import Level
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
-from napari_unet.widgets.layers.planes import (
-    Index,
-    Region,
-    in_view,
-    is_empty,
-    plane_indices,
-    spatial_shape,
-)
+from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
+from napari_unet.widgets.layers.view import in_view, is_empty
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.progress_bar import ProgressBar

@@ -8,7 +8,8 @@ from magicgui.widgets import create_widget
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from napari_unet.core.network.config import PRESETS, DeviceName, PresetName, TrainSettings
+from napari_unet.core.network.config import PRESETS, DeviceName, PresetName
+from napari_unet.core.training.settings import TrainSettings
 
 DIMENSIONS_TIP = (
     "What the network sees at a time: a plane, or neighbouring slices too; the sizes of voxels are "

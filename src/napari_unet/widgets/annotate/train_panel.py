@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.core.events import Reason
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.session.session import Session
 from napari_unet.session.state import Level, State
 from napari_unet.widgets.annotate.live_sync import LiveLoop

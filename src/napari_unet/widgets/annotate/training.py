@@ -7,15 +7,16 @@ from napari.layers import Layer
 from qtpy.QtCore import QObject
 
 from napari_unet.core.images.cutout import is_large
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.stroke_regions import reach_of
 from napari_unet.errors import InvalidInput
 from napari_unet.session.session import Session
 from napari_unet.session.state import Level, State
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
-from napari_unet.widgets.layers.planes import painted_pieces_reader, painted_reader, spatial_shape
+from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_train
+from napari_unet.widgets.layers.reading import painted_pieces_reader, painted_reader
 from napari_unet.widgets.layers.volumes import painted_volumes_reader, voxel_size
 from napari_unet.widgets.qt.connections import Connections, when_destroyed
 

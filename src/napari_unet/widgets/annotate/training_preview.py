@@ -17,10 +17,11 @@ from napari_unet.session.session import Session
 from napari_unet.session.state import Level, State
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
-from napari_unet.widgets.layers.planes import current_index, in_view, is_empty, spatial_shape
+from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.layers.removal import remove_soon
 from napari_unet.widgets.layers.results import Legend, add_segmentation, segmentation_of
+from napari_unet.widgets.layers.view import current_index, in_view, is_empty
 from napari_unet.widgets.qt.connections import Connections
 
 

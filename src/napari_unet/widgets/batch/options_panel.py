@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.core.batch.plan import BatchOptions
-from napari_unet.core.segmentation.segment import Saved
+from napari_unet.core.io.result import Saved
 
 _LAYERS, _FOLDER = range(2)
 

@@ -9,12 +9,11 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
-from napari_unet.core.io.write_result import Result
+from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import ModelHeader
-from napari_unet.core.segmentation.segment import Saved
 from napari_unet.errors import InvalidInput
-from napari_unet.widgets.batch.table import REMOVED
+from napari_unet.widgets.batch.wording import REMOVED
 from napari_unet.widgets.layers.picture import picture_of
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.results import (

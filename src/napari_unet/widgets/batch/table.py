@@ -10,14 +10,13 @@ from qtpy.QtCore import QRect, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from napari_unet.session.session import Session
-from napari_unet.widgets.common.level_combo import follow_model
+from napari_unet.widgets.layers.level_following import follow_model
 from napari_unet.widgets.layers.picture import is_picture
 from napari_unet.widgets.layers.wording import sizes_said
 from napari_unet.widgets.qt.connections import Connections
 
 _NAME, _SIZE, _STATUS = range(3)
 LEFT_OUT = "left out"
-REMOVED = "the layer was removed."
 _ROW = 28  # pixels
 _PADDING = 10
 _CHECK_BOX = 32

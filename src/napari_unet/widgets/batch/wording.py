@@ -9,6 +9,8 @@ from napari_unet.core.batch.report import status_text
 from napari_unet.core.batch.run import ItemEnded
 from napari_unet.core.images.image_source import PLANE_AXES
 
+REMOVED = "the layer was removed."
+
 _CHANNELS = "Which channels are taken is chosen in Annotate and train, Channels…"
 
 

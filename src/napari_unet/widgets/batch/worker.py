@@ -19,13 +19,13 @@ from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemProgress, Item
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.io.folders import make_folder
 from napari_unet.core.io.pyramid import pyramid_of
+from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.scratch import zeros
-from napari_unet.core.io.write_result import Result
-from napari_unet.core.segmentation.segment import Opener, Saved
+from napari_unet.core.segmentation.segment import Opener
 from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner.object_finder import ObjectFinder
 from napari_unet.learner.remote_predictor import RemotePredictor
-from napari_unet.widgets.batch.table import REMOVED
+from napari_unet.widgets.batch.wording import REMOVED
 
 Held = tuple[Result, list[np.ndarray]]
 _JOIN_SECONDS = 2.0

@@ -11,8 +11,9 @@ from napari_unet.core.models.header import ModelHeader
 from napari_unet.widgets.cells.places import Key, current_key, place_of
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.layers.geometry import transform_of
 from napari_unet.widgets.layers.picture import is_taken_as, picture_of
-from napari_unet.widgets.layers.planes import spatial_shape, transform_of
+from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.result_arrays import blank_data, write_part
 from napari_unet.widgets.layers.results import SEGMENTATION_OPACITY, own_layers, segmentation_of
 from napari_unet.widgets.layers.roles import Role, detail, entry

@@ -14,7 +14,8 @@ from napari.layers import Image, Labels
 from napari_unet.core.images.units import sign
 from napari_unet.core.objects.edit import Pixels
 from napari_unet.widgets.layers.picture import Place, picture_of
-from napari_unet.widgets.layers.planes import Index, current_index, pixel_size, plane_indices
+from napari_unet.widgets.layers.planes import Index, pixel_size, plane_indices
+from napari_unet.widgets.layers.view import current_index
 from napari_unet.widgets.layers.volumes import sides_of, voxel_size
 
 Key = tuple[int | None, ...]

@@ -12,7 +12,7 @@ from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.widgets.cells.places import Key, sides, spacing_of
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.layers.picture import picture_of
-from napari_unet.widgets.layers.planes import in_view, is_empty
+from napari_unet.widgets.layers.view import in_view, is_empty
 from napari_unet.widgets.qt.background import Worker
 
 _MOST_IN_VIEW = 1024  # pixels a side that are found again at once

@@ -14,8 +14,9 @@ from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.places import Key
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.cells.table_model import Cell
-from napari_unet.widgets.layers.planes import current_index, in_view, transform_of
+from napari_unet.widgets.layers.geometry import transform_of
 from napari_unet.widgets.layers.roles import Role, entry, role_of
+from napari_unet.widgets.layers.view import current_index, in_view
 
 MOST_OUTLINED = 200
 _COLOR = "#FFFFFF"

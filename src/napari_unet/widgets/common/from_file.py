@@ -16,8 +16,8 @@ from napari_unet.core.io.open_image import is_readable, open_image
 from napari_unet.errors import InvalidInput
 from napari_unet.session.session import Session
 from napari_unet.session.state import Level
+from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.picture import Picture, choose_axes, fits, is_guessed, is_picture
-from napari_unet.widgets.layers.planes import same_place, transform_of
 from napari_unet.widgets.qt.notify import errors_shown
 
 

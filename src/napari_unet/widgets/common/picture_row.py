@@ -6,14 +6,15 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_unet.core.channel_order import order_said
+from napari_unet.core.segmentation.model_fit import order_said
 from napari_unet.session.session import Session
 from napari_unet.session.state import Level
 from napari_unet.widgets.common.axes_combo import AxesCombo
 from napari_unet.widgets.common.channel_menu import ChannelMenu
 from napari_unet.widgets.common.from_file import FromFileButton
-from napari_unet.widgets.common.level_combo import LevelCombo, follow_model
+from napari_unet.widgets.common.level_combo import LevelCombo
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.layers.level_following import follow_model
 from napari_unet.widgets.layers.picture import Picture, give_back, is_guessed, picture_of
 from napari_unet.widgets.layers.planes import own_channels
 from napari_unet.widgets.layers.wording import guesses_said, picture_said

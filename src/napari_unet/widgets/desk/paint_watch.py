@@ -12,18 +12,13 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unet.core.network.tiling import Tile
+from napari_unet.core.images.box import Tile
 from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.layers.planes import Index, Region, current_index, plane_indices
-from napari_unet.widgets.layers.spots import (
-    Spot,
-    box_in_view,
-    shown_box,
-    spots_of,
-    stroke_box,
-    stroke_planes,
-)
+from napari_unet.widgets.layers.paint_events import shown_box, stroke_box, stroke_planes
+from napari_unet.widgets.layers.planes import Index, Region, plane_indices
+from napari_unet.widgets.layers.spots import Spot, spots_of
 from napari_unet.widgets.layers.strokes import count_ids
+from napari_unet.widgets.layers.view import box_in_view, current_index
 from napari_unet.widgets.qt.connections import Connections
 
 _WAIT_MS = 250

@@ -13,17 +13,18 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.core.diagnosis import Seen
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.models.header import ModelHeader, header_of
 from napari_unet.core.network.config import DeviceName
-from napari_unet.core.network.tiling import Tile
 from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner.messages import PlanePredicted
 from napari_unet.session.session import Session
 from napari_unet.widgets.layers.picture import Place, picture_of
-from napari_unet.widgets.layers.planes import Index, Region, in_view, reader, spatial_shape
+from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
 from napari_unet.widgets.layers.prediction_order import parts_of
+from napari_unet.widgets.layers.reading import reader
 from napari_unet.widgets.layers.results import (
     add_segmentation,
     legend_of,
@@ -32,6 +33,7 @@ from napari_unet.widgets.layers.results import (
     write_probabilities,
 )
 from napari_unet.widgets.layers.uncertainty import FoundPlaces, uncertainty_of, write_uncertainty
+from napari_unet.widgets.layers.view import in_view
 from napari_unet.widgets.layers.volumes import Part, has_place, sides_of, volumes_under
 from napari_unet.widgets.qt.connections import Connections
 

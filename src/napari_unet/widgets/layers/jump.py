@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from napari.utils.transforms import Affine
 
-from napari_unet.widgets.layers.planes import transform_of
+from napari_unet.widgets.layers.geometry import transform_of
 
 _FAR_OUT = 2.0  # pixels of the canvas a pixel of the image; below, a place cannot be painted on
 _NEAR = 4.0

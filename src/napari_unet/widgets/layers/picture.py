@@ -15,10 +15,9 @@ from napari.layers import Image, Layer
 
 from napari_unet.core.images.axes import UNTOLD, checked_axes, guess_axes
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.images.source_piece import SourcePlane
+from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
 from napari_unet.core.images.stacked_channels import same_size, stack_channels
 from napari_unet.core.images.units import known_size, long_name
-from napari_unet.core.source_volume import SourceVolume
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.layers.roles import detail, remember, role_of
 

@@ -14,15 +14,9 @@ from napari_unet.core.io.scratch import zeros
 from napari_unet.core.labels.classes import ClassInfo, background_id
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.widgets.layers.colormaps import label_colormap, probability_colormap
+from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.picture import Place
-from napari_unet.widgets.layers.planes import (
-    Index,
-    Region,
-    current_index,
-    same_place,
-    spatial_shape,
-    transform_of,
-)
+from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
 from napari_unet.widgets.layers.result_arrays import (
     blank_data,
     kept,
@@ -32,6 +26,7 @@ from napari_unet.widgets.layers.result_arrays import (
 )
 from napari_unet.widgets.layers.roles import Role, detail, entry, role_of
 from napari_unet.widgets.layers.strokes import find_annotation
+from napari_unet.widgets.layers.view import current_index
 from napari_unet.widgets.layers.volumes import Part, lies_in
 
 SEGMENTATION_OPACITY = 0.5

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.widgets.layers.colormaps import label_colormap
-from napari_unet.widgets.layers.planes import same_place, spatial_shape, transform_of
+from napari_unet.widgets.layers.geometry import same_place, transform_of
+from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.roles import KEY, Role, detail, entry, role_of
 
 BRUSH_SIZE = 5

@@ -11,8 +11,9 @@ from napari.utils.colormaps import Colormap
 
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.prediction.uncertainty import Places
+from napari_unet.widgets.layers.geometry import transform_of
 from napari_unet.widgets.layers.picture import Place
-from napari_unet.widgets.layers.planes import Index, Region, spatial_shape, transform_of
+from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
 from napari_unet.widgets.layers.result_arrays import blank_data, kept, write_part
 from napari_unet.widgets.layers.results import insert_quietly, own_layers, show_place
 from napari_unet.widgets.layers.roles import Role, entry

@@ -11,11 +11,12 @@ from dataclasses import replace
 
 from napari.layers import Image, Labels
 
-from napari_unet.core.segmentation.model_fit import in_unit
+from napari_unet.core.images.units import in_unit
 from napari_unet.errors import InvalidInput
 from napari_unet.session.state import PaintedPlanes
 from napari_unet.widgets.layers.picture import Place, picture_of
-from napari_unet.widgets.layers.planes import Index, Region, painted_reader
+from napari_unet.widgets.layers.planes import Index, Region
+from napari_unet.widgets.layers.reading import painted_reader
 
 Part = tuple[int, ...]
 NO_SLICES = "The model is one for volumes and this image has no slices (Z); choose a stack."
@@ -68,7 +69,7 @@ def painted_volumes_reader(
 ) -> Callable[[], PaintedPlanes]:
     """Return what reads the volumes that painted planes lie in later, in any thread.
 
-    The strokes are copied now, as :func:`napari_unet.widgets.layers.planes.painted_reader` does.
+    The strokes are copied now, as :func:`napari_unet.widgets.layers.reading.painted_reader` does.
     """
     read = painted_reader(image, annotation, _volumes(image, planes))
     return lambda: replace(read(), pixel_size=None)

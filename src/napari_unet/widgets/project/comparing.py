@@ -17,19 +17,14 @@ from napari_unet.learner.messages import PlanePredicted
 from napari_unet.session.session import Session
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.layers.colormaps import label_colormap
+from napari_unet.widgets.layers.geometry import transform_of
 from napari_unet.widgets.layers.picture import Place, is_taken_as, picture_of
-from napari_unet.widgets.layers.planes import (
-    Index,
-    Region,
-    in_view,
-    is_empty,
-    reader,
-    spatial_shape,
-    transform_of,
-)
+from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
+from napari_unet.widgets.layers.reading import reader
 from napari_unet.widgets.layers.results import SEGMENTATION_OPACITY, insert_quietly, legend_of
 from napari_unet.widgets.layers.roles import Role, detail, entry, role_of
+from napari_unet.widgets.layers.view import in_view, is_empty
 from napari_unet.widgets.layers.volumes import Part, volumes_under
 
 

@@ -16,7 +16,7 @@ from platformdirs import user_data_path
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from napari_unet.core.network.config import TrainSettings
+from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import UnwritableOutput
 from napari_unet.project.autosave import Autosave, NotSaved, Saved
 from napari_unet.project.changes import NewVersion, PlaneStrokes

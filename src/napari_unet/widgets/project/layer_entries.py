@@ -15,6 +15,7 @@ from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.errors import InvalidInput
 from napari_unet.project.index import AnnotationEntry, ImageEntry, Placement
 from napari_unet.widgets.layers.colormaps import label_colormap
+from napari_unet.widgets.layers.geometry import same_place
 from napari_unet.widgets.layers.picture import (
     choose_axes,
     choose_channels,
@@ -23,7 +24,7 @@ from napari_unet.widgets.layers.picture import (
     is_picture,
     picture_of,
 )
-from napari_unet.widgets.layers.planes import same_place, spatial_shape
+from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.removal import let_draw
 from napari_unet.widgets.layers.strokes import BRUSH_SIZE, STROKES_OPACITY, strokes_metadata
 

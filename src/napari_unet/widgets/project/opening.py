@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 from napari.layers import Image, Layer
 
-from napari_unet.core.images.source_piece import reason_of
-from napari_unet.core.network.config import TrainSettings
-from napari_unet.errors import InvalidInput, UserError
+from napari_unet.core.training.settings import TrainSettings
+from napari_unet.errors import InvalidInput, UserError, reason_of
 from napari_unet.project.files import model_path
 from napari_unet.project.index import AnnotationEntry, ProjectIndex
 from napari_unet.project.location import Place

@@ -9,16 +9,11 @@ from weakref import WeakKeyDictionary
 from napari.components import ViewerModel
 from napari.layers import Labels
 
-from napari_unet.widgets.layers.planes import Index, Region, current_index
-from napari_unet.widgets.layers.spots import (
-    Spot,
-    all_spots,
-    shown_box,
-    spots_of,
-    stroke_box,
-    stroke_planes,
-)
+from napari_unet.widgets.layers.paint_events import shown_box, stroke_box, stroke_planes
+from napari_unet.widgets.layers.planes import Index, Region
+from napari_unet.widgets.layers.spots import Spot, all_spots, spots_of
 from napari_unet.widgets.layers.strokes import can_be_painted, is_dressed
+from napari_unet.widgets.layers.view import current_index
 
 
 class StrokeSaving:

@@ -10,12 +10,13 @@ from qtpy.QtCore import QObject
 
 from napari_unet.core.images.source_piece import SourcePlane
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.thumbnails import thumbnail
+from napari_unet.core.pictures import thumbnail
 from napari_unet.session.session import Session
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
-from napari_unet.widgets.layers.planes import current_index, plane_of, spatial_shape
+from napari_unet.widgets.layers.planes import plane_of, spatial_shape
 from napari_unet.widgets.layers.results import legend_of, segmentation_of
+from napari_unet.widgets.layers.view import current_index
 from napari_unet.widgets.project.keeper import ProjectKeeper
 from napari_unet.widgets.qt.connections import Connections
 

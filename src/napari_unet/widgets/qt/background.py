@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from napari_unet.core.stopping import Stopped
-from napari_unet.errors import UserError
+from napari_unet.errors import Stopped, UserError
 from napari_unet.learner.object_finder import ObjectFinder
 from napari_unet.widgets.qt.main_thread import MainThread
 

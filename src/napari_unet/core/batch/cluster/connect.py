@@ -7,33 +7,15 @@ import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import ModuleType
 from typing import TYPE_CHECKING
 
-from napari_unet.core.images.source_piece import reason_of
-from napari_unet.errors import SchedulerUnavailable
+from napari_unet.core.io.optional import needed_distributed
+from napari_unet.errors import SchedulerUnavailable, reason_of
 
 if TYPE_CHECKING:
     from distributed import Client
 
 _SECONDS = 5.0
-
-
-def needed_distributed() -> ModuleType:
-    """Import ``distributed``, which is an extra.
-
-    Raises
-    ------
-    SchedulerUnavailable
-        It is not installed.
-    """
-    try:
-        import distributed
-    except ImportError:
-        raise SchedulerUnavailable(
-            'to use a Dask cluster, install what it needs: pip install "napari-unet[cluster]".'
-        ) from None
-    return distributed
 
 
 @contextmanager

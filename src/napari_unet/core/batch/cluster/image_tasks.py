@@ -17,12 +17,14 @@ from napari_unet.core.batch.cluster.worker_tasks import (
     segment_whole,
     write_tiles,
 )
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.folders import make_folder
-from napari_unet.core.io.write_result import Result, open_result
+from napari_unet.core.io.result import Result, Saved
+from napari_unet.core.io.write_result import open_result
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.tiling import Tile, plan
-from napari_unet.core.segmentation.segment import Saved, chunk_of, result_of
+from napari_unet.core.network.tiling import plan
+from napari_unet.core.segmentation.segment import chunk_of, result_of
 
 if TYPE_CHECKING:
     from distributed import Future

@@ -18,18 +18,18 @@ from distributed import WorkerPlugin, get_worker
 from napari_unet.core.batch.plan import BatchOptions, PlannedItem
 from napari_unet.core.batch.run import segment_item
 from napari_unet.core.events import Notice
-from napari_unet.core.forest.forest_map import FilterBlocks, Guide
+from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.images.box import Tile
 from napari_unet.core.io.optional import needed_zarr
-from napari_unet.core.io.write_result import Result
+from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
 from napari_unet.core.network.tile_size import best_tile
-from napari_unet.core.network.tiling import Tile
-from napari_unet.core.prediction.predict import predict_tiles
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.segmentation.pieces import Piece
-from napari_unet.core.segmentation.segment import Saved
 from napari_unet.errors import UnwritableOutput
 
 # mallopt(3)

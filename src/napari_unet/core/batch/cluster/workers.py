@@ -9,11 +9,10 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from napari_unet.core.batch.cluster.connect import needed_distributed
-from napari_unet.core.images.source_piece import reason_of
+from napari_unet.core.io.optional import needed_distributed
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
-from napari_unet.errors import DeviceUnavailable, SchedulerUnavailable, UserError
+from napari_unet.errors import DeviceUnavailable, SchedulerUnavailable, UserError, reason_of
 
 if TYPE_CHECKING:
     from distributed import Client, Future

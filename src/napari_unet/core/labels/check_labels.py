@@ -1,0 +1,40 @@
+"""Labels are checked once, where they come from outside."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_unet.errors import InvalidInput
+
+
+def check_labels(labels: np.ndarray) -> np.ndarray:
+    """Refuse labels that are no class ids.
+
+    Parameters
+    ----------
+    labels
+        Integers, booleans, or floats that are whole numbers; negative values are refused.
+
+    Returns
+    -------
+    ndarray
+        The same as an integer array.
+
+    Raises
+    ------
+    InvalidInput
+        With what is wrong and what to do.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype == bool:
+        labels = labels.astype(np.uint8)
+    if labels.dtype.kind == "f":
+        whole = np.isfinite(labels).all() and (labels == np.rint(labels)).all()
+        if not whole:
+            raise InvalidInput("labels must be whole numbers; this array has others.")
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind not in "iu":
+        raise InvalidInput(f"labels of type {labels.dtype} are not class ids; use whole numbers.")
+    if labels.size and int(labels.min()) < 0:
+        raise InvalidInput("labels must not be negative; use 0 for unlabelled pixels.")
+    return labels

@@ -1,0 +1,49 @@
+"""What a prediction of a part needs around it."""
+
+from __future__ import annotations
+
+from napari_unet.core.forest.filter_blocks import BLOCK, MARGIN
+from napari_unet.core.images.box import Tile, mirrored
+from napari_unet.core.network.onnx_network import ForeignNetwork, Network
+from napari_unet.core.network.tiling import output_side
+
+
+def surroundings(
+    config: Network, region: Tile, shape: tuple[int, ...], *, forest: bool = True
+) -> Tile:
+    """Return what has to be read to predict a region exactly as the whole plane would be.
+
+    That is the network's context, where it is mirrored at the plane's borders too; with a forest
+    in whole blocks of the guide and with the margin of its filters.
+
+    Parameters
+    ----------
+    config
+        The model's network.
+    region
+        To be predicted, in tiles of any size.
+    shape
+        Of the plane, (Y, X), or volume, (Z, Y, X).
+    forest
+        Whether the model has a first answer, a forest's, that still counts.
+    """
+    spans = []
+    for axis, ((start, stop), size) in enumerate(zip(region.ranges, shape, strict=True)):
+        stride, margin = config.strides[axis], config.margins[axis]
+        first = start // stride * stride
+        # A last tile of a few pixels needs as much as the smallest output, which is a stride more.
+        last = first + output_side(config, stop - first, axis) + stride
+        if isinstance(config, ForeignNetwork):
+            last = stop + output_side(config, 1, axis) + config.space[axis].step + stride
+        low, high = _hull(first - margin, last + margin, size)
+        if forest:
+            low, high = low // BLOCK * BLOCK, min(-(-high // BLOCK) * BLOCK, size)
+            low, high = _hull(low - MARGIN, high + MARGIN, size)
+        spans.append((low, high))
+    return Tile(*spans)
+
+
+def _hull(start: int, stop: int, size: int) -> tuple[int, int]:
+    """Return the span of the pixels that a mirrored axis shows from ``start`` to ``stop``."""
+    found = mirrored(start, stop, size)
+    return int(found.min()), int(found.max()) + 1

@@ -1,0 +1,101 @@
+"""A plane, predicted tile by tile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from napari_unet.core.events import Notice
+from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.images.box import Tile
+from napari_unet.core.images.lazy_plane import Plane
+from napari_unet.core.models.model import Model
+from napari_unet.core.network.device import fast_dtype, free_memory, is_out_of_memory
+from napari_unet.core.network.onnx_network import ForeignNetwork
+from napari_unet.core.network.tile_size import best_sides
+from napari_unet.core.network.tiling import halves, plan
+from napari_unet.core.prediction.onnx_predictor import ForeignAnswers
+from napari_unet.core.prediction.plane_predictor import Answers
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.errors import DeviceUnavailable, InvalidInput
+
+
+def predict_tiles(
+    model: Model,
+    plane: Plane,
+    *,
+    device: torch.device,
+    tile: int | None = None,
+    region: Tile | None = None,
+    fast: bool = False,
+    guide: Guide | None = None,
+) -> Iterator[TileProbabilities | Notice]:
+    """Predict a plane or a volume tile by tile; memory is bounded by the tile.
+
+    Each output pixel is computed once, from its full context, mirrored at the image's borders.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    plane
+        (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; only the parts under the
+        tiles are read of one that is not in memory.
+    device
+        Where to compute.
+    tile
+        Side of a tile's output in pixels; ``None`` takes the fastest known.
+    region
+        What to predict; ``None`` for everything.
+    fast
+        Whether to compute in the device's fastest precision instead of float32, in which tiles
+        agree to 1e-5.
+    guide
+        What the model's forest says, where the caller keeps it for later; else it is asked anew.
+
+    Yields
+    ------
+    TileProbabilities
+        The tiles of the region, row by row.
+    Notice
+        Memory ran out and the tile was halved.
+
+    Raises
+    ------
+    DeviceUnavailable
+        Memory does not even suffice for the smallest tile.
+    """
+    config = model.header.network
+    if tile is not None and tile < 1:
+        raise InvalidInput(f"a tile of {tile} px is too small; use at least {config.stride}.")
+    dtype = fast_dtype(device, config.ndim) if fast else torch.float32
+    answers: Answers | ForeignAnswers
+    if isinstance(config, ForeignNetwork):
+        answers = ForeignAnswers(model, plane)
+    else:
+        answers = Answers(model, plane, device=device, dtype=dtype, guide=guide)
+    region = region or Tile.whole(plane.shape[1:])
+    waiting = list(plan(config, region, tile or best_sides(config, region, device)))[::-1]
+    ready = 0
+    while waiting:
+        current = waiting.pop()
+        try:
+            probabilities = answers.probabilities(current)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if halves(config, current) is None:
+                raise DeviceUnavailable(
+                    "memory does not suffice for the smallest tile; close other programs or use "
+                    "another device."
+                ) from None
+            waiting.append(current)
+            waiting = [
+                part for whole in waiting for part in (halves(config, whole) or (whole,))[::-1]
+            ]
+            free_memory(device)
+            yield Notice("memory ran out while predicting; going on with tiles half as large.")
+            continue
+        ready += current.pixels
+        yield TileProbabilities(current, probabilities, ready / region.pixels)
