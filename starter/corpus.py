@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_unet.core.images.arrange import as_plane
 from napari_unet.core.images.normalise import normalise
-from napari_unet.core.io.folders import read_image, read_labels
+from napari_unet.core.io.open_image import read_image, read_labels
 from napari_unet.errors import UserError
 
 # The annotator benchmark and what else benchmarks and examples score: never learned from.
