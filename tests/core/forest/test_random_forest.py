@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
+from napari_unet.core.forest import random_forest
 from napari_unet.core.forest.filters import FILTER_MARGIN, filters
 from napari_unet.core.forest.random_forest import Forest, fit_forest
 from napari_unet.errors import InvalidModel
@@ -124,3 +128,21 @@ def test_filters_depend_on_no_more_than_their_margin(channels):
     np.testing.assert_allclose(
         found, filters(wider)[20:-20, 20:-20][inside, inside], rtol=1e-4, atol=1e-5
     )
+
+
+def test_threads_that_predict_at_once_do_not_mix_their_trees(rng, monkeypatch):
+    values = rng.random((40, 5)).astype(np.float32)
+    fitted = random_forest.fit_forest(values, np.arange(40) % 2, 2, seed=0, trees=4)
+    expected = fitted.predict(values)
+    forest = Forest(**fitted.arrays())
+    together, plain = threading.Barrier(2), random_forest._walkers
+
+    def build(*args):
+        together.wait(timeout=20)
+        return plain(*args)
+
+    monkeypatch.setattr(random_forest, "_walkers", build)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: forest.predict(values), range(2)))
+    for probabilities in [*found, forest.predict(values)]:
+        np.testing.assert_array_equal(probabilities, expected)

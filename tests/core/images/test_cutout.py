@@ -12,6 +12,7 @@ from classified import model_of
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import MOST_WHOLE, Cutout, Measured, cut, is_large
 from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.images.intensity import Intensity
 from napari_unet.core.prediction.context import surroundings
 from napari_unet.core.prediction.predict import TileProbabilities
 from napari_unet.core.prediction.tiles import predict_tiles
@@ -72,7 +73,8 @@ def test_it_says_the_range_of_the_whole_plane():
     part = cut(plane, Tile((0, 5), (3, 9)))
     assert part.box == Tile((0, 5), (3, 9))
     assert part.shape == (1, 20, 20)
-    assert part.grey_range().tolist() == [[0.0, 200.0]]
+    (known,) = part.intensities()
+    assert (known.low, known.high) == (0.0, 200.0)
 
 
 def test_what_was_not_cut_out_cannot_be_read():
@@ -90,7 +92,7 @@ def test_alone_it_is_a_plane_with_the_range_of_the_one_it_came_from():
     assert isinstance(alone, Cutout)
     assert alone.shape == (1, 5, 6)
     np.testing.assert_array_equal(alone.read(np.arange(5), np.arange(6)), plane[:, 5:10, 3:9])
-    np.testing.assert_array_equal(alone.ranges, cut(plane, Tile((0, 1), (0, 1))).ranges)
+    assert alone.known == cut(plane, Tile((0, 1), (0, 1))).known
 
 
 def test_the_range_is_asked_for_once():
@@ -101,9 +103,9 @@ def test_the_range_is_asked_for_once():
         def read(self, rows, columns):
             return np.zeros((1, len(rows), len(columns)))
 
-        def grey_range(self):
+        def intensities(self):
             self.asked += 1
-            return np.array([[0.0, 1.0]])
+            return (Intensity(0.0, 1.0, 1.0, 0.0, 0.0),)
 
     plane = Plane()
     measured = Measured(plane)

@@ -97,12 +97,14 @@ class _Convolution(nn.Conv2d):
     """A convolution whose result is 1 / stride as large; with stride 2, one less is put before."""
 
     def __init__(self, inside: int, out: int, side: int, stride: int, groups: int = 1) -> None:
-        super().__init__(inside, out, side, stride, groups=groups)
-        before, after = (side - stride) // 2, (side - stride + 1) // 2
-        self._around = [before, after, before, after]
+        around = side // 2 if stride == 1 else 0
+        super().__init__(inside, out, side, stride, around, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(functional.pad(x, self._around) if self._around[1] else x)
+        if self.stride == (2, 2):
+            after = self.kernel_size[0] // 2
+            x = functional.pad(x, [after - 1, after] * 2)
+        return super().forward(x)
 
 
 def colour_matrix(channels: int) -> Tensor:

@@ -201,7 +201,7 @@ def write_tiles(
                 values = ids_of(found, ids) if what == "labels" else found
                 _write(path, result.place(where), values, work.item.outputs[what])
             pixels += part.tile.pixels
-    constant = known[0].low if piece.is_constant else None
+    constant = known[0].ground if piece.is_constant else None
     return Written(pixels, constant, tuple(dict.fromkeys(notices)))
 
 
