@@ -10,7 +10,7 @@ import pytest
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
 from napari_unet.core.forest import random_forest
-from napari_unet.core.forest.filter_blocks import MARGIN, filters
+from napari_unet.core.forest.filters import FILTER_MARGIN, filters
 from napari_unet.core.forest.random_forest import Forest, fit_forest
 from napari_unet.errors import InvalidModel
 
@@ -119,10 +119,10 @@ def test_refuses_arrays_that_are_no_forest(forest, spoil):
 @pytest.mark.parametrize("channels", [1, 2])
 def test_filters_depend_on_no_more_than_their_margin(channels):
     rng = np.random.default_rng(3)
-    patch = rng.random((channels, 2 * MARGIN + 8, 2 * MARGIN + 12), dtype=np.float32)
+    patch = rng.random((channels, 2 * FILTER_MARGIN + 8, 2 * FILTER_MARGIN + 12), dtype=np.float32)
     other = patch.copy()
     wider = np.pad(other, ((0, 0), (20, 20), (20, 20)), mode="symmetric")
-    inside = slice(MARGIN, -MARGIN)
+    inside = slice(FILTER_MARGIN, -FILTER_MARGIN)
     found = filters(patch)[inside, inside]
     assert found.shape == (8, 12, 24 * channels)
     np.testing.assert_allclose(

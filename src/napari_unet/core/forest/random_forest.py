@@ -13,10 +13,10 @@ from functools import partial
 
 import numpy as np
 
-from napari_unet.core.forest.filter_blocks import filters
+from napari_unet.core.forest.filters import filters
 from napari_unet.errors import InvalidModel
 
-_TREES = 100
+TREES = 100
 _SMALLEST_LEAF = 4  # pixels; neighbours in a stroke say nearly the same
 _THREADS = 2
 _PIXELS_AT_ONCE = 2**14
@@ -126,7 +126,7 @@ def fit_forest(
     n_classes: int,
     *,
     seed: int,
-    trees: int = _TREES,
+    trees: int = TREES,
     weights: np.ndarray | None = None,
 ) -> Forest:
     """Fit a forest, half of it random and half of it extremely randomised trees.
