@@ -26,9 +26,9 @@ from napari_unet.core.io import pyramid
 from napari_unet.core.objects.link import link
 from napari_unet.widgets.cells.clicks import CellClicks
 from napari_unet.widgets.cells.dock import Cells
+from napari_unet.widgets.desk import background
 from napari_unet.widgets.layers.picture import choose_axes
 from napari_unet.widgets.layers.roles import Role, role_of
-from napari_unet.widgets.qt import background
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 72)).astype(np.uint8)
 

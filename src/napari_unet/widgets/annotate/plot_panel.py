@@ -22,7 +22,7 @@ LATEST = 5  # strokes that the share below the plot is the mean of
 _HEIGHT = 150
 _ON_DARK, _ON_LIGHT = ("#56B4E9", "#E69F00"), ("#0072B2", "#B8570A")  # score, new strokes
 _TIP = "The score (intersection over union) should rise"
-HELD_OUT = "IoU on held-out strokes"
+HELD_OUT = "IoU on held-out strokes of yours, which lie in clear places"
 CORRECTIVE = "new strokes that were right already"
 NOT_HELD_OUT = "IoU on training strokes (paint more strokes of each class to hold some out)"
 

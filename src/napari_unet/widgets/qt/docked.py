@@ -42,8 +42,13 @@ class Docked(QWidget):
             ours = other.findChild(Docked) is not None and other is not dock
             if ours and window.dockWidgetArea(other) == area and not other.isFloating():
                 window.tabifyDockWidget(other, dock)
-                dock.raise_()
+                QTimer.singleShot(0, self._come_to_front)  # once there is a tab
                 return
+
+    def _come_to_front(self) -> None:
+        dock = _dock_of(self)
+        if dock is not None:
+            dock.raise_()
 
 
 def _dock_of(widget: QWidget) -> QDockWidget | None:
