@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QTableView,
     QWidget,
 )
+from superqt.utils import qthrottled
 
 from napari_unet.core.objects.measure import write_csv
 from napari_unet.errors import Level
@@ -29,6 +30,7 @@ from napari_unet.widgets.qt.notify import notify
 _ROW = 22  # pixels
 _ROWS_SHOWN = 8
 _PADDING = 28
+_PAUSE_MS = 500  # between two fillings; the first is at once
 
 
 class CellTablePanel(QWidget):
@@ -64,7 +66,9 @@ class CellTablePanel(QWidget):
         layout.addWidget(self.save_button, 1, 1)
         layout.setColumnStretch(0, 1)
         self.view.selectionModel().selectionChanged.connect(self._on_rows_selected)
-        book.measured.connect(self._fill)
+        # While planes are found one after the other, the rows of all are not shown for each.
+        self._fill_soon = qthrottled(self._fill, timeout=_PAUSE_MS, parent=self)
+        book.measured.connect(self._fill_soon)
         book.record_changed.connect(self._fill)
         selection.changed.connect(self._show_selection)
         self._fill()
