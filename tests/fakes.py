@@ -135,7 +135,6 @@ def model_file(
     score: float = 0.8,
     dimensions: int = 2,
     order: tuple[int, ...] | None = None,
-    grey_values=(),
     pixel_size: tuple[float, ...] | None = None,
 ):
     """Return the bytes of a model file without weights."""
@@ -149,7 +148,6 @@ def model_file(
         settings={},
         versions={},
         device="cpu",
-        intensity_range=grey_values,
     )
     header = ModelHeader(
         channels=order,

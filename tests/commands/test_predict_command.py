@@ -42,13 +42,13 @@ class TestPixelSize:
         assert found.shape == sized.shape
         own = np.kron(nu.predict(trained, discs.image), np.ones((2, 2), np.uint8))
         assert (found == own).mean() > 0.97
-        assert "it is resampled to that" in capsys.readouterr().err
+        assert "it is resampled to that" in "".join(capsys.readouterr())
 
     def test_is_left_where_that_is_asked_for(self, sized, capsys):
         assert (
             main(["predict", "model.unet", "fine.ome.tif", "--output", "out", "--no-resample"]) == 0
         )
-        assert "they are used as they are" in capsys.readouterr().err
+        assert "they are used as they are" in "".join(capsys.readouterr())
 
 
 class TestChannels:
@@ -60,14 +60,14 @@ class TestChannels:
         assert main(["predict", "model.unet", "nine.ome.tif", "--output", "out"]) == 0
         expected = nu.predict(model, image[[1, 7]])
         np.testing.assert_array_equal(read_labels("out/nine_labels.tif"), expected)
-        assert "of its 9 channels 1 and 7 are taken" in capsys.readouterr().err
+        assert "of its 9 channels 1 and 7 are taken" in "".join(capsys.readouterr())
 
     def test_that_the_image_does_not_have_are_not_guessed(self, folder, rng, capsys):
         save(random_model(small_network(in_channels=2)), "model.unet", channels=(1, 7))
         image = rng.integers(0, 255, (4, 40, 50)).astype(np.uint8)
         tifffile.imwrite("four.ome.tif", image, metadata={"axes": "CYX"})
         assert main(["predict", "model.unet", "four.ome.tif", "--output", "out"]) == 2
-        assert "trained on 2 channels and this image has 4" in capsys.readouterr().err
+        assert "trained on 2 channels and this image has 4" in "".join(capsys.readouterr())
 
 
 class TestSmallObjects:

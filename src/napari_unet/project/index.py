@@ -115,8 +115,24 @@ class PlaneEntry(_Entry):
     digest: Digest
 
 
+class CellsEntry(_Entry):
+    """What is known of a layer of cells that somebody corrected.
+
+    Attributes
+    ----------
+    ndim
+        2 if they were found plane by plane, 3 volume by volume.
+    corrected
+        The places that were corrected: an index along each axis before row and column, ``None``
+        along the slices of a volume.
+    """
+
+    ndim: Literal[2, 3]
+    corrected: tuple[tuple[_Place | None, ...], ...]
+
+
 class AnnotationEntry(_Entry):
-    """A layer of strokes.
+    """A layer of strokes, or of cells that were corrected.
 
     Attributes
     ----------
@@ -132,6 +148,8 @@ class AnnotationEntry(_Entry):
         Where it lies.
     removed
         Whether it was taken out of the window; its strokes stay in the folder.
+    cells
+        Of a layer of cells; ``None`` for strokes.
     """
 
     key: Key
@@ -142,6 +160,7 @@ class AnnotationEntry(_Entry):
     planes: tuple[PlaneEntry, ...] = ()
     placement: Placement | None = None
     removed: bool = False
+    cells: CellsEntry | None = None
 
     @model_validator(mode="after")
     def _planes_fit(self) -> Self:
@@ -187,8 +206,6 @@ class VersionEntry(_Entry):
         The version that its training started from; ``None`` for fresh weights.
     planes
         The strokes that it was trained on.
-    thumbnail
-        Of its picture, if there is one.
     """
 
     number: int = Field(ge=1, le=999_999)
@@ -201,7 +218,6 @@ class VersionEntry(_Entry):
     labelled_pixels: int = Field(default=0, ge=0)
     parent: int | None = None
     planes: tuple[UsedPlane, ...] = ()
-    thumbnail: Digest | None = None
 
 
 class ProjectIndex(_Entry):

@@ -239,13 +239,13 @@ class TestPrediction:
         assert isinstance(replies[-1].content, Predicted)
 
     def test_a_halved_tile_is_told(self, monkeypatch):
-        plain = loop.predict_tiles
+        plain = loop.predict_own_pixels
 
         def told(*args, **options):
             yield Notice("memory ran out.")
             yield from plain(*args, **options)
 
-        monkeypatch.setattr(loop, "predict_tiles", told)
+        monkeypatch.setattr(loop, "predict_own_pixels", told)
         replies = run([prediction()])
         assert replies[0].content == Notice("memory ran out.")
         assert replies[-1].content == Predicted(stopped=False)
@@ -330,14 +330,14 @@ class TestOrder:
 
 
 def test_an_error_of_ours_fails_the_job_alone(monkeypatch):
-    plain = loop.predict_tiles
+    plain = loop.predict_own_pixels
 
-    def broken(model, plane, **options):
+    def broken(model, plane, factors, **options):
         if plane.shape[-1] == 20:
             raise ZeroDivisionError("a bug")
-        return plain(model, plane, **options)
+        return plain(model, plane, factors, **options)
 
-    monkeypatch.setattr(loop, "predict_tiles", broken)
+    monkeypatch.setattr(loop, "predict_own_pixels", broken)
     wrong = prediction(3, images=(np.random.default_rng(0).normal(size=(1, 20, 20)),))
     replies = run([wrong, prediction(4)])
     assert "ZeroDivisionError: a bug" in replies[0].content.text

@@ -28,7 +28,7 @@ from napari_unet.widgets.cells.clicks import CellClicks
 from napari_unet.widgets.cells.dock import Cells
 from napari_unet.widgets.layers.picture import choose_axes
 from napari_unet.widgets.layers.roles import Role, role_of
-from napari_unet.widgets.qt import background
+from napari_unet.widgets.desk import background
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 72)).astype(np.uint8)
 

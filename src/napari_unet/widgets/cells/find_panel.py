@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari.components import ViewerModel
+from napari.layers import Image
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
@@ -177,7 +178,11 @@ class CellFindPanel(QWidget):
 
     def _find(self, keys: Sequence[Key]) -> None:
         image, header = self._choice.image, self._session.header
-        if image is None or header is None or not self._may_lose_corrections(keys):
+        if (
+            image is None
+            or header is None
+            or not self._may_lose_corrections(image, keys, header.network.ndim)
+        ):
             return
         with errors_shown():
             self._finding.find(image, keys, self.settings, linked=self._is_linked())
@@ -186,10 +191,8 @@ class CellFindPanel(QWidget):
                 self._session.said.emit(Level.INFO, f"{image.name}: {said}")
         self._update()
 
-    def _may_lose_corrections(self, keys: Sequence[Key]) -> bool:
-        record = self._book.record
-        lost = [] if record is None else [key for key in record.corrections if key in keys]
-        if not lost:
+    def _may_lose_corrections(self, image: Image, keys: Sequence[Key], ndim: int) -> bool:
+        if not self._book.would_lose(image, keys, ndim):
             return True
         buttons = QMessageBox.StandardButton
         answer = QMessageBox.question(

@@ -245,7 +245,7 @@ class CellFinding(QObject):
         if found.probabilities is not None and run.predictor is not None:
             record.keep(found.key, found.probabilities)
         record.place_found(found.key, found.table, found.classes, found.smaller)
-        self._book.write(record, found.key, found.ids)
+        self._book.show_found(record, found.key, found.ids)
         self._book.measured.emit()
 
     def _on_ended(self, run: Run, left_out: int) -> None:

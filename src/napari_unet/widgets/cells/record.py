@@ -37,6 +37,9 @@ class CellRecord:
         For each place the class id of each pixel if it is a cell's, where there are several.
     smaller
         For each place without a cell, how many pieces were too small to be one.
+    earlier
+        Places that were corrected when the layer had another record: before the dock was closed,
+        or the image taken otherwise.
     found, seen
         For places that are or were looked at: ids as they were found, and when last measured.
     """
@@ -50,6 +53,7 @@ class CellRecord:
     probabilities: dict[Key, np.ndarray] = field(default_factory=dict)
     classes: dict[Key, np.ndarray] = field(default_factory=dict)
     smaller: dict[Key, int] = field(default_factory=dict)
+    earlier: set[Key] = field(default_factory=set)
     found: dict[Key, np.ndarray] = field(default_factory=dict)
     seen: dict[Key, np.ndarray] = field(default_factory=dict)
 
@@ -115,6 +119,7 @@ class CellRecord:
     ) -> None:
         """Take in what was found in a place."""
         self.tables[key] = table
+        self.earlier.discard(key)
         self.smaller[key] = smaller
         self.found.pop(key, None)
         self.seen.pop(key, None)
@@ -141,7 +146,8 @@ class CellRecord:
     @property
     def corrections(self) -> list[Key]:
         """The places where cells are not as they were found."""
-        return [key for key in self.found if self.found[key] is not self.seen[key]]
+        now = [key for key in self.found if self.found[key] is not self.seen[key]]
+        return [*now, *(key for key in self.earlier if key not in now)]
 
     def rows(self) -> tuple[Table, list[Key], np.ndarray]:
         """Return all measurements as one table, the places, and which of them each row is of."""

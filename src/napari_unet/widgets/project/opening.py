@@ -20,11 +20,17 @@ from napari_unet.project.location import Place
 from napari_unet.project.open_project import OpenedProject, open_project, read_version
 from napari_unet.project.recovery import Recoverable, Recovery, recoverable
 from napari_unet.session.state import State
-from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of
+from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of, marked
 from napari_unet.widgets.layers.removal import let_draw
 from napari_unet.widgets.project.image_matching import match_images
 from napari_unet.widgets.project.keeper import ProjectKeeper, recovery_root
-from napari_unet.widgets.project.layer_entries import mark_from, new_strokes, open_layer, take_as
+from napari_unet.widgets.project.layer_entries import (
+    mark_from,
+    new_cells,
+    new_strokes,
+    open_layer,
+    take_as,
+)
 from napari_unet.widgets.project.layer_keys import left_by
 from napari_unet.widgets.qt.main_thread import MainThread
 
@@ -237,7 +243,10 @@ class ProjectOpening:
         marks = self._show_images(read.opened, problems)
         for entry, data in read.strokes:
             image = marks.get(entry.image or "")
-            strokes = new_strokes(entry, data, index.classes or keeper.session.classes, image)
+            if entry.cells is None:
+                strokes = new_strokes(entry, data, index.classes or keeper.session.classes, image)
+            else:
+                strokes = new_cells(entry, data, marked(keeper.viewer.layers, image))
             keeper.keys.assign(strokes, entry.key)
             keeper.viewer.add_layer(strokes)
             keeper.strokes.know(strokes, [(plane.index, plane.at) for plane in entry.planes])
