@@ -10,11 +10,11 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QMessageBox, QPushButton
 from fakes import model_file
 from napari_unet.core.objects.measure import measure
 from napari_unet.widgets.cells.dock import Cells
+from napari_unet.widgets.desk import background
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.layers.picture import choose_axes, choose_channels
 from napari_unet.widgets.layers.strokes import find_annotation, new_annotation
-from napari_unet.widgets.desk import background
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 72)).astype(np.uint8)
 

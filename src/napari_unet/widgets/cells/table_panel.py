@@ -67,11 +67,11 @@ class CellTablePanel(QWidget):
         layout.setColumnStretch(0, 1)
         self.view.selectionModel().selectionChanged.connect(self._on_rows_selected)
         # While planes are found one after the other, the rows of all are not shown for each.
-        self._fill_soon = qthrottled(self._fill, timeout=_PAUSE_MS, parent=self)
+        self._fill_soon = qthrottled(self.fill, timeout=_PAUSE_MS, parent=self)
         book.measured.connect(self._fill_soon)
-        book.record_changed.connect(self._fill)
+        book.record_changed.connect(self.fill)
         selection.changed.connect(self._show_selection)
-        self._fill()
+        self.fill()
 
     def _make_view(self) -> QTableView:
         view = QTableView()
@@ -94,7 +94,7 @@ class CellTablePanel(QWidget):
         view.setMinimumHeight(header.sizeHint().height() + _ROWS_SHOWN * _ROW)
         return view
 
-    def _fill(self) -> None:
+    def fill(self, *_: object) -> None:
         """Show other rows; what is selected and looked at stays."""
         record = self._book.record
         bar = self.view.verticalScrollBar()
