@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, cast, get_args
 
 from magicgui.widgets import create_widget
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -68,7 +69,14 @@ _FIELDS: dict[str, tuple[str, type, dict[str, Any], str]] = {
 
 
 class AdvancedPanel(QWidget):
-    """Network, dimensions, learning rate, augmentation, border weights, seed and device."""
+    """Network, dimensions, learning rate, augmentation, border weights, seed and device.
+
+    Notes
+    -----
+    Signal: ``changed()``, when one of them is another.
+    """
+
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -85,6 +93,7 @@ class AdvancedPanel(QWidget):
             widget.native.setObjectName(f"{name}_setting")
             if name in ("elastic", "sigma"):
                 widget.native.setSuffix(" px")
+            widget.changed.connect(self._on_changed)
             self._widgets[name] = widget
             form.addRow(label, widget.native)
         self._widgets["preset"].changed.connect(self._on_preset_changed)
@@ -140,6 +149,9 @@ class AdvancedPanel(QWidget):
     def device(self) -> DeviceName:
         """Return where to compute."""
         return cast(DeviceName, self._widgets["device"].value)
+
+    def _on_changed(self, _value: object) -> None:
+        self.changed.emit()
 
     def _on_preset_changed(self, preset: str) -> None:
         rate = PRESETS[cast(PresetName, preset)].learning_rate
