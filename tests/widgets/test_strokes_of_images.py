@@ -187,7 +187,9 @@ def test_four_images_of_one_size_come_back_with_their_own_strokes(
     assert image_of(viewer.layers, viewer.layers["strokes on c"]) is viewer.layers["c"]
 
 
-def test_four_images_of_files_are_opened_with_their_own_strokes(qtbot, make, recovery_root, tmp_path):
+def test_four_images_of_files_are_opened_with_their_own_strokes(
+    qtbot, make, recovery_root, tmp_path
+):
     viewer, dock = make("")
     for name in "abcd":
         tifffile.imwrite(tmp_path / f"{name}.tif", PICTURES[name])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from napari_unet.commands.pairs import check_pairs
 from napari_unet.commands.voxels import pixels_of, voxels_of
 from napari_unet.core.diagnosis import of_training
 from napari_unet.core.events import Best, Done, Notice, Score, Started, Step
@@ -73,6 +74,7 @@ def run_train(
             f"{len(images)} images and {len(labels)} label files were given; give one label file "
             "for each image, in the same order."
         )
+    check_pairs(images, labels)
     check_writable(output)
     model = None if start_from is None else load_model(start_from)
     settings |= _dimension_settings(images, model, dimensions, voxel_size)
