@@ -10,7 +10,7 @@ from napari_unet.core.events import Corrective, LiveScore, Notice, Settled, Show
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import header_of
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput
+from napari_unet.errors import InvalidInput, Level
 from napari_unet.learner.messages import (
     Failed,
     Improved,
@@ -26,7 +26,7 @@ from napari_unet.learner.messages import (
 )
 from napari_unet.session.live import changed_box
 from napari_unet.session.session import Session
-from napari_unet.session.state import Curve, Level, State
+from napari_unet.session.state import Curve, State
 
 OLD, NEW, NEWER = (model_file(score=score) for score in (0.5, 0.7, 0.9))
 IMAGE = np.zeros((1, 6, 8))

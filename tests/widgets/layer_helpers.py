@@ -24,3 +24,16 @@ def paint_two_classes(layer: Labels) -> None:
     for class_id, row in ((1, 8), (2, 20)):
         for column in range(6, 30):
             layer.paint((row, column), class_id)
+
+
+def look_at(viewer: ViewerModel, top: float, bottom: float, left: float, right: float) -> None:
+    """Show these rows and columns of the world, no more and no less, in two dimensions."""
+    zoom = 4.0
+    sides = (round((bottom - top) * zoom), round((right - left) * zoom))
+    if hasattr(viewer, "canvas"):
+        viewer.canvas.size = sides
+    else:  # napari before 0.9
+        viewer._canvas_size = sides
+    # The middle of the first pixel is 0, its edge half a pixel before.
+    viewer.camera.center = (0.0, (top + bottom) / 2 - 0.5, (left + right) / 2 - 0.5)
+    viewer.camera.zoom = zoom

@@ -125,7 +125,7 @@ class Live:
         read_labels
             Gives its strokes, (Y, X), as they are then; called in another thread.
         **known
-            ``pixel_size``, ``pixel_unit`` and ``channels`` of a :class:`LivePlane`.
+            ``pixel_size``, ``pixel_unit``, ``channels`` and ``place`` of a :class:`LivePlane`.
         """
         run = self._run
         if run is not None:

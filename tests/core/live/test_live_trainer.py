@@ -11,7 +11,9 @@ import pytest
 import scenes
 from napari_unet import LiveTrainer, UserError, predict_probabilities
 from napari_unet.core.events import Corrective, LiveScore, Settled, Shown, Step
+from napari_unet.core.live import fine_tuning
 from napari_unet.core.models.model import Model
+from napari_unet.core.training.patch_sampler import PatchSource
 
 
 def discs(seed: int, channels: int = 1) -> scenes.Scene:
@@ -241,3 +243,20 @@ def test_events_tell_the_steps():
     events = until(live, Step)
     assert [event.version for event in events if isinstance(event, Shown)] == [1]
     assert [event.step for event in events if isinstance(event, Step)] == [1]
+
+
+def test_the_data_of_new_strokes_are_laid_out_once(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        fine_tuning, "PatchSource", lambda *a, **k: made.append(k) or PatchSource(*a, **k)
+    )
+    live = started()
+    until(live, Step)
+    assert len(made) == 1
+    more = discs(0).strokes.copy()
+    more[1:3, 1:9] = 1
+    live.set_labels(0, more)
+    until(live, Step)
+    assert len(made) == 2
+    assert made[1]["anchors"], "what the model said before counts too"
+    live.close()

@@ -10,11 +10,11 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import UserError
+from napari_unet.errors import Level, UserError
 from napari_unet.learner.messages import LiveTile
 from napari_unet.session.sending import TOO_WIDE, is_too_wide
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level, State
+from napari_unet.session.state import State
 from napari_unet.widgets.annotate.live_planes import LivePlanes
 from napari_unet.widgets.annotate.live_tiles import TileWriter
 from napari_unet.widgets.desk.choice import Choice
@@ -160,7 +160,7 @@ class LiveLoop(QObject):
         image = self._choice.image
         if image is None:
             return False
-        return is_too_wide(spatial_shape(image), in_view(image, self._viewer.dims)[1])
+        return is_too_wide(spatial_shape(image), in_view(image, self._viewer)[1])
 
     def _on_state_changed(self, state: State) -> None:
         if state is State.LIVE:
@@ -235,7 +235,7 @@ class LiveLoop(QObject):
         if strokes is None:
             return set()
         index = current_index(strokes, self._viewer.dims.point)
-        region = box_in_view(strokes, self._viewer.dims)
+        region = box_in_view(strokes, self._viewer)
         return set(spots_of(spatial_shape(strokes), index, region))
 
     def _tell_soon(self) -> None:
@@ -282,13 +282,14 @@ class LiveLoop(QObject):
                     pixel_size=size,
                     pixel_unit=unit,
                     channels=own_channels(image),
+                    place=(planes.stack(image), spot.index),
                 )
 
     def _look(self) -> None:
         image = self._choice.image
         if image is None:
             return
-        region = in_view(image, self._viewer.dims)[1]
+        region = in_view(image, self._viewer)[1]
         if self._is_too_wide():
             self._look_away()
             return

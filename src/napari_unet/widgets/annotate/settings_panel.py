@@ -74,7 +74,7 @@ class AdvancedPanel(QWidget):
         super().__init__(parent)
         self._widgets: dict[str, Any] = {}
         form_widget = QWidget()
-        form = QFormLayout(form_widget)
+        self._form = form = QFormLayout(form_widget)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name, (label, kind, options, tooltip) in _FIELDS.items():
@@ -97,6 +97,10 @@ class AdvancedPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.collapsible)
+
+    def add_row(self, label: str, widget: QWidget) -> None:
+        """Add what is no setting of a training."""
+        self._form.addRow(label, widget)
 
     def settings(self, seconds: float) -> TrainSettings:
         """Return the training settings for a budget in seconds.

@@ -105,12 +105,12 @@ class BatchSegment(Docked):
         self._look_again()
 
     def _look_again(self) -> None:
-        images, header = self.table.images, self.session.header
+        images, header, model = self.table.images, self.session.header, self.session.model
         candidates = zip(images, candidates_of(images), strict=True)
         chosen = [pair for pair in candidates if self.table.is_checked(pair[0])]
         self._planned = tuple(image for image, _ in chosen)
         options = self.options.options()
-        if header is None:
+        if header is None or model is None:
             self.table.show_fates(dict.fromkeys(images, NO_MODEL))
             why_not = NO_MODEL
         elif not images:
@@ -121,11 +121,11 @@ class BatchSegment(Docked):
             why_not = "Check at least one image."
         else:
             why_not = ""
-        if why_not or header is None:
+        if why_not or header is None or model is None:
             self._planner.plan(None)
             self._offer_run(why_not)
             return
-        wish = Wish(tuple(c for _, c in chosen), header, self.options.folder, options)
+        wish = Wish(tuple(c for _, c in chosen), header, model, self.options.folder, options)
         self.run_button.setEnabled(False)
         self.run_button.setToolTip("Looking at the images…")
         self._planner.plan(wish)

@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_unet.core.batch.find_images import unique_names
 from napari_unet.core.batch.plan import BatchOptions, BatchPlan, Candidate, plan_items
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.models.header import ModelHeader, digest_of
 from napari_unet.core.prediction.tile_probabilities import Description
 from napari_unet.core.segmentation.result_paths import safe_stem
 from napari_unet.errors import UserError
@@ -29,8 +29,8 @@ class Wish:
     ----------
     candidates
         One a layer.
-    header
-        Of the model.
+    header, model
+        Of the model: description, and content of its file.
     folder
         For the results; ``None`` if they become layers.
     options
@@ -39,6 +39,7 @@ class Wish:
 
     candidates: tuple[Candidate, ...]
     header: ModelHeader
+    model: bytes
     folder: Path | None
     options: BatchOptions
 
@@ -86,7 +87,8 @@ class _Relay(QObject):
 
 
 def _plan(wish: Wish, relay: _Relay) -> None:
-    plan = plan_items(wish.candidates, Description(wish.header), wish.folder, wish.options)
+    described = Description(wish.header, digest_of(wish.model))
+    plan = plan_items(wish.candidates, described, wish.folder, wish.options)
     relay.made.emit(wish, plan)
 
 

@@ -18,12 +18,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.core.objects.measure import write_csv
-from napari_unet.session.state import Level
+from napari_unet.errors import Level
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.cells.selection import CellSelection
 from napari_unet.widgets.cells.table_model import CellTable
-from napari_unet.widgets.qt.background import Bench
+from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.qt.notify import notify
 
 _ROW = 22  # pixels

@@ -148,7 +148,7 @@ class PaintWatch(QObject):
 
     def _on_refreshed(self) -> None:
         if self._layer is not None:
-            shown = self._current_spots(self._layer, box_in_view(self._layer, self._viewer.dims))
+            shown = self._current_spots(self._layer, box_in_view(self._layer, self._viewer))
             told = [spot for spot in shown if spot.cell is None or spot in self._dirty]
             told += [spot for spot in self._spots if spot.cell is not None]
             self._mark([*self._spots, *shown])

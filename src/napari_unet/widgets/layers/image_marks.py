@@ -97,7 +97,11 @@ def attach(strokes: Labels, mark: ImageMark) -> None:
 
 def image_of(layers: Iterable[Layer], strokes: Layer) -> Image | None:
     """Return the image that strokes belong to, if it is among these layers."""
-    mark = mark_in(strokes)
+    return marked(layers, mark_in(strokes))
+
+
+def marked(layers: Iterable[Layer], mark: ImageMark | None) -> Image | None:
+    """Return the image that has a mark, if it is among these layers."""
     images = (layer for layer in layers if isinstance(layer, Image))
     return next((x for x in images if mark is not None and id_of(x) == mark.id), None)
 

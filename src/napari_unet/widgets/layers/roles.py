@@ -19,7 +19,6 @@ class Role(Enum):
     STROKES = "strokes"
     SEGMENTATION = "segmentation"
     PROBABILITY = "probability"
-    COMPARISON = "comparison"
     INSTANCES = "instances"
     UNCERTAINTY = "uncertainty"
     CELLS = "cells"

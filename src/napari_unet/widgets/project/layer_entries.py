@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from uuid import uuid4
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
+from pydantic import ValidationError
 
 from napari_unet.core.io.open_image import open_image
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.errors import InvalidInput
-from napari_unet.project.index import AnnotationEntry, ImageEntry, Placement
+from napari_unet.project.index import AnnotationEntry, CellsEntry, ImageEntry, Placement
 from napari_unet.widgets.layers.colormaps import label_colormap
 from napari_unet.widgets.layers.image_marks import (
     ImageMark,
@@ -32,7 +34,15 @@ from napari_unet.widgets.layers.picture import (
     picture_of,
 )
 from napari_unet.widgets.layers.removal import let_draw
-from napari_unet.widgets.layers.strokes import BRUSH_SIZE, STROKES_OPACITY, strokes_metadata
+from napari_unet.widgets.layers.results import SEGMENTATION_OPACITY
+from napari_unet.widgets.layers.roles import Role, detail, role_of
+from napari_unet.widgets.layers.roles import entry as role_entry
+from napari_unet.widgets.layers.strokes import (
+    BRUSH_SIZE,
+    STROKES_OPACITY,
+    can_be_painted,
+    strokes_metadata,
+)
 
 
 def placement_of(layer: Layer) -> Placement:
@@ -96,6 +106,7 @@ def annotation_entry(layer: Labels, key: str, image: str | None) -> AnnotationEn
             "shape": tuple(map(int, layer.data.shape)),
             "dtype": str(np.dtype(layer.data.dtype).newbyteorder("=")),
             "placement": placement_of(layer),
+            "cells": None if can_be_painted(layer) else kept_cells(layer),
         }
     )
 
@@ -138,6 +149,31 @@ def new_strokes(
     )
     layer.brush_size = BRUSH_SIZE
     return layer
+
+
+def kept_cells(layer: Labels) -> CellsEntry | None:
+    """Return what a project says of corrected cells; ``None`` for any other layer."""
+    corrected = detail(layer, "corrected")
+    if role_of(layer) is not Role.CELLS or layer.multiscale or not corrected:
+        return None
+    try:
+        return CellsEntry.model_validate({"ndim": detail(layer, "ndim"), "corrected": corrected})
+    except ValidationError:
+        return None
+
+
+def new_cells(entry: AnnotationEntry, data: np.ndarray, image: Image | None) -> Labels:
+    """Make the layer of corrected cells of a project again."""
+    cells = entry.cells or CellsEntry(ndim=2, corrected=())
+    corrected = [list(place) for place in cells.corrected]
+    own = None if image is None else str(image.unique_id)
+    return Labels(
+        data,
+        name=entry.name,
+        metadata=role_entry(Role.CELLS, image=own, ndim=cells.ndim, corrected=corrected),
+        opacity=SEGMENTATION_OPACITY,
+        **keywords_of(entry.placement, data.ndim),
+    )
 
 
 def entry_from(mark: ImageMark, key: str) -> ImageEntry:
@@ -197,6 +233,7 @@ def _as_before(viewer: ViewerModel, entry: ImageEntry, mark: ImageMark, path: Pa
     try:
         layers = viewer.open(str(path), plugin=entry.reader or "napari")
     except Exception:  # a reader's plugin may be gone, or raise anything
+        logging.getLogger(__name__).exception("%s could not be opened as before", path)
         return None
     fitting = [
         layer

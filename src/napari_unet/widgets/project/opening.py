@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,18 +12,25 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput, UserError, reason_of
+from napari_unet.errors import InvalidInput, Level, UserError, reason_of
+from napari_unet.log import with_log
 from napari_unet.project.files import model_path
 from napari_unet.project.index import AnnotationEntry, ProjectIndex
 from napari_unet.project.location import Place
 from napari_unet.project.open_project import OpenedProject, open_project, read_version
 from napari_unet.project.recovery import Recoverable, Recovery, recoverable
-from napari_unet.session.state import Level, State
-from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of
+from napari_unet.session.state import State
+from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of, marked
 from napari_unet.widgets.layers.removal import let_draw
 from napari_unet.widgets.project.image_matching import match_images
 from napari_unet.widgets.project.keeper import ProjectKeeper, recovery_root
-from napari_unet.widgets.project.layer_entries import mark_from, new_strokes, open_layer, take_as
+from napari_unet.widgets.project.layer_entries import (
+    mark_from,
+    new_cells,
+    new_strokes,
+    open_layer,
+    take_as,
+)
 from napari_unet.widgets.project.layer_keys import left_by
 from napari_unet.widgets.qt.main_thread import MainThread
 
@@ -189,7 +197,7 @@ class ProjectOpening:
             try:
                 read = _read(folder)
             except Exception as error:  # whatever a damaged folder holds
-                text = str(error) if isinstance(error, UserError) else f"{reason_of(error)}."
+                text = _said_of(error)
                 self._main.call(lambda: self._fail(text, give_up))
             else:
                 self._main.call(lambda: self._show(read, place_of, give_up))
@@ -235,7 +243,10 @@ class ProjectOpening:
         marks = self._show_images(read.opened, problems)
         for entry, data in read.strokes:
             image = marks.get(entry.image or "")
-            strokes = new_strokes(entry, data, index.classes or keeper.session.classes, image)
+            if entry.cells is None:
+                strokes = new_strokes(entry, data, index.classes or keeper.session.classes, image)
+            else:
+                strokes = new_cells(entry, data, marked(keeper.viewer.layers, image))
             keeper.keys.assign(strokes, entry.key)
             keeper.viewer.add_layer(strokes)
             keeper.strokes.know(strokes, [(plane.index, plane.at) for plane in entry.planes])
@@ -289,6 +300,14 @@ class ProjectOpening:
             said.emit(Level.WARNING, problem)
         if len(problems) > _MOST_SAID:
             said.emit(Level.WARNING, f"{len(problems) - _MOST_SAID} more could not be read.")
+
+
+def _said_of(error: Exception) -> str:
+    """Return what to say of an error; call it where it is handled."""
+    if isinstance(error, UserError):
+        return str(error)
+    logging.getLogger(__name__).exception("a project could not be read")
+    return with_log(f"the project could not be read ({reason_of(error)}).")
 
 
 def _read(folder: Path) -> _Read:
