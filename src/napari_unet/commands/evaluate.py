@@ -54,7 +54,7 @@ def run(
             f"{len(predictions)} predictions and {len(truth)} truths were given; give one truth "
             "for each prediction, in the same order."
         )
-    check_pairs(predictions, truths)
+    check_pairs(predictions, truth)
     rows = []
     for prediction_path, truth_path in zip(predictions, truth, strict=True):
         prediction = check_labels(read_labels(prediction_path))
