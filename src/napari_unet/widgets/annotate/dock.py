@@ -90,7 +90,7 @@ class AnnotateAndTrain(Docked):
             section(
                 "Segment",
                 SegmentPanel(viewer, session, predictions, choice, advanced.device),
-                NextPlacePanel(viewer, finder),
+                NextPlacePanel(finder),
                 ResultFindings(predictions, choice),
             ),
             section("Model", ModelRow(session)),

@@ -11,6 +11,7 @@ from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from napari_unet.session.session import Session
+from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.level_following import follow_model
 from napari_unet.widgets.layers.picture import is_picture
 from napari_unet.widgets.layers.roles import details
@@ -119,6 +120,7 @@ class BatchTable(QTableWidget):
         if not self._frozen:
             for layer in self._viewer.layers:
                 if is_picture(layer):
+                    bring_channels_first(self._viewer, layer)
                     follow_model(self._viewer, layer, self._session.header)
             for image in self._rows:
                 self._links.remove(image.events.name, self._on_renamed)

@@ -131,6 +131,18 @@ def prefer(image: Image, strokes: Labels) -> None:
         remember(image, last_strokes=str(strokes.unique_id))
 
 
+def fit_to(layer: Labels, image: Image) -> None:
+    """Give strokes the image's shape where they differ by axes of length 1 before the rows."""
+    shape = spatial_shape(image)
+    differ = layer.data.shape != shape and isinstance(layer.data, np.ndarray)
+    if differ and _without_ones(layer.data.shape) == _without_ones(shape):
+        layer.data = layer.data.reshape(shape)
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(length for length in shape[:-2] if length > 1) + shape[-2:]
+
+
 def count_ids(plane: np.ndarray) -> dict[int, int]:
     """Count the pixels of each id above 0 in a plane, (Y, X)."""
     largest = int(plane.max(initial=0))
