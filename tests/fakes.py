@@ -136,6 +136,7 @@ def model_file(
     score: float = 0.8,
     dimensions: int = 2,
     order: tuple[int, ...] | None = None,
+    pixel_size: tuple[float, ...] | None = None,
     scaling: Scaling = EACH_BY_ITSELF,
 ):
     """Return the bytes of a model file without weights."""
@@ -152,6 +153,8 @@ def model_file(
     )
     header = ModelHeader(
         channels=order,
+        pixel_size=pixel_size,
+        pixel_unit=None if pixel_size is None else "micrometer",
         network=PRESETS["compact"].network(channels, len(ids), voxel_size=voxels),
         preset="compact",
         scaling=scaling,

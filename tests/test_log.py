@@ -108,7 +108,7 @@ def test_a_project_that_could_not_be_saved_is_logged(path):
 
 
 def test_a_command_that_ends_unexpectedly_is_logged(path, monkeypatch):
-    monkeypatch.setattr(cli, "_info", lambda _options: bug())
+    monkeypatch.setattr("napari_unet.commands.info.run", lambda **_: bug())
     with pytest.raises(ZeroDivisionError):
         cli.main(["info"])
     assert 'raise ZeroDivisionError("a bug")' in path.read_text()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from napari_unet import __version__
 from napari_unet.errors import UserError
@@ -16,6 +17,12 @@ from napari_unet.log import open_log
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _RESULTS = ("labels", "probabilities", "instances")
 _KINDS = ("scribbles", "classes", "instances")
+_MIN_SIZE = "pixels (voxels in 3D) that an instance has at least (default 20)"
+_RESAMPLE: dict[str, Any] = {
+    "action": argparse.BooleanOptionalAction,
+    "default": True,
+    "help": "bring images to the model's pixel size where both are known (default)",
+}
 _WAYS = ("automatic", "image", "training", "stack")
 _MODEL = "a model file, or a bioimage.io package with ONNX weights"
 
@@ -101,6 +108,8 @@ def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     predict.add_argument(
         "--measure", action="store_true", help="measure the instances, into a table beside them"
     )
+    predict.add_argument("--resample", **_RESAMPLE)
+    predict.add_argument("--min-size", type=int, metavar="N", default=20, help=_MIN_SIZE)
     predict.add_argument("--tile", type=int, help="side of a tile's output in pixels")
     predict.add_argument("--device", choices=_DEVICES, default="auto")
     predict.add_argument(
@@ -180,10 +189,9 @@ def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     batch.add_argument("--axes", help="what the axes of the images are, for example TCYX")
     batch.add_argument("--level", type=int, help="level of pyramids, 0 for the finest")
-    batch.add_argument(
-        "--resample", action="store_true", help="bring images to the model's pixel size"
-    )
+    batch.add_argument("--resample", **_RESAMPLE)
     batch.add_argument("--overwrite", action="store_true", help="make results anew")
+    batch.add_argument("--min-size", type=int, metavar="N", default=20, help=_MIN_SIZE)
     batch.add_argument("--tile", type=int, help="side of a tile's output in pixels")
     batch.add_argument("--device", choices=_DEVICES, default="auto")
     batch.add_argument(

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
 from napari_unet.commands.interrupt import stop_by_interrupt
+from napari_unet.commands.predict import percent_bar
 from napari_unet.core.batch.cluster.connect import connected
 from napari_unet.core.batch.cluster.run import run_batch_on
 from napari_unet.core.batch.plan import BatchOptions, BatchPlan, plan_batch
@@ -23,10 +24,9 @@ from napari_unet.core.io.result import Saved
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
+from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import UnwritableOutput, UserError
-
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 
 def run(
@@ -37,6 +37,7 @@ def run(
     save: Sequence[Saved],
     device: DeviceName,
     intensities: Way | None,
+    min_size: int,
     scheduler: str | None,
     **options: Any,
 ) -> int:
@@ -52,6 +53,8 @@ def run(
         Where to compute; each worker, if there is a scheduler.
     intensities
         How grey values are scaled, instead of what the model says.
+    min_size
+        Pixels, or voxels, that an instance has at least.
     scheduler
         Address of a Dask scheduler whose workers segment; ``None`` for this process.
     **options
@@ -68,7 +71,8 @@ def run(
         Nothing can be done at all: no model, no image, no place for results, no scheduler.
     """
     used = load_model(model).scaled(intensities)
-    chosen = BatchOptions(save=tuple(dict.fromkeys(save)), **options)
+    objects = InstanceSettings(smallest=min_size)
+    chosen = BatchOptions(save=tuple(dict.fromkeys(save)), objects=objects, **options)
     with ExitStack() as stack:
         client = None
         if scheduler is None:
@@ -116,7 +120,7 @@ def _planned_and_run(
 def _followed(events: Iterator[BatchEvent], report: ReportFile) -> list[ItemEnded]:
     """Show a run with a progress bar and write the report as it goes; return the plan's order."""
     ended: list[ItemEnded] = []
-    with tqdm(total=100, desc="segmenting", unit="%", bar_format=_BAR) as bar:
+    with percent_bar() as bar:
         for event in events:
             match event:
                 case ItemProgress(overall=overall):

@@ -17,19 +17,20 @@ from napari_unet.core.batch.plan import (
     PlannedItem,
     plan_items,
 )
-from napari_unet.core.events import Notice
-from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.batch.run import segment_item
 from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.folders import make_folder
 from napari_unet.core.io.result import Saved
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
+from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.core.segmentation.measure_pieces import check_measure, measurements_path
 from napari_unet.core.segmentation.result_paths import stem_of
-from napari_unet.core.segmentation.segment import segment
 from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import InvalidInput
+
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 
 def run(
@@ -43,6 +44,8 @@ def run(
     average_rotations: bool,
     measure: bool,
     intensities: Way | None,
+    resample: bool,
+    min_size: int,
 ) -> None:
     """Segment files into a folder: ``NAME_labels.tif``, ``NAME_probabilities.tif`` and so on.
 
@@ -65,6 +68,10 @@ def run(
         Whether to measure the objects into ``NAME_instances.csv``.
     intensities
         How grey values are scaled, instead of what the model says.
+    resample
+        Whether to bring images to the model's pixel size where both sizes are known.
+    min_size
+        Pixels, or voxels, that an instance has at least.
 
     Raises
     ------
@@ -74,24 +81,41 @@ def run(
     used = load_model(model).scaled(intensities)
     if used.header.network.ndim == 3:
         print(f"dimensions {dimensions_text(used.header)}")
-    options = BatchOptions(save=tuple(save), level=0, overwrite=True, tile=tile, measure=measure)
+    options = BatchOptions(
+        save=tuple(save),
+        level=0,
+        overwrite=True,
+        resample=resample,
+        tile=tile,
+        average_rotations=average_rotations,
+        objects=InstanceSettings(smallest=min_size),
+        measure=measure,
+    )
     items = _planned(used, images, output, options)
     make_folder(output)
-    with tqdm(total=len(items), desc="segmenting", unit="image") as bar:
-        for item in items:
+    with percent_bar() as bar:
+        for number, item in enumerate(items):
             for sentence in item.sentences:
                 tqdm.write(f"{item.name}: {sentence}")
-            with item.candidate.open() as source, _about(item.name):
-                segment_with_bar(
-                    used,
-                    source,
-                    item.outputs,
-                    bar,
-                    tile=tile,
-                    device=device,
-                    average_rotations=average_rotations,
-                    measure=measure,
-                )
+            with _about(item.name):
+                for event in segment_item(used, item, options, pick_device(device)):
+                    if isinstance(event, str):
+                        tqdm.write(event)
+                    else:
+                        bar.update(100 * (number + event) / len(items) - bar.n)
+            _say_written(item.outputs, measure=measure)
+
+
+def percent_bar() -> tqdm:
+    """Return a bar of what is segmented, of 100 in all."""
+    return tqdm(total=100, desc="segmenting", unit="%", bar_format=_BAR)
+
+
+def _say_written(outputs: Mapping[Saved, Path], *, measure: bool) -> None:
+    for path in outputs.values():
+        tqdm.write(str(path))
+    if measure:
+        tqdm.write(str(measurements_path(outputs["instances"])))
 
 
 def _planned(
@@ -116,39 +140,6 @@ def _planned(
             said = " ".join(item.sentences)
             raise InvalidInput(said if item.name in said else f"{item.name}: {said}")
     return items
-
-
-def segment_with_bar(
-    model: Model,
-    source: ImageSource,
-    outputs: Mapping[Saved, Path],
-    bar: tqdm,
-    *,
-    tile: int | None,
-    device: DeviceName,
-    average_rotations: bool = False,
-    measure: bool = False,
-) -> None:
-    """Segment one image into files; ``bar`` counts images and grows with each tile."""
-    before = bar.n
-    for event in segment(
-        model,
-        source,
-        outputs,
-        device=pick_device(device),
-        tile=tile,
-        average_rotations=average_rotations,
-        measure=measure,
-    ):
-        if isinstance(event, Notice):
-            tqdm.write(event.text)
-        else:
-            bar.update(before + event.fraction - bar.n)
-    bar.n = round(bar.n)
-    for path in outputs.values():
-        tqdm.write(str(path))
-    if measure:
-        tqdm.write(str(measurements_path(outputs["instances"])))
 
 
 @contextmanager

@@ -87,6 +87,9 @@ class PredictRequest:
     region
         Rows and columns to predict as (row start, row stop, column start, column stop), of volumes
         with the planes' start and stop before them; ``None`` for all.
+    factors
+        New pixels for each of the planes', along rows and columns, that the network is given;
+        ``None`` for their own. Everything else is in the planes' own pixels.
     probabilities
         Whether to send the probabilities too.
     doubt
@@ -98,6 +101,7 @@ class PredictRequest:
     model: bytes
     device: DeviceName = "auto"
     region: tuple[int, ...] | None = None
+    factors: tuple[float, float] | None = None
     probabilities: bool = False
     doubt: bool = False
 

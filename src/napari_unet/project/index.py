@@ -54,6 +54,8 @@ class ImageEntry(_Entry):
     ----------
     key, name
         Of the image in this project, and as it was called.
+    id
+        By which its strokes know it, in whatever project.
     path, beside
         Absolute path, and the path seen from the project folder; ``None`` if it was only in
         memory.
@@ -61,6 +63,8 @@ class ImageEntry(_Entry):
         See :func:`napari_unet.core.io.fingerprint.identify_file`.
     shape
         (..., Y, X), with RGB's channels at the end.
+    pixels
+        A checksum of them; it tells the layers of one file from each other.
     rgb
         Whether the last axis is colour.
     axes
@@ -78,11 +82,13 @@ class ImageEntry(_Entry):
 
     key: Key
     name: _Text
+    id: Digest | None = None
     path: _Text | None = None
     beside: _Text | None = None
     size: int | None = Field(default=None, ge=0)
     checksum: Digest | None = None
     shape: tuple[_Length, ...] = Field(min_length=2, max_length=16)
+    pixels: Digest | None = None
     rgb: bool = False
     axes: _Axes | None = None
     channels: tuple[tuple[Key, _Place], ...] = ()
@@ -109,8 +115,24 @@ class PlaneEntry(_Entry):
     digest: Digest
 
 
+class CellsEntry(_Entry):
+    """What is known of a layer of cells that somebody corrected.
+
+    Attributes
+    ----------
+    ndim
+        2 if they were found plane by plane, 3 volume by volume.
+    corrected
+        The places that were corrected: an index along each axis before row and column, ``None``
+        along the slices of a volume.
+    """
+
+    ndim: Literal[2, 3]
+    corrected: tuple[tuple[_Place | None, ...], ...]
+
+
 class AnnotationEntry(_Entry):
-    """A layer of strokes.
+    """A layer of strokes, or of cells that were corrected.
 
     Attributes
     ----------
@@ -126,6 +148,8 @@ class AnnotationEntry(_Entry):
         Where it lies.
     removed
         Whether it was taken out of the window; its strokes stay in the folder.
+    cells
+        Of a layer of cells; ``None`` for strokes.
     """
 
     key: Key
@@ -136,6 +160,7 @@ class AnnotationEntry(_Entry):
     planes: tuple[PlaneEntry, ...] = ()
     placement: Placement | None = None
     removed: bool = False
+    cells: CellsEntry | None = None
 
     @model_validator(mode="after")
     def _planes_fit(self) -> Self:
@@ -181,8 +206,6 @@ class VersionEntry(_Entry):
         The version that its training started from; ``None`` for fresh weights.
     planes
         The strokes that it was trained on.
-    thumbnail
-        Of its picture, if there is one.
     """
 
     number: int = Field(ge=1, le=999_999)
@@ -195,7 +218,6 @@ class VersionEntry(_Entry):
     labelled_pixels: int = Field(default=0, ge=0)
     parent: int | None = None
     planes: tuple[UsedPlane, ...] = ()
-    thumbnail: Digest | None = None
 
 
 class ProjectIndex(_Entry):
@@ -248,8 +270,17 @@ class ProjectIndex(_Entry):
         raise InvalidInput(f"there is no version {number} in this project; choose one of the list.")
 
     def annotation(self, key: str) -> AnnotationEntry:
-        """Return a layer of strokes; the key has to be there."""
-        return next(layer for layer in self.annotations if layer.key == key)
+        """Return a layer of strokes.
+
+        Raises
+        ------
+        InvalidInput
+            There is none of that key.
+        """
+        for layer in self.annotations:
+            if layer.key == key:
+                return layer
+        raise InvalidInput(f"there is no layer {key} of strokes in this project; open it again.")
 
     def to_bytes(self) -> bytes:
         """Return it as the content of ``project.json``."""

@@ -56,6 +56,7 @@ class PredictionJobs:
         model: bytes,
         *,
         region: tuple[int, ...] | None = None,
+        factors: tuple[float, float] | None = None,
         probabilities: bool = False,
         doubt: bool = False,
         device: DeviceName = "auto",
@@ -73,6 +74,9 @@ class PredictionJobs:
         region
             Rows and columns, (row start, row stop, column start, column stop), of volumes with the
             planes' before them; ``None`` for all.
+        factors
+            New pixels for each of the planes', along rows and columns, that the network is given;
+            ``None`` for their own.
         probabilities
             Whether to send the probabilities too.
         doubt
@@ -88,11 +92,13 @@ class PredictionJobs:
             return PredictRequest(
                 job=job,
                 images=tuple(
-                    for_region(plane, region, header.network, together=together) for plane in read()
+                    for_region(plane, region, header.network, factors, together=together)
+                    for plane in read()
                 ),
                 model=model,
                 device=device,
                 region=region,
+                factors=factors,
                 probabilities=probabilities,
                 doubt=doubt,
             )

@@ -425,7 +425,9 @@ class TestPixelSize:
         factors, said = resampling(self.header(model), self.source(), 0, wanted=True)
         assert factors == (0.5, 0.5)
         assert "put back on its own pixels" in said
-        assert "not known" in resampling(model.header, self.source(), 0, wanted=True)[1]
+        unknown = ImageSource.from_array(np.ones((8, 9)), "YX")
+        assert "not known" in resampling(self.header(model), unknown, 0, wanted=True)[1]
+        assert resampling(model.header, self.source(), 0, wanted=True) == (None, None)
 
     def test_sizes_that_cannot_both_be_right_are_refused(self, model):
         with pytest.raises(InvalidInput, match="too far apart"):
@@ -435,7 +437,7 @@ class TestPixelSize:
         metadata = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.25}
         tifffile.imwrite(tmp_path / "a.ome.tif", rng.random((41, 50)), metadata=metadata)
         sized = Model(self.header(model), model.weights)
-        options = BatchOptions(resample=True, tile=16)
+        options = BatchOptions(tile=16)
         (ended,) = run(sized, plan_batch([tmp_path / "a.ome.tif"], sized, tmp_path, options))
         assert ended.status == "done"
         assert ended.item.factors == (0.25, 0.5)
@@ -449,4 +451,7 @@ class TestPixelSize:
         sized = Model(self.header(model), model.weights)
         (item,) = plan_batch([tmp_path / "a.ome.tif"], sized, tmp_path).items
         assert item.pixel_size == "Y 0.5 µm, X 0.5 µm"
+        assert "it is resampled to that" in item.sentences[0]
+        options = BatchOptions(resample=False)
+        (item,) = plan_batch([tmp_path / "a.ome.tif"], sized, tmp_path, options).items
         assert "used as they are" in item.sentences[0]

@@ -7,8 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_first_answer import model_of
 
+from classified import model_of
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import MOST_WHOLE, Cutout, Measured, cut, is_large
 from napari_unet.core.images.image_source import ImageSource
@@ -144,11 +144,11 @@ def test_a_plane_is_large_from_a_size_on():
 
 @settings(max_examples=20)
 @given(planes_and_regions(), st.sampled_from([4, 12, 100]), st.integers(1, 3))
-def test_a_model_without_a_forest_needs_no_blocks_of_it(case, tile, depth):
+def test_a_model_without_a_classifier_needs_no_blocks_of_it(case, tile, depth):
     size, region = case
     plane = np.random.default_rng(0).normal(size=(2, *size))
     model = random_model(small_network(in_channels=2, depth=depth))
-    around = surroundings(model.header.network, region, size, forest=False)
+    around = surroundings(model.header.network, region, size, classifier=False)
     part = cut(plane, around)
     np.testing.assert_allclose(
         probabilities(model, part, region, tile),
@@ -157,9 +157,9 @@ def test_a_model_without_a_forest_needs_no_blocks_of_it(case, tile, depth):
     )
 
 
-def test_without_a_forest_little_more_than_the_context_is_cut_out():
+def test_without_a_classifier_little_more_than_the_context_is_cut_out():
     config = small_network(depth=1)
-    around = surroundings(config, Tile((100, 150), (200, 260)), (400, 400), forest=False)
+    around = surroundings(config, Tile((100, 150), (200, 260)), (400, 400), classifier=False)
     assert around.rows[0] == 100 - config.margin
     assert max(around.sides) < 60 + 2 * config.margin + 20
 
@@ -174,7 +174,7 @@ def test_a_region_of_a_volume_is_predicted_as_in_the_whole(size, data):
         start = data.draw(st.integers(0, n - 1))
         spans.append((start, data.draw(st.integers(start + 1, n))))
     region = Tile(*spans)
-    part = cut(volume, surroundings(model.header.network, region, size, forest=False))
+    part = cut(volume, surroundings(model.header.network, region, size, classifier=False))
     np.testing.assert_allclose(
         probabilities(model, part, region, 8), probabilities(model, volume, region, 8), atol=1e-5
     )

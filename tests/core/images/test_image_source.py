@@ -28,29 +28,6 @@ class Chunked:
 
 
 class TestGuessing:
-    @pytest.mark.parametrize(
-        ("shape", "dtype", "channels", "axes"),
-        [
-            ((9, 8), "u1", None, "YX"),
-            ((9, 8, 3), "u1", None, "YXS"),
-            ((9, 8, 4), "u1", None, "YXS"),
-            ((5, 9, 8, 3), "u1", None, "ZYXS"),
-            ((3, 9, 8), "u2", None, "CYX"),
-            ((30, 9, 8), "u2", None, "ZYX"),
-            ((7, 30, 9, 8), "u2", None, "TZYX"),
-            ((7, 30, 3, 9, 8), "u2", None, "TZCYX"),
-            ((3, 9, 8), "u2", 1, "ZYX"),
-            ((3, 9, 8, 3), "u1", 1, "ZYXS"),
-            ((9, 8, 3), "u1", 3, "YXS"),
-            ((9, 8, 2), "f4", 2, "YXC"),
-            ((6, 5, 9, 8), "u2", 6, "CZYX"),
-            ((6, 6, 9, 8), "u2", 6, "ZCYX"),
-        ],
-    )
-    def test_names_each_axis(self, shape, dtype, channels, axes):
-        source = ImageSource.from_array(np.ones(shape, dtype), channels=channels)
-        assert source.axes == axes
-
     def test_says_what_was_guessed_and_why(self):
         said = ImageSource.from_array(np.ones((3, 30, 9, 8))).guesses
         assert len(said) == 2

@@ -210,12 +210,12 @@ class TestPackage:
 
 
 class TestRefusal:
-    def test_of_a_model_that_answers_by_its_forest_leaves_what_is_there(self, tmp_path, trained):
-        live = replace(trained, first=SimpleNamespace())
+    def test_of_a_model_with_a_classifier_too_leaves_what_is_there(self, tmp_path, trained):
+        live = replace(trained, classifier=SimpleNamespace())
         live = replace(live, header=trained.header.model_copy(update={"network_share": 0.5}))
         path = tmp_path / "m.onnx"
         path.write_bytes(b"before")
-        with pytest.raises(InvalidModel, match="forest"):
+        with pytest.raises(InvalidModel, match="pixel classifier"):
             export_model(live, path, format="onnx")
         assert path.read_bytes() == b"before"
         assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
@@ -260,7 +260,7 @@ class TestRefusal:
 
 
 def test_a_live_model_whose_network_answers_alone_keeps_its_temperature(trained, rng):
-    live = replace(trained, first=SimpleNamespace())
+    live = replace(trained, classifier=SimpleNamespace())
     image = rng.normal(size=(30, 40)).astype(np.float32)
     x = torch.from_numpy(normalise(image[None]))[None]
     found = portable(live).network()(x)[0].numpy()

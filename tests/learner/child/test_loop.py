@@ -7,14 +7,18 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 import napari_unet as nu
 from napari_unet.core.events import Notice, Progress, Score, Started, Step
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import cut
+from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.model import Model
 from napari_unet.core.prediction.context import surroundings
+from napari_unet.core.prediction.tiles import predict_tiles
+from napari_unet.core.segmentation.pieces import pieces_of
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner import frames
 from napari_unet.learner.child import loop
@@ -235,13 +239,13 @@ class TestPrediction:
         assert isinstance(replies[-1].content, Predicted)
 
     def test_a_halved_tile_is_told(self, monkeypatch):
-        plain = loop.predict_tiles
+        plain = loop.predict_own_pixels
 
         def told(*args, **options):
             yield Notice("memory ran out.")
             yield from plain(*args, **options)
 
-        monkeypatch.setattr(loop, "predict_tiles", told)
+        monkeypatch.setattr(loop, "predict_own_pixels", told)
         replies = run([prediction()])
         assert replies[0].content == Notice("memory ran out.")
         assert replies[-1].content == Predicted(stopped=False)
@@ -326,14 +330,14 @@ class TestOrder:
 
 
 def test_an_error_of_ours_fails_the_job_alone(monkeypatch):
-    plain = loop.predict_tiles
+    plain = loop.predict_own_pixels
 
-    def broken(model, plane, **options):
+    def broken(model, plane, factors, **options):
         if plane.shape[-1] == 20:
             raise ZeroDivisionError("a bug")
-        return plain(model, plane, **options)
+        return plain(model, plane, factors, **options)
 
-    monkeypatch.setattr(loop, "predict_tiles", broken)
+    monkeypatch.setattr(loop, "predict_own_pixels", broken)
     wrong = prediction(3, images=(np.random.default_rng(0).normal(size=(1, 20, 20)),))
     replies = run([wrong, prediction(4)])
     assert "ZeroDivisionError: a bug" in replies[0].content.text
@@ -380,6 +384,31 @@ class TestParts:
         )
         np.testing.assert_allclose(cut_out.probabilities, whole.probabilities, atol=1e-5)
         np.testing.assert_array_equal(cut_out.classes, whole.classes)
+
+    @pytest.mark.parametrize("factors", [(0.5, 0.7), (1.6, 1.3)])
+    def test_of_a_plane_of_another_pixel_size_are_those_of_the_resampled_plane(self, factors):
+        source = ImageSource.from_array(SCENE.image, "YX")
+        (piece,) = pieces_of(source, MODEL.header.network, factors=factors)
+        expected = np.zeros((2, *SCENE.image.shape), np.float32)
+        for part in predict_tiles(MODEL, piece, device=torch.device("cpu")):
+            where, values = piece.put_back(part)
+            expected[:, where["Y"], where["X"]] = values
+
+        def predicted(image, region):
+            request = PredictRequest(
+                1, (image,), DATA, region=region, factors=factors, probabilities=True
+            )
+            said = run([request])
+            return next(r.content for r in said if isinstance(r.content, PlanePredicted))
+
+        plane = SCENE.image[None]
+        whole = predicted(plane, None)
+        np.testing.assert_allclose(whole.probabilities, expected, atol=0.02)  # bfloat16 or not
+        region = (20, 41, 30, 51)
+        part = predicted(plane, region)
+        np.testing.assert_allclose(
+            part.probabilities, whole.probabilities[:, 20:41, 30:51], atol=0.02
+        )
 
     def test_of_a_plane_are_trained_on(self):
         plane, strokes = SCENE.image[None], SCENE.strokes

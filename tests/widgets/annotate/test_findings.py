@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_helpers import paint_two_classes
+from layer_helpers import add_strokes, paint_two_classes
 from qtpy.QtWidgets import QLabel, QPushButton
 
 from fakes import model_file
@@ -114,7 +114,7 @@ class TestResult:
 def test_in_the_real_window(qtbot, make_window, learners):
     viewer = make_window()
     image = viewer.add_image(np.zeros((32, 40), np.float32), name="cells")
-    strokes = viewer.add_labels(np.zeros(image.data.shape, np.uint8))
+    strokes = add_strokes(viewer, image)
     dock = AnnotateAndTrain(viewer)
     viewer.window.add_dock_widget(dock, name="dock")
     viewer.window._qt_window.show()

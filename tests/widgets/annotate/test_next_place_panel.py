@@ -39,7 +39,7 @@ def panel(desk, predictions):
     finder = PlaceFinder(
         desk.viewer, desk.session, predictions, desk.choice, lambda: "cpu", desk.owner
     )
-    return NextPlacePanel(desk.viewer, finder, desk.owner)
+    return NextPlacePanel(finder, desk.owner)
 
 
 def choose(desk, image):

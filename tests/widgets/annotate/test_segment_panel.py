@@ -105,3 +105,18 @@ def test_a_failure_is_said(qtbot, panel, trained, fake, answer, said):
     answer(fake.jobs[0], Failed("no memory left; use a smaller tile."))
     assert said == ["no memory left; use a smaller tile."]
     assert panel.image_button.isEnabled()
+
+
+def test_an_image_of_another_pixel_size_is_resampled_and_that_is_said(
+    qtbot, desk, panel, trained, fake, answer, said
+):
+    trained(pixel_size=(1.0, 1.0))
+    desk.image.scale, desk.image.units = (0.5, 0.5), "um"
+    click(qtbot, panel.image_button)
+    assert fake.jobs[-1].prepare().factors == (0.5, 0.5)
+    assert "it is resampled to that" in said[-1]
+    answer(fake.jobs[-1], *fake.predict(fake.jobs[-1], 2))
+    assert segmentation_of(desk.viewer, desk.image).data.shape == desk.image.data.shape
+    desk.image.scale = (1.0, 1.0)
+    click(qtbot, panel.image_button)
+    assert fake.jobs[-1].prepare().factors is None

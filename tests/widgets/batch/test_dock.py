@@ -14,6 +14,7 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog
 
 from fakes import model_file
+from napari_unet.core.batch.run import ItemStarted
 from napari_unet.core.events import Notice
 from napari_unet.learner.messages import Failed
 from napari_unet.widgets.batch import run
@@ -147,9 +148,9 @@ class TestPlan:
         dock.session.header = sized
         model.add_image(noise(6, 8), name="fine", scale=(0.5, 0.5), units="um")
         planned(qtbot, dock, "3 of 4")
-        assert "they are used as they are" in fates(dock)["fine"]
-        dock.options.resample.setChecked(True)
-        qtbot.waitUntil(lambda: "it is resampled to that" in fates(dock)["fine"])
+        assert "it is resampled to that" in fates(dock)["fine"]
+        dock.options.resample.setChecked(False)
+        qtbot.waitUntil(lambda: "they are used as they are" in fates(dock)["fine"])
 
 
 class TestLayers:
@@ -452,6 +453,24 @@ class TestFolder:
         dock.options.place.setCurrentIndex(0)
         dock.options.place.activated.emit(0)
         qtbot.waitUntil(lambda: fates(dock)["one"] == "will be segmented")
+
+
+def test_a_run_that_ends_by_an_error_is_told(qtbot, dock, grey, monkeypatch, tmp_path):
+    """One that stands for any, between two images."""
+    from napari_unet.widgets.batch import worker
+
+    def broken(*_, **__):
+        yield ItemStarted(0)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(worker, "run_batch", broken)
+    dock.options.choose_folder(tmp_path / "out")
+    planned(qtbot, dock)
+    press_run(qtbot, dock)
+    over(qtbot, dock)
+    assert "Input/output error" in dock.summary.text()
+    assert dock.summary.text().startswith("3 images: 3 failed.")
+    assert all("Input/output error" in text for text in fates(dock).values())
 
 
 def test_a_dock_that_is_closed_in_a_run_ends_it(qtbot, model, learners, tmp_path, monkeypatch):

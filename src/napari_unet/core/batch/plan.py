@@ -29,6 +29,7 @@ from napari_unet.core.segmentation.model_fit import (
     order_said,
     resampling,
     slices_said,
+    trained_channels,
 )
 from napari_unet.core.segmentation.provenance import Choices, made_from, why_anew
 from napari_unet.core.segmentation.result_paths import check_ours, result_path
@@ -56,10 +57,12 @@ class BatchOptions:
     overwrite
         Whether to make results anew that are there and would be the same.
     resample
-        Whether to bring images to the model's pixel size, see
+        Whether to bring images to the model's pixel size where both are known, see
         :func:`napari_unet.core.segmentation.model_fit.resampling`.
     tile
         Side of a tile's output in pixels.
+    average_rotations
+        Whether to average over the orientations of each plane.
     objects
         How probabilities become instances.
     measure
@@ -71,8 +74,9 @@ class BatchOptions:
     axes: str | None = None
     level: int | None = None
     overwrite: bool = False
-    resample: bool = False
+    resample: bool = True
     tile: int | None = None
+    average_rotations: bool = False
     objects: InstanceSettings = DEFAULTS
     measure: bool = False
 
@@ -146,7 +150,13 @@ class PlannedItem:
 
     def choices(self, options: BatchOptions) -> Choices:
         """Return what is chosen for it in a batch with these options."""
-        return Choices(self.channels, self.level, self.factors, objects=options.objects)
+        return Choices(
+            self.channels,
+            self.level,
+            self.factors,
+            average_rotations=options.average_rotations,
+            objects=options.objects,
+        )
 
 
 @dataclass(frozen=True)
@@ -268,6 +278,9 @@ def _described(
     level = best_level(model.header, source) if level is None else level
     source.check_level(level)
     channels = options.channels if candidate.channels is None else candidate.channels
+    said_of_channels = None
+    if channels is None:
+        channels, said_of_channels = trained_channels(model.header, source)
     outputs = {}
     if output is not None:
         target = output / candidate.result
@@ -314,7 +327,11 @@ def _described(
             if reason is None:
                 return replace(item, action="done", sentences=(_SAME,), group="done already")
             said_of_results = f"{reason}; they are made anew."
-    said_of_slices = slices_said(model.header, source, level)
-    said_of_order = order_said(model.header, channels or range(source.channels))
-    said_of = filter(None, (said_of_order, said_of_size, said_of_slices, said_of_results))
-    return replace(item, sentences=(*source.guesses, *said_of))
+    said = (
+        said_of_channels,
+        order_said(model.header, channels or range(source.channels)),
+        said_of_size,
+        slices_said(model.header, source, level),
+        said_of_results,
+    )
+    return replace(item, sentences=(*source.guesses, *filter(None, said)))

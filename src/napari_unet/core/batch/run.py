@@ -15,9 +15,8 @@ from napari_unet.core.batch.plan import BatchOptions, BatchPlan, PlannedItem
 from napari_unet.core.events import Notice
 from napari_unet.core.io.folders import make_folder
 from napari_unet.core.io.result import Saved
-from napari_unet.core.objects.label_instances import label_instances
+from napari_unet.core.objects.label_instances import FindObjects, label_instances
 from napari_unet.core.prediction.tile_probabilities import Described, Predictor
-from napari_unet.core.segmentation.instance_writer import FindObjects
 from napari_unet.core.segmentation.segment import Opener, segment
 from napari_unet.errors import Stopped, UserError, reason_of
 
@@ -220,6 +219,7 @@ def segment_item(
             level=item.level,
             factors=item.factors,
             tile=options.tile,
+            average_rotations=options.average_rotations,
             objects=options.objects,
             measure=options.measure,
         )

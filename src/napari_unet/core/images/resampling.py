@@ -64,6 +64,31 @@ class Resampled:
         mixed = _mixed(np.where(missing, 0, box), at) / np.maximum(weight, 0.5)
         return np.where(weight < 0.5, np.nan, mixed).astype(box.dtype)
 
+    def over(self, region: Tile) -> Tile:
+        """Return which new pixels the plane's own ones of a region get their values from."""
+        spans = [
+            (int(nearest[start]), int(nearest[stop - 1]) + 1)
+            for nearest, (start, stop) in zip(
+                map(self._nearest, (-2, -1)), region.ranges[-2:], strict=True
+            )
+        ]
+        return Tile(*region.ranges[:-2], *spans)
+
+    def under(self, region: Tile) -> Tile:
+        """Return which of the plane's own pixels new ones of a region are made of."""
+        spans = []
+        for (start, stop), factor, size in zip(
+            region.ranges[-2:], self._factors, self._sizes, strict=True
+        ):
+            index, _ = _weights(np.arange(start, stop), factor, size)
+            spans.append((int(index.min()), int(index.max()) + 1))
+        return Tile(*region.ranges[:-2], *spans)
+
+    def _nearest(self, axis: int) -> np.ndarray:
+        """Return in which new pixel the centre of each of the plane's own lies."""
+        own = (np.arange(self._sizes[axis]) + 0.5) * self._factors[axis]
+        return np.minimum(own.astype(int), self.shape[axis] - 1)
+
     def put_back(self, tile: Tile, values: np.ndarray) -> tuple[tuple[slice, ...], np.ndarray]:
         """Return which of the plane's own pixels lie in a tile, and the values there.
 
@@ -84,8 +109,7 @@ class Resampled:
         """
         slices = list(tile.slices[:-2])
         for axis, (start, stop) in zip((-2, -1), (tile.rows, tile.columns), strict=True):
-            own = (np.arange(self._sizes[axis]) + 0.5) * self._factors[axis]
-            nearest = np.minimum(own.astype(int), self.shape[axis] - 1)
+            nearest = self._nearest(axis)
             first, last = np.searchsorted(nearest, [start, stop])
             values = np.take(values, nearest[first:last] - start, axis=axis)
             slices.append(slice(int(first), int(last)))

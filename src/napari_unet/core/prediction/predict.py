@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import torch
 
-from napari_unet.core.events import Notice
+from napari_unet.core.events import Notice, Progress
 from napari_unet.core.images.arrange import pieces_for
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.lazy_plane import Plane
@@ -65,7 +65,7 @@ def predict(
     ids = model.class_ids
     parts_of = predict_orientations if average_rotations else predict_tiles
     out = np.empty((len(planes.data), *planes.data.shape[2:]), dtype=ids.dtype)
-    for plane, result in zip(_scaled(model, planes.data), out, strict=True):
+    for plane, result in zip(scaled_pieces(model, planes.data), out, strict=True):
         for part in _warned(parts_of(model, plane, tile=tile, device=pick_device(device))):
             result[part.tile.slices] = ids_of(part.probabilities, ids)
     return planes.restore(out)
@@ -101,7 +101,7 @@ def predict_probabilities(
     planes = pieces_for(image, network.in_channels, network.ndim)
     shape = (len(planes.data), len(model.classes), *planes.data.shape[2:])
     out = np.empty(shape, dtype=np.float32)
-    for plane, result in zip(_scaled(model, planes.data), out, strict=True):
+    for plane, result in zip(scaled_pieces(model, planes.data), out, strict=True):
         result[:] = plane_probabilities(
             model,
             plane,
@@ -137,7 +137,7 @@ def plane_probabilities(
     return out
 
 
-def _scaled(model: Model, planes: np.ndarray) -> Sequence[Plane]:
+def scaled_pieces(model: Model, planes: np.ndarray) -> Sequence[Plane]:
     """Return planes or volumes, (N, C, *axes), that know what they are scaled by."""
     if model.header.scaling.way != "stack":
         return list(planes)
@@ -145,10 +145,10 @@ def _scaled(model: Model, planes: np.ndarray) -> Sequence[Plane]:
     return [Cutout(one, (0,) * (one.ndim - 1), one.shape[1:], known) for one in planes]
 
 
-def _warned(parts: Iterable[TileProbabilities | Notice]) -> Iterator[TileProbabilities]:
+def _warned(parts: Iterable[TileProbabilities | Progress | Notice]) -> Iterator[TileProbabilities]:
     """Turn notices into warnings, for who asks for nothing but the result."""
     for part in parts:
         if isinstance(part, TileProbabilities):
             yield part
-        else:
+        elif isinstance(part, Notice):
             warnings.warn(part.text, stacklevel=3)

@@ -43,8 +43,8 @@ STEPS_BETWEEN_SCORES = 25
 _PATIENCE = 40  # scores without improvement
 _TOLERANCE = 0.005  # a later model may score this much less: later weights are better annealed
 _CUBES = (
-    "no voxel size is known, so voxels are taken for cubes; give it as slice, row, column if they "
-    "are longer along one axis."
+    "no voxel size is known, so voxels are taken for cubes; if they are longer along one axis, "
+    "set the layer's scale, or give --voxel-size in the shell."
 )
 
 # How often a class is painted says nothing of how frequent it is; how often it occurs in dense

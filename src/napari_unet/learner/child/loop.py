@@ -29,6 +29,7 @@ from napari_unet.core.network.device import (
     is_out_of_memory,
     pick_device,
 )
+from napari_unet.core.prediction.own_pixels import predict_own_pixels
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
 from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.prediction.uncertainty import doubt_of, uncertainty
@@ -232,7 +233,8 @@ class Loop:
             probabilities = (len(ids), *region.sides)
             kept = np.empty(probabilities, np.float32) if request.probabilities else None
             unsure = np.empty(region.sides, np.float32) if request.doubt else None
-            for part in predict_tiles(model, plane, device=device, region=region, fast=True):
+            parts = predict_own_pixels(model, plane, request.factors, device=device, region=region)
+            for part in parts:
                 if not isinstance(part, TileProbabilities):
                     yield part
                     continue

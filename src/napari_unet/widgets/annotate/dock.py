@@ -27,11 +27,9 @@ from napari_unet.widgets.common.report_button import ReportButton
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.desk.shared import shared_by
-from napari_unet.widgets.project.comparing import Comparison
 from napari_unet.widgets.project.keeper import ProjectKeeper
 from napari_unet.widgets.project.opening import ProjectOpening
 from napari_unet.widgets.project.panel import ProjectPanel
-from napari_unet.widgets.project.thumbnails import Thumbnails
 from napari_unet.widgets.project.versions_panel import HistoryPanel
 from napari_unet.widgets.qt.connections import ended_with
 from napari_unet.widgets.qt.docked import Docked
@@ -72,9 +70,7 @@ class AnnotateAndTrain(Docked):
         settings = _Settings(advanced, train_panel)
         keeper = ProjectKeeper(viewer, session, choice, watch, settings.read)
         opening = ProjectOpening(keeper, settings.show)
-        comparison = Comparison(viewer, session, choice, advanced.device)
-        Thumbnails(viewer, session, predictions, choice, keeper, self)
-        for part in (opening, comparison, keeper):
+        for part in (opening, keeper):
             ended_with(self, part.close)
         bind_keys(viewer, self)
         opening.go_on()
@@ -82,7 +78,7 @@ class AnnotateAndTrain(Docked):
             self,
             section(
                 "Paint",
-                LayerPanel(viewer, session, choice),
+                LayerPanel(viewer, session, choice, watch),
                 ClassPanel(viewer, session, choice, watch),
             ),
             section(
@@ -94,14 +90,14 @@ class AnnotateAndTrain(Docked):
             section(
                 "Segment",
                 SegmentPanel(viewer, session, predictions, choice, advanced.device),
-                NextPlacePanel(viewer, finder),
+                NextPlacePanel(finder),
                 ResultFindings(predictions, choice),
             ),
             section("Model", ModelRow(session)),
             section(
                 "Project",
                 ProjectPanel(session, keeper, opening),
-                HistoryPanel(session, keeper, comparison),
+                HistoryPanel(session, keeper),
             ),
             advanced,
             ReportButton(session),

@@ -36,6 +36,7 @@ from napari_unet.widgets.layers.readiness import (
 from napari_unet.widgets.layers.reading import spot_reader
 from napari_unet.widgets.layers.roles import Role, role_of
 from napari_unet.widgets.layers.spots import Spot, spots_of
+from napari_unet.widgets.layers.strokes import is_dressed
 from napari_unet.widgets.layers.view import box_in_view, current_index, in_view, is_empty
 from napari_unet.widgets.qt.connections import Connections, when_destroyed
 
@@ -132,8 +133,9 @@ class LiveLoop(QObject):
 
     def status(self) -> str:
         """Say in one sentence what the loop does, or what it needs."""
-        choice, counts = self._choice, self._watch.counts
-        reason = why_not_paint(choice.image, choice.annotation, counts) or self._why_not_look()
+        choice, counts, doubt = self._choice, self._watch.counts, self._watch.doubt
+        reason = why_not_paint(choice.image, choice.annotation, counts, doubt)
+        reason = reason or self._why_not_look()
         if reason is None and not self._planes.has_strokes_beside(choice.image):
             reason = why_not_train(choice.image, choice.annotation, counts, self._session.classes)
         reason = reason or (TOO_WIDE if self._is_too_wide() else None)
@@ -262,8 +264,8 @@ class LiveLoop(QObject):
         image, strokes = self._choice.image, self._choice.annotation
         if why_not_paint(image, strokes, self._watch.counts) is not None:
             return
-        if image is None or strokes is None:
-            return
+        if image is None or strokes is None or not is_dressed(strokes):
+            return  # labels of others are learnt once they were looked at, and taken over
         dirty, self._dirty = self._dirty, set()
         planes, counted, current = self._planes, self._watch.counts_by_spot, self._current()
         for spot in sorted(dirty):

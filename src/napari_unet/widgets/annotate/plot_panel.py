@@ -21,7 +21,7 @@ REPAINT_MS = 1000
 LATEST = 5  # strokes that the share below the plot is the mean of
 _HEIGHT = 150
 _ON_DARK, _ON_LIGHT = ("#E69F00", "#56B4E9"), ("#B8570A", "#0072B2")  # of loss and score
-HELD_OUT = "IoU on held-out strokes"
+HELD_OUT = "IoU on held-out strokes of yours, which lie in clear places"
 CORRECTIVE = "new strokes that were right already"
 NOT_HELD_OUT = "IoU on training strokes (paint more strokes of each class to hold some out)"
 

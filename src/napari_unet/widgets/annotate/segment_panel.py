@@ -12,6 +12,7 @@ from napari_unet.errors import Level
 from napari_unet.session.session import Session
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.layers.pixel_size import size_match
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.layers.view import in_view, is_empty
@@ -100,8 +101,8 @@ class SegmentPanel(QWidget):
             self._start(indices, region)
 
     def _start(self, indices: Sequence[Index], region: Region | None) -> None:
-        image = self._choice.image
-        if image is None or self._predictions.is_running(self._task):
+        image, header = self._choice.image, self._session.header
+        if image is None or header is None or self._predictions.is_running(self._task):
             return
         with errors_shown():
             self._task = self._predictions.start(
@@ -111,6 +112,9 @@ class SegmentPanel(QWidget):
                 probabilities=self.probabilities.isChecked(),
                 device=self._device(),
             )
+            said = size_match(image, header)[1]
+            if said is not None:
+                self._session.said.emit(Level.INFO, f"{image.name}: {said}")
         self._update()
 
     def _on_stop_clicked(self) -> None:

@@ -38,6 +38,7 @@ _ENDINGS: dict[Reason, str] = {
 }
 
 
+_CLEAR = "which lie in clear places"  # so that the score of all pixels is lower, often by much
 _LIVE_ENDED = "Live is off; its model is kept."
 _LIVE_TIP = (
     "Learn from each stroke as soon as it is painted, and show what comes of it, until it is "
@@ -202,7 +203,7 @@ class TrainPanel(QWidget):
     def _on_trained(self, reason: Reason) -> None:
         header = self._session.header
         score = header.history[-1].score if header is not None and header.history else None
-        kept = f" It scores IoU {score:.2f}." if score is not None else ""
+        kept = "" if score is None else f" It scores IoU {score:.2f} on your strokes, {_CLEAR}."
         live = self._session.curve.live and reason == "stopped"
         self._say((_LIVE_ENDED if live else _ENDINGS[reason]) + kept)
 

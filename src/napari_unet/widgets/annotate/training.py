@@ -49,6 +49,7 @@ class Training(QObject):
             self._watch.counts,
             self._session.classes,
             self._session.header,
+            self._watch.doubt,
         )
 
     def start(self, settings: TrainSettings) -> None:

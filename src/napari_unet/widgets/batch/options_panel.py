@@ -67,6 +67,7 @@ class BatchOptionsPanel(QWidget):
             "Resample images whose pixels have another size than those the model was trained on; "
             "results are put back on the images' own pixels",
         )
+        self.resample.setChecked(True)
         self._lay_out()
         self.place.activated.connect(self._on_place_chosen)
         self.folder_button.clicked.connect(self._on_folder_clicked)

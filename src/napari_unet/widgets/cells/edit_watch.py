@@ -79,6 +79,7 @@ class CellWatch(QObject):
         touched = {int(i) for i in (*np.unique(now[changed]), *np.unique(before[changed]))} - {0}
         as_found = np.array_equal(now, record.found[key])
         record.seen[key] = record.found[key] if as_found else np.array(now)
+        self._book.note_corrections(record)
         self._measure(record, key, touched)
 
     def _measure(self, record: CellRecord, key: Key, touched: set[int]) -> None:

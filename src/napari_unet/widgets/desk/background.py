@@ -6,7 +6,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -81,8 +80,7 @@ class Worker:
 
     def tell(self, call: Callable[[], None]) -> None:
         """Have something called in the main thread, unless it was stopped by then."""
-        with suppress(RuntimeError):  # the window may be gone
-            self._main.call(lambda: None if self.stopped else call())
+        self._main.call(lambda: None if self.stopped else call())
 
     def _run(self) -> None:
         while (job := self._next()) is not None and not self.stopped:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.layers.picture import is_taken_as, picture_of
+from napari_unet.widgets.layers.roles import details
 from napari_unet.widgets.qt.connections import Connections
 
 
@@ -37,6 +38,7 @@ class Choice(QObject):
         self._links = Connections(self)
         self._followed: tuple[Image, ...] = ()
         self._meaning: tuple[object, ...] | None = None
+        self._links.add(details.changed, self._on_details_changed)
 
     @property
     def image(self) -> Image | None:
@@ -87,12 +89,15 @@ class Choice(QObject):
     def _events(self, layer: Image) -> list[tuple[Any, Callable[..., None]]]:
         events = layer.events
         return [
-            (events.metadata, self._on_named),
             (events.axis_labels, self._on_named),
             (events.data, self._on_data_replaced),
             (events.scale, self._on_measured),
             (events.units, self._on_measured),
         ]
+
+    def _on_details_changed(self, layer: Layer) -> None:
+        if layer in self._followed:
+            self._on_named()
 
     def _on_named(self) -> None:
         if self._image is not None and not is_taken_as(self._image, self._meaning):

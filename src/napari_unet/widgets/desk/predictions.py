@@ -22,6 +22,7 @@ from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner.messages import PlanePredicted
 from napari_unet.session.session import Session
 from napari_unet.widgets.layers.picture import Place, picture_of
+from napari_unet.widgets.layers.pixel_size import size_match
 from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
 from napari_unet.widgets.layers.prediction_order import parts_of
 from napari_unet.widgets.layers.reading import reader
@@ -58,6 +59,7 @@ class _Task:
     device: DeviceName
     total: int
     meaning: tuple[object, ...]
+    factors: tuple[float, float] | None  # by which the network sees it resampled
     seen: Seen | None  # of whole planes; a part of one may well show one class
     job: int = -1
     stopping: bool = False
@@ -165,6 +167,7 @@ class Predictions(QObject):
             device=device,
             total=len(waiting),
             meaning=picture_of(image).meaning,
+            factors=size_match(image, header)[0],
             seen=Seen(header) if region is None else None,
         )
         self._tasks[number] = task
@@ -193,6 +196,7 @@ class Predictions(QObject):
             _reader(task),
             task.model,
             region=task.current[0][1],
+            factors=task.factors,
             probabilities=task.probabilities,
             doubt=task.doubt,
             device=task.device,

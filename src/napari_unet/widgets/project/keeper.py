@@ -29,6 +29,7 @@ from napari_unet.session.session import Session
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.layers.spots import Spot, all_spots
+from napari_unet.widgets.layers.strokes import is_dressed
 from napari_unet.widgets.project.layer_keys import LayerKeys, Left, left_by
 from napari_unet.widgets.project.stroke_watch import StrokeSaving
 from napari_unet.widgets.qt.main_thread import MainThread
@@ -196,7 +197,7 @@ class ProjectKeeper:
 
     def strokes_used(self) -> tuple[PlaneStrokes, ...]:
         """Return the strokes as they are now: of the chosen layer, or else of all."""
-        everything = self.strokes.layers
+        everything = tuple(layer for layer in self.strokes.layers if is_dressed(layer))
         chosen = tuple(layer for layer in everything if layer is self._choice.annotation)
         used = []
         layers: tuple[Labels, ...] = chosen or everything
