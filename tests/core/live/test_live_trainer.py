@@ -66,6 +66,15 @@ def test_answers_at_once_with_the_ids_as_painted():
     assert iou(found == 2, other.truth) > 0.7
 
 
+def test_the_first_answer_finds_cells_without_a_stain():
+    """Measured: 0.77; a forest on filters alone 0.65."""
+    painted, unseen = scenes.relief(2), scenes.relief(102)
+    live = LiveTrainer([painted.image], clock=counting())
+    live.set_labels(0, painted.strokes)
+    live.run(0)
+    assert iou(live.predict(unseen.image) == 2, unseen.truth == 2) > 0.71
+
+
 def test_learns_what_no_filter_sees(trained):
     scene = discs(1)
     assert iou(trained.predict(scene.image) == 2, scene.truth) > 0.7
