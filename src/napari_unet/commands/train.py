@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from napari_unet.commands.interrupt import stop_by_interrupt
+from napari_unet.commands.pairs import check_pairs
 from napari_unet.commands.voxels import pixels_of, voxels_of
 from napari_unet.core.diagnosis import of_training
 from napari_unet.core.events import Best, Done, Notice, Score, Started, Step, TrainEvent
@@ -72,6 +73,7 @@ def run(
             f"{len(images)} images and {len(labels)} label files were given; give one label file "
             "for each image, in the same order."
         )
+    check_pairs(images, labels)
     check_writable(output)
     start = None if model is None else load_model(model)
     settings |= _dimension_settings(images, start, dimensions, voxel_size)
