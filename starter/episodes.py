@@ -1,70 +1,164 @@
-"""Episodes: what the starter network is given and what it should answer, from synthetic scenes."""
+"""Episodes: a task, strokes on it round by round, and what the pixel classifiers make of them."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
+import torch
+from scipy import ndimage
 
-from napari_unet.core.forest.filter_blocks import filters
-from napari_unet.core.forest.forest_map import log_odds
+from napari_unet.core.forest.class_map import log_odds
+from napari_unet.core.forest.filters import filters
+from napari_unet.core.forest.linear_head import fit_linear_head
 from napari_unet.core.forest.random_forest import fit_forest
-from napari_unet.core.images.normalise import normalise
-from starter.scenes import scene
-from starter.strokes import strokes
+from napari_unet.core.network.encoder import Encoder, Taps
+from napari_unet.core.network.pretrained import pretrained_encoder
+from napari_unet.core.network.taps import values_at
+from starter.corpus import ImageSet
+from starter.strokes import correct, strokes
+from starter.tasks import SIDE, Task, draw_task
 
-_SIDE = 192
-_TREES = 50
+SHARD = 16
+_TREES = 40
+_MOST_PIXELS = 1500  # that a forest is fitted on
+_MOST_ROUNDS = 5
+_LEAST_ERROR = 20  # pixels, for somebody to correct it
+_ODDS_STEP = 32  # of the log-odds as whole numbers
 
 
 @dataclass(frozen=True)
 class Episode:
-    """One domain: two images, strokes on the first, the forest's answer on both.
+    """What is learned from.
 
     Attributes
     ----------
+    name
+        Of the task.
     images
-        (2, Y, X) float16, normalised.
+        (2, C, Y, X) float16, normalised.
     guides
-        (K, 2, Y, X) float16, log-odds of each class by a forest that knows only the strokes.
+        (S, K, 2, Y, X) int8, 32 times the log-odds of each class after the first strokes and, where
+        there were corrections, after the last ones.
     labels
-        (2, Y, X) uint8, class indices.
+        (2, Y, X) uint8, class index or 255.
     """
 
+    name: str
     images: np.ndarray
     guides: np.ndarray
     labels: np.ndarray
 
 
-def episode(seed: int, number: int) -> Episode:
-    """Draw the episode of that number; the same at each call."""
-    rng = np.random.default_rng([seed, number])
-    drawn = scene(rng, _SIDE)
-    images = np.stack([normalise(image[None])[0] for image in drawn.images])
-    values = [filters(image[None]) for image in images]
-    painted = strokes(rng, drawn.labels[0], drawn.n_classes)
-    forest = fit_forest(
-        values[0][painted > 0],
-        painted[painted > 0] - 1,
-        drawn.n_classes,
-        seed=number,
-        trees=_TREES,
+class PixelClassifiers:
+    """The forest and the linear head on two images.
+
+    Parameters
+    ----------
+    images
+        (2, C, Y, X) float32, normalised.
+    """
+
+    def __init__(self, images: np.ndarray) -> None:
+        self._filters = [filters(image) for image in images]
+        network = encoder(images.shape[1])
+        with torch.inference_mode():
+            self._taps: list[Taps] = [network(torch.from_numpy(image[None])) for image in images]
+
+    def answer(self, painted: np.ndarray, n_classes: int, seed: int) -> np.ndarray:
+        """Fit both on (2, Y, X) strokes and return their mean probabilities, (K, 2, Y, X)."""
+        places = [np.nonzero(one) for one in painted]
+        classes = np.concatenate([one[at] for one, at in zip(painted, places, strict=True)]) - 1
+        features = [one[at] for one, at in zip(self._filters, places, strict=True)]
+        taps = [values_at(one, *at) for one, at in zip(self._taps, places, strict=True)]
+        head = fit_linear_head(np.concatenate(taps), classes, n_classes)
+        some = np.random.default_rng(seed).permutation(len(classes))[:_MOST_PIXELS]
+        forest = fit_forest(
+            np.concatenate(features)[some], classes[some], n_classes, seed=seed, trees=_TREES
+        )
+        both = [
+            (forest.predict(values) + head.predict_taps(taps, painted.shape[1:]).numpy()) / 2
+            for values, taps in zip(self._filters, self._taps, strict=True)
+        ]
+        return np.stack(both, axis=1)
+
+
+@lru_cache(maxsize=3)
+def encoder(channels: int) -> Encoder:
+    """Return the encoder that ships."""
+    return pretrained_encoder(channels)
+
+
+def draw_episode(rng: np.random.Generator, sets: list[ImageSet]) -> Episode:
+    """Draw a task, paint on its first image, and correct on both as somebody would."""
+    task = draw_task(rng, sets)
+    classifiers = PixelClassifiers(task.images)
+    painted = np.stack(
+        [strokes(rng, task.labels[0], task.n_classes), np.zeros((SIDE, SIDE), np.uint8)]
     )
-    guides = np.stack([log_odds(forest.predict(value)) for value in values], axis=1)
-    return Episode(images.astype(np.float16), guides.astype(np.float16), drawn.labels)
+    answer = classifiers.answer(painted, task.n_classes, int(rng.integers(2**31)))
+    guides, rounds = [answer], int(rng.integers(_MOST_ROUNDS + 1))
+    for number in range(rounds):
+        _correct(rng, task, answer, painted)
+        if number == rounds - 1 or rng.random() < 0.5:
+            answer = classifiers.answer(painted, task.n_classes, int(rng.integers(2**31)))
+    if rounds:
+        guides.append(answer)
+    odds = np.stack([log_odds(one) for one in guides])
+    return Episode(
+        task.name,
+        task.images.astype(np.float16),
+        np.rint(odds * _ODDS_STEP).clip(-127, 127).astype(np.int8),
+        task.labels,
+    )
 
 
-def write_episodes(folder: str, seed: int, shard: int, size: int) -> str:
-    """Write the episodes of a shard into a folder, unless they are there; return its path."""
-    import os
+def odds_of(guides: np.ndarray) -> np.ndarray:
+    """Return an episode's guides as log-odds, float32."""
+    return guides.astype(np.float32) / _ODDS_STEP
 
-    path = os.path.join(folder, f"{seed}-{shard:05d}.npz")
-    if os.path.exists(path):
-        return path
-    arrays = {}
-    for index in range(size):
-        drawn = episode(seed, shard * size + index)
-        arrays |= {f"{name}{index}": value for name, value in vars(drawn).items()}
-    np.savez(path + ".part.npz", **arrays)
-    os.replace(path + ".part.npz", path)
-    return path
+
+def write_shard(folder: Path, number: int, sets: list[ImageSet]) -> None:
+    """Write the episodes of a shard, which its number alone decides, unless they are there."""
+    path = folder / f"{number:06d}.npz"
+    if path.exists():
+        return
+    rng = np.random.default_rng([0, number])
+    arrays: dict[str, np.ndarray] = {}
+    for index in range(SHARD):
+        drawn = draw_episode(rng, sets)
+        arrays |= {f"{name}{index}": np.asarray(value) for name, value in vars(drawn).items()}
+    part = folder / f".{number:06d}.part.npz"
+    np.savez(part, **arrays)  # type: ignore[arg-type]
+    os.replace(part, path)
+
+
+def read_shard(path: Path) -> list[Episode]:
+    """Return the episodes of a file that :func:`write_shard` wrote."""
+    with np.load(path) as arrays:
+        return [
+            Episode(
+                str(arrays[f"name{index}"]),
+                *(arrays[f"{name}{index}"] for name in ("images", "guides", "labels")),
+            )
+            for index in range(SHARD)
+        ]
+
+
+def _correct(rng: np.random.Generator, task: Task, answer: np.ndarray, painted: np.ndarray) -> None:
+    """Paint a stroke on an error of each class, in one of the images, into ``painted``."""
+    image = int(rng.integers(2))
+    labels, found = task.labels[image], answer[:, image].argmax(axis=0)
+    for index in range(task.n_classes):
+        missed = (labels == index) & (found != index) & (painted[image] == 0)
+        if np.count_nonzero(missed) < _LEAST_ERROR:
+            continue
+        areas, count = ndimage.label(missed)
+        sizes = np.bincount(areas.ravel())[1:]
+        largest = rng.random() < 0.6
+        chosen = int(sizes.argmax()) if largest else int(rng.choice(count, p=sizes / sizes.sum()))
+        mask = correct(rng, areas == chosen + 1) & (labels == index)
+        painted[image][mask] = index + 1

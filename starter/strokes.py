@@ -30,13 +30,23 @@ def strokes(rng: np.random.Generator, labels: np.ndarray, n_classes: int) -> np.
         inside = labels == index
         if not inside.any():
             continue
-        depth = np.pad(inside, 1, constant_values=False)
-        depth = ndimage.distance_transform_cdt(depth, "chessboard")[1:-1, 1:-1]
+        depth = _depth(inside)
         mask = np.zeros(labels.shape, bool)
         for _ in range(rng.integers(1, 5)):
             _stroke(rng, mask, depth)
         painted[mask & inside] = index + 1
     return painted
+
+
+def correct(rng: np.random.Generator, area: np.ndarray) -> np.ndarray:
+    """Return where one stroke along an area, (side, side) bool, goes; it may reach out of it."""
+    mask = np.zeros(area.shape, bool)
+    _stroke(rng, mask, _depth(area))
+    return mask
+
+
+def _depth(area: np.ndarray) -> np.ndarray:
+    return ndimage.distance_transform_cdt(np.pad(area, 1), "chessboard")[1:-1, 1:-1]
 
 
 def _stroke(rng: np.random.Generator, mask: np.ndarray, depth: np.ndarray) -> None:

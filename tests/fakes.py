@@ -14,6 +14,7 @@ import torch
 from napari_unet.core.events import Corrective, LiveScore, Settled, Shown
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.check_array import check_array
+from napari_unet.core.images.intensity import EACH_BY_ITSELF, Scaling
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import METADATA_KEY, ModelHeader, TrainingRecord
 from napari_unet.core.models.model import Model
@@ -136,6 +137,7 @@ def model_file(
     dimensions: int = 2,
     order: tuple[int, ...] | None = None,
     pixel_size: tuple[float, ...] | None = None,
+    scaling: Scaling = EACH_BY_ITSELF,
 ):
     """Return the bytes of a model file without weights."""
     voxels = (1.0, 1.0, 1.0) if dimensions == 3 else None
@@ -155,6 +157,7 @@ def model_file(
         pixel_unit=None if pixel_size is None else "micrometer",
         network=PRESETS["compact"].network(channels, len(ids), voxel_size=voxels),
         preset="compact",
+        scaling=scaling,
         label_kind=kind,
         classes=describe_classes(ids, kind),
         history=(record,),

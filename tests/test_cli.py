@@ -282,7 +282,7 @@ class TestPredict:
             (["image.tif", "image.tif", "--output", "out"], "overwrite each other"),
             (["missing.tif", "--output", "out"], "missing.tif"),
             (["strokes.txt", "--output", "out"], "strokes.txt"),
-            (["nan.npy", "--output", "out"], "nan.npy: the image has NaN"),
+            (["nan.npy", "--output", "out"], "nan.npy: every pixel of the image is NaN"),
             (["constant.npy", "--output", "out"], "constant.npy: every pixel"),
             (["colour.png", "--output", "out"], "colour.png: the model was trained on 1 channel "),
             (["image.tif", "--output", "strokes.png"], "strokes.png cannot be made"),

@@ -37,10 +37,12 @@ class TestPixelSize:
         return np.kron(discs.truth, np.ones((2, 2), np.uint8))
 
     def test_is_undone_and_said(self, sized, trained, discs, capsys):
-        assert main(["predict", "model.unet", "fine.ome.tif", "--output", "out"]) == 0
+        words = ["predict", "model.unet", "fine.ome.tif", "--output", "out"]
+        assert main([*words, "--intensities", "image"]) == 0
         found = read_labels("out/fine_labels.tif")
         assert found.shape == sized.shape
-        own = np.kron(nu.predict(trained, discs.image), np.ones((2, 2), np.uint8))
+        coarse = nu.predict(trained.scaled("image"), discs.image)
+        own = np.kron(coarse, np.ones((2, 2), np.uint8))
         assert (found == own).mean() > 0.97
         assert "it is resampled to that" in "".join(capsys.readouterr())
 

@@ -68,7 +68,7 @@ def _print_model(header: ModelHeader) -> None:
         name = "pixel size" if network.ndim == 2 else "voxel size"
         print(f"{name:12} {size} {header.pixel_unit or ''}".rstrip())
     if header.network_share < 1:
-        print(f"answer       {header.network_share:.0%} its network's, the rest its forest's")
+        print(f"answer       {header.network_share:.0%} its network's, the rest its classifier's")
     for record in header.history:
         score = "no score" if record.score is None else f"score {record.score:.3f}"
         labelled = sum(record.labelled_pixels.values())

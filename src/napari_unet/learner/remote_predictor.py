@@ -146,8 +146,8 @@ class RemotePredictor:
                 self._learner.drop(asked.job)
 
     def _cut(self, plane: Plane, region: Tile) -> Cutout:
-        shape, forest = tuple(plane.shape[1:]), self.header.network_share < 1
-        needed = surroundings(self.header.network, region, shape, forest=forest)
+        shape, classifier = tuple(plane.shape[1:]), self.header.network_share < 1
+        needed = surroundings(self.header.network, region, shape, classifier=classifier)
         return cut(plane, needed, sampled=isinstance(plane, Measured))
 
     def _ask(self, asked: _Asked) -> None:

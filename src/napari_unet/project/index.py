@@ -270,8 +270,17 @@ class ProjectIndex(_Entry):
         raise InvalidInput(f"there is no version {number} in this project; choose one of the list.")
 
     def annotation(self, key: str) -> AnnotationEntry:
-        """Return a layer of strokes; the key has to be there."""
-        return next(layer for layer in self.annotations if layer.key == key)
+        """Return a layer of strokes.
+
+        Raises
+        ------
+        InvalidInput
+            There is none of that key.
+        """
+        for layer in self.annotations:
+            if layer.key == key:
+                return layer
+        raise InvalidInput(f"there is no layer {key} of strokes in this project; open it again.")
 
     def to_bytes(self) -> bytes:
         """Return it as the content of ``project.json``."""

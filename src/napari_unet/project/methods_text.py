@@ -135,8 +135,9 @@ def _training(entry: VersionEntry, header: ModelHeader) -> str:
     if entry.kind == "live":
         return (
             f"It learnt while strokes were painted, for {record.seconds:.0f} s and {record.steps} "
-            "steps; its answer is the weighted mean of the network's and of that of a forest of "
-            "randomised trees (Breiman 2001, Geurts et al. 2006) on image filters."
+            "steps; its answer is the weighted mean of the network's and of those of a forest of "
+            "randomised trees (Breiman 2001, Geurts et al. 2006) on image filters and of logistic "
+            "regression on features of EfficientNet-Lite0 (Tan and Le 2019) pretrained on ImageNet."
         )
     return _settings(record, header, fine_tuned=entry.parent is not None)
 

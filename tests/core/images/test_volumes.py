@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_unet.core.images.arrange import pieces_for, volumes_for, volumes_like
-from napari_unet.core.images.normalise import along_rows
+from napari_unet.core.images.lazy_plane import along_rows
 from napari_unet.errors import InvalidInput
 
 

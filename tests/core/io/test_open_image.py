@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import logging
 import re
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -395,3 +397,14 @@ class TestOthers:
         assert not is_readable(tmp_path / "folder")
         assert not is_readable(tmp_path / "a.csv")
         assert not is_readable(tmp_path / ".a.tif")
+
+
+def test_complaints_about_files_of_other_threads_are_theirs(caplog):
+    logger = logging.getLogger("tifffile")
+    with read_tiff._complaints() as said:
+        thread = threading.Thread(target=logger.warning, args=["of another file"])
+        thread.start()
+        thread.join()
+        logger.warning("of this file")
+    assert said == ["of this file"]
+    assert [record.getMessage() for record in caplog.records] == ["of another file"]

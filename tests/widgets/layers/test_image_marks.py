@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.layers import Image, Labels
+from napari.layers._source import layer_source
 from napari.layers.utils._link_layers import link_layers, unlink_layers
 
 from napari_unet.core.labels.classes import ClassInfo
@@ -34,10 +35,10 @@ def array(number: int = 0, name: str = "Image", **known) -> Image:
     return Image(NOISE[number], name=name, **known)
 
 
-def opened(model, path, name: str) -> Image:
-    (layer,) = model.open(str(path), plugin="napari")
-    layer.name = name
-    return layer
+def opened(path, name: str) -> Image:
+    """Open a file as a reader of napari does."""
+    with layer_source(path=str(path)):
+        return Image(tifffile.imread(path), name=name)
 
 
 def duplicate(layer):
@@ -99,16 +100,19 @@ def test_an_image_that_is_still_open_is_not_given_away():
     assert id_of(again) is None
 
 
-def test_a_file_is_known_by_its_path_also_when_it_was_written_anew(model, tmp_path):
-    for name in "ab":
-        tifffile.imwrite(tmp_path / f"{name}.tif", NOISE[0])
-    mark = mark_of(opened(model, tmp_path / "a.tif", "a"))
-    assert is_same(mark, seen_as(opened(model, tmp_path / "a.tif", "renamed")))
-    assert not is_same(mark, seen_as(opened(model, tmp_path / "b.tif", "a")))
-    assert not is_same(mark, seen_as(array(name="a")))
+def test_a_file_is_known_by_its_path_also_when_it_was_written_anew(tmp_path):
+    for name, pixels in zip("ab", NOISE, strict=True):
+        tifffile.imwrite(tmp_path / f"{name}.tif", pixels)
+    mark = mark_of(opened(tmp_path / "a.tif", "a"))
+    assert is_same(mark, seen_as(opened(tmp_path / "a.tif", "renamed")))
+    assert not is_same(mark, seen_as(opened(tmp_path / "b.tif", "a")))
+    assert not is_same(mark, seen_as(array(1, name="a")))
+    (tmp_path / "moved").mkdir()
+    tifffile.imwrite(tmp_path / "moved" / "c.tif", NOISE[0])
+    assert is_same(mark, seen_as(opened(tmp_path / "moved" / "c.tif", "c")))
     tifffile.imwrite(tmp_path / "a.tif", NOISE[1])
-    assert is_same(mark, seen_as(opened(model, tmp_path / "a.tif", "a")))
-    assert not is_same(mark, seen_as(opened(model, tmp_path / "a.tif", "another channel")))
+    assert is_same(mark, seen_as(opened(tmp_path / "a.tif", "a")))
+    assert not is_same(mark, seen_as(opened(tmp_path / "a.tif", "another channel")))
 
 
 def test_linked_layers_keep_what_they_are():

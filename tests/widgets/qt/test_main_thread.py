@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import pytest
 from qtpy import sip  # type: ignore[attr-defined]
 
 from napari_unet.widgets.qt.main_thread import MainThread

@@ -66,6 +66,8 @@ def planes_like(image: np.ndarray, labels: np.ndarray) -> Planes:
         for axis in reversed(range(labels.ndim - 1)):
             if image.shape[:axis] + image.shape[axis + 1 :] == labels.shape:
                 return _pile(np.moveaxis(image, axis, -3))
+    if labels.ndim > 2 and labels.shape[0] == 1:  # it never stands in the way
+        return planes_like(image, labels[0])
     raise InvalidInput(
         f"the labels' shape {labels.shape} does not fit the image's {image.shape}; labels need the "
         "image's shape without its channels."

@@ -69,9 +69,9 @@ def guess_axes(
 
     Rows and columns are the last two, or the two before RGB. Of the others:
 
-    1. The last axis is RGB if it has 3 or 4 values of 8 bits. If the number of channels that are
-       wanted is known, a last axis of that length is channels. So is any other last axis of 2 to
-       4 if the two before it are longer, unless another axis has as many as are wanted.
+    1. If the number of channels that are wanted is known, a last axis of that length is channels.
+       So is any last axis of 2 to 4 if the two before it are longer, unless another axis has as
+       many as are wanted; 3 or 4 values of 8 bits are RGB.
     2. If that number is known and above 1, the axis of that length nearest to the rows is
        channels; if it is 1, none is. If it is not known, or no axis has that length, the axis
        nearest to the rows that has 2 to 4 entries is channels.
@@ -162,7 +162,8 @@ def _name_plane(
     last = len(shape) - 1
     untold = [axis for axis, letter in enumerate(letters) if letter == UNTOLD]
     if "S" not in letters and "C" not in letters and untold[2:] and untold[-1] == last:
-        colours = shape[last] in (3, 4) and dtype == np.uint8
+        narrow = _is_narrow([shape[axis] for axis in untold], channels)
+        colours = narrow and shape[last] in (3, 4) and dtype == np.uint8
         wanted = channels is not None and channels > 1 and shape[last] == channels
         if wanted and not (colours and channels == 3):
             letters[last] = "C"
@@ -170,7 +171,7 @@ def _name_plane(
         elif colours:
             letters[last] = "S"
             reasons.append(_said(last, shape, "S", "it has so many values of 8 bits"))
-        elif _is_narrow([shape[axis] for axis in untold], channels):
+        elif narrow:
             letters[last] = "C"
             reasons.append(_said(last, shape, "C", "so few are seldom columns"))
     untold = [axis for axis, letter in enumerate(letters) if letter == UNTOLD]

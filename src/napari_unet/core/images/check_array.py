@@ -6,6 +6,9 @@ import numpy as np
 
 from napari_unet.errors import InvalidInput
 
+NOTHING_IMAGED = (
+    "every pixel of the image is NaN or infinite, so nothing was imaged; choose another image."
+)
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -37,9 +40,7 @@ def check_array(image: np.ndarray, *, may_be_constant: bool = False) -> np.ndarr
         image = image.astype(np.float32)
     low, high = _extremes(image)
     if low > high and not may_be_constant:
-        raise InvalidInput(
-            "every pixel of the image is NaN or infinite, so nothing was imaged; choose another."
-        )
+        raise InvalidInput(NOTHING_IMAGED)
     if max(-low, high) > _LARGEST and low <= high:
         raise InvalidInput(
             "the image has pixels beyond what float32 can hold; divide it by a constant."

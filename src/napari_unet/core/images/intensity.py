@@ -34,7 +34,8 @@ class Intensity:
     bulk
         What the two percentiles alone are apart.
     ground
-        The value of most pixels; in a training's, of those that are labelled as background.
+        The value of most pixels; in a training's, of those that are labelled as background. NaN
+        where nothing was imaged.
     noise
         Standard deviation of what differs between neighbours; 0 where it cannot be told.
     """
@@ -115,7 +116,8 @@ def typical(training: Sequence[Intensities], before: Intensities = ()) -> Intens
     before
         The reference of the model that is trained on, if there is one.
     """
-    candidates = [*training, *([before] if before else [])]
+    imaged = [seen for seen in training if all(np.isfinite(one.ground) for one in seen)]
+    candidates = [*imaged, *([before] if before else [])]
     return tuple(_typical(channel) for channel in zip(*candidates, strict=True))
 
 
@@ -177,6 +179,8 @@ def _gain(own: Intensity, known: Intensity) -> float:
 def _emptiness(own: Intensity, known: Intensity) -> float:
     """Return 1 for an image that shows nothing beyond noise, 0 for one that shows things."""
     wanted = known.span * _gain(own, known)
+    if np.isnan(own.ground):
+        return 0.0
     if own.bulk <= 0:
         return float(wanted > own.span)
     narrower = _between(wanted / own.bulk, _ALIKE, _NARROWER)

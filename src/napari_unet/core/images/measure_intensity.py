@@ -10,10 +10,13 @@ from napari_unet.core.images.intensity import Intensities, Intensity
 
 PERCENTILES = (1.0, 99.8)
 _SAMPLED_PIXELS = 2**20  # of which percentiles are taken
+_PIXELS_OF_NOISE = 2**17  # of which neighbours are compared
+_BAND = 8  # rows
 _BLOCK = 4  # pixels a side of what is looked at for few things
 _FEWEST = 4  # blocks of which things are made at least
 _BEYOND = 4.0  # standard deviations of noise that a thing is brighter or darker than the ground
 _OF_THINGS = 95.0  # percentile of how far they are, which becomes 1
+_MISSED = 2.0  # times as wide as by percentiles is the range with things that these do not see
 
 
 def measure(patches: Sequence[np.ndarray]) -> Intensities:
@@ -36,12 +39,13 @@ def _of_channel(patches: Sequence[np.ndarray]) -> Intensity:
     step = max(1, int(np.sqrt(total / _SAMPLED_PIXELS)))
     pixels = imaged(np.concatenate([patch[::step, ::step].ravel() for patch in patches]))
     if pixels.size == 0:
-        return Intensity(0.0, 0.0, 0.0, 0.0, 0.0)
+        return Intensity(0.0, 0.0, 0.0, np.nan, 0.0)
     low, ground, high = np.percentile(pixels, [PERCENTILES[0], 50.0, PERCENTILES[1]]).tolist()
     bulk = high - low
     noise = _noise(patches)
     things = _things(patches, ground, noise, step)
-    low, high = min(low, things[0]), max(high, things[1])
+    if max(things[1], high) - min(things[0], low) > _MISSED * bulk:
+        low, high = min(low, things[0]), max(high, things[1])
     if low == high:  # by percentiles; what differs are a few pixels
         every = [imaged(patch) for patch in patches]
         low = min(float(part.min()) for part in every if part.size)
@@ -70,12 +74,11 @@ def _noise(patches: Sequence[np.ndarray]) -> float:
 
 def _differences(patches: Sequence[np.ndarray], side: int) -> float:
     found = []
-    step = max(1, round(np.sqrt(sum(p.size for p in patches) / _SAMPLED_PIXELS)))
+    step = max(1, round(sum(patch.size for patch in patches) / _PIXELS_OF_NOISE))
     for patch in patches:
         # Bands of rows, so that neighbours stay neighbours.
-        bands = [patch[top : top + 16] for top in range(0, patch.shape[0], 16 * step)]
-        for band in bands:
-            x = _means(band, side)
+        for top in range(0, patch.shape[0], _BAND * step):
+            x = _means(patch[top : top + _BAND], side)
             if min(x.shape) > 1:
                 found.append((x[:-1, :-1] - x[1:, :-1] - x[:-1, 1:] + x[1:, 1:]).ravel())
     if not found:

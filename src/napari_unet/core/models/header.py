@@ -92,7 +92,7 @@ class ModelHeader(BaseModel):
     label_kind
         Kind of the labels it was trained on.
     network_share
-        How much the network counts in the answer; the rest is the first answer's.
+        How much the network counts in the answer; the rest is the pixel classifier's.
     classes
         The output channels' classes, in their order.
     scaling
@@ -172,8 +172,6 @@ class ModelHeader(BaseModel):
 
     @model_validator(mode="after")
     def _network_fits(self) -> ModelHeader:
-        if isinstance(self.network, UNetConfig) and self.network.guided:
-            raise ValueError("its network would need a forest's answer")
         if isinstance(self.network, ForeignNetwork) == (self.preset is not None):
             raise ValueError("its preset does not fit its network")
         ids = [entry.id for entry in self.classes]
@@ -210,7 +208,7 @@ def parse_header(text: str) -> ModelHeader:
         if isinstance(found, int) and found > FORMAT_VERSION:
             raise InvalidModel(
                 f"the model was saved by a newer version of napari-unet (file format {found}, "
-                f"this version reads up to {FORMAT_VERSION}); update napari-unet to open it."
+                f"this version reads {FORMAT_VERSION}); update napari-unet to open it."
             )
         if isinstance(found, int) and 0 < found < FORMAT_VERSION:
             raise InvalidModel(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import torch
 
-from napari_unet.core.events import Notice
+from napari_unet.core.events import Notice, Progress
 from napari_unet.core.images.arrange import pieces_for
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.lazy_plane import Plane
@@ -145,10 +145,10 @@ def scaled_pieces(model: Model, planes: np.ndarray) -> Sequence[Plane]:
     return [Cutout(one, (0,) * (one.ndim - 1), one.shape[1:], known) for one in planes]
 
 
-def _warned(parts: Iterable[TileProbabilities | Notice]) -> Iterator[TileProbabilities]:
+def _warned(parts: Iterable[TileProbabilities | Progress | Notice]) -> Iterator[TileProbabilities]:
     """Turn notices into warnings, for who asks for nothing but the result."""
     for part in parts:
         if isinstance(part, TileProbabilities):
             yield part
-        else:
+        elif isinstance(part, Notice):
             warnings.warn(part.text, stacklevel=3)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from napari_unet.core.events import Notice
+from napari_unet.core.events import Notice, Progress
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.models.header import ModelHeader
@@ -69,5 +69,5 @@ class Description:
     digest: str
 
 
-Predictor = Callable[[Plane, int | None], Iterator[TileProbabilities | Notice]]
+Predictor = Callable[[Plane, int | None], Iterator[TileProbabilities | Progress | Notice]]
 """Predicts a plane in tiles of that side, ``None`` for the fastest known."""

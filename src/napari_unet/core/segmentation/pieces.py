@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from math import prod
+from math import isnan, prod
 
 import numpy as np
 
+from napari_unet.core.images.check_array import NOTHING_IMAGED
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.intensity import Intensities
 from napari_unet.core.images.resampling import Resampled
@@ -30,7 +31,9 @@ def count_pieces(source: ImageSource, network: Network, level: int = 0) -> int:
 
 
 def nothing_to_find(value: float) -> InvalidInput:
-    """Return what is raised for an image whose pixels all have the same value."""
+    """Return what is raised for an image whose pixels all have the same value, or none."""
+    if isnan(value):
+        return InvalidInput(NOTHING_IMAGED)
     return InvalidInput(
         f"every pixel of the image is {value:g}, so there is nothing to find; choose another image "
         "or channel."
@@ -119,5 +122,5 @@ def pieces_of(
         varied |= not piece.is_constant
         left -= 1
         if not left and not varied:
-            raise nothing_to_find(piece.intensities()[0].low)
+            raise nothing_to_find(piece.intensities()[0].ground)
         yield piece

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from napari_unet.core.diagnosis import Seen
-from napari_unet.core.events import Notice
+from napari_unet.core.events import Notice, Progress
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.result import Result, Saved
@@ -205,7 +205,7 @@ def segment(
         count = count_pieces(source, model.header.network, level)
         seen = Seen(model.header)
         for piece, part in _parts(predict, pieces, count, tile):
-            if isinstance(part, Notice):
+            if not isinstance(part, TileProbabilities):
                 yield part
                 continue
             where, found = piece.put_back(part)
@@ -287,11 +287,13 @@ def _local(model: Model, device: torch.device | None, *, average: bool) -> Predi
 
 def _parts(
     predict: Predictor, pieces: Iterator[Piece], count: int, tile: int | None
-) -> Iterator[tuple[Piece, TileProbabilities | Notice]]:
+) -> Iterator[tuple[Piece, TileProbabilities | Segmented | Notice]]:
     """Predict piece after piece; the fraction is that of all of them."""
     for number, piece in enumerate(pieces):
         for part in predict(piece, tile):
             if isinstance(part, TileProbabilities):
                 yield piece, replace(part, fraction=(number + part.fraction) / count)
+            elif isinstance(part, Progress):
+                yield piece, Segmented((number + part.done / part.total) / count)
             else:
                 yield piece, part

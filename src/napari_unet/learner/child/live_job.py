@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from napari_unet.core.events import Corrective, Step
-from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.check_array import check_array
 from napari_unet.core.images.cutout import Cutout
@@ -178,13 +178,13 @@ class LiveJob:
     def _look(self, message: LiveView) -> None:
         key, before = message.key, self._view
         self._view = None
-        filters = None
+        features = None
         if message.image is not None:
-            filters = FilterBlocks(_checked(message.image), self._trainer.scaling)
+            features = PixelFeatures(_checked(message.image), self._trainer.scaling)
         elif before is not None and before.key == key:
-            filters = before.filters
-        if filters is not None:
-            shape = filters.shape
+            features = before.features
+        if features is not None:
+            shape = features.shape
         elif key in self._planes:
             shape = self._planes[key].labels.shape
         else:
@@ -193,7 +193,7 @@ class LiveJob:
         region = Tile((box[0], box[1]), (box[2], box[3])) if box is not None else None
         same = before is not None and before.generation == message.generation
         cover = before.cover if before is not None and same else Cover(shape)
-        self._view = View(message.generation, key, region, cover, filters)
+        self._view = View(message.generation, key, region, cover, features)
 
     def _work(self) -> Iterator[Content | None]:
         self._resting = False

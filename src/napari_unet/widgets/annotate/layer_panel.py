@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari.components import ViewerModel
-from napari.layers import Image, Layer
+from napari.layers import Image, Labels, Layer
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
 
 from napari_unet.session.session import Session
@@ -12,12 +12,14 @@ from napari_unet.widgets.common.layer_combo import LayerCombo
 from napari_unet.widgets.common.picture_row import PictureRow
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.picture import is_picture
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.strokes import (
     FIRST_CLASS,
     can_be_painted,
     find_annotation,
+    fit_to,
     new_annotation,
     paint_with,
     prefer,
@@ -116,6 +118,8 @@ class LayerPanel(QWidget):
         self.annotations.choose(strokes if strokes in self.annotations.offered else None)
 
     def _on_image_chosen(self, image: Image | None) -> None:
+        if image is not None:
+            bring_channels_first(self._viewer, image)
         self._choice.image = image
         self._update_new_button()
         if self._choice.image is not None:
@@ -129,6 +133,8 @@ class LayerPanel(QWidget):
             self._choose_strokes(image)
 
     def _on_annotation_chosen(self, annotation: Layer | None) -> None:
+        if isinstance(annotation, Labels) and self._choice.image is not None:
+            fit_to(annotation, self._choice.image)
         self._choice.annotation = annotation
         if self._choice.image is not None and annotation is not None:
             prefer(self._choice.image, annotation)

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from qtpy.QtCore import QRect, QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from napari_unet.session.session import Session
+from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.level_following import follow_model
 from napari_unet.widgets.layers.picture import is_picture
 from napari_unet.widgets.layers.roles import details
@@ -21,6 +23,7 @@ LEFT_OUT = "left out"
 _ROW = 28  # pixels
 _PADDING = 10
 _CHECK_BOX = 32
+_NARROWEST_NAME = 90
 
 
 class BatchTable(QTableWidget):
@@ -72,7 +75,7 @@ class BatchTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         header = self.horizontalHeader()
-        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(_SIZE, QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(_STATUS, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
@@ -117,6 +120,7 @@ class BatchTable(QTableWidget):
         if not self._frozen:
             for layer in self._viewer.layers:
                 if is_picture(layer):
+                    bring_channels_first(self._viewer, layer)
                     follow_model(self._viewer, layer, self._session.header)
             for image in self._rows:
                 self._links.remove(image.events.name, self._on_renamed)
@@ -169,6 +173,20 @@ class BatchTable(QTableWidget):
         texts = [self.item(row, _SIZE).text() for row in range(self.rowCount())]
         widths = [self.fontMetrics().horizontalAdvance(text) for text in ["size", *texts]]
         self.setColumnWidth(_SIZE, max(widths) + 2 * _PADDING)
+        self._fit_names()
+
+    def _fit_names(self) -> None:
+        """Leave most of the width to the status, which is sentences; names are broken."""
+        texts = [self.item(row, _NAME).text() for row in range(self.rowCount())]
+        widths = [self.fontMetrics().horizontalAdvance(text) for text in ["image", *texts]]
+        free = self.viewport().width() - self.columnWidth(_SIZE)
+        wanted = max(widths) + _CHECK_BOX + _PADDING
+        self.setColumnWidth(_NAME, min(wanted, max(_NARROWEST_NAME, free // 3)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the width anew."""
+        super().resizeEvent(event)
+        self._fit_names()
 
     def _refresh(self) -> None:
         for row in range(len(self._rows)):

@@ -139,7 +139,7 @@ class Run:
         out = zeros((len(self.header.classes), *shape), np.float32)
         if piece.is_constant:
             if len(self.keys) == 1:
-                raise nothing_to_find(piece.intensities()[0].low)
+                raise nothing_to_find(piece.intensities()[0].ground)
             out[background_output(self.header) or 0] = 1
             return out
         for part in self.predictor(piece, None):

@@ -15,6 +15,7 @@ from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.open_image import is_readable, open_image
 from napari_unet.errors import InvalidInput, Level
 from napari_unet.session.session import Session
+from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.image_marks import image_of
 from napari_unet.widgets.layers.picture import Picture, choose_axes, fits, is_guessed, is_picture
@@ -84,21 +85,27 @@ def take_from(viewer: ViewerModel, image: Image, source: ImageSource) -> bool:
         The layer holds something else than the file, as a stack of several does.
     """
     shape = tuple(image.data[0].shape if image.multiscale else image.data.shape)
-    if shape != tuple(source.levels[0].shape):
+    axes, stored = source.axes, tuple(source.levels[0].shape)
+    if not image.rgb and axes[-1] in "CS" and not source.guesses:
+        if shape == stored and bring_channels_first(viewer, image, axes):
+            shape = (stored[-1], *stored[:-1])
+        if shape == (stored[-1], *stored[:-1]):
+            axes, stored = "C" + axes[:-1], shape
+    if shape != stored:
         raise InvalidInput(
-            f"{image.name} has the shape {shape} and its file {tuple(source.levels[0].shape)}; "
+            f"{image.name} has the shape {shape} and its file {stored}; "
             "set its axes here, and its scale in napari."
         )
-    letters = source.axes.removesuffix("S") if image.rgb else source.axes
+    letters = axes.removesuffix("S") if image.rgb else axes
     if len(letters) != image.ndim:
         return False
     on_it = [layer for layer in viewer.layers if layer is not image and _lies_on(layer, image)]
     sizes, units = source.pixel_size, source.units
     image.scale = [sizes.get(a, step) for a, step in zip(letters, image.scale, strict=True)]
     image.units = [units.get(a, unit) for a, unit in zip(letters, image.units, strict=True)]
-    told = not source.guesses and fits(source.axes, image)
+    told = not source.guesses and fits(axes, image)
     if told:
-        choose_axes(image, source.axes)
+        choose_axes(image, axes)
     for layer in on_it:
         for name, value in transform_of(image).items():
             setattr(layer, name, value)

@@ -144,16 +144,18 @@ def seen_as(image: Image) -> ImageMark:
 def is_same(mark: ImageMark, seen: ImageMark) -> bool:
     """Return whether an image that was opened again is that of a mark.
 
-    One file may give several layers, which their pixels tell from each other; so does the name,
-    where pixels are not in memory or the file was written anew. In memory alone, a name is worth
-    nothing where pixels can be compared: napari calls every array "Image".
+    The same pixels are the same image, wherever the file is now. Where they are not in memory, or
+    the file was written anew, path and name have to be the same: one file may give several layers.
+    Of arrays without a file a name is worth nothing where pixels can be compared, since napari
+    calls all of them "Image".
     """
-    if seen.shape != mark.shape or seen.path != mark.path:
+    if seen.shape != mark.shape:
         return False
-    if mark.pixels is not None and seen.pixels is not None:
-        alike = seen.pixels == mark.pixels
-        return alike or (seen.path is not None and seen.name == mark.name)
-    return seen.name == mark.name
+    compared = mark.pixels is not None and seen.pixels is not None
+    if compared and seen.pixels == mark.pixels:
+        return True
+    named_alike = seen.path == mark.path and seen.name == mark.name
+    return named_alike and (seen.path is not None or not compared)
 
 
 def _pixels_of(image: Image) -> str | None:

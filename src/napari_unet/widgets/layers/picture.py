@@ -7,13 +7,13 @@ What the user chose stands in the layer's metadata: ``axes``, ``channels`` as pa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 from weakref import WeakValueDictionary
 
 from napari.layers import Image, Layer
 
-from napari_unet.core.images.axes import UNTOLD, checked_axes, guess_axes
+from napari_unet.core.images.axes import UNTOLD, GuessedAxes, checked_axes, guess_axes
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
 from napari_unet.core.images.stacked_channels import same_size, stack_channels
@@ -232,8 +232,48 @@ def _named(layer: Image) -> tuple[str, tuple[str, ...]]:
     if isinstance(chosen, str) and fits(chosen, layer):
         return chosen, ()
     told, said = _told(layer)
-    guessed = guess_axes(tuple(finest.shape), finest.dtype, told=told)
+    guessed = _guessed(layer, told)
+    if guessed.axes[-1] == "C":
+        raise InvalidInput(
+            f"its last axis, {finest.shape[-1]} long, looks like channels, and napari shows the "
+            "last two axes as rows and columns; choose it in Annotate and train, which turns it."
+        )
     return guessed.axes, (*said, *guessed.reasons)
+
+
+def _guessed(layer: Image, told: str) -> GuessedAxes:
+    """Return the guess of shell and Python, for the model that the layer was looked at with."""
+    wanted, finest = detail(layer, "wanted"), _levels(layer)[0]
+    channels = wanted if isinstance(wanted, int) else None
+    found = guess_axes(tuple(finest.shape), finest.dtype, told=told, channels=channels)
+    if layer.rgb:
+        return found
+    return replace(found, axes=found.axes.replace("S", "C"))  # napari shows no colours
+
+
+def named_channels_last(layer: Image) -> str | None:
+    """Return a layer's axes if channels come after its columns; ``None`` if they do not.
+
+    That is what its own names say or, where they say nothing, what is guessed.
+    """
+    chosen = detail(layer, "axes")
+    if layer.rgb or layer.ndim < 3 or (isinstance(chosen, str) and fits(chosen, layer)):
+        return None
+    names = [str(name).strip().upper() for name in layer.axis_labels]
+    told = _told(layer)[0]
+    if names[-3:] == ["Y", "X", "C"]:
+        told = "".join(name if name in ("T", "Z") else UNTOLD for name in names[:-3]) + "YXC"
+    try:
+        axes = _guessed(layer, told).axes
+    except InvalidInput:
+        return None
+    return axes if axes.endswith("YXC") else None
+
+
+def guess_for(layer: Image, channels: int | None) -> None:
+    """Guess a layer's axes for a model of so many channels from now on, as the shell does."""
+    if detail(layer, "wanted") != channels:
+        remember(layer, wanted=channels)
 
 
 def _told(layer: Image) -> tuple[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.widgets.layers.colormaps import label_colormap
+from napari_unet.widgets.layers.colormaps import color, label_colormap
 from napari_unet.widgets.layers.geometry import transform_of
 from napari_unet.widgets.layers.image_marks import (
     ImageMark,
@@ -93,7 +93,7 @@ def dress(layer: Labels, classes: tuple[ClassInfo, ...]) -> None:
     """Give a layer the classes' names and colours, and make it an annotation layer."""
     stored = [info.model_dump() for info in classes]
     remember(layer, role=Role.STROKES.value, classes=stored)
-    layer.colormap = label_colormap(classes, extra=(layer.selected_label,))
+    color(layer, label_colormap(classes, extra=(layer.selected_label,)))
 
 
 def is_dressed(layer: Labels) -> bool:
@@ -129,6 +129,18 @@ def prefer(image: Image, strokes: Labels) -> None:
     mark = mark_in(strokes)
     if mark is not None and mark.id == id_of(image):
         remember(image, last_strokes=str(strokes.unique_id))
+
+
+def fit_to(layer: Labels, image: Image) -> None:
+    """Give strokes the image's shape where they differ by axes of length 1 before the rows."""
+    shape = spatial_shape(image)
+    differ = layer.data.shape != shape and isinstance(layer.data, np.ndarray)
+    if differ and _without_ones(layer.data.shape) == _without_ones(shape):
+        layer.data = layer.data.reshape(shape)
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(length for length in shape[:-2] if length > 1) + shape[-2:]
 
 
 def count_ids(plane: np.ndarray) -> dict[int, int]:

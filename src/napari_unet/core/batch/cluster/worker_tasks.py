@@ -18,8 +18,8 @@ from distributed import WorkerPlugin, get_worker
 from napari_unet.core.batch.plan import BatchOptions, PlannedItem
 from napari_unet.core.batch.run import segment_item
 from napari_unet.core.events import Notice
-from napari_unet.core.forest.filter_blocks import FilterBlocks
-from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.forest.class_map import ClassMap
+from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.intensity import Intensities
@@ -201,7 +201,7 @@ def write_tiles(
                 values = ids_of(found, ids) if what == "labels" else found
                 _write(path, result.place(where), values, work.item.outputs[what])
             pixels += part.tile.pixels
-    constant = known[0].low if piece.is_constant else None
+    constant = known[0].ground if piece.is_constant else None
     return Written(pixels, constant, tuple(dict.fromkeys(notices)))
 
 
@@ -209,12 +209,10 @@ def _predicted(
     sent: SentModel, plane: Piece, tiles: Sequence[Tile]
 ) -> Iterator[TileProbabilities | Notice]:
     """Predict tiles as they are, so that they are those of a run without a cluster."""
-    first = sent.model.first
-    guide = (
-        None
-        if first is None
-        else Guide(FilterBlocks(plane, sent.model.header.scaling), first.forest)
-    )
+    model = sent.model
+    class_map = None
+    if model.classifier is not None:
+        class_map = ClassMap(PixelFeatures(plane, model.header.scaling), model.classifier)
     stride = sent.model.header.network.stride
     for tile in tiles:
         yield from predict_tiles(
@@ -223,7 +221,7 @@ def _predicted(
             device=sent.device,
             tile=max(tile.sides) + stride,  # not to be cut further
             region=tile,
-            guide=guide,
+            class_map=class_map,
         )
 
 

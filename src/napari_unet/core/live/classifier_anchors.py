@@ -12,27 +12,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_unet.core.forest.filter_blocks import BLOCK, FilterBlocks
-from napari_unet.core.forest.random_forest import Forest
+from napari_unet.core.forest.filters import BLOCK
+from napari_unet.core.forest.pixel_classifier import PixelClassifier
+from napari_unet.core.forest.pixel_features import PixelFeatures
 
 _MOST = 600  # over all images
 _SURE = 0.7  # a probability
 
 
 def draw_anchors(
-    before: Forest,
-    filters: Sequence[FilterBlocks],
+    before: PixelClassifier,
+    features: Sequence[PixelFeatures],
     painted: Sequence[np.ndarray],
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw pixels of which a forest was sure, evenly over what has been looked at.
+    """Draw pixels of which a classifier was sure, evenly over what has been looked at.
 
     Parameters
     ----------
     before
-        The forest of before the newest strokes.
-    filters, painted
-        Of each image: its filters, of which only blocks that are at hand are used, and (Y, X)
+        The classifier of before the newest strokes.
+    features, painted
+        Of each image: its features, of which only blocks that are at hand are used, and (Y, X)
         true where something is painted.
     rng
         Draws where.
@@ -40,16 +41,16 @@ def draw_anchors(
     Returns
     -------
     tuple of ndarray
-        (N, F) float32 filters and (N,) class indices.
+        (N, F) float32 values and (N,) class indices.
     """
-    at_hand = [(image, number) for image, f in enumerate(filters) for number in f.at_hand]
+    at_hand = [(image, number) for image, f in enumerate(features) for number in f.at_hand]
     values = []
     for image, (top, left) in at_hand:
-        rows, columns = filters[image].block((top, left)).shape[:2]
+        rows, columns = features[image].block((top, left)).sides
         at = rng.integers(rows * columns, size=-(-_MOST // len(at_hand)))
         row, column = top * BLOCK + at // columns, left * BLOCK + at % columns
         free = ~painted[image][row, column]
-        values.append(filters[image].at(row[free], column[free]))
+        values.append(features[image].at(row[free], column[free]))
     found = np.concatenate(values)
     probabilities = before.predict(found)
     sure = probabilities.max(axis=0) > _SURE
@@ -57,9 +58,9 @@ def draw_anchors(
 
 
 def uncontradicted(
-    values: np.ndarray, classes: np.ndarray, by_strokes: Forest
+    values: np.ndarray, classes: np.ndarray, by_strokes: PixelClassifier
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Leave out anchors that a forest on the strokes alone is sure belong to another class."""
+    """Leave out anchors that a classifier on the strokes alone is sure belong to another class."""
     probabilities = by_strokes.predict(values)
     others = probabilities.argmax(axis=0) != classes
     kept = ~(others & (probabilities.max(axis=0) > _SURE))

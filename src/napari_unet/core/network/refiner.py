@@ -1,0 +1,113 @@
+"""A network that mends the answer of pixel classifiers, one class at a time.
+
+It is the expanding path of a U-Net (Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28)
+whose contracting path is the encoder, without any layer that normalises. Beside the encoder's taps
+it sees the image and the guide, the log-odds of one class, at each resolution; it answers with
+new log-odds of that class. So it fits any number and meaning of classes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_unet.core.network.encoder import TAP_CHANNELS, Taps
+
+MARGIN = 272  # pixels on each side, the encoder's included; a multiple of STRIDE
+
+_LARGEST = 4.0  # of the guide's log-odds
+_WIDTHS = (64, 48, 32, 24, 16)  # from the coarsest level to that of the image
+_SIDEWAYS = (64, 32, 24, 24, 8)  # channels that a tap, or the image, is brought down to
+_CLIP = (-0.5, 1.5)  # of normalised grey values
+
+
+class Refiner(nn.Module):
+    """See the module.
+
+    Parameters
+    ----------
+    in_channels
+        Of the image.
+    """
+
+    def __init__(self, in_channels: int = 3) -> None:
+        super().__init__()
+        deep, *sides = _SIDEWAYS
+        taps = (TAP_CHANNELS[4], TAP_CHANNELS[3], TAP_CHANNELS[2], sum(TAP_CHANNELS[:2]))
+        self.sideways = nn.ModuleList(
+            [nn.Conv2d(i, o, 1) for i, o in zip(taps, (deep, *sides[:-1]), strict=True)]
+            + [nn.Conv2d(in_channels, sides[-1], 3, padding=1)]
+        )
+        # What comes up is made narrow before it is enlarged to the image's size.
+        self.narrow = nn.Conv2d(_WIDTHS[3], _WIDTHS[4], 1)
+        from_below = (0, *_WIDTHS[:3], _WIDTHS[4])
+        self.levels = nn.ModuleList(
+            [
+                _Level(below + side + 1, width)
+                for below, side, width in zip(from_below, _SIDEWAYS, _WIDTHS, strict=True)
+            ]
+        )
+        self.last = nn.Conv2d(_WIDTHS[-1], 1, 1)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, image: Tensor, taps: Taps, guide: Tensor) -> Tensor:
+        """Return the log-odds of a class.
+
+        Before any training they are the guide itself.
+
+        Parameters
+        ----------
+        image
+            (B, C, Y, X), normalised; Y and X are multiples of 16.
+        taps
+            Of that image, see :class:`napari_unet.core.network.encoder.Encoder`.
+        guide
+            (B, 1, Y, X) log-odds, or (K, 1, Y, X) for K classes of one image.
+
+        Returns
+        -------
+        Tensor
+            Shaped as the guide.
+        """
+        return self.refine(self.seen(image, taps), guide)
+
+    def seen(self, image: Tensor, taps: Taps) -> tuple[Tensor, ...]:
+        """Return what does not depend on the class, from the coarsest level to the finest."""
+        inputs = (taps[4], taps[3], taps[2], torch.cat(taps[:2], dim=1), image.clamp(*_CLIP))
+        return tuple(
+            functional.relu(side(x)) for side, x in zip(self.sideways, inputs, strict=True)
+        )
+
+    def refine(self, seen: tuple[Tensor, ...], guide: Tensor) -> Tensor:
+        """Return the log-odds from what :meth:`seen` found and a guide."""
+        guide = guide.clamp(-_LARGEST, _LARGEST)
+        guides = [guide / _LARGEST]
+        for _ in range(len(self.levels) - 1):
+            guides.append(functional.avg_pool2d(guides[-1], 2))
+        x = seen[0].new_zeros(0)
+        for number, (level, side) in enumerate(zip(self.levels, seen, strict=True)):
+            side = side.expand(len(guide), -1, -1, -1)
+            parts = [side, guides[-1 - number].to(side.dtype)]
+            if number:
+                x = self.narrow(x) if number == len(self.levels) - 1 else x
+                up = functional.interpolate(
+                    x, scale_factor=2.0, mode="bilinear", align_corners=False
+                )
+                parts.append(up)
+            x = level(torch.cat(parts, dim=1))
+        return guide + self.last(x)
+
+
+class _Level(nn.Module):
+    """Two convolutions, the second one added."""
+
+    def __init__(self, inside: int, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inside, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.first(x))
+        return x + functional.relu(self.second(x))
