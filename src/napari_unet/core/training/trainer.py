@@ -142,7 +142,7 @@ class Run:
             device=self.device,
             dtype=self.dtype,
             seed=settings.seed,
-            way_out="use a smaller learning rate or a new model",
+            way_out="train a new model, or use a smaller learning rate from Python",
         )
         self.curve: list[ScorePoint] = []
         self.highest = -math.inf
