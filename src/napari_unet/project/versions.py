@@ -44,8 +44,8 @@ class History:
     keep
         Keeps a version; of one number the last one counts.
     used
-        Gives what copies the strokes that a training which begins now, or Live, which ends now, has learnt
-        from.
+        Gives what copies the strokes that a training which begins now, or Live, which ends now,
+        has learnt from.
     clock
         Gives seconds.
 
