@@ -182,6 +182,7 @@ class GreyTrainer:
         self.version = 0
         self.closed = False
         self.device = torch.device("cpu")
+        self.scaling = EACH_BY_ITSELF
         self._means: dict[int, float] = {}
         self._new: list[tuple[int, np.ndarray]] = []
         self._left = self._step = self._strokes = 0

@@ -516,3 +516,24 @@ def test_neither_qt_nor_napari_nor_torch_is_needed():
     command = [sys.executable, "-c", program]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     assert not set(loaded) & {"napari", "qtpy", "PyQt6", "PySide6", "vispy", "torch"}
+
+
+class TestIntensities:
+    def test_are_of_the_model_in_use_which_then_is_not_saved(self, session, start, heard):
+        start()(trained(OLD))
+        session.unsaved = False
+        session.use_way("stack")
+        assert session.header.scaling.way == "stack" == header_of(session.model).scaling.way
+        assert session.unsaved
+        assert heard[-1] == ("model_changed", session.header)
+
+    def test_hold_for_the_next_model_too(self, session, start):
+        session.use_way("image")
+        start()(trained(NEW))
+        assert session.header.scaling.way == "image"
+
+    def test_are_those_of_a_model_that_is_opened(self, session, tmp_path):
+        model = random_model(small_network()).scaled("training")
+        model.save(tmp_path / "a.unet")
+        session.load_model(tmp_path / "a.unet")
+        assert session.way == "training" and not session.unsaved

@@ -15,7 +15,8 @@ from napari_unet.commands.interrupt import stop_by_interrupt
 from napari_unet.commands.predict import percent_bar
 from napari_unet.core.batch.cluster.connect import connected
 from napari_unet.core.batch.cluster.run import run_batch_on
-from napari_unet.core.batch.plan import BatchOptions, BatchPlan, plan_batch
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import BatchPlan, plan_batch
 from napari_unet.core.batch.report import REPORT_NAME, ReportFile, counts, table
 from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemNotice, ItemProgress
 from napari_unet.core.images.intensity import Way
@@ -58,7 +59,8 @@ def run(
     scheduler
         Address of a Dask scheduler whose workers segment; ``None`` for this process.
     **options
-        How to segment them: the other fields of :class:`napari_unet.core.batch.plan.BatchOptions`.
+        How to segment them: the other fields of
+        :class:`napari_unet.core.batch.options.BatchOptions`.
 
     Returns
     -------

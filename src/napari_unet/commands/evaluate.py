@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from skimage.measure import label
 
+from napari_unet.commands.pairs import check_pairs
 from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.io.write_result import holds_objects, read_label_kind
 from napari_unet.core.labels.check_labels import check_labels
@@ -53,6 +54,7 @@ def run(
             f"{len(predictions)} predictions and {len(truth)} truths were given; give one truth "
             "for each prediction, in the same order."
         )
+    check_pairs(predictions, truth)
     rows = []
     for prediction_path, truth_path in zip(predictions, truth, strict=True):
         prediction = check_labels(read_labels(prediction_path))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import numpy as np
 from tqdm import tqdm
 
 from napari_unet.commands.interrupt import stop_by_interrupt
+from napari_unet.commands.pairs import check_pairs
 from napari_unet.commands.voxels import pixels_of, voxels_of
 from napari_unet.core.diagnosis import of_training
 from napari_unet.core.events import Best, Done, Notice, Score, Started, Step, TrainEvent
+from napari_unet.core.images.cutout import is_large
 from napari_unet.core.io.folders import check_writable
-from napari_unet.core.io.open_image import read_image, read_labels
+from napari_unet.core.io.open_image import open_image, read_image, read_labels
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.model import Model
 from napari_unet.core.sharing.load_model import load_model
@@ -70,15 +73,33 @@ def run(
             f"{len(images)} images and {len(labels)} label files were given; give one label file "
             "for each image, in the same order."
         )
+    check_pairs(images, labels)
     check_writable(output)
     start = None if model is None else load_model(model)
     settings |= _dimension_settings(images, start, dimensions, voxel_size)
-    pixels = [read_image(path) for path in images]
     painted = [read_labels(path) for path in labels]
-    for finding in of_training(pixels, painted, settings["label_kind"]):
-        print(f"note: {finding.text} More: {finding.more}")
-    trained = train_with_bar(pixels, painted, model=start, **settings)
-    print(f"model: {save_somewhere(trained.model, output)}")
+    with ExitStack() as files:
+        pixels = [_pixels(path, settings["dimensions"], files) for path in images]
+        for finding in of_training(pixels, painted, settings["label_kind"]):
+            print(f"note: {finding.text} More: {finding.more}")
+        trained = train_with_bar(pixels, painted, model=start, **settings)
+    print(f"model: {save_somewhere(_with_channels(trained.model), output)}")
+
+
+def _pixels(path: Path, dimensions: int, files: ExitStack) -> Any:
+    """Return an image or, of large planes, what reads the parts of it that are asked for."""
+    source = files.enter_context(open_image(path))
+    if dimensions == 2 and is_large(source.plane_shape()):
+        return source.levels[0]
+    return read_image(path)
+
+
+def _with_channels(model: Model) -> Model:
+    """Return a model that knows that it was trained on all channels of its images, in order."""
+    if model.header.channels is not None:
+        return model
+    channels = tuple(range(model.header.network.in_channels))
+    return replace(model, header=model.header.model_copy(update={"channels": channels}))
 
 
 def _dimension_settings(
@@ -110,7 +131,7 @@ def _dimension_settings(
 
 
 def train_with_bar(
-    images: list[np.ndarray],
+    images: Sequence[Any],
     labels: list[np.ndarray],
     *,
     model: Model | None = None,

@@ -105,7 +105,8 @@ def of_training(
     Parameters
     ----------
     images, labels
-        Any arrays; of what a training would refuse nothing is said.
+        Any arrays; of what a training would refuse nothing is said. Whether one that is read in
+        parts was given twice is not looked at.
     kind
         What the labels are.
     """
@@ -127,6 +128,8 @@ def _twice(images: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
     """Find images that were given before, as (number of the first, number), from 0."""
     first: dict[tuple[object, ...], int] = {}
     for number, image in enumerate(images):
+        if not isinstance(image, np.ndarray):
+            continue
         digest = blake2b(np.ascontiguousarray(image).data).digest()
         earlier = first.setdefault((image.shape, image.dtype.str, digest), number)
         if earlier != number:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import scenes
 from classified import image_of, model_of
 from napari_unet import predict_probabilities
 from napari_unet.core.forest.pixel_classifier import PixelClassifier, fit_classifier
@@ -22,6 +23,22 @@ def test_says_of_a_block_what_it_says_of_its_pixels():
     classifier = fit_classifier(values[some], rng.integers(0, 3, 300), 3, seed=0, trees=5)
     block = classifier.predict_block(features.block((0, 0)))
     np.testing.assert_allclose(block.reshape(3, -1), classifier.predict(values), atol=1e-4)
+
+
+def test_finds_cells_without_a_stain_where_filters_alone_do_not():
+    """Measured: 0.09 above the forest; with the encoder's weights shuffled 0.18 below it."""
+    by_forest, by_both = [], []
+    for seed in range(3):
+        painted, unseen = scenes.relief(seed), scenes.relief(seed + 100)
+        rows, columns = np.nonzero(painted.strokes)
+        values = PixelFeatures(painted.image[None]).at(rows, columns)
+        classifier = fit_classifier(values, painted.strokes[rows, columns] - 1, 2, seed=0)
+        block = PixelFeatures(unseen.image[None]).block((0, 0))
+        answers = (classifier.forest.predict(block.filters), classifier.predict_block(block))
+        for found, answer in zip((by_forest, by_both), answers, strict=True):
+            found.append(scenes.iou(answer.argmax(axis=0) + 1, unseen.truth, 2))
+    assert np.mean(by_both) > np.mean(by_forest) + 0.06
+    assert np.mean(by_both) > 0.66
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])

@@ -18,6 +18,7 @@ import yaml
 
 import scenes
 from napari_unet.core.images.arrange import pieces_for
+from napari_unet.core.images.intensity import Intensity, Scaling
 from napari_unet.core.images.normalise import normalise
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.network.config import UNetConfig
@@ -264,3 +265,32 @@ def test_a_live_model_whose_network_answers_alone_keeps_its_temperature(trained,
     x = torch.from_numpy(normalise(image[None]))[None]
     found = portable(live).network()(x)[0].numpy()
     np.testing.assert_allclose(found, predict_probabilities(live, image), atol=1e-5)
+
+
+class TestIntensities:
+    """What other programs can do is in the package; what they cannot is said."""
+
+    def described(self, model, tmp_path):
+        export_model(model, tmp_path / "m.zip")
+        with zipfile.ZipFile(tmp_path / "m.zip") as package:
+            text = package.read("README.md").decode()
+            return yaml.safe_load(package.read("rdf.yaml")), text
+
+    @pytest.mark.parametrize("way", ["automatic", "stack", "image"])
+    def test_each_image_by_itself_where_the_format_knows_no_more(self, tmp_path, way):
+        rdf, text = self.described(
+            scenes.random_model(scenes.small_network()).scaled(way), tmp_path
+        )
+        assert [step["id"] for step in rdf["inputs"][0]["preprocessing"]] == ["scale_range", "clip"]
+        assert ("leave out empty images there" in text) == (way != "image")
+        assert rdf["config"]["napari_unet"]["normalisation"]["intensities"] == way
+
+    def test_of_the_training_images_is_a_fixed_formula(self, tmp_path):
+        model = scenes.random_model(scenes.small_network())
+        scaling = Scaling("training", (Intensity(100.0, 300.0, 200.0, 110.0, 5.0),))
+        header = model.header.model_copy(update={"scaling": scaling})
+        rdf, text = self.described(replace(model, header=header), tmp_path)
+        step = rdf["inputs"][0]["preprocessing"][0]
+        assert step["id"] == "scale_linear"
+        assert (step["kwargs"]["gain"], step["kwargs"]["offset"]) == ([1 / 200], [-0.5])
+        assert "100 and 300" in text

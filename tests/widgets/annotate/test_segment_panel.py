@@ -41,6 +41,11 @@ def click(qtbot, button):
 def test_without_a_model_the_buttons_say_so(panel):
     assert not panel.image_button.isEnabled()
     assert "Train a model first" in panel.view_button.toolTip()
+    assert panel.status.text() == panel.view_button.toolTip()
+
+
+def test_a_model_takes_the_reason_away(panel, trained):
+    assert not panel.status.isVisible()
 
 
 def test_a_model_for_other_channels_says_so(panel, trained):

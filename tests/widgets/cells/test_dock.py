@@ -24,6 +24,7 @@ from fakes import model_file
 from napari_unet.core.images import cutout
 from napari_unet.core.io import pyramid
 from napari_unet.core.objects.link import link
+from napari_unet.widgets.cells import find_panel
 from napari_unet.widgets.cells.clicks import CellClicks
 from napari_unet.widgets.cells.dock import Cells
 from napari_unet.widgets.desk import background
@@ -259,6 +260,31 @@ def test_70_000_cells_have_ids_beyond_16_bit(qtbot, make, model, learners, monke
     assert rows.data(index) == "1"
     view.selectAll()
     assert len(dock.selection.cells) == 70_225
+
+
+def test_the_table_is_not_filled_for_each_plane_of_many(qtbot, make, learners, monkeypatch):
+    dock = make(np.stack([PICTURE] * 30), axes="TYX")
+    view, filled = table(dock), []
+    plain = view.model().show
+    monkeypatch.setattr(view.model(), "show", lambda *rows: (filled.append(1), plain(*rows)))
+    find(qtbot, dock, learners[0], *[discs()] * 30, button="find_all_cells_button")
+    assert view.model().rowCount() == 30 * len(CENTRES), "at the end every cell is there"
+    assert len(filled) < 20
+
+
+def test_many_planes_are_not_listed_to_know_that_there_are_several(make, monkeypatch):
+    listed = []
+    monkeypatch.setattr(find_panel, "all_keys", lambda *_: listed.append(1))
+    dock = make(np.stack([PICTURE] * 3), axes="TYX")
+    assert dock.findChild(QPushButton, "find_all_cells_button").isEnabled()
+    assert listed == []
+
+
+def test_why_no_cells_can_be_found_stands_in_the_dock(qtbot, model, learners):
+    model.add_image(PICTURE)
+    dock = Cells(model)
+    qtbot.addWidget(dock)
+    assert "rain a model first" in status(dock)
 
 
 def test_the_table_is_saved_as_it_is_shown(qtbot, make, learners, tmp_path, monkeypatch):

@@ -120,8 +120,7 @@ def test_linked_layers_keep_what_they_are():
     first, second = array(), array(1)
     strokes, others = new_annotation(first, CLASSES), new_annotation(second, CLASSES)
     layers = [first, second, strokes, others]
-    link_layers(layers, ["metadata", "opacity"])
-    link_layers([strokes, others])
+    link_layers(layers)
     choose_axes(first, "YX")
     choose_level(second, 0)
     dress(strokes, (*CLASSES, ClassInfo(id=2, name="nuclei", color="#445566")))

@@ -11,7 +11,15 @@ import tifffile
 from layer_helpers import layer_names, paint_two_classes
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QPushButton, QSpinBox, QTableWidget
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QSpinBox,
+    QTableWidget,
+    QWidget,
+)
 
 from fakes import model_file
 from napari_unet.errors import UnreadableFile
@@ -481,6 +489,25 @@ def test_settings_come_back(qtbot, make_dock, learners, choose, tmp_path):
     viewer, dock = reopen(qtbot, make_dock, choose, tmp_path / "p")
     qtbot.waitUntil(lambda: "strokes on cells" in layer_names(viewer))
     assert dock.findChild(QSpinBox, "seconds_spin").value() == 240
+
+
+def test_settings_and_what_an_image_is_are_saved_without_another_stroke(
+    qtbot, make_dock, choose, tmp_path
+):
+    viewer, dock = make_dock(np.stack([PICTURE] * 3))
+    paint(qtbot, viewer, dock)
+    save_as(qtbot, dock, choose, tmp_path / "p")
+
+    def saved():
+        return open_project(tmp_path / "p").index
+
+    assert saved().images[0].axes != "ZYX"
+    choose_axes(viewer.layers[0], "ZYX")
+    qtbot.waitUntil(lambda: saved().images[0].axes == "ZYX")
+    dock.findChild(QSpinBox, "seconds_spin").setValue(45)
+    qtbot.waitUntil(lambda: saved().settings.seconds == 45)
+    dock.findChild(QWidget, "elastic_setting").setValue(3.0)
+    qtbot.waitUntil(lambda: saved().settings.elastic == 3.0)
 
 
 def test_axes_and_channels_come_back(qtbot, make_dock, choose, tmp_path):

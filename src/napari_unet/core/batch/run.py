@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from napari_unet.core.batch.plan import BatchOptions, BatchPlan, PlannedItem
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import BatchPlan, PlannedItem
 from napari_unet.core.events import Notice
 from napari_unet.core.io.folders import make_folder
 from napari_unet.core.io.result import Saved

@@ -10,6 +10,8 @@ from napari_unet.core.images.intensity import Intensities, Intensity
 
 PERCENTILES = (1.0, 99.8)
 _SAMPLED_PIXELS = 2**20  # of which percentiles are taken
+_PIXELS_OF_NOISE = 2**17  # of which neighbours are compared
+_BAND = 8  # rows
 _BLOCK = 4  # pixels a side of what is looked at for few things
 _FEWEST = 4  # blocks of which things are made at least
 _BEYOND = 4.0  # standard deviations of noise that a thing is brighter or darker than the ground
@@ -72,12 +74,11 @@ def _noise(patches: Sequence[np.ndarray]) -> float:
 
 def _differences(patches: Sequence[np.ndarray], side: int) -> float:
     found = []
-    step = max(1, round(np.sqrt(sum(p.size for p in patches) / _SAMPLED_PIXELS)))
+    step = max(1, round(sum(patch.size for patch in patches) / _PIXELS_OF_NOISE))
     for patch in patches:
         # Bands of rows, so that neighbours stay neighbours.
-        bands = [patch[top : top + 16] for top in range(0, patch.shape[0], 16 * step)]
-        for band in bands:
-            x = _means(band, side)
+        for top in range(0, patch.shape[0], _BAND * step):
+            x = _means(patch[top : top + _BAND], side)
             if min(x.shape) > 1:
                 found.append((x[:-1, :-1] - x[1:, :-1] - x[:-1, 1:] + x[1:, 1:]).ravel())
     if not found:

@@ -69,8 +69,8 @@ def predict_orientations(
         As for :func:`predict_tiles`.
     """
     whole = Tile.whole(plane.shape[1:])
-    total = np.zeros((len(model.classes), *whole.sides), dtype=np.float32)
     known = intensities_of(plane)
+    total = np.zeros((len(model.classes), *whole.sides), dtype=np.float32)
     pairs = list(zip(orientations(whole_plane(plane)), orientations(total), strict=True))
     for count, (pixels, turned_total) in enumerate(pairs, start=1):
         turned = Cutout(pixels, (0,) * (pixels.ndim - 1), pixels.shape[1:], known)

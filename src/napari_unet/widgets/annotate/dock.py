@@ -69,6 +69,8 @@ class AnnotateAndTrain(Docked):
         train_panel = TrainPanel(session, choice, watch, training, live, advanced.settings)
         settings = _Settings(advanced, train_panel)
         keeper = ProjectKeeper(viewer, session, choice, watch, settings.read)
+        advanced.changed.connect(keeper.tell)
+        train_panel.seconds.valueChanged.connect(keeper.tell)
         opening = ProjectOpening(keeper, settings.show)
         for part in (opening, keeper):
             ended_with(self, part.close)

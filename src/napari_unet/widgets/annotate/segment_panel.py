@@ -19,6 +19,7 @@ from napari_unet.widgets.layers.view import in_view, is_empty
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.progress_bar import ProgressBar
+from napari_unet.widgets.qt.sections import wrapped_label
 
 
 class SegmentPanel(QWidget):
@@ -72,6 +73,7 @@ class SegmentPanel(QWidget):
         self.stop_button.setObjectName("segment_stop_button")
         self.stop_button.setToolTip("End the segmentation; what is ready stays")
         self.stop_button.clicked.connect(self._on_stop_clicked)
+        self.status = wrapped_label("segment_status")
 
     def _lay_out(self) -> None:
         layout = QGridLayout(self)
@@ -82,6 +84,7 @@ class SegmentPanel(QWidget):
         layout.addWidget(self.probabilities, 0, 2)
         layout.addWidget(self.progress, 1, 0, 1, 2)
         layout.addWidget(self.stop_button, 1, 2)
+        layout.addWidget(self.status, 2, 0, 1, 3)
         layout.setColumnStretch(0, 1)
         layout.setColumnStretch(1, 1)
 
@@ -145,6 +148,8 @@ class SegmentPanel(QWidget):
         ):
             button.setEnabled(reason is None)
             button.setToolTip(reason or ready)
+        self.status.setText("" if running else reason or "")
+        self.status.setVisible(bool(self.status.text()))
         self.progress.setVisible(running)
         self.stop_button.setVisible(running)
         self.stop_button.setEnabled(running)

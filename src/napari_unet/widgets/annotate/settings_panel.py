@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, cast, get_args
 
 from magicgui.widgets import create_widget
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -56,7 +57,14 @@ _FIELDS: dict[str, tuple[str, type, dict[str, Any], str]] = {
 
 
 class AdvancedPanel(QWidget):
-    """Network, dimensions, augmentation, border weights and device."""
+    """Network, dimensions, augmentation, border weights and device.
+
+    Notes
+    -----
+    Signal: ``changed()``, when one of them is another.
+    """
+
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,6 +80,7 @@ class AdvancedPanel(QWidget):
             widget.native.setObjectName(f"{name}_setting")
             if name in ("elastic", "sigma"):
                 widget.native.setSuffix(" px")
+            widget.changed.connect(self._on_changed)
             self._widgets[name] = widget
             form.addRow(label, widget.native)
         self.collapsible = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
@@ -123,3 +132,6 @@ class AdvancedPanel(QWidget):
     def device(self) -> DeviceName:
         """Return where to compute."""
         return cast(DeviceName, self._widgets["device"].value)
+
+    def _on_changed(self, _value: object) -> None:
+        self.changed.emit()

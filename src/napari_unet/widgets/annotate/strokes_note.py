@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.session.session import Session
 from napari_unet.widgets.desk.choice import Choice
@@ -15,6 +15,7 @@ from napari_unet.widgets.layers.image_marks import id_of, image_of, mark_in
 from napari_unet.widgets.layers.roles import details
 from napari_unet.widgets.layers.strokes import take_over
 from napari_unet.widgets.qt.connections import Connections
+from napari_unet.widgets.qt.sections import wrapped_label
 
 
 class StrokesNote(QWidget):
@@ -39,9 +40,7 @@ class StrokesNote(QWidget):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session, self._choice, self._watch = viewer, session, choice, watch
-        self.label = QLabel()
-        self.label.setObjectName("strokes_note")
-        self.label.setWordWrap(True)
+        self.label = wrapped_label("strokes_note")
         self.button = QPushButton("&Use as strokes")
         self.button.setObjectName("use_as_strokes_button")
         self.button.setToolTip("Take the labels as they are: each number is a class")

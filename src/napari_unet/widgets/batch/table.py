@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from qtpy.QtCore import QRect, QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from napari_unet.session.session import Session
@@ -22,6 +23,7 @@ LEFT_OUT = "left out"
 _ROW = 28  # pixels
 _PADDING = 10
 _CHECK_BOX = 32
+_NARROWEST_NAME = 90
 
 
 class BatchTable(QTableWidget):
@@ -73,7 +75,7 @@ class BatchTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         header = self.horizontalHeader()
-        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(_SIZE, QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(_STATUS, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
@@ -171,6 +173,20 @@ class BatchTable(QTableWidget):
         texts = [self.item(row, _SIZE).text() for row in range(self.rowCount())]
         widths = [self.fontMetrics().horizontalAdvance(text) for text in ["size", *texts]]
         self.setColumnWidth(_SIZE, max(widths) + 2 * _PADDING)
+        self._fit_names()
+
+    def _fit_names(self) -> None:
+        """Leave most of the width to the status, which is sentences; names are broken."""
+        texts = [self.item(row, _NAME).text() for row in range(self.rowCount())]
+        widths = [self.fontMetrics().horizontalAdvance(text) for text in ["image", *texts]]
+        free = self.viewport().width() - self.columnWidth(_SIZE)
+        wanted = max(widths) + _CHECK_BOX + _PADDING
+        self.setColumnWidth(_NAME, min(wanted, max(_NARROWEST_NAME, free // 3)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the width anew."""
+        super().resizeEvent(event)
+        self._fit_names()
 
     def _refresh(self) -> None:
         for row in range(len(self._rows)):

@@ -54,7 +54,9 @@ class Cells(Docked):
         CellClicks(self.book, self.selection, self)
         for part in (bench, quick):
             ended_with(self, part.close)
-        cells = section("Cells", CellTablePanel(self.book, self.selection, quick))
+        table = CellTablePanel(self.book, self.selection, quick)
+        self.finding.ended.connect(table.fill)
+        cells = section("Cells", table)
         edit = CellEditPanel(self.book, self.finding, self.selection, watch, quick)
         stack(
             self,

@@ -24,7 +24,13 @@ from napari_unet.errors import Level
 from napari_unet.session.session import Session
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.finding import CellFinding
-from napari_unet.widgets.cells.places import Key, all_keys, current_key, time_axis
+from napari_unet.widgets.cells.places import (
+    Key,
+    all_keys,
+    current_key,
+    has_several,
+    time_axis,
+)
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.layers.pixel_size import size_match
 from napari_unet.widgets.layers.readiness import why_not_segment
@@ -223,8 +229,9 @@ class CellFindPanel(QWidget):
 
     def _say_count(self) -> None:
         record, key = self._book.record, self._book.current
-        if record is None or key is None:
-            self.status.setText("")
+        if record is None or key is None:  # why nothing can be found yet stands here
+            reason = why_not_segment(self._choice.image, self._session.header) or ""
+            self.status.setText(reason[:1].upper() + reason[1:])
             return
         here = len(record.tables[key]["id"]) if key in record.tables else 0
         total = sum(len(table["id"]) for table in record.tables.values())
@@ -245,7 +252,9 @@ class CellFindPanel(QWidget):
         header = self._session.header
         several = False
         if image is not None and header is not None and reason is None:
-            several = len(all_keys(image, header.network.ndim)) > 1
+            several = has_several(image, header.network.ndim)
+        if self._book.record is None and not running:
+            self._say_count()
         self.here_button.setEnabled(reason is None)
         self.here_button.setToolTip(reason or "Find the cells of what is looked at, all of it")
         self.all_button.setEnabled(several)

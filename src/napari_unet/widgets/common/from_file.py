@@ -18,7 +18,8 @@ from napari_unet.session.session import Session
 from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.image_marks import image_of
-from napari_unet.widgets.layers.picture import Picture, choose_axes, fits, is_guessed, is_picture
+from napari_unet.widgets.layers.layer_axes import fits
+from napari_unet.widgets.layers.picture import Picture, choose_axes, is_guessed, is_picture
 from napari_unet.widgets.layers.roles import Role, detail, role_of
 from napari_unet.widgets.qt.notify import errors_shown
 

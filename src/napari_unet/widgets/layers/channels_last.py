@@ -10,7 +10,8 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_unet.errors import Level
-from napari_unet.widgets.layers.picture import choose_axes, named_channels_last
+from napari_unet.widgets.layers.layer_axes import named_channels_last
+from napari_unet.widgets.layers.picture import choose_axes
 from napari_unet.widgets.qt.notify import notify
 
 

@@ -8,9 +8,9 @@ from napari.layers import Image
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.segmentation.model_fit import best_level
 from napari_unet.errors import InvalidInput
+from napari_unet.widgets.layers.layer_axes import guess_for
 from napari_unet.widgets.layers.picture import (
     choose_level,
-    guess_for,
     is_guessed,
     is_level_chosen,
     picture_of,

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.widgets.layers.colormaps import label_colormap
+from napari_unet.widgets.layers.colormaps import color, label_colormap
 from napari_unet.widgets.layers.geometry import transform_of
 from napari_unet.widgets.layers.image_marks import (
     ImageMark,
@@ -93,7 +93,7 @@ def dress(layer: Labels, classes: tuple[ClassInfo, ...]) -> None:
     """Give a layer the classes' names and colours, and make it an annotation layer."""
     stored = [info.model_dump() for info in classes]
     remember(layer, role=Role.STROKES.value, classes=stored)
-    layer.colormap = label_colormap(classes, extra=(layer.selected_label,))
+    color(layer, label_colormap(classes, extra=(layer.selected_label,)))
 
 
 def is_dressed(layer: Labels) -> bool:

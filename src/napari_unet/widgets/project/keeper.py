@@ -95,6 +95,9 @@ class ProjectKeeper:
     def _listen(self) -> None:
         self.session.classes_changed.connect(self.tell)
         self.history.in_use_changed.connect(self.tell)
+        self._choice.image_changed.connect(self.tell)
+        self._choice.image_retaken.connect(self.tell)
+        self._choice.image_measured.connect(self.tell)
         self._choice.annotation_changed.connect(self.strokes.look)
         self._watch.changed.connect(self.strokes.look)  # a layer may have got its classes
         self.strokes.look()
@@ -165,7 +168,7 @@ class ProjectKeeper:
 
     def tell(self, *_: object) -> None:
         """Have classes, settings and the list of layers saved."""
-        if self._begun:
+        if self._begun and not self._main.closed:
             facts = self.keys.facts(
                 self.viewer,
                 self.strokes.layers,

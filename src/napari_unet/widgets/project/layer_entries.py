@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from napari_unet.core.io.open_image import open_image
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.errors import InvalidInput
-from napari_unet.project.index import AnnotationEntry, CellsEntry, ImageEntry, Placement
+from napari_unet.project.entries import CellsEntry, Placement
+from napari_unet.project.index import AnnotationEntry, ImageEntry
 from napari_unet.widgets.layers.colormaps import label_colormap
 from napari_unet.widgets.layers.image_marks import (
     ImageMark,

@@ -11,7 +11,7 @@ from napari.layers import Labels, Layer
 
 from napari_unet.widgets.layers.paint_events import shown_box, stroke_box, stroke_planes
 from napari_unet.widgets.layers.planes import Index, Region
-from napari_unet.widgets.layers.roles import Role, role_of
+from napari_unet.widgets.layers.roles import Role, details, role_of
 from napari_unet.widgets.layers.spots import Spot, all_spots, spots_of
 from napari_unet.widgets.layers.strokes import can_be_painted, is_dressed
 from napari_unet.widgets.layers.view import current_index
@@ -51,7 +51,7 @@ class StrokeSaving:
         self._known: WeakKeyDictionary[Labels, set[Spot]] = WeakKeyDictionary()
         self._seen_at: WeakKeyDictionary[Labels, tuple[float, ...]] = WeakKeyDictionary()
         self._watched: dict[Labels, list[tuple[Any, Callable[..., None]]]] = {}
-        self._cells: list[Layer] = []
+        details.changed.connect(self._on_details_changed)
         viewer.layers.events.removed.connect(self.look)
         viewer.layers.events.inserted.connect(self.look)
 
@@ -72,7 +72,6 @@ class StrokeSaving:
 
     def look(self, _event: object = None) -> None:
         """Look which annotation layers there are now."""
-        self._follow_cells()
         there = [x for x in self._viewer.layers if _is_kept(x)]
         gone = [layer for layer in self._watched if layer not in there]
         new = [layer for layer in there if layer not in self._watched]
@@ -85,30 +84,20 @@ class StrokeSaving:
 
     def close(self) -> None:
         """Watch no more."""
+        details.changed.disconnect(self._on_details_changed)
         self._viewer.layers.events.removed.disconnect(self.look)
         self._viewer.layers.events.inserted.disconnect(self.look)
         for layer in list(self._watched):
             self._unwatch(layer)
-        for layer in self._cells:
-            layer.events.metadata.disconnect(self._on_corrected)
-        self._cells.clear()
 
-    def _follow_cells(self) -> None:
-        """Hear of it when cells are corrected for the first time, or found anew."""
-        there = [x for x in self._viewer.layers if role_of(x) is Role.CELLS]
-        for layer in there:
-            if layer not in self._cells:
-                layer.events.metadata.connect(self._on_corrected)
-        for layer in self._cells:
-            if layer not in there:
-                layer.events.metadata.disconnect(self._on_corrected)
-        self._cells = there
-
-    def _on_corrected(self, event: Any) -> None:
+    def _on_details_changed(self, layer: Layer) -> None:
+        """Hear that cells were corrected, or found anew."""
+        if role_of(layer) is not Role.CELLS or layer not in self._viewer.layers:
+            return
         self.look()
-        if event.source in self._watched:
+        if isinstance(layer, Labels) and layer in self._watched:
             self._changed()
-            self._tell(event.source, all_spots(event.source.data.shape))
+            self._tell(layer, all_spots(layer.data.shape))
 
     def _watch(self, layer: Labels) -> None:
         events = layer.events
