@@ -174,6 +174,7 @@ class GreyTrainer:
     """
 
     steps = 2
+    scaling = EACH_BY_ITSELF
 
     def __init__(self, images=(), device="auto", seed=0, *, classes=(), clock=None) -> None:
         self.images: list[np.ndarray] = []
