@@ -260,7 +260,7 @@ class TestRefusal:
 
 
 def test_a_live_model_whose_network_answers_alone_keeps_its_temperature(trained, rng):
-    live = replace(trained, classifier=SimpleNamespace())
+    live = replace(trained.scaled("image"), classifier=SimpleNamespace())
     image = rng.normal(size=(30, 40)).astype(np.float32)
     x = torch.from_numpy(normalise(image[None]))[None]
     found = portable(live).network()(x)[0].numpy()
