@@ -58,8 +58,7 @@ def small(monkeypatch) -> None:
         (episodes, "SIDE", SIDE),
         (episodes, "SHARD", 2),
         (shards, "SHARD", 2),
-        (pretrain, "_SIDE", 32),
-        (pretrain, "_BATCH", 2),
+        (pretrain, "_BATCHES", ((2, 32),)),
     ):
         monkeypatch.setattr(module, name, value)
 
