@@ -33,12 +33,14 @@ SEED ?= 0
 torture: $(TEST)  ## attack the program for long: a monkey, faults, bad input, Stop, 200 rounds
 	@.ci/with-display $(BIN)/python -m benchmarks.trust --long --seed $(SEED)
 
-check: $(DEV) docs  ## lint, format and types; the plugin's manifest, the citation, the docs
+check: $(DEV) docs  ## lint, format, types, imports; the manifest, the citation, the docs, the wheel
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/npe2 validate src/napari_unet/napari.yaml
 	$(BIN)/python -m pytest --quiet tests/test_packaging.py tests/test_docs.py
+	.ci/try-wheel $(BIN)
 
 # Not --quiet, which would drop the warnings before they are counted.
 docs: $(DEV)  ## make the documentation a site, in site/; any warning is an error

@@ -46,7 +46,7 @@ def _window() -> Iterator[tuple[Any, Any]]:
 
         viewer = napari.Viewer(title="napari-unet")
         viewer.window.resize(*WINDOW)
-        _, dock = viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
+        _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Annotate and train")
         viewer.add_image(tissue().image, name="stained tissue", rgb=True)
         session = shared_by(viewer, dock).session
         _wait(lambda: bool(session.device))

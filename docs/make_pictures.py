@@ -28,10 +28,10 @@ from napari_unet.commands.train import Trained, train_with_bar
 from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.labels.border_weights import (
     border_weights,
-    scribble_border_weights,
     separate_touching,
 )
 from napari_unet.core.labels.classes import BACKGROUND, PALETTE
+from napari_unet.core.labels.scribble_border_weights import scribble_border_weights
 from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.tiling import plan
 from napari_unet.core.pictures import class_colors, overlay, write_curves
@@ -160,7 +160,7 @@ def draw_window() -> None:
 
         viewer = napari.Viewer(title="napari-unet")
         viewer.window.resize(1360, 880)
-        viewer.open_sample("napari-unet", "tissue")
+        viewer.open_sample("napari-unet-live", "tissue")
         _train_in_window(viewer)
         _photograph(viewer, "window.png")
         _segment_layers(viewer)
@@ -180,9 +180,9 @@ def draw_live() -> None:
 
         viewer = napari.Viewer(title="napari-unet")
         viewer.window.resize(1360, 880)
-        _, dock = viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
+        _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Annotate and train")
         session = shared_by(viewer, dock).session
-        viewer.open_sample("napari-unet", "tissue")
+        viewer.open_sample("napari-unet-live", "tissue")
         _wait(lambda: bool(session.device))
         viewer.reset_view(margin=0.01)
         switch = dock.findChild(QCheckBox, "live_switch")
@@ -211,7 +211,7 @@ def draw_next_place() -> None:
 
         viewer = napari.Viewer(title="napari-unet")
         viewer.window.resize(1360, 880)
-        viewer.open_sample("napari-unet", "tissue")
+        viewer.open_sample("napari-unet-live", "tissue")
         dock = _train_in_window(viewer)
         viewer.layers["stained tissue segmentation"].visible = False
         dock.findChild(QPushButton, "next_place_button").click()
@@ -242,7 +242,7 @@ def draw_cells() -> None:
         viewer = napari.Viewer(title="napari-unet")
         viewer.window.resize(1360, 880)
         viewer.add_image(_textured(shown), name="cells", scale=(0.65, 0.65), units=("um", "um"))
-        _, dock = viewer.window.add_plugin_dock_widget("napari-unet", "Cells")
+        _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Cells")
         dock.session.load_model(Path(folder) / "cells.unet")
         button = dock.findChild(QPushButton, "find_cells_button")
         _wait(button.isEnabled)
@@ -263,7 +263,7 @@ def _train_in_window(viewer: Any) -> Any:
     from napari_unet.session.state import State
     from napari_unet.widgets.desk.shared import shared_by
 
-    _, dock = viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Annotate and train")
     session = shared_by(viewer, dock).session
     button = dock.findChild(QPushButton, "train_button")
     dock.findChild(QSpinBox, "seconds_spin").setValue(SECONDS)
@@ -284,7 +284,7 @@ def _segment_layers(viewer: Any) -> None:
     viewer.add_image(image[300:, :, 0], name="one channel", visible=False)
     viewer.reset_view(margin=0.05)
     _, dock = viewer.window.add_plugin_dock_widget(
-        "napari-unet", "Batch segment open layers", tabify=True
+        "napari-unet-live", "Batch segment open layers", tabify=True
     )
     button = dock.findChild(QPushButton, "batch_run_button")
     _wait(button.isEnabled)

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from napari_unet.core.forest.filter_blocks import filters
-from napari_unet.core.forest.forest_map import log_odds
+from napari_unet.core.forest.class_map import log_odds
+from napari_unet.core.forest.filters import filters
 from napari_unet.core.forest.linear_head import fit_linear_head
 from napari_unet.core.forest.random_forest import fit_forest
 from napari_unet.core.network.encoder import Encoder, Taps

@@ -18,8 +18,8 @@ from benchmarks.strokes.annotator import Annotator
 from benchmarks.strokes.datasets import IGNORED, Picture, load
 from safetensors.torch import load_file
 
-from napari_unet.core.forest.filter_blocks import filters
-from napari_unet.core.forest.forest_map import log_odds
+from napari_unet.core.forest.class_map import log_odds
+from napari_unet.core.forest.filters import filters
 from napari_unet.core.forest.linear_head import fit_linear_head
 from napari_unet.core.forest.random_forest import fit_forest
 from napari_unet.core.images.arrange import as_plane

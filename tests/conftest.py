@@ -13,6 +13,7 @@ import torch._dynamo  # whole, before a test of damage meets the first import of
 from hypothesis import settings
 
 import scenes
+from napari_unet import log
 from napari_unet.core.events import Done
 from napari_unet.core.training.train import train_events
 
@@ -24,6 +25,19 @@ settings.register_profile("torture", deadline=None)  # see tests/fuzz/examples.p
 settings.load_profile("repeatable")
 
 pytest_plugins = ["counting"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_log_of_the_user(tmp_path_factory):
+    """What tests log, also in processes of their own, never reaches the user's own log."""
+    before = os.environ.get("XDG_STATE_HOME")
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    log.close_log()
+    if before is None:
+        del os.environ["XDG_STATE_HOME"]
+    else:
+        os.environ["XDG_STATE_HOME"] = before
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ import torch
 
 from napari_unet.core.events import Corrective, LiveScore, Settled, Shown
 from napari_unet.core.images.box import Tile
-from napari_unet.core.images.normalise import check_array
+from napari_unet.core.images.check_array import check_array
+from napari_unet.core.images.intensity import EACH_BY_ITSELF, Scaling
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import METADATA_KEY, ModelHeader, TrainingRecord
 from napari_unet.core.models.model import Model
@@ -135,7 +136,8 @@ def model_file(
     score: float = 0.8,
     dimensions: int = 2,
     order: tuple[int, ...] | None = None,
-    grey_values=(),
+    pixel_size: tuple[float, ...] | None = None,
+    scaling: Scaling = EACH_BY_ITSELF,
 ):
     """Return the bytes of a model file without weights."""
     voxels = (1.0, 1.0, 1.0) if dimensions == 3 else None
@@ -148,12 +150,14 @@ def model_file(
         settings={},
         versions={},
         device="cpu",
-        grey_values=grey_values,
     )
     header = ModelHeader(
         channels=order,
+        pixel_size=pixel_size,
+        pixel_unit=None if pixel_size is None else "micrometer",
         network=PRESETS["compact"].network(channels, len(ids), voxel_size=voxels),
         preset="compact",
+        scaling=scaling,
         label_kind=kind,
         classes=describe_classes(ids, kind),
         history=(record,),
@@ -178,6 +182,7 @@ class GreyTrainer:
         self.version = 0
         self.closed = False
         self.device = torch.device("cpu")
+        self.scaling = EACH_BY_ITSELF
         self._means: dict[int, float] = {}
         self._new: list[tuple[int, np.ndarray]] = []
         self._left = self._step = self._strokes = 0

@@ -14,7 +14,6 @@ from napari_unet.project.index import AnnotationEntry, ImageEntry
 from napari_unet.project.store import ProjectStore
 
 MADE = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
-PICTURE = b"\x89PNG a picture"
 
 
 def layer(key: str = "a1", shape: tuple[int, ...] = (3, 4, 5), dtype: str = "uint8"):
@@ -53,5 +52,5 @@ def small_project(folder: Path) -> ProjectStore:
     planes = (stroke((0,), 1), stroke((2,), 2))
     image = ImageEntry(key="i1", name="cells", shape=(3, 4, 5), path=str(path))
     store.commit(Changes(facts(images=(image,)), planes))
-    store.commit(Changes(versions=(a_version(planes=planes),), thumbnails={1: PICTURE}))
+    store.commit(Changes(versions=(a_version(planes=planes),)))
     return store

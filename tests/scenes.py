@@ -65,6 +65,38 @@ def discs(seed: int, channels: int = 1) -> Scene:
     return Scene(plane.astype(np.float32), np.where(inside, 2, 1).astype(np.uint8), strokes)
 
 
+def relief(seed: int) -> Scene:
+    """Draw seven rough lenses lit from one side, as cells without a stain in DIC.
+
+    160 x 160 pixels, lenses of radius 9 to 14 at least 6 px apart. Brightness is the slope of
+    their thickness along the diagonal, with noise: inside as bright as outside on the mean, so that
+    neither a threshold nor the brightness around a pixel tells the two apart. Strokes: a line
+    across the middle of two lenses, one above each of these, and one along the top.
+    """
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:160, :160]
+    lenses: list[tuple[float, float, float]] = []
+    while len(lenses) < 7:
+        (y, x), r = rng.uniform(14, 146, 2), rng.uniform(9, 14)
+        if all(np.hypot(y - v, x - u) > r + q + 6 for v, u, q in lenses):
+            lenses.append((y, x, r))
+    squares = [r**2 - (rows - y) ** 2 - (columns - x) ** 2 for y, x, r in lenses]
+    inside = np.max(squares, axis=0) > 0
+    rough = ndimage.gaussian_filter(rng.normal(size=inside.shape), 1.2) / 0.09
+    thickness = np.sqrt(np.max(squares, axis=0).clip(0)) + inside * rough
+    thickness = ndimage.gaussian_filter(thickness, 1)
+    slope = ndimage.sobel(thickness, 0) + ndimage.sobel(thickness, 1)
+    image = slope / slope.std() + 0.35 * rng.normal(size=slope.shape)
+    strokes = np.zeros(inside.shape, np.uint8)
+    strokes[2, 10:40] = 1
+    for y, x, r in lenses[:2]:
+        strokes[max(0, int(y - r - 4)), int(x) - 6 : int(x) + 7] = 1
+        strokes[int(y) - 1 : int(y) + 1, int(x) - 6 : int(x) + 7] = 2
+    truth = np.where(inside, 2, 1).astype(np.uint8)
+    strokes[strokes != truth] = 0
+    return Scene(image.astype(np.float32), truth, strokes)
+
+
 BALLS_VOXEL = (4.0, 1.0, 1.0)
 
 

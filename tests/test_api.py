@@ -34,7 +34,7 @@ def test_every_name_is_there():
     for name in nu.__all__:
         assert getattr(nu, name) is not None
         assert name in dir(nu)
-    assert nu.__version__ == version("napari-unet")
+    assert nu.__version__ == version("napari-unet-live")
 
 
 def test_other_names_are_not():
@@ -83,7 +83,8 @@ def test_border_weights_are_the_exponential_term_alone():
 def test_errors_are_of_one_family():
     from napari_unet import errors
 
-    found = [value for value in vars(errors).values() if inspect.isclass(value)]
+    classes = [value for value in vars(errors).values() if inspect.isclass(value)]
+    found = [kind for kind in classes if issubclass(kind, Exception) and kind is not errors.Stopped]
     assert len(found) == 7
     assert all(issubclass(kind, nu.UserError) for kind in found)
 

@@ -128,7 +128,7 @@ class TestTrain:
         def interrupt(*args, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("napari_unet.commands.info.run_info", interrupt)
+        monkeypatch.setattr("napari_unet.commands.info.run", interrupt)
         assert main(["info"]) == 130
         assert "interrupted" in capsys.readouterr().err
 
@@ -282,7 +282,7 @@ class TestPredict:
             (["image.tif", "image.tif", "--output", "out"], "overwrite each other"),
             (["missing.tif", "--output", "out"], "missing.tif"),
             (["strokes.txt", "--output", "out"], "strokes.txt"),
-            (["nan.npy", "--output", "out"], "nan.npy: the image has NaN"),
+            (["nan.npy", "--output", "out"], "nan.npy: every pixel of the image is NaN"),
             (["constant.npy", "--output", "out"], "constant.npy: every pixel"),
             (["colour.png", "--output", "out"], "colour.png: the model was trained on 1 channel "),
             (["image.tif", "--output", "strokes.png"], "strokes.png cannot be made"),
@@ -420,7 +420,7 @@ class TestInfo:
     def test_of_the_system_tells_versions_and_the_device(self, capsys):
         assert main(["info"]) == 0
         said = capsys.readouterr().out
-        for word in ("napari-unet", "torch", "device", "cuda"):
+        for word in ("napari-unet-live", "torch", "device", "cuda"):
             assert word in said
 
     def test_of_a_model_tells_its_classes_and_history(self, model, capsys):
@@ -470,7 +470,7 @@ class TestDemo:
 
     def test_window_opens_napari_instead(self, folder, monkeypatch):
         opened = []
-        window = SimpleNamespace(open_demo=lambda: opened.append(True))
+        window = SimpleNamespace(run=lambda **_: opened.append(True))
         monkeypatch.setitem(sys.modules, "napari_unet.widgets.demo", window)
         assert main(["demo", "--window"]) == 0
         assert opened == [True]

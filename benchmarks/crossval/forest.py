@@ -10,7 +10,7 @@ from benchmarks.common.clocks import Clock
 from benchmarks.crossval.data import IGNORED, Folder, Sample
 from benchmarks.crossval.results import Training
 from benchmarks.crossval.tiles import target_classes
-from napari_unet.core.forest.filter_blocks import filters
+from napari_unet.core.forest.filters import filters
 from napari_unet.core.forest.random_forest import fit_forest
 
 MOST_PIXELS = 50_000

@@ -144,7 +144,7 @@ class Scratch:
 
 
 class Live:
-    """The live loop; without training, what its starter alone makes of the strokes."""
+    """The live loop; without training, its first answer alone."""
 
     answers_at_once = True
 
@@ -159,7 +159,7 @@ class Live:
         self._live.set_labels(index, own(labels))
 
     def run(self, seconds: float) -> float:
-        """Fit, and train unless this is the starter."""
+        """Fit, and train unless it is the first answer alone."""
         return float(self._live.run(seconds=seconds if self._trained else 0))
 
     def predict(self, image: np.ndarray) -> np.ndarray:
@@ -177,4 +177,4 @@ def build(name: str, images: Sequence[np.ndarray], seed: int, clock: Clock) -> M
         return RootPainter(images, seed, clock)
     if name in ("scratch", DENSE):
         return Scratch(images, seed, clock)
-    return Live(images, seed, clock, trained=name != "starter")
+    return Live(images, seed, clock, trained=name != "first")

@@ -164,14 +164,14 @@ def _late(table: Table) -> str:
 def _first(table: Table) -> str:
     found: dict[str, list[float]] = {}
     for dataset in table.datasets:
-        for one, other in table.pairs(dataset, "starter", "forest"):
+        for one, other in table.pairs(dataset, "first", "forest"):
             if one.first and other.first:
                 found.setdefault(dataset, []).append(one.first.iou - other.first.iou)
     cells = _by_dataset(
         {d: float(np.mean(values)) for d, values in found.items()},
         {d: len(values) for d, values in found.items()},
     )
-    return _row("starter - forest, first prediction, at least +0.10", cells)
+    return _row("first answer - forest, first prediction, at least +0.10", cells)
 
 
 def _drops(table: Table) -> list[str]:

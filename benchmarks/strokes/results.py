@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_unet.errors import InvalidInput
 
 DENSE = "dense"
-METHODS = ("forest", "rootpainter", "scratch", "starter", "live", DENSE)
+METHODS = ("forest", "rootpainter", "scratch", "first", "live", DENSE)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib.metadata import version
 
-        return version("napari-unet")
+        return version("napari-unet-live")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

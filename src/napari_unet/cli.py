@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import signal
+import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+from napari_unet import __version__
 from napari_unet.errors import UserError
+from napari_unet.log import open_log
 
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _RESULTS = ("labels", "probabilities", "instances")
 _KINDS = ("scribbles", "classes", "instances")
+_MIN_SIZE = "pixels (voxels in 3D) that an instance has at least (default 20)"
+_RESAMPLE: dict[str, Any] = {
+    "action": argparse.BooleanOptionalAction,
+    "default": True,
+    "help": "bring images to the model's pixel size where both are known (default)",
+}
+_WAYS = ("automatic", "image", "training", "stack")
 _MODEL = "a model file, or a bioimage.io package with ONNX weights"
 
 
@@ -27,10 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments
         Words after the program's name; ``None`` takes the process's own.
     """
-    options = _parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = options.run
+    options = vars(_parser().parse_args(arguments))
+    open_log()
+    run: Callable[..., int | None] = import_module(f"napari_unet.{options.pop('module')}").run
     try:
-        return run(options)
+        return run(**options) or 0
     except UserError as error:
         print(f"napari-unet: {error}", file=sys.stderr)
         return 2
@@ -41,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from napari_unet.core.batch.run import is_memory_error
 
         if not is_memory_error(error):
+            logging.getLogger(__name__).exception("a command ended unexpectedly")
             raise
         print(
             "napari-unet: memory ran out; close other programs, use smaller images, or another "
@@ -48,18 +60,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    except Exception:
+        logging.getLogger(__name__).exception("a command ended unexpectedly")
+        raise
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="napari-unet", description="Train a U-Net on labels and segment images with it."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     _add_demo(commands)
-
     _add_train(commands)
-
     _add_predict(commands)
     _add_batch(commands)
 
@@ -72,14 +86,14 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--membrane", type=int, metavar="ID", help="also score the regions that this class encloses"
     )
-    evaluate.set_defaults(run=_evaluate)
+    evaluate.set_defaults(module="commands.evaluate")
 
     _add_export(commands)
     _add_reproduce(commands)
 
     info = commands.add_parser("info", help="show versions and devices, or what a model is")
     info.add_argument("model", nargs="?", type=Path, metavar="MODEL")
-    info.set_defaults(run=_info)
+    info.set_defaults(module="commands.info")
     return parser
 
 
@@ -94,6 +108,8 @@ def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     predict.add_argument(
         "--measure", action="store_true", help="measure the instances, into a table beside them"
     )
+    predict.add_argument("--resample", **_RESAMPLE)
+    predict.add_argument("--min-size", type=int, metavar="N", default=20, help=_MIN_SIZE)
     predict.add_argument("--tile", type=int, help="side of a tile's output in pixels")
     predict.add_argument("--device", choices=_DEVICES, default="auto")
     predict.add_argument(
@@ -101,7 +117,17 @@ def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="average over the image's quarter turns and flips: eight times as long",
     )
-    predict.set_defaults(run=_predict)
+    _add_intensities(predict)
+    predict.set_defaults(module="commands.predict")
+
+
+def _add_intensities(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--intensities",
+        choices=_WAYS,
+        help="how grey values are scaled: automatic, each image by itself, as the training images, "
+        "or a stack or series as a whole; default: as the model says",
+    )
 
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -129,16 +155,22 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     train.add_argument("--model", type=Path, help="model to fine-tune")
     train.add_argument("--device", choices=_DEVICES, default="auto")
     train.add_argument("--seed", type=int, default=0)
-    train.set_defaults(run=_train)
+    train.set_defaults(module="commands.train")
 
 
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser("demo", help="train on a sample with strokes and segment it")
     demo.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR")
-    demo.add_argument("--window", action="store_true", help="open the sample in napari instead")
+    demo.add_argument(
+        "--window",
+        action="store_const",
+        dest="module",
+        const="widgets.demo",
+        help="open the sample in napari instead",
+    )
     demo.add_argument("--seconds", type=float, default=50.0, help="training time (default 50)")
     demo.add_argument("--seed", type=int, default=0)
-    demo.set_defaults(run=_demo)
+    demo.set_defaults(module="commands.demo")
 
 
 def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -157,16 +189,16 @@ def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     batch.add_argument("--axes", help="what the axes of the images are, for example TCYX")
     batch.add_argument("--level", type=int, help="level of pyramids, 0 for the finest")
-    batch.add_argument(
-        "--resample", action="store_true", help="bring images to the model's pixel size"
-    )
+    batch.add_argument("--resample", **_RESAMPLE)
     batch.add_argument("--overwrite", action="store_true", help="make results anew")
+    batch.add_argument("--min-size", type=int, metavar="N", default=20, help=_MIN_SIZE)
     batch.add_argument("--tile", type=int, help="side of a tile's output in pixels")
     batch.add_argument("--device", choices=_DEVICES, default="auto")
     batch.add_argument(
         "--scheduler", metavar="ADDRESS", help="segment on the workers of this Dask scheduler"
     )
-    batch.set_defaults(run=_batch)
+    _add_intensities(batch)
+    batch.set_defaults(module="commands.batch")
 
 
 def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -174,7 +206,7 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     export.add_argument("model", type=Path, metavar="MODEL")
     export.add_argument("--format", choices=("bioimageio", "onnx"), required=True)
     export.add_argument("--output", type=Path, required=True, metavar="FILE")
-    export.set_defaults(run=_export)
+    export.set_defaults(module="commands.export")
 
 
 def _add_reproduce(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -185,7 +217,7 @@ def _add_reproduce(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     reproduce.add_argument(
         "--output", type=Path, default=Path(), metavar="DIR", help="folder (default: this one)"
     )
-    reproduce.set_defaults(run=_reproduce)
+    reproduce.set_defaults(module="commands.reproduce")
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -201,133 +233,3 @@ def _sizes(text: str) -> tuple[float, ...]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no three numbers like 4,1,1") from None
     return plane, row, column
-
-
-def _demo(options: argparse.Namespace) -> int:
-    if options.window:
-        from napari_unet.widgets.demo import open_demo
-
-        open_demo()
-        return 0
-    from napari_unet.commands.demo import run_demo
-
-    with _stop_by_interrupt() as stop:
-        run_demo(options.out, seconds=options.seconds, seed=options.seed, stop=stop)
-    return 0
-
-
-def _train(options: argparse.Namespace) -> int:
-    from napari_unet.commands.train import run_train
-
-    with _stop_by_interrupt() as stop:
-        run_train(
-            options.images,
-            options.labels,
-            options.output,
-            start_from=options.model,
-            stop=stop,
-            label_kind=options.label_kind,
-            preset=options.preset,
-            seconds=options.seconds,
-            steps=options.steps,
-            device=options.device,
-            seed=options.seed,
-            dimensions=options.dimensions,
-            voxel_size=options.voxel_size,
-        )
-    return 0
-
-
-def _predict(options: argparse.Namespace) -> int:
-    from napari_unet.commands.predict import run_predict
-
-    run_predict(
-        options.model,
-        options.images,
-        options.output,
-        save=options.save,
-        tile=options.tile,
-        device=options.device,
-        average_rotations=options.average_rotations,
-        measure=options.measure,
-    )
-    return 0
-
-
-def _batch(options: argparse.Namespace) -> int:
-    from napari_unet.commands.batch import run_batch_command
-    from napari_unet.core.batch.plan import BatchOptions
-
-    chosen = BatchOptions(
-        save=tuple(dict.fromkeys(options.save)),
-        channels=options.channels,
-        axes=options.axes,
-        level=options.level,
-        overwrite=options.overwrite,
-        resample=options.resample,
-        tile=options.tile,
-        measure=options.measure,
-    )
-    with _stop_by_interrupt() as stop:
-        complete = run_batch_command(
-            options.model,
-            options.inputs,
-            options.output,
-            chosen,
-            device=options.device,
-            scheduler=options.scheduler,
-            stop=stop,
-        )
-    return 0 if complete else 1
-
-
-def _evaluate(options: argparse.Namespace) -> int:
-    from napari_unet.commands.evaluate import run_evaluate
-
-    run_evaluate(
-        options.predictions,
-        options.truth,
-        kind=options.label_kind,
-        membrane=options.membrane,
-    )
-    return 0
-
-
-def _export(options: argparse.Namespace) -> int:
-    from napari_unet.commands.export import run_export
-
-    run_export(options.model, options.output, format=options.format)
-    return 0
-
-
-def _reproduce(options: argparse.Namespace) -> int:
-    from napari_unet.commands.reproduce import run_reproduce
-
-    run_reproduce(options.project, options.output)
-    return 0
-
-
-def _info(options: argparse.Namespace) -> int:
-    from napari_unet.commands.info import run_info
-
-    run_info(options.model)
-    return 0
-
-
-@contextmanager
-def _stop_by_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a wish to stop that keeps what is trained; a second one ends."""
-    asked = False
-
-    def on_interrupt(number: int, frame: object) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        print("\nstopping; press Ctrl-C again to end at once", file=sys.stderr)
-
-    before = signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield lambda: asked
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,10 +1,20 @@
-"""Errors that a user can do something about.
+"""What a user is told: errors that somebody can do something about, and how loud a message is.
 
 Each message is one sentence that says what is wrong and what to do; the shell prints it without a
 traceback and the window shows it as a notification.
 """
 
 from __future__ import annotations
+
+from enum import Enum
+
+
+class Level(Enum):
+    """How loud a message is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 class UserError(Exception):

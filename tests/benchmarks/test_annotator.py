@@ -183,7 +183,7 @@ def test_all_pixels_are_learnt_on_the_seeds_that_were_asked_for(blobs, tmp_path,
     assert dense.ious[-1] > 0.9
 
 
-def test_the_starter_is_the_live_loop_without_training(monkeypatch):
+def test_the_first_answer_is_the_live_loop_without_training(monkeypatch):
     asked = []
 
     class Recorder:
@@ -195,7 +195,7 @@ def test_the_starter_is_the_live_loop_without_training(monkeypatch):
             return 0.0
 
     monkeypatch.setitem(vars(methods.napari_unet), "LiveTrainer", Recorder)
-    for name in ("starter", "live"):
+    for name in ("first", "live"):
         methods.build(name, [], 0, lambda: 0.0).run(8.0)
     assert asked == [0, 8.0]
 
@@ -221,7 +221,7 @@ def test_the_report_says_what_was_reached_and_of_how_many_runs(tmp_path):
         result("forest", 0, [0.4, 0.5, 0.5, 0.5], first=0.4),
         result("forest", 1, [0.2, 0.3, 0.3, 0.3], first=0.2),
         result("live", 0, [0.5, 0.49, 0.6, 0.7], first=0.45),
-        result("starter", 0, [0.5] * 4, first=0.55),
+        result("first", 0, [0.5] * 4, first=0.55),
         result("dense", 0, [0.5, 0.7]),
     ]
     said: list[str] = []

@@ -47,13 +47,28 @@ def test_of_labels_that_disagree(folder, capsys, discs):
     assert "9 pixels have one class in the labels of image 1" in capsys.readouterr().out
 
 
+def test_of_an_image_that_shows_nothing(folder, capsys, discs):
+    noise = np.random.default_rng(0).normal(100, 5, (2, *discs.truth.shape))
+    full = noise[0] + 300 * (discs.truth == 2)
+    np.save("image.npy", full)
+    np.save("bright.npy", 50 * full)
+    np.save("empty.npy", 3 * noise[1])
+    train("image.npy", labels=("strokes.tif",))
+    images = ("image.npy", "bright.npy", "empty.npy")
+    main(["predict", "new.unet", *images, "--output", "out", "--device", "cpu"])
+    said = capsys.readouterr()
+    lines = [line for line in (said.out + said.err).splitlines() if "nothing but noise" in line]
+    assert len(lines) == 1 and lines[0].startswith("empty.npy: ")
+
+
 def test_of_grey_values_far_from_those_of_the_training(folder, capsys, discs):
     train("image.npy", labels=("strokes.tif",))
     (record,) = nu.load_model("new.unet").header.history
-    ((low, high),) = record.grey_values
+    ((low, high),) = record.intensity_range
     assert np.allclose([low, high], np.percentile(discs.image, (1, 99.8)))
     np.save("bright.npy", 50 * discs.image)
-    main(["predict", "new.unet", "image.npy", "bright.npy", "--output", "out", "--device", "cpu"])
+    words = ["predict", "new.unet", "image.npy", "bright.npy", "--output", "out"]
+    main([*words, "--device", "cpu", "--intensities", "training"])
     said = capsys.readouterr()
     lines = [line for line in (said.out + said.err).splitlines() if "much brighter" in line]
     assert len(lines) == 1

@@ -13,19 +13,18 @@ from napari_unet.core.diagnosis import (
     FEW_PIXELS,
     Seen,
     contradicting_pixels,
-    joined,
-    of_grey_values,
+    of_intensities,
     of_model,
     of_result,
     of_strokes,
     of_training,
 )
+from napari_unet.core.images.intensity import WAYS, Intensity, Scaling
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import header_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 CLASSES = describe_classes((1, 2, 3), "scribbles")
-TRAINED = ((100.0, 900.0),)
 
 
 def anchors(findings):
@@ -86,39 +85,46 @@ class TestContradictions:
         assert of_training(images, [strokes, 3 - strokes], "scribbles") == ()
 
 
-class TestGreyValues:
+FULL = Intensity(low=100.0, high=900.0, bulk=800.0, ground=120.0, noise=10.0)
+EMPTY = Intensity(low=95.0, high=147.0, bulk=52.0, ground=120.0, noise=10.0)
+
+
+class TestIntensities:
+    def test_of_an_image_that_shows_things_say_nothing(self):
+        brighter = Intensity(1000.0, 9000.0, 8000.0, 1200.0, 100.0)
+        for way in WAYS[:2]:
+            assert of_intensities(Scaling(way, (FULL,)), (brighter,)) == ()
+
+    def test_of_an_empty_image_say_how_to_look_for_faint_things(self):
+        (finding,) = of_intensities(Scaling("automatic", (FULL,)), (EMPTY,))
+        assert "nothing but noise" in finding.what and "each image by itself" in finding.todo
+
+    def test_of_an_empty_image_scaled_by_itself_say_what_helps(self):
+        (finding,) = of_intensities(Scaling("image", (FULL,)), (EMPTY,))
+        assert "nothing but noise" in finding.what and "automatic" in finding.todo
+
     @pytest.mark.parametrize(
-        ("seen", "how"),
+        ("low", "high", "how"),
         [
-            ((100.0, 4000.0), "brighter"),
-            ((1000.0, 1100.0), "brighter"),
-            ((40.0, 300.0), "darker"),
-            ((0.0, 1.0), "darker"),
-            ((120.0, 700.0), None),
-            ((50.0, 2000.0), None),
-            ((5000.0, 5000.0), None),  # shows one value
+            (100.0, 4000.0, "brighter"),
+            (1000.0, 1100.0, "brighter"),
+            (40.0, 300.0, "darker"),
+            (120.0, 700.0, None),
+            (5000.0, 5000.0, None),  # shows one value
         ],
     )
-    def test_far_from_those_of_the_training_are_noticed(self, seen, how):
-        found = of_grey_values(TRAINED, (seen,))
+    def test_far_from_a_range_that_is_fixed_are_noticed(self, low, high, how):
+        seen = Intensity(low, high, high - low, low, 1.0)
+        found = of_intensities(Scaling("training", (FULL, FULL)), (FULL, seen))
         if how is None:
             assert found == ()
         else:
             (finding,) = found
-            assert f"much {how} than" in finding.what and "there 100 to 900" in finding.what
+            assert finding.what.startswith(f"channel 1 of the image is much {how} than")
+            assert "there 100 to 900" in finding.what and "automatic" in finding.todo
 
-    def test_of_several_channels_say_which(self):
-        found = of_grey_values(TRAINED * 2, ((100.0, 900.0), (0.0, 60000.0)))
-        assert [finding.what.partition(" is ")[0] for finding in found] == [
-            "channel 1 of the image"
-        ]
-
-    def test_are_joined_channel_by_channel(self):
-        assert joined([((1.0, 5.0),), (), ((0.0, 2.0),)]) == ((0.0, 5.0),)
-        assert joined([(), ()]) == ()
-
-    def test_that_were_not_kept_say_nothing(self):
-        assert of_grey_values((), ((0.0, 60000.0),)) == ()
+    def test_of_a_model_that_does_not_know_say_nothing(self):
+        assert of_intensities(Scaling(), (EMPTY,)) == ()
 
 
 class TestResult:
@@ -139,13 +145,26 @@ class TestResult:
         seen.add_classes(np.full((4, 4), 1))
         assert seen.findings() == ()
 
-    def test_comes_with_the_grey_values_of_all_pieces(self):
-        record = self.header.history[-1].model_copy(update={"grey_values": TRAINED})
-        seen = Seen(self.header.model_copy(update={"history": (record,)}))
-        seen.add_grey_values(((150.0, 800.0),))
+    def test_of_an_empty_image_is_as_it_should_be(self):
+        header = self.header.model_copy(update={"scaling": Scaling("automatic", (FULL,))})
+        seen = Seen(header)
+        seen.add_classes(np.full((4, 4), 1))
+        seen.add_intensities((EMPTY,))
+        assert anchors(seen.findings()) == ["an-image-unlike-the-training-images"]
+
+    def test_is_judged_by_the_plane_that_shows_most(self):
+        header = self.header.model_copy(update={"scaling": Scaling("automatic", (FULL,))})
+        seen = Seen(header)
+        for plane in (EMPTY, FULL, EMPTY):
+            seen.add_intensities((plane,))
         assert seen.findings() == ()
-        seen.add_grey_values(((150.0, 9000.0),))
-        assert anchors(seen.findings()) == ["an-image-much-brighter-or-darker"]
+
+    def test_does_not_count_what_was_not_imaged(self):
+        seen = Seen(self.header)
+        seen.add_classes(np.array([[0, 1], [0, 0]]))
+        assert anchors(seen.findings()) == ["a-result-of-one-class"]
+        seen.add_classes(np.array([[0, 2]]))
+        assert seen.findings() == ()
 
 
 def test_a_model_is_judged_by_its_last_training():

@@ -15,9 +15,9 @@ import torch
 
 from counting import injected
 from napari_unet.core.events import Notice
-from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.labels.classes import describe_classes
-from napari_unet.core.live import live_forests, live_trainer
+from napari_unet.core.live import live_classifiers, live_trainer
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.unet import UNet
 from napari_unet.core.prediction.plane_predictor import Answers
@@ -170,12 +170,12 @@ PREDICTION = {
     "the model is read": (Model, "from_bytes"),
     "the image is looked at": (loop, "check_array"),
     "the network is made": (Model, "prediction_network"),
-    "a tile": (Answers, "_forward"),
+    "a tile": (Answers, "_by_network"),
 }
 LIVE = {
     "an image is taken in": (live_trainer.LiveTrainer, "add_image"),
-    "filters are computed": (FilterBlocks, "__init__"),
-    "the forest is fitted": (live_forests, "forest_on"),
+    "features are computed": (PixelFeatures, "__init__"),
+    "the classifier is fitted": (live_classifiers, "classifier_on"),
     "a view is predicted": (live_trainer.LiveTrainer, "predict_tiles"),
     "the model is written": (Model, "to_bytes"),
     "a pass": (UNet, "forward"),

@@ -15,6 +15,7 @@ from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.model import Model
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
+from napari_unet.learner import client
 from napari_unet.learner.messages import (
     Failed,
     Improved,
@@ -168,6 +169,42 @@ class TestStop:
         submit_prediction(talk, 1)
         talk.learner.stop(1)
         assert talk.until(1, *LAST) == [Predicted(stopped=True)]
+
+    @pytest.mark.fault("process that hangs")
+    def test_of_a_prediction_spares_the_warm_process_unless_it_hangs_on(
+        self, scripted, starts, monkeypatch
+    ):
+        monkeypatch.setattr(client, "KILL_SECONDS", 2.0)
+        talk = scripted("hang", "answer")
+        talk.learner.warm_up()
+        talk.until(0, Ready)
+        pid = talk.learner.pid
+        submit_prediction(talk, 1)
+        talk.learner.stop(1)
+        assert talk.until(1, *LAST) == [Predicted(stopped=True)]
+        assert talk.learner.pid == pid
+        submit_prediction(talk, 2)  # waits behind the one that hangs, until that is given up
+        assert talk.until(2, *LAST) == [Predicted(stopped=False)]
+        assert starts() == 2
+
+    def test_of_a_prediction_that_answers_later_never_replaces_the_process(
+        self, scripted, starts, monkeypatch
+    ):
+        monkeypatch.setattr(client, "KILL_SECONDS", 0.5)
+        talk = scripted("answer")
+        talk.learner.warm_up()
+        talk.until(0, Ready)
+        plain = talk.learner._pass_on
+        held = []
+        monkeypatch.setattr(talk.learner, "_pass_on", lambda *reply: held.append(reply))
+        submit_prediction(talk, 1)
+        assert soon(lambda: held)
+        talk.learner.stop(1)
+        assert talk.until(1, *LAST) == [Predicted(stopped=True)]
+        monkeypatch.setattr(talk.learner, "_pass_on", plain)
+        plain(*held[0])
+        assert [reply for reply in talk.rest(1.0) if reply.job] == []
+        assert starts() == 1
 
     def test_of_a_prediction_spares_a_training(self, scripted, starts):
         talk = scripted("hang")
@@ -356,3 +393,10 @@ def test_replies_are_frozen():
     reply = Reply(1, Predicted(stopped=True))
     with pytest.raises(AttributeError):
         reply.job = 2
+
+
+def test_a_closed_learner_takes_no_training(scripted):
+    talk = scripted("answer")
+    talk.close()
+    with pytest.raises(InvalidInput, match="open it again"):
+        submit_training(talk, 1)

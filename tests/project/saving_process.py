@@ -11,14 +11,14 @@ from pathlib import Path
 from napari_unet.project.changes import Changes
 from napari_unet.project.open_project import open_project
 from napari_unet.project.store import ProjectStore
-from projects import PICTURE, a_version, stroke
+from projects import a_version, stroke
 
 
 def changes(value: int) -> Changes:
     """All three planes get one value, and the second version a score of as many thousandths."""
     planes = tuple(stroke((place,), value) for place in range(3))
     version = a_version(2, score=value / 1000, parent=1, planes=planes)
-    return Changes(planes=planes, versions=(version,), thumbnails={2: PICTURE + bytes([value])})
+    return Changes(planes=planes, versions=(version,))
 
 
 def save_for_ever(folder: Path) -> None:

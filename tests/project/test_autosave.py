@@ -165,12 +165,3 @@ def test_strokes_that_cannot_be_read_hold_up_nothing_else(autosave, listener, tm
     assert autosave.unsaved_versions == ()
     paint(autosave)
     assert autosave.save()
-
-
-def test_a_picture_that_cannot_be_drawn_is_left_out(autosave, tmp_path):
-    paint(autosave)
-    autosave.keep(a_version())
-    autosave.picture(1, fail)
-    assert autosave.save()
-    (version,) = open_project(tmp_path / "p").index.versions
-    assert version.thumbnail is None

@@ -17,11 +17,11 @@ from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput, UnreadableFile, UnwritableOutput
 from napari_unet.project.changes import Changes, PlaneStrokes, next_key
 from napari_unet.project.copy import copy_project
-from napari_unet.project.files import INDEX_NAME, model_path, thumbnail_path
+from napari_unet.project.files import INDEX_NAME, model_path
 from napari_unet.project.index import ImageEntry
 from napari_unet.project.open_project import open_project, read_version
 from napari_unet.project.store import ProjectStore
-from projects import PICTURE, a_version, facts, layer, small_project, stroke
+from projects import a_version, facts, layer, small_project, stroke
 
 DTYPES = st.sampled_from(["uint8", "uint16", "int32", "int64"])
 
@@ -113,7 +113,6 @@ def test_everything_comes_back(project):
     assert (entry.score, entry.kind, entry.ended, entry.parent) == (0.8, "train", True, None)
     assert [used.index for used in entry.planes] == [(0,), (2,)]
     assert read_version(project.folder, index, 1) == model_file()
-    assert thumbnail_path(project.folder, entry).read_bytes() == PICTURE
     assert opened.attached
 
 

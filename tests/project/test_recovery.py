@@ -64,10 +64,27 @@ def test_can_be_gone_on_with_by_one_only(tmp_path):
     assert len(open_project(left.folder).layers[0].planes) == 2
 
 
+@pytest.mark.skipif(os.name == "nt", reason="locks are files' own there")
+def test_is_held_by_one_also_where_another_looked_before_it_was_left(tmp_path):
+    """The other has the lock's file open while the first one lets go."""
+    import fcntl
+
+    begun(tmp_path).leave()
+    (left,) = recoverable(tmp_path)
+    recovery = Recovery(left.folder)
+    file = os.open(left.folder.with_name(f"{left.folder.name}.lock"), os.O_RDWR)
+    recovery.leave()
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with pytest.raises(UnwritableOutput):
+        Recovery(left.folder)
+    os.close(file)
+    Recovery(left.folder).leave()
+
+
 def test_the_newest_comes_first_and_damaged_ones_too(tmp_path):
     for _ in range(2):
         begun(tmp_path).leave()
-    older, newer = sorted(tmp_path.iterdir())
+    older, newer = sorted(path for path in tmp_path.iterdir() if path.is_dir())
     (older / "project.json").write_text("damaged")
     past = datetime(2001, 1, 1, tzinfo=UTC).timestamp()
     os.utime(older, (past, past))

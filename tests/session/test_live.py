@@ -10,7 +10,7 @@ from napari_unet.core.events import Corrective, LiveScore, Notice, Settled, Show
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import header_of
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput
+from napari_unet.errors import InvalidInput, Level
 from napari_unet.learner.messages import (
     Failed,
     Improved,
@@ -26,7 +26,7 @@ from napari_unet.learner.messages import (
 )
 from napari_unet.session.live import changed_box
 from napari_unet.session.session import Session
-from napari_unet.session.state import Curve, Level, State
+from napari_unet.session.state import Curve, State
 
 OLD, NEW, NEWER = (model_file(score=score) for score in (0.5, 0.7, 0.9))
 IMAGE = np.zeros((1, 6, 8))
@@ -235,10 +235,15 @@ class TestView:
     def test_carries_the_plane_where_it_is_not_known(self, session, learner, start):
         job = start().job
         session.live.paint("a", lambda: IMAGE, lambda: strokes((1, 2, 1)))
-        session.live.look_at("a", lambda: pytest.fail("read"), (0, 2, 0, 2))
-        session.live.look_at("b", lambda: IMAGE, None)
-        session.live.look_at("b", lambda: pytest.fail("read"), (0, 1, 0, 1))
-        views = [message for message in learner.told(job) if isinstance(message, LiveView)]
+        told = []
+        for key, read, region in (
+            ("a", lambda: pytest.fail("read"), (0, 2, 0, 2)),
+            ("b", lambda: IMAGE, None),
+            ("b", lambda: pytest.fail("read"), (0, 1, 0, 1)),
+        ):
+            session.live.look_at(key, read, region)
+            told += learner.told(job)
+        views = [message for message in told if isinstance(message, LiveView)]
         assert [(v.key, v.generation, v.region, v.image is None) for v in views] == [
             ("a", 1, (0, 2, 0, 2), True),
             ("b", 2, None, False),
@@ -248,8 +253,29 @@ class TestView:
     def test_afresh_is_a_new_generation(self, session, learner, start):
         job = start().job
         session.live.look_at("a", lambda: IMAGE, None)
+        told = learner.told(job)
         session.live.look_at("a", lambda: IMAGE, None, afresh=True)
-        assert [view.generation for view in learner.told(job)] == [1, 2]
+        told += learner.told(job)
+        assert [view.generation for view in told] == [1, 2]
+
+    def test_of_somebody_who_pans_the_last_one_alone_is_read_and_told(
+        self, session, learner, start
+    ):
+        job, read = start().job, []
+        for column in range(20):
+            session.live.look_at(
+                "a", lambda c=column: (read.append(c), IMAGE)[1], (0, 2, column, column + 2)
+            )
+        session.live.tell_classes(session.classes)
+        view, classes = learner.told(job)
+        assert (view.region, read) == ((0, 2, 19, 21), [19])
+        assert isinstance(classes, LiveClasses)
+
+    def test_who_looks_away_is_told_nothing(self, session, learner, start):
+        job = start().job
+        session.live.look_at("a", lambda: pytest.fail("read"), None)
+        session.live.look_away()
+        assert learner.told(job) == []
 
     def test_late_tiles_are_dropped(self, session, start, tiles):
         reply = start()

@@ -12,6 +12,9 @@ from napari_unet.core.images import cutout
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout, Measured, cut
 from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.images.resampling import Resampled
+from napari_unet.core.models.header import header_of
+from napari_unet.core.prediction.context import surroundings
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import LivePlane, LiveStrokes, LiveView
@@ -56,6 +59,21 @@ def strokes(*points: tuple[int, int, int], size: int = 64) -> np.ndarray:
 
 
 class TestPrediction:
+    @pytest.mark.parametrize("factors", [(0.5, 0.4), (2.0, 1.5)])
+    def test_of_another_pixel_size_carries_what_it_needs(self, session, learner, plane, factors):
+        region = (600, 700, 3900, 4000)
+        session.predictions.start(lambda: (plane,), model_file(), region=region, factors=factors)
+        request = learner.jobs[-1].prepare()
+        (sent,) = request.images
+        assert (request.factors, request.region) == (factors, region)
+        assert sent.plane_shape == (SIZE, SIZE)
+        network = header_of(model_file()).network
+        seen = Resampled(sent, factors)
+        needed = surroundings(network, seen.over(Tile.of(region)), seen.shape[1:])
+        part = seen.read(*(np.arange(*span) for span in needed.ranges))  # none is missing
+        whole = Resampled(plane, factors).read(*(np.arange(*span) for span in needed.ranges))
+        np.testing.assert_array_equal(part, whole)
+
     def test_of_a_region_carries_what_it_needs(self, session, learner, plane):
         session.predictions.start(lambda: (plane,), model_file(), region=(600, 700, 600, 700))
         (image,) = learner.jobs[0].prepare().images
@@ -63,7 +81,7 @@ class TestPrediction:
         assert image.shape == (1, SIZE, SIZE)
         assert image.box.rows[0] < 600 - 92 and image.box.rows[1] > 700 + 92
         assert image.pixels.size < 2000 * 2000
-        np.testing.assert_array_equal(image.ranges, plane.grey_range())
+        assert image.known == plane.intensities()
 
     def test_of_all_of_it_is_refused(self, session, learner, plane):
         session.predictions.start(lambda: (plane,), model_file())

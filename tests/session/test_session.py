@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from napari_unet.core.events import Notice, Progress, Score, Started, Step
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import header_of
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput, InvalidModel, UnreadableFile, UnwritableOutput
+from napari_unet.errors import InvalidInput, InvalidModel, Level, UnreadableFile, UnwritableOutput
 from napari_unet.learner.messages import (
     Failed,
     Improved,
@@ -24,7 +25,8 @@ from napari_unet.learner.messages import (
     Trained,
 )
 from napari_unet.session.session import Session
-from napari_unet.session.state import Curve, Level, PaintedPlanes, State
+from napari_unet.session.state import Curve, PaintedPlanes, State
+from scenes import random_model, small_network
 
 SETTINGS = TrainSettings(seconds=10)
 OLD, NEW = model_file(score=0.5), model_file(score=0.9)
@@ -32,6 +34,15 @@ OLD, NEW = model_file(score=0.5), model_file(score=0.9)
 
 def trained(model: bytes = NEW, reason: str = "budget") -> Trained:
     return Trained(step=100, elapsed=10.0, reason=reason, score=0.9, model=model)
+
+
+def named_model(*names: str) -> bytes:
+    """The content of a model file whose classes, from 1 on, have these names."""
+    model = random_model(small_network())
+    classes = tuple(
+        ClassInfo(id=number, name=name, color="#00ff00") for number, name in enumerate(names, 1)
+    )
+    return replace(model, header=model.header.model_copy(update={"classes": classes})).to_bytes()
 
 
 def planes(*labels: np.ndarray, keys=("a", "b", "c")) -> PaintedPlanes:
@@ -402,6 +413,36 @@ class TestFiles:
         assert not session.unsaved
         assert {name for name, *_ in heard} == {"model_changed", "classes_changed"}
 
+    def test_names_given_since_outlive_an_older_version(self, session, tmp_path):
+        (tmp_path / "a.unet").write_bytes(model_file((1, 2)))
+        session.rename_class(2, "nucleus")
+        session.recolor_class(1, "#123456")
+        added = session.add_class("dust")
+        session.load_model(tmp_path / "a.unet")
+        assert [entry.name for entry in session.classes] == ["background", "nucleus", "dust"]
+        assert session.classes[0].color == "#123456"
+        assert session.classes[2] == added
+
+    def test_names_of_a_project_outlive_its_version(self, session, tmp_path):
+        (tmp_path / "a.unet").write_bytes(model_file((1, 2)))
+        session.load_model(tmp_path / "a.unet")
+        kept = (
+            ClassInfo(id=1, name="soil", color="#000000"),
+            ClassInfo(id=2, name="root", color="#ffffff"),
+        )
+        session.use_classes(kept)
+        session.load_model(tmp_path / "a.unet")
+        assert session.classes == kept
+
+    def test_names_of_an_opened_model_make_way_for_those_of_the_next(self, session, tmp_path):
+        (tmp_path / "a.unet").write_bytes(named_model("soil", "root"))
+        (tmp_path / "b.unet").write_bytes(named_model("ground", "cell"))
+        session.load_model(tmp_path / "a.unet")
+        assert [entry.name for entry in session.classes] == ["soil", "root"]
+        session.rename_class(2, "fine root")
+        session.load_model(tmp_path / "b.unet")
+        assert [entry.name for entry in session.classes] == ["ground", "fine root"]
+
     def test_a_model_of_dense_labels_leaves_the_classes_of_the_strokes(self, session, tmp_path):
         before = session.classes
         (tmp_path / "a.unet").write_bytes(model_file((0, 1), kind="instances"))
@@ -475,3 +516,24 @@ def test_neither_qt_nor_napari_nor_torch_is_needed():
     command = [sys.executable, "-c", program]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     assert not set(loaded) & {"napari", "qtpy", "PyQt6", "PySide6", "vispy", "torch"}
+
+
+class TestIntensities:
+    def test_are_of_the_model_in_use_which_then_is_not_saved(self, session, start, heard):
+        start()(trained(OLD))
+        session.unsaved = False
+        session.use_way("stack")
+        assert session.header.scaling.way == "stack" == header_of(session.model).scaling.way
+        assert session.unsaved
+        assert heard[-1] == ("model_changed", session.header)
+
+    def test_hold_for_the_next_model_too(self, session, start):
+        session.use_way("image")
+        start()(trained(NEW))
+        assert session.header.scaling.way == "image"
+
+    def test_are_those_of_a_model_that_is_opened(self, session, tmp_path):
+        model = random_model(small_network()).scaled("training")
+        model.save(tmp_path / "a.unet")
+        session.load_model(tmp_path / "a.unet")
+        assert session.way == "training" and not session.unsaved

@@ -47,7 +47,8 @@ def discs(centres=CENTRES, *, shape=(48, 72), radius=8) -> np.ndarray:
     """Return the probability of discs, (Y, X) float32."""
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     inside = [np.hypot(rows - r, columns - c) < radius for r, c in centres]
-    return np.where(np.any(inside, axis=0), 0.9, 0.1).astype(np.float32)
+    found = np.any(inside, axis=0) if inside else np.zeros(shape, bool)
+    return np.where(found, 0.9, 0.1).astype(np.float32)
 
 
 def answer(qtbot, learner: FakeLearner, *foregrounds: np.ndarray) -> None:

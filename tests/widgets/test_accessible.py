@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_helpers import paint_two_classes
+from layer_helpers import add_strokes, paint_two_classes
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -60,7 +60,7 @@ def named(widget: QWidget) -> str:
 def dock(request, make_window, learners):
     viewer = make_window()
     image = viewer.add_image(np.zeros((3, 32, 40), np.float32), name="cells")
-    paint_two_classes(viewer.add_labels(np.zeros(image.data.shape[1:], np.uint8)))
+    paint_two_classes(add_strokes(viewer, image))
     widget = request.param(viewer)
     viewer.window.add_dock_widget(widget, name="dock")
     return widget

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_helpers import paint_two_classes
+from layer_helpers import add_strokes, paint_two_classes
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QPushButton
 
@@ -19,7 +19,7 @@ from napari_unet.widgets.batch.dock import BatchSegment
 def viewer(make_window, learners):
     viewer = make_window()
     image = viewer.add_image(np.zeros((32, 40), np.float32), name="cells")
-    strokes = viewer.add_labels(np.zeros(image.data.shape, np.uint8))
+    strokes = add_strokes(viewer, image)
     paint_two_classes(strokes)
     return viewer
 
@@ -145,3 +145,19 @@ def test_layers_that_go_after_the_dock_are_no_trouble(qtbot, viewer, learners):
     viewer.layers[1].selected_label = 1
     viewer.layers.clear()
     viewer.theme = "light"
+
+
+def test_docks_are_tabs_of_one_another_and_each_has_the_height(viewer, qtbot):
+    main = viewer.window._qt_window
+    main.resize(1600, 950)
+    main.show()
+    docks = []
+    for name in ("Annotate and train", "Cells", "Batch segment open layers"):
+        docks.append(viewer.window.add_plugin_dock_widget("napari-unet-live", name)[0])
+        qtbot.waitUntil(lambda: len(main.tabifiedDockWidgets(docks[0])) == len(docks) - 1)
+        settle()
+        assert not docks[-1].visibleRegion().isEmpty(), "the one opened last is in front"
+    for dock in docks:
+        dock.raise_()
+        settle()
+        assert dock.height() > 650

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from layer_helpers import look_at
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QPushButton, QSpinBox
 
@@ -64,19 +65,12 @@ def large(desk):
         name="slide",
     )
     desk.choice.image = image
-    look(desk, image, (100, 100), (500, 600))
+    look_at(desk.viewer, 100, 501, 100, 601)
     layer = new_annotation(image, desk.session.classes)
     desk.viewer.add_layer(layer)
     desk.choice.annotation = layer
-    look(desk, layer, (100, 100), (500, 600))
     layer.brush_size = 1
     return image
-
-
-def look(desk, layer, start, stop):
-    layer.corner_pixels = np.array([start, stop])
-    if layer.multiscale:
-        layer._data_level = 0
 
 
 class TestSpots:
@@ -224,11 +218,11 @@ class TestLive:
         desk.choice.annotation.paint((200, 200), 1)
         desk.choice.annotation.paint((250, 300), 2)
         qtbot.waitUntil(lambda: len(desk.watch.counts) == 2, timeout=3000)
-        look(desk, large, (0, 0), (SIZE - 2, SIZE - 2))
+        look_at(desk.viewer, 0, SIZE - 1, 0, SIZE - 1)
         loop.switch(True)
         assert "zoom in" in loop.status()
         assert desk.session.state is State.LIVE
-        look(desk, large, (0, 0), (300, 300))
+        look_at(desk.viewer, 0, 301, 0, 301)
         told = self.told(qtbot, desk, fake, LiveView)
         assert [m.region for m in told if isinstance(m, LiveView)] == [(0, 301, 0, 301)]
         assert "zoom in" not in loop.status()

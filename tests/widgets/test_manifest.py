@@ -36,6 +36,6 @@ def test_the_sample_is_an_image_with_strokes_that_the_dock_knows():
 
 def test_the_sample_opens_from_the_menu_with_the_dock(make_window, learners, qtbot):
     viewer = make_window()
-    viewer.open_sample("napari-unet", "tissue")
-    _, dock = viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
+    viewer.open_sample("napari-unet-live", "tissue")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Annotate and train")
     qtbot.waitUntil(dock.findChild(object, "train_button").isEnabled)

@@ -6,69 +6,84 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
+from napari_unet.commands.interrupt import stop_by_interrupt
+from napari_unet.commands.predict import percent_bar
 from napari_unet.core.batch.cluster.connect import connected
 from napari_unet.core.batch.cluster.run import run_batch_on
-from napari_unet.core.batch.plan import BatchOptions, BatchPlan, plan_batch
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import BatchPlan, plan_batch
 from napari_unet.core.batch.report import REPORT_NAME, ReportFile, counts, table
 from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemNotice, ItemProgress
+from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.result import Saved
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
+from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import UnwritableOutput, UserError
 
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
-
-def run_batch_command(
-    model_path: Path,
+def run(
+    model: Path,
     inputs: Sequence[str],
     output: Path,
-    options: BatchOptions,
     *,
+    save: Sequence[Saved],
     device: DeviceName,
-    scheduler: str | None = None,
-    stop: Callable[[], bool] = lambda: False,
-) -> bool:
+    intensities: Way | None,
+    min_size: int,
+    scheduler: str | None,
+    **options: Any,
+) -> int:
     """Segment files and folders of images into a folder, with a report.
 
     Parameters
     ----------
-    model_path, inputs, output
+    model, inputs, output
         Model file; files, folders and patterns; folder for results and report.
-    options
-        How to segment them.
+    save
+        What of the results.
     device
         Where to compute; each worker, if there is a scheduler.
+    intensities
+        How grey values are scaled, instead of what the model says.
+    min_size
+        Pixels, or voxels, that an instance has at least.
     scheduler
         Address of a Dask scheduler whose workers segment; ``None`` for this process.
-    stop
-        Asked after each tile.
+    **options
+        How to segment them: the other fields of
+        :class:`napari_unet.core.batch.options.BatchOptions`.
 
     Returns
     -------
-    bool
-        Whether every image was segmented, now or before.
+    int
+        0 if every image was segmented, now or before, else 1.
 
     Raises
     ------
     UserError
         Nothing can be done at all: no model, no image, no place for results, no scheduler.
     """
-    model = load_model(model_path)
+    used = load_model(model).scaled(intensities)
+    objects = InstanceSettings(smallest=min_size)
+    chosen = BatchOptions(save=tuple(dict.fromkeys(save)), objects=objects, **options)
     with ExitStack() as stack:
         client = None
         if scheduler is None:
             pick_device(device)  # one that is not there is told before anything is written
         else:
             client = stack.enter_context(connected(scheduler))
-        run = partial(run_batch_on, client, model, device=device, stop=stop)
-        return _planned_and_run(model, inputs, output, options, run)
+        stop = stack.enter_context(stop_by_interrupt())
+        engine = partial(run_batch_on, client, used, device=device, stop=stop)
+        return 0 if _planned_and_run(used, inputs, output, chosen, engine) else 1
 
 
 def _planned_and_run(
@@ -107,7 +122,7 @@ def _planned_and_run(
 def _followed(events: Iterator[BatchEvent], report: ReportFile) -> list[ItemEnded]:
     """Show a run with a progress bar and write the report as it goes; return the plan's order."""
     ended: list[ItemEnded] = []
-    with tqdm(total=100, desc="segmenting", unit="%", bar_format=_BAR) as bar:
+    with percent_bar() as bar:
         for event in events:
             match event:
                 case ItemProgress(overall=overall):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from skimage.measure import label
 
+from napari_unet.commands.pairs import check_pairs
 from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.io.write_result import holds_objects, read_label_kind
 from napari_unet.core.labels.check_labels import check_labels
@@ -23,20 +24,19 @@ from napari_unet.core.metrics import (
 from napari_unet.errors import InvalidInput
 
 
-def run_evaluate(
+def run(
     predictions: Sequence[Path],
-    truths: Sequence[Path],
-    *,
-    kind: LabelKind | None,
-    membrane: int | None = None,
+    truth: Sequence[Path],
+    label_kind: LabelKind | None,
+    membrane: int | None,
 ) -> None:
     """Print a table of scores, a prediction a row.
 
     Parameters
     ----------
-    predictions, truths
+    predictions, truth
         As many files of each, in the same order.
-    kind
+    label_kind
         What the truth is: ``scribbles`` scores only where it is not 0; ``instances`` takes every
         object as class 1, and compares the objects with those of the prediction if it says that
         it holds any, else with its connected components; ``None`` takes the kind that the
@@ -49,30 +49,31 @@ def run_evaluate(
     UserError
         With what is wrong and what to do.
     """
-    if len(predictions) != len(truths):
+    if len(predictions) != len(truth):
         raise InvalidInput(
-            f"{len(predictions)} predictions and {len(truths)} truths were given; give one truth "
+            f"{len(predictions)} predictions and {len(truth)} truths were given; give one truth "
             "for each prediction, in the same order."
         )
+    check_pairs(predictions, truth)
     rows = []
-    for prediction_path, truth_path in zip(predictions, truths, strict=True):
+    for prediction_path, truth_path in zip(predictions, truth, strict=True):
         prediction = check_labels(read_labels(prediction_path))
-        truth = check_labels(read_labels(truth_path))
-        if prediction.shape != truth.shape:
+        true = check_labels(read_labels(truth_path))
+        if prediction.shape != true.shape:
             raise InvalidInput(
                 f"{prediction_path} has the shape {prediction.shape} and {truth_path} "
-                f"{truth.shape}; compare a prediction with the truth of the same image."
+                f"{true.shape}; compare a prediction with the truth of the same image."
             )
-        this_kind = kind or read_label_kind(prediction_path) or "classes"
-        if this_kind == "scribbles" and not truth.any():
+        this_kind = label_kind or read_label_kind(prediction_path) or "classes"
+        if this_kind == "scribbles" and not true.any():
             raise InvalidInput(f"{truth_path} labels nothing; choose a truth with labels.")
-        scores = _pixel_scores(prediction, truth, this_kind)
+        scores = _pixel_scores(prediction, true, this_kind)
         if this_kind == "instances":
             scores |= _object_scores(
-                prediction if holds_objects(prediction_path) else _pieces(prediction), truth
+                prediction if holds_objects(prediction_path) else _pieces(prediction), true
             )
         if membrane is not None:
-            scores |= _membrane_scores(prediction == membrane, truth == membrane)
+            scores |= _membrane_scores(prediction == membrane, true == membrane)
         rows.append((prediction_path.name, scores))
     _print_table(rows)
 

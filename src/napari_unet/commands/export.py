@@ -8,12 +8,12 @@ from napari_unet.core.sharing.export import ExportFormat, export_model
 from napari_unet.core.sharing.load_model import load_model
 
 
-def run_export(model_path: Path, output: Path, *, format: ExportFormat) -> None:
+def run(model: Path, output: Path, format: ExportFormat) -> None:
     """Write a model for other programs and say where.
 
     Parameters
     ----------
-    model_path, output
+    model, output
         Model file, and where to write.
     format
         See :func:`napari_unet.core.sharing.export.export_model`.
@@ -23,5 +23,5 @@ def run_export(model_path: Path, output: Path, *, format: ExportFormat) -> None:
     UserError
         With what is wrong and what to do; an existing file is as before.
     """
-    export_model(load_model(model_path), output, format=format)
+    export_model(load_model(model), output, format=format)
     print(output)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from napari_unet.core.diagnosis import of_model
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.onnx_network import ForeignNetwork
+from napari_unet.report import log_line, versions
 
 
-def run_info(model: Path | None) -> None:
-    """Print versions and devices, or what a model file says of itself.
+def run(model: Path | None) -> None:
+    """Print versions, devices and where the log is, or what a model file says of itself.
 
     Raises
     ------
@@ -43,16 +42,12 @@ def _print_system() -> None:
 
     from napari_unet.core.network.device import describe, fast_dtype, pick_device
 
-    print(f"python       {platform.python_version()} on {platform.platform()}")
-    for package in ("napari-unet", "torch", "numpy", "scikit-image", "napari"):
-        try:
-            print(f"{package:12} {version(package)}")
-        except PackageNotFoundError:
-            print(f"{package:12} not installed")
+    print("\n".join(versions()))
     device = pick_device("auto")
     precision = str(fast_dtype(device)).removeprefix("torch.")
-    print(f"{'device':12} {describe(device)}, {precision} is fastest")
-    print(f"{'cuda':12} {'available' if torch.cuda.is_available() else 'not available'}")
+    print(f"{'device':16} {describe(device)}, {precision} is fastest")
+    print(f"{'cuda':16} {'available' if torch.cuda.is_available() else 'not available'}")
+    print(log_line())
 
 
 def _print_model(header: ModelHeader) -> None:
@@ -73,7 +68,7 @@ def _print_model(header: ModelHeader) -> None:
         name = "pixel size" if network.ndim == 2 else "voxel size"
         print(f"{name:12} {size} {header.pixel_unit or ''}".rstrip())
     if header.network_share < 1:
-        print(f"answer       {header.network_share:.0%} its network's, the rest its forest's")
+        print(f"answer       {header.network_share:.0%} its network's, the rest its classifier's")
     for record in header.history:
         score = "no score" if record.score is None else f"score {record.score:.3f}"
         labelled = sum(record.labelled_pixels.values())
@@ -81,7 +76,7 @@ def _print_model(header: ModelHeader) -> None:
             f"trained      {record.finished}: {record.steps} steps in {record.seconds:.0f} s on "
             f"{record.device}, {labelled} labelled pixels, {score}"
         )
-        for low, high in record.grey_values:
+        for low, high in record.intensity_range:
             print(f"{'grey values':12} {low:.4g} to {high:.4g}")
     for finding in of_model(header):
         print(f"{'note':12} {finding.text} More: {finding.more}")

@@ -10,37 +10,38 @@ from pathlib import Path
 from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
-from napari_unet.core.batch.plan import (
-    BatchOptions,
-    Candidate,
-    OpenFile,
-    PlannedItem,
-    plan_items,
-)
-from napari_unet.core.events import Notice
-from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.batch.find_images import OpenFile
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import Candidate, PlannedItem, plan_items
+from napari_unet.core.batch.run import segment_item
+from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.folders import make_folder
 from napari_unet.core.io.result import Saved
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
+from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.core.segmentation.measure_pieces import check_measure, measurements_path
 from napari_unet.core.segmentation.result_paths import stem_of
-from napari_unet.core.segmentation.segment import segment
 from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import InvalidInput
 
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
-def run_predict(
-    model_path: Path,
+
+def run(
+    model: Path,
     images: Sequence[Path],
     output: Path,
     *,
     save: Sequence[Saved],
     tile: int | None,
     device: DeviceName,
-    average_rotations: bool = False,
-    measure: bool = False,
+    average_rotations: bool,
+    measure: bool,
+    intensities: Way | None,
+    resample: bool,
+    min_size: int,
 ) -> None:
     """Segment files into a folder: ``NAME_labels.tif``, ``NAME_probabilities.tif`` and so on.
 
@@ -48,7 +49,7 @@ def run_predict(
 
     Parameters
     ----------
-    model_path, images, output
+    model, images, output
         Model file, image files, folder for the results.
     save
         ``"labels"``, ``"probabilities"``, ``"instances"`` or several of them.
@@ -61,33 +62,56 @@ def run_predict(
         :func:`napari_unet.core.prediction.test_time_augmentation.predict_orientations`.
     measure
         Whether to measure the objects into ``NAME_instances.csv``.
+    intensities
+        How grey values are scaled, instead of what the model says.
+    resample
+        Whether to bring images to the model's pixel size where both sizes are known.
+    min_size
+        Pixels, or voxels, that an instance has at least.
 
     Raises
     ------
     UserError
         With what is wrong and what to do.
     """
-    model = load_model(model_path)
-    if model.header.network.ndim == 3:
-        print(f"dimensions {dimensions_text(model.header)}")
-    options = BatchOptions(save=tuple(save), level=0, overwrite=True, tile=tile, measure=measure)
-    items = _planned(model, images, output, options)
+    used = load_model(model).scaled(intensities)
+    if used.header.network.ndim == 3:
+        print(f"dimensions {dimensions_text(used.header)}")
+    options = BatchOptions(
+        save=tuple(save),
+        level=0,
+        overwrite=True,
+        resample=resample,
+        tile=tile,
+        average_rotations=average_rotations,
+        objects=InstanceSettings(smallest=min_size),
+        measure=measure,
+    )
+    items = _planned(used, images, output, options)
     make_folder(output)
-    with tqdm(total=len(items), desc="segmenting", unit="image") as bar:
-        for item in items:
+    with percent_bar() as bar:
+        for number, item in enumerate(items):
             for sentence in item.sentences:
                 tqdm.write(f"{item.name}: {sentence}")
-            with item.candidate.open() as source, _about(item.name):
-                segment_with_bar(
-                    model,
-                    source,
-                    item.outputs,
-                    bar,
-                    tile=tile,
-                    device=device,
-                    average_rotations=average_rotations,
-                    measure=measure,
-                )
+            with _about(item.name):
+                for event in segment_item(used, item, options, pick_device(device)):
+                    if isinstance(event, str):
+                        tqdm.write(event)
+                    else:
+                        bar.update(100 * (number + event) / len(items) - bar.n)
+            _say_written(item.outputs, measure=measure)
+
+
+def percent_bar() -> tqdm:
+    """Return a bar of what is segmented, of 100 in all."""
+    return tqdm(total=100, desc="segmenting", unit="%", bar_format=_BAR)
+
+
+def _say_written(outputs: Mapping[Saved, Path], *, measure: bool) -> None:
+    for path in outputs.values():
+        tqdm.write(str(path))
+    if measure:
+        tqdm.write(str(measurements_path(outputs["instances"])))
 
 
 def _planned(
@@ -112,39 +136,6 @@ def _planned(
             said = " ".join(item.sentences)
             raise InvalidInput(said if item.name in said else f"{item.name}: {said}")
     return items
-
-
-def segment_with_bar(
-    model: Model,
-    source: ImageSource,
-    outputs: Mapping[Saved, Path],
-    bar: tqdm,
-    *,
-    tile: int | None,
-    device: DeviceName,
-    average_rotations: bool = False,
-    measure: bool = False,
-) -> None:
-    """Segment one image into files; ``bar`` counts images and grows with each tile."""
-    before = bar.n
-    for event in segment(
-        model,
-        source,
-        outputs,
-        device=pick_device(device),
-        tile=tile,
-        average_rotations=average_rotations,
-        measure=measure,
-    ):
-        if isinstance(event, Notice):
-            tqdm.write(event.text)
-        else:
-            bar.update(before + event.fraction - bar.n)
-    bar.n = round(bar.n)
-    for path in outputs.values():
-        tqdm.write(str(path))
-    if measure:
-        tqdm.write(str(measurements_path(outputs["instances"])))
 
 
 @contextmanager

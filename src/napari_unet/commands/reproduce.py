@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_unet.project.reproduce import write_reproduction
 
 
-def run_reproduce(project: Path, output: Path) -> None:
+def run(project: Path, output: Path) -> None:
     """Write a project's script and methods paragraph, and print the paragraph.
 
     Parameters

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from napari_unet.commands.interrupt import stop_by_interrupt
+from napari_unet.commands.pairs import check_pairs
 from napari_unet.commands.voxels import pixels_of, voxels_of
 from napari_unet.core.diagnosis import of_training
-from napari_unet.core.events import Best, Done, Notice, Score, Started, Step
+from napari_unet.core.events import Best, Done, Notice, Score, Started, Step, TrainEvent
+from napari_unet.core.images.cutout import is_large
 from napari_unet.core.io.folders import check_writable
-from napari_unet.core.io.open_image import read_image, read_labels
+from napari_unet.core.io.open_image import open_image, read_image, read_labels
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.model import Model
 from napari_unet.core.sharing.load_model import load_model
@@ -33,15 +37,13 @@ class Trained:
     scores: list[Score] = field(default_factory=list)
 
 
-def run_train(
+def run(
     images: Sequence[Path],
     labels: Sequence[Path],
     output: Path,
-    *,
-    start_from: Path | None,
-    stop: Callable[[], bool],
-    dimensions: int | None = None,
-    voxel_size: tuple[float, ...] | None = None,
+    model: Path | None,
+    dimensions: int | None,
+    voxel_size: tuple[float, ...] | None,
     **settings: Any,
 ) -> None:
     """Train on files and write the model.
@@ -52,10 +54,8 @@ def run_train(
         As many label files as image files, in the same order.
     output
         Model file to write.
-    start_from
+    model
         Model file to fine-tune.
-    stop
-        Asked after each step.
     dimensions
         2 for planes, 3 for volumes; ``None`` for the model's, or 2.
     voxel_size
@@ -73,21 +73,33 @@ def run_train(
             f"{len(images)} images and {len(labels)} label files were given; give one label file "
             "for each image, in the same order."
         )
+    check_pairs(images, labels)
     check_writable(output)
-    model = None if start_from is None else load_model(start_from)
-    settings |= _dimension_settings(images, model, dimensions, voxel_size)
-    pixels = [read_image(path) for path in images]
+    start = None if model is None else load_model(model)
+    settings |= _dimension_settings(images, start, dimensions, voxel_size)
     painted = [read_labels(path) for path in labels]
-    for finding in of_training(pixels, painted, settings.get("label_kind", "scribbles")):
-        print(f"note: {finding.text} More: {finding.more}")
-    trained = train_with_bar(
-        pixels,
-        painted,
-        model=model,
-        stop=stop,
-        **settings,
-    )
-    print(f"model: {save_somewhere(trained.model, output)}")
+    with ExitStack() as files:
+        pixels = [_pixels(path, settings["dimensions"], files) for path in images]
+        for finding in of_training(pixels, painted, settings["label_kind"]):
+            print(f"note: {finding.text} More: {finding.more}")
+        trained = train_with_bar(pixels, painted, model=start, **settings)
+    print(f"model: {save_somewhere(_with_channels(trained.model), output)}")
+
+
+def _pixels(path: Path, dimensions: int, files: ExitStack) -> Any:
+    """Return an image or, of large planes, what reads the parts of it that are asked for."""
+    source = files.enter_context(open_image(path))
+    if dimensions == 2 and is_large(source.plane_shape()):
+        return source.levels[0]
+    return read_image(path)
+
+
+def _with_channels(model: Model) -> Model:
+    """Return a model that knows that it was trained on all channels of its images, in order."""
+    if model.header.channels is not None:
+        return model
+    channels = tuple(range(model.header.network.in_channels))
+    return replace(model, header=model.header.model_copy(update={"channels": channels}))
 
 
 def _dimension_settings(
@@ -119,20 +131,23 @@ def _dimension_settings(
 
 
 def train_with_bar(
-    images: list[np.ndarray],
+    images: Sequence[Any],
     labels: list[np.ndarray],
     *,
-    stop: Callable[[], bool],
     model: Model | None = None,
     classes: Sequence[ClassInfo] = (),
     **settings: Any,
 ) -> Trained:
-    """Train with a progress bar that shows the loss, the score and the time left."""
+    """Train with a progress bar that shows the loss, the score and the time left; Ctrl-C stops."""
+    with stop_by_interrupt() as stop:
+        return _followed(
+            train_events(images, labels, model=model, classes=classes, should_stop=stop, **settings)
+        )
+
+
+def _followed(events: Iterator[TrainEvent]) -> Trained:
     steps: list[Step] = []
     scores: list[Score] = []
-    events = train_events(
-        images, labels, model=model, classes=classes, should_stop=stop, **settings
-    )
     layout = "{desc} |{bar}| {percentage:3.0f}% [{elapsed}<{remaining}{postfix}]"
     interval = 0.2 if sys.stderr.isatty() else 10.0  # seconds; a log wants few lines
     with tqdm(total=1.0, desc="training", bar_format=layout, mininterval=interval) as bar:

@@ -13,12 +13,15 @@ from hashlib import blake2b
 
 import numpy as np
 
+from napari_unet.core.images.intensity import Intensities, Scaling
 from napari_unet.core.labels.classes import BACKGROUND, ClassInfo, LabelKind, default_name
-from napari_unet.core.models.header import GreyValues, ModelHeader
+from napari_unet.core.models.header import ModelHeader
 
 PAGE = "docs/troubleshooting.md"
 FEW_PIXELS = 30  # of a class: less than one short stroke of a thin brush
 _FACTOR = 3.0  # an image's range against the trained one, above which it is much brighter
+_EMPTY = 0.5  # of 1, above which an image is said to show nothing
+_UNLIKE = "an-image-unlike-the-training-images"
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ def of_training(
     Parameters
     ----------
     images, labels
-        Any arrays; of what a training would refuse nothing is said.
+        Any arrays; of what a training would refuse nothing is said. Whether one that is read in
+        parts was given twice is not looked at.
     kind
         What the labels are.
     """
@@ -124,6 +128,8 @@ def _twice(images: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
     """Find images that were given before, as (number of the first, number), from 0."""
     first: dict[tuple[object, ...], int] = {}
     for number, image in enumerate(images):
+        if not isinstance(image, np.ndarray):
+            continue
         digest = blake2b(np.ascontiguousarray(image).data).digest()
         earlier = first.setdefault((image.shape, image.dtype.str, digest), number)
         if earlier != number:
@@ -167,19 +173,39 @@ def contradicting_pixels(one: np.ndarray, other: np.ndarray, kind: LabelKind = "
     return int(np.count_nonzero(differ))
 
 
-def of_grey_values(trained: GreyValues, seen: GreyValues) -> tuple[Finding, ...]:
-    """Compare an image's grey values with those of the images a model was trained on.
+def of_intensities(scaling: Scaling, seen: Intensities) -> tuple[Finding, ...]:
+    """Compare the plane of an image that shows most with the images a model was trained on.
 
     Parameters
     ----------
-    trained, seen
-        (low, high) of each channel. An image that shows one value says nothing.
+    scaling
+        How the model has images scaled.
+    seen
+        Of that plane. An image that shows one value says nothing.
     """
-    for channel, ((low, high), (darkest, brightest)) in enumerate(zip(trained, seen, strict=False)):
-        if darkest == brightest or low == high:
+    if len(seen) != len(scaling.reference) or all(one.span == 0 for one in seen):
+        return ()
+    empty = scaling.emptiness(seen) > _EMPTY
+    if scaling.way == "training":
+        return _of_fixed_range(scaling.reference, seen)
+    if not empty:
+        return ()
+    what = "the image shows nothing but noise, as an empty field does"
+    if scaling.way == "image":
+        used = "noise is now looked at as if it were things; choose the intensities “automatic”"
+    else:
+        used = "it was scaled as the training images; if there are faint things in it, choose " + (
+            "the intensities “each image by itself”"
+        )
+    return (Finding(what, used, _UNLIKE),)
+
+
+def _of_fixed_range(trained: Intensities, seen: Intensities) -> tuple[Finding, ...]:
+    for channel, (known, own) in enumerate(zip(trained, seen, strict=True)):
+        if known.span == 0 or own.span == 0:
             continue
-        reach = (brightest - low) / (high - low)
-        if darkest >= high or reach > _FACTOR:
+        reach = (own.high - known.low) / known.span
+        if own.low >= known.high or reach > _FACTOR:
             how = "brighter"
         elif reach < 1 / _FACTOR:
             how = "darker"
@@ -187,11 +213,11 @@ def of_grey_values(trained: GreyValues, seen: GreyValues) -> tuple[Finding, ...]
             continue
         where = f"channel {channel} of the image" if len(seen) > 1 else "the image"
         what = (
-            f"{where} is much {how} than those the model was trained on (values "
-            f"{darkest:.4g} to {brightest:.4g}, there {low:.4g} to {high:.4g})"
+            f"{where} is much {how} than those the model was trained on (values {own.low:.4g} to "
+            f"{own.high:.4g}, there {known.low:.4g} to {known.high:.4g}), and is scaled as they are"
         )
-        todo = "look whether the result is right; if not, paint a few strokes there and train on"
-        return (Finding(what, todo, "an-image-much-brighter-or-darker"),)
+        todo = "if it was taken otherwise than they were, choose the intensities “automatic”"
+        return (Finding(what, todo, _UNLIKE),)
     return ()
 
 
@@ -234,29 +260,34 @@ class Seen:
 
     def __init__(self, header: ModelHeader) -> None:
         self._header = header
+        self._class_ids = {entry.id for entry in header.classes}
         self._ids: set[int] = set()
-        self._grey: GreyValues = ()
+        self._fullest: Intensities = ()
 
     def add_classes(self, ids: np.ndarray) -> None:
         """Take in class ids as painted, of any shape, of a part."""
+        if 0 not in self._class_ids:
+            ids = ids[ids > 0]  # 0 where nothing was imaged
         if ids.size and len(self._ids) < 2:
             self._ids |= {int(ids.min()), int(ids.max())}
 
-    def add_grey_values(self, values: GreyValues) -> None:
-        """Take in each channel's (low, high) of a plane or volume."""
-        self._grey = joined([self._grey, values])
+    def add_intensities(self, seen: Intensities) -> None:
+        """Take in what the grey values of a plane or volume are like; the fullest is kept."""
+        if not seen:
+            return
+        emptiness = self._header.scaling.emptiness
+        if not self._fullest or (emptiness(seen), -_span(seen)) < (
+            emptiness(self._fullest),
+            -_span(self._fullest),
+        ):
+            self._fullest = seen
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what there is to say of the image, once all of it was taken in."""
-        trained = joined([record.grey_values for record in self._header.history])
-        of_ids = of_result(sorted(self._ids), self._header)
-        return (*of_grey_values(trained, self._grey), *of_ids)
+        of_range = of_intensities(self._header.scaling, self._fullest)
+        # Where nothing is to be seen, a result of one class is as it should be.
+        return of_range or of_result(sorted(self._ids), self._header)
 
 
-def joined(values: Iterable[GreyValues]) -> GreyValues:
-    """Return each channel's lowest low and highest high; what is empty does not count."""
-    known = [one for one in values if one]
-    return tuple(
-        (min(low for low, _ in channel), max(high for _, high in channel))
-        for channel in zip(*known, strict=False)
-    )
+def _span(seen: Intensities) -> float:
+    return max(one.span for one in seen)

@@ -148,7 +148,7 @@ class Shown:
     version
         Grows with each change.
     network_share
-        How much the network counts in the answer; the rest is the forest's.
+        How much the network counts in the answer; the rest is the pixel classifier's.
     """
 
     version: int

@@ -13,38 +13,7 @@ from napari_unet.core.images.normalise import normalise
 from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels.classes import ClassInfo
 
-_SIDE = 96
 _OPACITY = 0.45
-
-
-def thumbnail(
-    plane: np.ndarray, labels: np.ndarray, classes: Sequence[ClassInfo], background: int
-) -> bytes:
-    """Draw a segmentation over its image, with every n-th pixel so that it is small.
-
-    Parameters
-    ----------
-    plane
-        (C, Y, X), any real dtype.
-    labels
-        (Y, X) class ids.
-    classes
-        Their colours.
-    background
-        Id that is not drawn.
-
-    Returns
-    -------
-    bytes
-        A PNG of at most 96 x 96 pixels.
-    """
-    from imageio.v3 import imwrite
-
-    step = max(1, -(-max(labels.shape) // _SIDE))
-    small = np.ascontiguousarray(plane[:, ::step, ::step])
-    picture = overlay(small, labels[::step, ::step], classes, background)
-    data: bytes = imwrite("<bytes>", picture, extension=".png")
-    return data
 
 
 def class_colors(classes: Sequence[ClassInfo]) -> dict[int, np.ndarray]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from napari_unet.errors import InvalidInput
 from napari_unet.learner import frames
 from napari_unet.learner.jobs import (
     NO_MEMORY,
@@ -18,7 +20,7 @@ from napari_unet.learner.jobs import (
     Prepare,
     PrepareMessages,
     last_replies,
-    sentence,
+    said_of,
 )
 from napari_unet.learner.messages import (
     Content,
@@ -35,12 +37,16 @@ from napari_unet.learner.messages import (
     UnknownModel,
 )
 from napari_unet.learner.spawn import close_streams, last_words, replies_of, requests_of, spawn
+from napari_unet.log import with_log
 
 COMMAND = (sys.executable, "-m", "napari_unet.learner")
+_LOG = logging.getLogger(__name__)
 STOP_SECONDS = 0.4
+KILL_SECONDS = 10.0  # for a tile that nobody waits for; a large one on a slow computer takes some
 _JOIN_SECONDS = 0.3
 _STARTS_WITHOUT_SUCCESS = 2
 _CLOSED = "the window was closed."
+_NOBODY = "nothing trains any more, since the dock was closed; open it again."
 
 
 class Learner:
@@ -63,6 +69,7 @@ class Learner:
         self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
         self._lock = threading.RLock()
         self._jobs: dict[int, Job] = {}
+        self._ignored: set[int] = set()  # stopped predictions that the process may be at still
         self._process: subprocess.Popen[bytes] | None = None
         self._failed_starts = 0
         self._closed = False
@@ -99,8 +106,15 @@ class Learner:
         answer
             Takes the job's replies, at once and in the thread that receives them, instead of
             :meth:`replies`; it must not wait.
+
+        Raises
+        ------
+        InvalidInput
+            It is a training and the learner was closed.
         """
         with self._lock:
+            if self._closed and training:
+                raise InvalidInput(_NOBODY)
             if self._closed and answer is not None:
                 answer(Failed(_CLOSED))
                 return
@@ -123,17 +137,16 @@ class Learner:
     def stop(self, job: int) -> None:
         """End a job within half a second: politely first, then by replacing the process.
 
-        A prediction does not take a training with it: rather than replace the process, the rest of
-        it is ignored.
+        The process is spared where a prediction is stopped, since a warm one is worth more than
+        the rest of a tile, which is ignored; unless it goes on for seconds, with no training beside
+        it.
         """
         with self._lock:
             if job not in self._jobs:
                 return
             self._jobs[job].stopping = True
         self._outbox.put(StopRequest(job))
-        timer = threading.Timer(STOP_SECONDS, self._kill_if_running, [job])
-        timer.daemon = True
-        timer.start()
+        _later(STOP_SECONDS, self._kill_if_running, job)
 
     def drop(self, job: int) -> None:
         """Say that nobody waits for a prediction any more; its process is spared."""
@@ -203,7 +216,7 @@ class Learner:
         try:
             request = prepare()
         except Exception as error:  # a layer's reader may raise anything
-            self._fail(job, sentence(error))
+            self._fail(job, said_of(error))
             return
         with self._lock:
             if self._closed or job not in self._jobs:
@@ -221,7 +234,7 @@ class Learner:
         try:
             messages = addition.prepare()
         except Exception as error:  # a layer's reader may raise anything
-            self._replies.put(Reply(addition.job, Notice(sentence(error))))
+            self._replies.put(Reply(addition.job, Notice(said_of(error))))
             return
         for message in messages:
             self._send(message)
@@ -233,10 +246,16 @@ class Learner:
                 self._tell(job, known, Failed(text))
 
     def _tell(self, number: int, job: Job, content: Content) -> None:
+        if isinstance(content, Failed) and content.details:
+            _LOG.error("job %d of the learner failed:\n%s", number, content.details)
+            content = Failed(with_log(content.text))
         if job.answer is None:
             self._replies.put(Reply(number, content))
-        else:
+            return
+        try:
             job.answer(content)
+        except Exception:  # the others wait for this thread
+            _LOG.exception("what job %d was answered could not be taken", number)
 
     def _send(self, request: Request) -> None:
         process = self._process
@@ -260,6 +279,7 @@ class Learner:
             except (EOFError, OSError):
                 break
             except Exception:  # no message of ours, as when something else prints there
+                _LOG.exception("the learner said what is no message")
                 process.kill()
                 break
             self._pass_on(process, reply)
@@ -272,6 +292,8 @@ class Learner:
             if process is not self._process:
                 return  # it was killed, and its jobs were told
             if reply.job != 0 and reply.job not in self._jobs:
+                if isinstance(reply.content, Predicted | Failed):
+                    self._ignored.discard(reply.job)
                 return  # its last reply has been given
             if reply.job in self._jobs:
                 self._tell(reply.job, self._jobs[reply.job], reply.content)
@@ -285,14 +307,15 @@ class Learner:
                 case Trained() | Predicted() | Failed() | UnknownModel():
                     self._jobs.pop(reply.job, None)
 
-    def _bury(self, process: subprocess.Popen[bytes]) -> None:
+    def _bury(self, process: subprocess.Popen[bytes], *, by_us: bool = False) -> None:
         """Answer for a process that is gone or killed; start the next unless that is pointless."""
         with self._lock:
             if self._closed or process is not self._process:
                 return
             self._process = None
+            self._ignored.clear()
             lost = {number: job for number, job in self._jobs.items() if job.sent}
-            killed_by_us = any(job.stopping for job in lost.values())
+            killed_by_us = by_us or any(job.stopping for job in lost.values())
             self._failed_starts += 0 if killed_by_us else 1
             code = process.returncode
             reason = "" if code is None else last_words(self._log, code)  # else it was killed here
@@ -315,18 +338,33 @@ class Learner:
 
     def _kill_if_running(self, number: int) -> None:
         with self._lock:
-            job = self._jobs.get(number)
+            job, process = self._jobs.get(number), self._process
             if job is None or self._closed:
                 return
-            spared = not job.training and any(
-                other.training and other.sent and not other.stopping
-                for other in self._jobs.values()
-            )
-            if job.sent and not spared and self._process is not None:
-                self._process.kill()
-                self._bury(self._process)  # at once: a large process takes a while to end
-            else:  # its layer is still being read, or a training goes on beside it
-                self._end(number, "")
+            if job.sent and job.training and process is not None:
+                self._kill(process)
+                return
+            self._end(number, "")  # its layer is still being read, or it is a prediction
+            if job.sent and process is not None:
+                self._ignored.add(number)
+                _later(KILL_SECONDS, self._kill_if_deaf, number, process)
+
+    def _kill_if_deaf(self, number: int, process: subprocess.Popen[bytes]) -> None:
+        """Replace a process that is still at a prediction that nobody waits for."""
+        with self._lock:
+            learning = any(job.training and job.sent for job in self._jobs.values())
+            if number in self._ignored and process is self._process and not learning:
+                self._kill(process)
+
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        self._bury(process, by_us=True)  # at once: a large process takes a while to end
+
+
+def _later(seconds: float, call: Callable[..., None], *arguments: object) -> None:
+    timer = threading.Timer(seconds, call, arguments)
+    timer.daemon = True
+    timer.start()
 
 
 def _ignore(_: Content) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
 )
+from napari_unet.log import with_log
 
 Prepare = Callable[[], TrainRequest | PredictRequest | PieceRequest | LiveRequest]
 Answer = Callable[[Content], None]
@@ -51,13 +53,14 @@ class Job:
     best: Improved | None = None
 
 
-def sentence(error: Exception) -> str:
-    """Return what to say of an error while a layer is read."""
+def said_of(error: Exception) -> str:
+    """Return what to say of an error while a layer is read; call it where it is handled."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, MemoryError):
         return NO_MEMORY
-    return f"the layer could not be read ({type(error).__name__}: {error})."
+    logging.getLogger(__name__).exception("a layer could not be read")
+    return with_log(f"the layer could not be read ({type(error).__name__}: {error}).")
 
 
 def last_replies(job: Job, reason: str) -> list[Notice | Trained | Predicted | Failed]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 
@@ -21,8 +20,9 @@ from napari_unet.core.events import (
 )
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.intensity import Intensities
+from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.header import GreyValues
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.core.prediction.uncertainty import Doubt
@@ -56,6 +56,8 @@ class TrainRequest:
         Size of a pixel as (row, column), where known; that of voxels is in the settings.
     channels
         Which of the image they are, where known; kept in the model.
+    places
+        Of planes, where each lies in its stack, or empty; strokes across planes are one.
     """
 
     job: int
@@ -68,6 +70,7 @@ class TrainRequest:
     pixel_size: tuple[float, float] | None = None
     pixel_unit: str | None = None
     channels: tuple[int, ...] | None = None
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,9 @@ class PredictRequest:
     region
         Rows and columns to predict as (row start, row stop, column start, column stop), of volumes
         with the planes' start and stop before them; ``None`` for all.
+    factors
+        New pixels for each of the planes', along rows and columns, that the network is given;
+        ``None`` for their own. Everything else is in the planes' own pixels.
     probabilities
         Whether to send the probabilities too.
     doubt
@@ -95,6 +101,7 @@ class PredictRequest:
     model: bytes
     device: DeviceName = "auto"
     region: tuple[int, ...] | None = None
+    factors: tuple[float, float] | None = None
     probabilities: bool = False
     doubt: bool = False
 
@@ -128,6 +135,8 @@ class LivePlane:
         (C, Y, X), any dtype; boxes of strokes on a part count from its first pixel.
     pixel_size, pixel_unit, channels
         As for a :class:`TrainRequest`; the first plane's are kept in the model.
+    place
+        Where it lies in its stack; strokes that go on from plane to plane are one.
     """
 
     job: int
@@ -136,6 +145,7 @@ class LivePlane:
     pixel_size: tuple[float, float] | None = None
     pixel_unit: str | None = None
     channels: tuple[int, ...] | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -235,15 +245,15 @@ class PlanePredicted:
         (K, *axes) float32, or ``None`` if not asked for.
     doubt
         How unsure the model is of the region, or ``None`` if not asked for.
-    grey_values
-        Each channel's (low, high), where they were looked at.
+    intensities
+        What the grey values of the whole plane are like, where they were looked at.
     """
 
     plane: int
     classes: np.ndarray
     probabilities: np.ndarray | None
     doubt: Doubt | None = None
-    grey_values: GreyValues = ()
+    intensities: Intensities = ()
 
 
 @dataclass(frozen=True)
@@ -285,9 +295,13 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Failed:
-    """A job ended without a result; ``text`` says why and what to do."""
+    """A job ended without a result; ``text`` says why and what to do.
+
+    ``details`` is the traceback of an error of ours, for the log.
+    """
 
     text: str
+    details: str = ""
 
 
 LiveMessage = LivePlane | LiveStrokes | LiveClasses | LiveView
@@ -304,8 +318,8 @@ class PieceRequest:
     region
         What to predict.
     model
-        Content of a model file, or its digest, see :func:`digest_of`, if it is that of the last
-        such request.
+        Content of a model file, or its digest, see
+        :func:`napari_unet.core.models.header.digest_of`, if it is that of the last such request.
     tile
         Largest side of a tile's output in pixels; ``None`` takes the fastest known.
     """
@@ -321,11 +335,6 @@ class PieceRequest:
 @dataclass(frozen=True)
 class UnknownModel:
     """The model of that digest is not at hand; ask again with its content."""
-
-
-def digest_of(model: bytes) -> str:
-    """Return what tells the content of a model file from others."""
-    return blake2b(model, digest_size=16).hexdigest()
 
 
 Request = TrainRequest | PredictRequest | PieceRequest | LiveRequest | LiveMessage | StopRequest

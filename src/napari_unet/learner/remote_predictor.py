@@ -14,7 +14,7 @@ from napari_unet.core.events import Notice
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout, Measured, cut
 from napari_unet.core.images.lazy_plane import Plane
-from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.models.header import ModelHeader, digest_of
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.tile_size import best_sides
@@ -28,7 +28,6 @@ from napari_unet.learner.messages import (
     PieceRequest,
     Predicted,
     UnknownModel,
-    digest_of,
 )
 
 _SIDE = 1024  # pixels of a piece's output
@@ -76,7 +75,7 @@ class RemotePredictor:
 
     Attributes
     ----------
-    header
+    header, digest
         Of the model.
     """
 
@@ -91,7 +90,7 @@ class RemotePredictor:
     ) -> None:
         self.header = header
         self._learner = learner
-        self._model, self._digest = model, digest_of(model)
+        self._model, self.digest = model, digest_of(model)
         self._device = device
         self._check = check
         self._sent = False
@@ -147,12 +146,12 @@ class RemotePredictor:
                 self._learner.drop(asked.job)
 
     def _cut(self, plane: Plane, region: Tile) -> Cutout:
-        shape, forest = tuple(plane.shape[1:]), self.header.network_share < 1
-        needed = surroundings(self.header.network, region, shape, forest=forest)
+        shape, classifier = tuple(plane.shape[1:]), self.header.network_share < 1
+        needed = surroundings(self.header.network, region, shape, classifier=classifier)
         return cut(plane, needed, sampled=isinstance(plane, Measured))
 
     def _ask(self, asked: _Asked) -> None:
-        model = self._digest if self._sent else self._model
+        model = self.digest if self._sent else self._model
         self._sent = True
         asked.job = self._learner.ask(
             lambda job: PieceRequest(

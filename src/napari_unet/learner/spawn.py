@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import suppress
 from typing import IO, BinaryIO, cast
 
 _NICENESS = 10
+_LINES = 200  # of what a process wrote that are logged
 
 
 def spawn(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -71,9 +73,12 @@ def close_streams(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_words(log: IO[bytes], code: int) -> str:
-    """Return why a process ended, from its standard error and its exit code."""
+    """Return why a process ended, from its standard error and its exit code; all is logged."""
     log.seek(0)
     lines = log.read().decode(errors="replace").strip().splitlines()
+    logging.getLogger(__name__).error(
+        "a process of ours ended with %d; it had written:\n%s", code, "\n".join(lines[-_LINES:])
+    )
     if code == -9:  # its last words, if any, are of something else
         return "the system ended it, most likely because memory ran out; use fewer planes."
     return f"{lines[-1] if lines else f'exit code {code}'}."

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from napari_unet.errors import UserError, reason_of
+from napari_unet.log import with_log
 from napari_unet.project.changes import Changes, Facts, NewVersion, PlaneStrokes
 from napari_unet.project.index import ProjectIndex
 from napari_unet.project.store import ProjectStore
@@ -47,7 +49,6 @@ class _Waiting:
     facts: Facts | None = None
     planes: dict[Part, Read] = field(default_factory=dict)
     versions: dict[int, NewVersion] = field(default_factory=dict)
-    thumbnails: dict[int, Callable[[], bytes]] = field(default_factory=dict)
     first: float | None = None
     last: float = 0.0
     urgent: bool = False
@@ -62,7 +63,6 @@ class _Waiting:
             facts=newer.facts if newer.facts is not None else self.facts,
             planes=self.planes | newer.planes,
             versions=self.versions | newer.versions,
-            thumbnails=self.thumbnails | newer.thumbnails,
             first=self.first,
             last=max(self.last, newer.last),
             urgent=newer.urgent,
@@ -126,11 +126,6 @@ class Autosave:
         """Save a version of the model, at once."""
         with self._changing(urgent=True) as waiting:
             waiting.versions[version.number] = version
-
-    def picture(self, number: int, draw: Callable[[], bytes]) -> None:
-        """Save the picture of a version, a PNG; it is drawn in the thread."""
-        with self._changing() as waiting:
-            waiting.thumbnails[number] = draw
 
     def save(self, timeout: float = _CLOSE_SECONDS) -> bool:
         """Save what there is, now; tell whether all of it is saved."""
@@ -212,15 +207,11 @@ class Autosave:
                 unread[key, index, at], problem = read, _sentence(error)
             else:
                 planes.append(PlaneStrokes(key, index, labels, at))
-        pictures = {}
-        for number, draw in taken.thumbnails.items():
-            with suppress(Exception):  # a picture is no loss, strokes are
-                pictures[number] = draw()
-        changes = Changes(taken.facts, tuple(planes), tuple(taken.versions.values()), pictures)
+        changes = Changes(taken.facts, tuple(planes), tuple(taken.versions.values()))
         saved = self._store.commit(changes)
         if not unread:
             return Saved(self._store.folder, saved)
-        taken.facts, taken.planes, taken.versions, taken.thumbnails = None, unread, {}, {}
+        taken.facts, taken.planes, taken.versions = None, unread, {}
         return NotSaved(problem)
 
     def _end(self, taken: _Waiting, said: Saved | NotSaved) -> None:
@@ -235,6 +226,10 @@ class Autosave:
 
 
 def _sentence(error: Exception) -> str:
+    """Return what to say of an error; call it where it is handled."""
     if isinstance(error, UserError):
         return str(error)
-    return f"the project could not be saved ({reason_of(error)}); choose Save as… to go on."
+    logging.getLogger(__name__).exception("a project could not be saved")
+    return with_log(
+        f"the project could not be saved ({reason_of(error)}); choose Save as… to go on."
+    )

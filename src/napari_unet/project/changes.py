@@ -105,7 +105,6 @@ class Changes:
     facts: Facts | None = None
     planes: tuple[PlaneStrokes, ...] = ()
     versions: tuple[NewVersion, ...] = ()
-    thumbnails: Mapping[int, bytes] = field(default_factory=dict)
 
 
 def next_key(taken: Collection[str], kind: str) -> str:

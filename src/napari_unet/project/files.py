@@ -115,13 +115,6 @@ def model_path(folder: Path, entry: VersionEntry) -> Path:
     return folder / _MODELS / f"{entry.number:04d}_{entry.digest}.unet"
 
 
-def thumbnail_path(folder: Path, entry: VersionEntry) -> Path | None:
-    """Return the picture of a version, if it has one."""
-    if entry.thumbnail is None:
-        return None
-    return folder / _MODELS / f"{entry.number:04d}_{entry.thumbnail}.png"
-
-
 def files_of(folder: Path, index: ProjectIndex) -> Iterator[Path]:
     """Iterate over the files that an index names."""
     for layer in index.annotations:
@@ -129,9 +122,6 @@ def files_of(folder: Path, index: ProjectIndex) -> Iterator[Path]:
             yield plane_path(folder, layer.key, plane.index, plane.digest, plane.at)
     for entry in index.versions:
         yield model_path(folder, entry)
-        thumbnail = thumbnail_path(folder, entry)
-        if thumbnail is not None:
-            yield thumbnail
         for used in entry.planes:
             yield plane_path(folder, used.annotation, used.index, used.digest, used.at)
 

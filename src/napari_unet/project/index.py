@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
+from napari_unet.project.entries import At, CellsEntry, Entry, Placement, Text
 
 FORMAT_VERSION = 1
 
@@ -19,48 +20,31 @@ FORMAT_VERSION = 1
 Key = Annotated[str, Field(pattern=r"^[a-z0-9]{1,32}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 _Axes = Annotated[str, Field(pattern=r"^[TCZYXS]{2,6}$")]
-_Text = Annotated[str, Field(max_length=4096)]
 _Length = Annotated[int, Field(ge=1, le=2**31)]
-_Place = Annotated[int, Field(ge=0, le=2**31)]
 PART = 1024  # rows and columns of a part of a large plane
 _Start = Annotated[int, Field(ge=0, le=2**31, multiple_of=PART)]
-_Number = Annotated[float, Field(allow_inf_nan=False)]
-PlaneIndex = tuple[_Place, ...]
+PlaneIndex = tuple[At, ...]
 VersionKind = Literal["train", "live", "opened"]
 
 
-class _Entry(BaseModel):
-    """What cannot be changed, and has no entries that this version does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Placement(_Entry):
-    """Where a layer lies in the world, as a viewer has it: one number, or word, an axis."""
-
-    scale: tuple[_Number, ...]
-    translate: tuple[_Number, ...]
-    rotate: tuple[tuple[_Number, ...], ...]
-    shear: tuple[_Number, ...]
-    affine: tuple[tuple[_Number, ...], ...]
-    units: tuple[_Text, ...]
-    axis_labels: tuple[_Text, ...]
-
-
-class ImageEntry(_Entry):
+class ImageEntry(Entry):
     """An image that was painted on; its pixels are not in the project.
 
     Attributes
     ----------
     key, name
         Of the image in this project, and as it was called.
+    id
+        By which its strokes know it, in whatever project.
     path, beside
         Absolute path, and the path seen from the project folder; ``None`` if it was only in
         memory.
     size, checksum
-        See :func:`napari_unet.project.image_fingerprint.identify_file`.
+        See :func:`napari_unet.core.io.fingerprint.identify_file`.
     shape
         (..., Y, X), with RGB's channels at the end.
+    pixels
+        A checksum of them; it tells the layers of one file from each other.
     rgb
         Whether the last axis is colour.
     axes
@@ -77,21 +61,23 @@ class ImageEntry(_Entry):
     """
 
     key: Key
-    name: _Text
-    path: _Text | None = None
-    beside: _Text | None = None
+    name: Text
+    id: Digest | None = None
+    path: Text | None = None
+    beside: Text | None = None
     size: int | None = Field(default=None, ge=0)
     checksum: Digest | None = None
     shape: tuple[_Length, ...] = Field(min_length=2, max_length=16)
+    pixels: Digest | None = None
     rgb: bool = False
     axes: _Axes | None = None
-    channels: tuple[tuple[Key, _Place], ...] = ()
+    channels: tuple[tuple[Key, At], ...] = ()
     level: int = Field(default=0, ge=0, le=64)
-    reader: _Text | None = None
+    reader: Text | None = None
     placement: Placement | None = None
 
 
-class PlaneEntry(_Entry):
+class PlaneEntry(Entry):
     """A plane with strokes, or a part of a large one.
 
     Attributes
@@ -109,8 +95,8 @@ class PlaneEntry(_Entry):
     digest: Digest
 
 
-class AnnotationEntry(_Entry):
-    """A layer of strokes.
+class AnnotationEntry(Entry):
+    """A layer of strokes, or of cells that were corrected.
 
     Attributes
     ----------
@@ -126,16 +112,19 @@ class AnnotationEntry(_Entry):
         Where it lies.
     removed
         Whether it was taken out of the window; its strokes stay in the folder.
+    cells
+        Of a layer of cells; ``None`` for strokes.
     """
 
     key: Key
-    name: _Text
+    name: Text
     image: Key | None = None
     shape: tuple[_Length, ...] = Field(min_length=2, max_length=16)
     dtype: Literal["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"]
     planes: tuple[PlaneEntry, ...] = ()
     placement: Placement | None = None
     removed: bool = False
+    cells: CellsEntry | None = None
 
     @model_validator(mode="after")
     def _planes_fit(self) -> Self:
@@ -149,7 +138,7 @@ class AnnotationEntry(_Entry):
         return self
 
 
-class UsedPlane(_Entry):
+class UsedPlane(Entry):
     """A plane of strokes, or a part of it, that a version was trained on, as it was then."""
 
     annotation: Key
@@ -158,7 +147,7 @@ class UsedPlane(_Entry):
     digest: Digest
 
 
-class VersionEntry(_Entry):
+class VersionEntry(Entry):
     """A version of the model.
 
     Attributes
@@ -181,8 +170,6 @@ class VersionEntry(_Entry):
         The version that its training started from; ``None`` for fresh weights.
     planes
         The strokes that it was trained on.
-    thumbnail
-        Of its picture, if there is one.
     """
 
     number: int = Field(ge=1, le=999_999)
@@ -195,10 +182,9 @@ class VersionEntry(_Entry):
     labelled_pixels: int = Field(default=0, ge=0)
     parent: int | None = None
     planes: tuple[UsedPlane, ...] = ()
-    thumbnail: Digest | None = None
 
 
-class ProjectIndex(_Entry):
+class ProjectIndex(Entry):
     """All that a project folder holds, oldest versions first.
 
     Attributes
@@ -214,7 +200,7 @@ class ProjectIndex(_Entry):
     """
 
     format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
-    program: _Text = Field(default_factory=lambda: version("napari-unet"))
+    program: Text = Field(default_factory=lambda: version("napari-unet-live"))
     saved: datetime = Field(default_factory=lambda: datetime.now(UTC))
     classes: tuple[ClassInfo, ...] = ()
     settings: TrainSettings | None = None
@@ -248,8 +234,17 @@ class ProjectIndex(_Entry):
         raise InvalidInput(f"there is no version {number} in this project; choose one of the list.")
 
     def annotation(self, key: str) -> AnnotationEntry:
-        """Return a layer of strokes; the key has to be there."""
-        return next(layer for layer in self.annotations if layer.key == key)
+        """Return a layer of strokes.
+
+        Raises
+        ------
+        InvalidInput
+            There is none of that key.
+        """
+        for layer in self.annotations:
+            if layer.key == key:
+                return layer
+        raise InvalidInput(f"there is no layer {key} of strokes in this project; open it again.")
 
     def to_bytes(self) -> bytes:
         """Return it as the content of ``project.json``."""

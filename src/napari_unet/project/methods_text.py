@@ -53,14 +53,35 @@ def methods_paragraph(
     sentences += [_training(entry, headers[entry.number]) for entry in chain]
     sentences.append(_scores(header))
     piece = "plane" if header.network.ndim == 2 else "volume"
+    sentences.append(_scaling(header, piece))
     sentences.append(
-        f"Images were normalised {piece} by {piece} from the 1st and 99.8th percentile of each "
-        "channel to 0 and 1, and segmented tile by tile with mirrored borders, each pixel as the "
-        "class with the highest probability."
+        "They were segmented tile by tile with mirrored borders, each pixel as the class with the "
+        "highest probability."
     )
     sentences.append(_versions(header))
     sources = "\n".join(f"- {source}" for source in _sources(chain, header))
     return " ".join(filter(None, sentences)) + "\n\n" + sources
+
+
+def _scaling(header: ModelHeader, piece: str) -> str:
+    """Say which grey values became 0 and 1."""
+    by_percentiles = "from the 1st and 99.8th percentile of each channel to 0 and 1"
+    if header.scaling.way == "training":
+        return (
+            "Images were normalised from the range of the training images, "
+            f"{_ranges(header)}, to 0 and 1."
+        )
+    if header.scaling.way == "image":
+        return f"Images were normalised {piece} by {piece} {by_percentiles}."
+    unit = f"{piece} by {piece}" if header.scaling.way == "automatic" else "as a whole"
+    return (
+        f"Images were normalised {unit} {by_percentiles}; one whose range was not wider than its "
+        "noise was scaled as the training images were, in units of its noise."
+    )
+
+
+def _ranges(header: ModelHeader) -> str:
+    return ", ".join(f"{one.low:g} to {one.high:g}" for one in header.scaling.reference)
 
 
 def _foreign(header: ModelHeader) -> str:
@@ -114,8 +135,9 @@ def _training(entry: VersionEntry, header: ModelHeader) -> str:
     if entry.kind == "live":
         return (
             f"It learnt while strokes were painted, for {record.seconds:.0f} s and {record.steps} "
-            "steps; its answer is the weighted mean of the network's and of that of a forest of "
-            "randomised trees (Breiman 2001, Geurts et al. 2006) on image filters."
+            "steps; its answer is the weighted mean of the network's and of those of a forest of "
+            "randomised trees (Breiman 2001, Geurts et al. 2006) on image filters and of logistic "
+            "regression on features of EfficientNet-Lite0 (Tan and Le 2019) pretrained on ImageNet."
         )
     return _settings(record, header, fine_tuned=entry.parent is not None)
 

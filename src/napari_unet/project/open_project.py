@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_unet.core.io.fingerprint import identify_file
 from napari_unet.errors import InvalidInput, UnreadableFile, UserError
 from napari_unet.project.files import (
     INDEX_NAME,
@@ -21,7 +22,6 @@ from napari_unet.project.files import (
     read_file,
     read_plane,
 )
-from napari_unet.project.image_fingerprint import identify_file
 from napari_unet.project.index import (
     AnnotationEntry,
     ImageEntry,

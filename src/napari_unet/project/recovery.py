@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from filelock import FileLock
+
 from napari_unet.core.io.folders import make_folder
 from napari_unet.errors import InvalidInput, UnwritableOutput
 from napari_unet.project.files import INDEX_NAME
@@ -58,7 +60,7 @@ class Recovery:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            self._lock = Lock(_lock_path(folder))
+            self._lock = _locked(folder)
         except OSError:
             raise UnwritableOutput(
                 f"{folder} is in use by another napari; close that one first."
@@ -85,14 +87,14 @@ class Recovery:
 
     def leave(self) -> None:
         """Let go of it; what is in it can be restored."""
-        self._lock.release()
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
+        _release(self._lock, self.folder)
 
     def discard(self) -> None:
         """Remove it with all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._lock.release()
+        _release(self._lock, self.folder)
 
 
 def recoverable(root: Path) -> list[Recoverable]:
@@ -104,7 +106,7 @@ def recoverable(root: Path) -> list[Recoverable]:
         if not folder.is_dir() or not any(folder.iterdir()):
             continue
         try:
-            Lock(_lock_path(folder)).release()
+            _release(_locked(folder), folder)
         except OSError:
             continue
         when = datetime.fromtimestamp(folder.stat().st_mtime).astimezone()
@@ -116,49 +118,22 @@ def recoverable(root: Path) -> list[Recoverable]:
     return sorted(found, key=lambda item: item.saved, reverse=True)
 
 
-def _lock_path(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.lock")
-
-
-class Lock:
-    """A held lock.
-
-    Parameters
-    ----------
-    path
-        The file; made where it is missing.
+def _locked(folder: Path) -> FileLock:
+    """Return the lock of a run's folder, held; another thread may release it.
 
     Raises
     ------
     OSError
-        Another process, or this one, holds it, or it cannot be made.
+        Somebody holds it, or it cannot be made.
     """
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"), thread_local=False)
+    lock.acquire(blocking=False)
+    return lock
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT)
-        try:
-            _lock(self._file)
-        except OSError:
-            os.close(self._file)
-            raise
 
-    def release(self) -> None:
-        """Let go, and remove the file."""
+def _release(lock: FileLock, folder: Path) -> None:
+    """Let go; the file goes only with the folder, since who waits for it may have it open."""
+    lock.release()
+    if not folder.exists():
         with suppress(OSError):
-            self._path.unlink()  # before it is closed, so that nobody else's is removed
-        with suppress(OSError):
-            os.close(self._file)
-        with suppress(OSError):
-            self._path.unlink()  # Windows removes no file that is open
-
-
-def _lock(file: int) -> None:
-    if os.name == "nt":
-        import msvcrt
-
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            Path(lock.lock_file).unlink()

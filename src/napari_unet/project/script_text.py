@@ -59,7 +59,7 @@ def script_of(
     tables.append(f"SEGMENTED = {sorted(set(segmented))!r}\n")
     return "\n".join(
         [
-            _HEAD.format(program=installed_versions()["napari-unet"], project=str(project)),
+            _HEAD.format(program=installed_versions()["napari-unet-live"], project=str(project)),
             *tables,
             _FUNCTIONS,
             *(_step(project, entry, headers[entry.number], image_of) for entry in chain),
@@ -237,6 +237,8 @@ def train(planes, dimensions=2, **settings):
         newest.append((labels != before) & (labels != 0))
     seen.update(strokes)
     settings |= {"dimensions": dimensions, "newest": newest}
+    if dimensions == 2:  # a stroke across planes is one
+        settings["places"] = list(strokes)
     return nu.train(list(images.values()), list(strokes.values()), **settings)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from napari_unet.core.io.atomic import remove_left_overs, write_whole
+from napari_unet.core.io.fingerprint import Identity, identify_array, identify_file
 from napari_unet.errors import UnreadableFile, UnwritableOutput
 from napari_unet.project.changes import Changes, Facts, NewVersion, PlaneStrokes
 from napari_unet.project.files import (
@@ -21,9 +22,7 @@ from napari_unet.project.files import (
     plane_bytes,
     plane_digest,
     plane_path,
-    thumbnail_path,
 )
-from napari_unet.project.image_fingerprint import Identity, identify_array, identify_file
 from napari_unet.project.index import (
     AnnotationEntry,
     ImageEntry,
@@ -134,8 +133,6 @@ class ProjectStore:
             index = self._with_plane(index, plane)
         for new in changes.versions:
             index = self._with_version(index, new)
-        for number, picture in changes.thumbnails.items():
-            index = self._with_thumbnail(index, number, picture)
         if index != self.index or self._data is None:
             self.adopt(index.model_copy(update={"saved": datetime.now(UTC)}))
         return self.index
@@ -267,16 +264,6 @@ class ProjectStore:
         versions = {old.number: old for old in index.versions} | {entry.number: entry}
         ordered = tuple(versions[number] for number in sorted(versions))
         return index.model_copy(update={"versions": ordered})
-
-    def _with_thumbnail(self, index: ProjectIndex, number: int, picture: bytes) -> ProjectIndex:
-        if number not in (entry.number for entry in index.versions):
-            return index
-        entry = index.version(number).model_copy(update={"thumbnail": digest_of(picture)})
-        path = thumbnail_path(self.folder, entry)
-        assert path is not None  # it was given a thumbnail a moment ago
-        self._write(path, picture)
-        versions = tuple(entry if old.number == number else old for old in index.versions)
-        return index.model_copy(update={"versions": versions})
 
     def adopt(self, index: ProjectIndex) -> None:
         """Make this the index, then remove what neither it nor the one before it names."""

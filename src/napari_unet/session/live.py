@@ -51,11 +51,15 @@ class _Sent:
 
 @dataclass
 class _Run:
-    """One live job; ``version`` is the newest that a tile came with."""
+    """One live job.
+
+    ``version`` is the newest that a tile came with, ``looks`` how often the view was another.
+    """
 
     job: int
     learner: LearnerLike
     generation: int = 0
+    looks: int = 0
     key: str | None = None
     version: int = 0
     sent: _Sent = field(default_factory=_Sent)
@@ -125,7 +129,7 @@ class Live:
         read_labels
             Gives its strokes, (Y, X), as they are then; called in another thread.
         **known
-            ``pixel_size``, ``pixel_unit`` and ``channels`` of a :class:`LivePlane`.
+            ``pixel_size``, ``pixel_unit``, ``channels`` and ``place`` of a :class:`LivePlane`.
         """
         run = self._run
         if run is not None:
@@ -167,9 +171,12 @@ class Live:
         if key != run.key or afresh:
             run.generation += 1
             run.key = key
-        generation = run.generation
+        run.looks += 1
+        generation, look = run.generation, run.looks
 
         def prepare() -> list[LiveMessage]:
+            if look != run.looks:  # somebody pans on: only where they are now is read and told
+                return []
             image = _unknown_of_view(run.sent, key, read_image, region)
             run.sent.viewed = key
             return [LiveView(run.job, generation, key, region, image)]
@@ -180,6 +187,7 @@ class Live:
         """Drop what may still come of the last view."""
         if self._run is not None:
             self._run.generation += 1
+            self._run.looks += 1
             self._run.key = None
 
     def tell_classes(self, classes: tuple[ClassInfo, ...]) -> None:

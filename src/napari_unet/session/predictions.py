@@ -56,6 +56,7 @@ class PredictionJobs:
         model: bytes,
         *,
         region: tuple[int, ...] | None = None,
+        factors: tuple[float, float] | None = None,
         probabilities: bool = False,
         doubt: bool = False,
         device: DeviceName = "auto",
@@ -73,6 +74,9 @@ class PredictionJobs:
         region
             Rows and columns, (row start, row stop, column start, column stop), of volumes with the
             planes' before them; ``None`` for all.
+        factors
+            New pixels for each of the planes', along rows and columns, that the network is given;
+            ``None`` for their own.
         probabilities
             Whether to send the probabilities too.
         doubt
@@ -81,21 +85,26 @@ class PredictionJobs:
             Where to compute.
         """
         job = next(self._numbers)
-        self._jobs.add(job)
 
         def prepare() -> PredictRequest:
-            network = header_of(model).network
+            header = header_of(model)
+            together = header.scaling.way == "stack"
             return PredictRequest(
                 job=job,
-                images=tuple(for_region(plane, region, network) for plane in read()),
+                images=tuple(
+                    for_region(plane, region, header.network, factors, together=together)
+                    for plane in read()
+                ),
                 model=model,
                 device=device,
                 region=region,
+                factors=factors,
                 probabilities=probabilities,
                 doubt=doubt,
             )
 
         self._learner.submit(job, prepare, training=False)
+        self._jobs.add(job)
         return job
 
     def stop(self, job: int) -> None:

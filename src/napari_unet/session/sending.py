@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unet.core.images.box import Tile
-from napari_unet.core.images.cutout import Cutout, cut, is_large
+from napari_unet.core.images.cutout import Cutout, Measured, cut, is_large
 from napari_unet.core.images.lazy_plane import Plane, whole_plane
+from napari_unet.core.images.resampling import Resampled
+from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
+from napari_unet.core.images.stack_intensity import as_stack
 from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.onnx_network import ForeignNetwork, Network
 from napari_unet.core.prediction.context import surroundings
@@ -25,20 +28,36 @@ def sendable(plane: Plane) -> np.ndarray | Cutout:
 
 
 def for_region(
-    plane: Plane, region: tuple[int, ...] | None, network: Network
+    plane: Plane,
+    region: tuple[int, ...] | None,
+    network: Network,
+    factors: tuple[float, float] | None = None,
+    *,
+    together: bool = False,
 ) -> np.ndarray | Cutout:
     """Return what of a plane a prediction of a region needs; a plane of usual size as a whole.
 
-    A volume as a whole too.
+    A volume as a whole too. With factors the network sees it resampled. What is scaled together
+    with the other planes of its image knows that.
 
     Raises
     ------
     InvalidInput
         The region is too large.
     """
-    if isinstance(plane, Cutout) or len(plane.shape) == 4 or not is_large(plane.shape):
-        return sendable(plane)
-    needed = surroundings(network, _bounded(plane, region), _size(plane))
+    stored = plane.plane if isinstance(plane, Measured) else plane
+    if together and isinstance(stored, SourcePlane | SourceVolume):
+        plane = as_stack(stored)
+    if isinstance(plane, Cutout):
+        return plane
+    if len(plane.shape) == 4 or not is_large(plane.shape):
+        return cut(plane, Tile.whole(tuple(plane.shape[1:]))) if together else sendable(plane)
+    wanted = _bounded(plane, region)
+    if factors is None:
+        needed = surroundings(network, wanted, _size(plane))
+    else:
+        seen = Resampled(Measured(plane), factors)
+        needed = seen.under(surroundings(network, seen.over(wanted), seen.shape[1:]))
     return cut(plane, needed, sampled=isinstance(network, ForeignNetwork))
 
 

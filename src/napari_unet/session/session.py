@@ -21,14 +21,15 @@ from napari_unet.core.events import (
     Started,
     Step,
 )
+from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels import class_table
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.header import ModelHeader, header_of
+from napari_unet.core.models.header import ModelHeader, header_of, with_way
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.sharing.bioimageio_reader import model_bytes
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput
+from napari_unet.errors import InvalidInput, Level
 from napari_unet.learner.messages import (
     Content,
     Failed,
@@ -45,10 +46,10 @@ from napari_unet.session.sending import SeenStrokes
 from napari_unet.session.state import (
     Curve,
     LearnerLike,
-    Level,
     PaintedPlanes,
     State,
 )
+from napari_unet.session.telling import each_of
 from napari_unet.session.training import Training, train_request
 
 
@@ -96,7 +97,9 @@ class Session:
         self.model: bytes | None = None
         self.header: ModelHeader | None = None
         self.unsaved = False
+        self.way: Way = "automatic"
         self.classes = class_table.with_ids((), (1, 2))
+        self._told_classes: tuple[ClassInfo, ...] = ()  # of the last model that was opened
 
     @property
     def curve(self) -> Curve:
@@ -132,6 +135,7 @@ class Session:
 
     def use_classes(self, classes: tuple[ClassInfo, ...]) -> None:
         """Replace the classes, for example by those of another annotation layer."""
+        self._told_classes = ()
         if classes and classes != self.classes:
             self._set_classes(classes)
 
@@ -148,23 +152,25 @@ class Session:
         self._check_idle()
         job = next(self._numbers)
         classes, model = self.classes, self.model
-        self.live.forget()
-        self._training, self._best = Training(job), None
-        self._set_state(State.TRAINING)
-        self.curve_changed.emit()
-        self.progress_changed.emit(0.0, settings.seconds)
-
+        # Submitted first: there is no state without its job, whatever a listener does.
         self._learner.submit(
             job,
             lambda: train_request(job, read, self._seen, settings, classes, model),
             training=True,
         )
+        self._training, self._best = Training(job), None
+        each_of(
+            self.live.forget,
+            lambda: self._set_state(State.TRAINING),
+            self.curve_changed.emit,
+            lambda: self.progress_changed.emit(0.0, settings.seconds),
+        )
 
     def stop_training(self) -> None:
         """End the training; the best weights so far become the model in use."""
         if self.state is State.TRAINING and self._training is not None:
-            self._set_state(State.STOPPING)
             self._learner.stop(self._training.job)
+            self._set_state(State.STOPPING)
 
     def start_live(self, device: DeviceName = "auto", seed: int = 0) -> None:
         """Learn from strokes as they come, until :meth:`stop_live`; ``live`` is told of them.
@@ -174,12 +180,14 @@ class Session:
         self._check_idle()
         job = next(self._numbers)
         classes = self.classes
-        self._training, self._best = None, None
         # Submitted first: the state's listeners at once tell the job what is painted.
         self._learner.submit(job, lambda: LiveRequest(job, classes, device, seed), training=True)
-        self.live.begin(job, self._learner)
-        self._set_state(State.LIVE)
-        self.curve_changed.emit()
+        self._training, self._best = None, None
+        each_of(
+            lambda: self.live.begin(job, self._learner),
+            lambda: self._set_state(State.LIVE),
+            self.curve_changed.emit,
+        )
         if self.model is not None:
             lost = " Save that one first to keep it." if self.unsaved else ""
             text = f"Live learns from the strokes alone; it replaces the model in use.{lost}"
@@ -188,8 +196,8 @@ class Session:
     def stop_live(self) -> None:
         """End the live loop; what it shows becomes the model in use."""
         if self.state is State.LIVE and self.live.job is not None:
-            self._set_state(State.STOPPING)
             self._learner.stop(self.live.job)
+            self._set_state(State.STOPPING)
 
     def ask(self, prepare: Callable[[int], PieceRequest], answer: Callable[[Content], None]) -> int:
         """Queue a request whose replies go to one place; returns its job.
@@ -214,7 +222,8 @@ class Session:
     def load_model(self, path: str | os.PathLike[str]) -> ModelHeader:
         """Take a saved model, or a bioimage.io package, into use.
 
-        The classes of a model of strokes replace the session's.
+        The classes of a model of strokes replace the session's, but not names and colours that
+        were given by hand.
 
         Raises
         ------
@@ -223,10 +232,27 @@ class Session:
         """
         data = model_bytes(path)
         header = header_of(data)
+        self.way = header.scaling.way
         self._use(data, header, unsaved=False)
         if header.label_kind == "scribbles":
-            self._set_classes(header.classes)
+            before, self._told_classes = self._told_classes, header.classes
+            self._set_classes(class_table.with_those_of(self.classes, header.classes, before))
         return header
+
+    def use_way(self, way: Way) -> None:
+        """Scale the grey values of images in another way, with the model in use and later ones.
+
+        Raises
+        ------
+        InvalidInput
+            The model in use is of another program, which brings its own.
+        """
+        if self.model is not None and self.header is not None and self.header.scaling.way != way:
+            self.model = with_way(self.model, way)
+            self.header = header_of(self.model)
+            self.unsaved = True
+        self.way = way
+        self.model_changed.emit(self.header)
 
     def save_model(self, path: str | os.PathLike[str]) -> None:
         """Write the model in use, beside the target first, so that no half file is left.
@@ -252,8 +278,7 @@ class Session:
         self._learner.close()
         self.predictions.forget()
         if self.state is not State.IDLE:
-            self._use_best()
-        self._set_state(State.IDLE)
+            self._end()
 
     def reopen(self, learner: LearnerLike) -> None:
         """Go on after :meth:`close`, with another learner."""
@@ -289,8 +314,7 @@ class Session:
                 self._best = content.model
                 self.improved.emit(content.model)
             case Failed() if self.state is State.STOPPING:
-                self._end()
-                self.said.emit(Level.INFO, content.text)
+                each_of(self._end, lambda: self.said.emit(Level.INFO, content.text))
             case _:
                 self._apply_end(content)
 
@@ -316,17 +340,17 @@ class Session:
             case Notice():
                 self._warn(content.text)
             case Trained():
-                self._use(content.model, header_of(content.model))
-                self._set_state(State.IDLE)
-                self.trained.emit(content.reason)
+                each_of(
+                    lambda: self._use(content.model, header_of(content.model)),
+                    lambda: self._set_state(State.IDLE),
+                    lambda: self.trained.emit(content.reason),
+                )
             case Failed():
-                self._end()
-                self.said.emit(Level.ERROR, content.text)
+                each_of(self._end, lambda: self.said.emit(Level.ERROR, content.text))
 
     def _end(self) -> None:
         """Go idle with the best model that was told of, if any."""
-        self._use_best()
-        self._set_state(State.IDLE)
+        each_of(self._use_best, lambda: self._set_state(State.IDLE))
 
     def _use_best(self) -> None:
         if self._best is not None:
@@ -335,6 +359,9 @@ class Session:
     def _use(
         self, model: bytes, header: ModelHeader, *, unsaved: bool = True, job: int | None = None
     ) -> None:
+        if header.scaling.way != self.way:
+            model = with_way(model, self.way)
+            header = header_of(model)
         self.model, self.header, self.unsaved, self._model_job = model, header, unsaved, job
         self.model_changed.emit(header)
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from napari_unet.core.images.lazy_plane import Plane
+from napari_unet.core.labels.across_planes import Place
 from napari_unet.learner.messages import (
     Box,
     Content,
@@ -28,14 +29,6 @@ class State(Enum):
     TRAINING = "training"
     LIVE = "live"
     STOPPING = "stopping"
-
-
-class Level(Enum):
-    """How loud a message is."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 class LearnerLike(Protocol):
@@ -83,6 +76,8 @@ class PaintedPlanes:
         Size of a pixel as (row, column), where known; of voxels the unit alone.
     channels
         Which of the image they are, if all are of one.
+    places
+        Of planes, where each lies in its stack; empty if that says nothing.
     """
 
     keys: tuple[str, ...]
@@ -92,6 +87,7 @@ class PaintedPlanes:
     pixel_size: tuple[float, float] | None = None
     pixel_unit: str | None = None
     channels: tuple[int, ...] | None = None
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)

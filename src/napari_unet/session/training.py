@@ -91,4 +91,5 @@ def train_request(
         pixel_size=planes.pixel_size,
         pixel_unit=planes.pixel_unit,
         channels=planes.channels,
+        places=planes.places,
     )

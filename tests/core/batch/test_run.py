@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import csv
+import json
 import os
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,14 +16,16 @@ from imageio.v3 import imwrite
 
 import napari_unet as nu
 from napari_unet.core.batch.find_images import Found, find_images, result_names
-from napari_unet.core.batch.plan import BatchOptions, Candidate, plan_batch, plan_items
-from napari_unet.core.batch.report import table
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import Candidate, plan_batch, plan_items
+from napari_unet.core.batch.report import table, write_report
 from napari_unet.core.batch.run import ItemEnded, ItemProgress, ItemStarted, run_batch
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.models.model import Model
-from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.objects.split_touching import InstanceSettings
+from napari_unet.core.prediction.tile_probabilities import Description, TileProbabilities
 from napari_unet.core.segmentation.model_fit import best_level, resampling
 from napari_unet.errors import InvalidInput
 from scenes import random_model, small_network
@@ -296,7 +299,7 @@ class TestRun:
                 found = np.stack([np.full((20, 50), share) for share in (0.25, 0.75)])
                 yield TileProbabilities(where, found.astype(np.float32), (start + 20) / 40)
 
-        described = SimpleNamespace(header=model.header)
+        described = Description(model.header, model.digest)
         ended = run(described, plan, predictor=predict, openers=openers)
         assert [e.status for e in ended] == ["done", "failed", "done"]
         assert arrays[0, "labels"].shape == (2, 40, 50)
@@ -316,6 +319,83 @@ class TestRun:
         ended = run(model, plan, stop=asked.is_set)
         assert [e.status for e in ended] == ["stopped", "stopped"]
         assert os.listdir(tmp_path / "out") == []
+
+
+class TestMadeFrom:
+    """Results that are there count as done only if they would be the same again."""
+
+    def plan(self, folder, model, tmp_path, name="a.tif", **options):
+        return plan_batch([folder / name], model, tmp_path / "out", BatchOptions(**options))
+
+    @pytest.fixture(params=["a.tif", "c.zarr", "rgb.png"])
+    def name(self, request):
+        return request.param
+
+    def test_the_same_again_is_skipped_and_the_way_out_is_named(
+        self, folder, model, tmp_path, name
+    ):
+        options = {"channels": (0,), "save": ("labels", "instances")}
+        run(model, self.plan(folder, model, tmp_path, name, **options))
+        loaded = Model.from_bytes(model.to_bytes())
+        (item,) = self.plan(folder, loaded, tmp_path, name, **options).items
+        assert item.action == "done"
+        assert "--overwrite" in item.sentences[0]
+
+    def test_another_image_of_the_same_name_is_segmented_anew(self, folder, model, tmp_path, name):
+        run(model, self.plan(folder, model, tmp_path, name, channels=(0,)))
+        path = folder / name
+        if name.endswith("zarr"):
+            array = zarr.open_array(path, mode="r+")
+            array[3, 4] = 255 - array[3, 4]
+        else:
+            image = read_labels(path) if name == "a.tif" else np.zeros((40, 50, 3), np.uint8)
+            image[3, 4] = 255 - image[3, 4]
+            imwrite(path, image)
+        (item,) = self.plan(folder, model, tmp_path, name, channels=(0,)).items
+        assert item.action == "run"
+        assert "made from another image" in item.sentences[-1]
+
+    def test_another_model_makes_them_anew(self, folder, model, tmp_path, name):
+        run(model, self.plan(folder, model, tmp_path, name, channels=(0,)))
+        other = random_model(small_network(), seed=1)
+        plan = self.plan(folder, other, tmp_path, name, channels=(0,))
+        assert "made from another model" in plan.items[0].sentences[-1]
+        assert [e.status for e in run(other, plan)] == ["done"]
+        (item,) = self.plan(folder, other, tmp_path, name, channels=(0,)).items
+        assert item.action == "done"
+
+    def test_other_options_make_them_anew(self, folder, model, tmp_path):
+        run(model, self.plan(folder, model, tmp_path, "rgb.png", channels=(0,)))
+        (item,) = self.plan(folder, model, tmp_path, "rgb.png", channels=(2,)).items
+        assert (item.action, "made from other options" in item.sentences[-1]) == ("run", True)
+
+    def test_what_does_not_count_for_a_result_does_not_make_it_anew(self, folder, model, tmp_path):
+        both = ("labels", "instances")
+        run(model, self.plan(folder, model, tmp_path, save=both))
+        larger = InstanceSettings(smallest=500)
+        (item,) = self.plan(folder, model, tmp_path, save=both, objects=larger).items
+        assert item.action == "run"
+        (item,) = self.plan(folder, model, tmp_path, save=("labels",), objects=larger).items
+        assert item.action == "done"
+
+    def test_results_that_do_not_say_what_they_are_of_are_made_anew(self, folder, model, tmp_path):
+        out = tmp_path / "out" / "a_labels.tif"
+        run(model, self.plan(folder, model, tmp_path))
+        said = tifffile.tiffcomment(out).replace("made_from", "other")
+        tifffile.tiffcomment(out, said.encode())
+        (item,) = self.plan(folder, model, tmp_path).items
+        assert "nothing says what they were made from" in item.sentences[-1]
+
+    def test_the_report_names_image_model_and_options(self, folder, model, tmp_path):
+        ended = run(model, self.plan(folder, model, tmp_path))
+        again = run(model, self.plan(folder, model, tmp_path))
+        write_report(tmp_path / "report.csv", [*ended, *again])
+        with open(tmp_path / "report.csv", newline="") as file:
+            first, second = csv.DictReader(file)
+        assert first["model"] == model.digest
+        assert json.loads(first["options"])["level"] == 0
+        names = ("image", "model", "options")
+        assert [first[name] for name in names] == [second[name] for name in names]
 
 
 class TestPixelSize:
@@ -346,7 +426,9 @@ class TestPixelSize:
         factors, said = resampling(self.header(model), self.source(), 0, wanted=True)
         assert factors == (0.5, 0.5)
         assert "put back on its own pixels" in said
-        assert "not known" in resampling(model.header, self.source(), 0, wanted=True)[1]
+        unknown = ImageSource.from_array(np.ones((8, 9)), "YX")
+        assert "not known" in resampling(self.header(model), unknown, 0, wanted=True)[1]
+        assert resampling(model.header, self.source(), 0, wanted=True) == (None, None)
 
     def test_sizes_that_cannot_both_be_right_are_refused(self, model):
         with pytest.raises(InvalidInput, match="too far apart"):
@@ -356,7 +438,7 @@ class TestPixelSize:
         metadata = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.25}
         tifffile.imwrite(tmp_path / "a.ome.tif", rng.random((41, 50)), metadata=metadata)
         sized = Model(self.header(model), model.weights)
-        options = BatchOptions(resample=True, tile=16)
+        options = BatchOptions(tile=16)
         (ended,) = run(sized, plan_batch([tmp_path / "a.ome.tif"], sized, tmp_path, options))
         assert ended.status == "done"
         assert ended.item.factors == (0.25, 0.5)
@@ -370,4 +452,7 @@ class TestPixelSize:
         sized = Model(self.header(model), model.weights)
         (item,) = plan_batch([tmp_path / "a.ome.tif"], sized, tmp_path).items
         assert item.pixel_size == "Y 0.5 µm, X 0.5 µm"
+        assert "it is resampled to that" in item.sentences[0]
+        options = BatchOptions(resample=False)
+        (item,) = plan_batch([tmp_path / "a.ome.tif"], sized, tmp_path, options).items
         assert "used as they are" in item.sentences[0]

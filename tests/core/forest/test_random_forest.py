@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
-from napari_unet.core.forest.filter_blocks import MARGIN, filters
+from napari_unet.core.forest import random_forest
+from napari_unet.core.forest.filters import FILTER_MARGIN, filters
 from napari_unet.core.forest.random_forest import Forest, fit_forest
 from napari_unet.errors import InvalidModel
 
@@ -115,12 +119,30 @@ def test_refuses_arrays_that_are_no_forest(forest, spoil):
 @pytest.mark.parametrize("channels", [1, 2])
 def test_filters_depend_on_no_more_than_their_margin(channels):
     rng = np.random.default_rng(3)
-    patch = rng.random((channels, 2 * MARGIN + 8, 2 * MARGIN + 12), dtype=np.float32)
+    patch = rng.random((channels, 2 * FILTER_MARGIN + 8, 2 * FILTER_MARGIN + 12), dtype=np.float32)
     other = patch.copy()
     wider = np.pad(other, ((0, 0), (20, 20), (20, 20)), mode="symmetric")
-    inside = slice(MARGIN, -MARGIN)
+    inside = slice(FILTER_MARGIN, -FILTER_MARGIN)
     found = filters(patch)[inside, inside]
     assert found.shape == (8, 12, 24 * channels)
     np.testing.assert_allclose(
         found, filters(wider)[20:-20, 20:-20][inside, inside], rtol=1e-4, atol=1e-5
     )
+
+
+def test_threads_that_predict_at_once_do_not_mix_their_trees(rng, monkeypatch):
+    values = rng.random((40, 5)).astype(np.float32)
+    fitted = random_forest.fit_forest(values, np.arange(40) % 2, 2, seed=0, trees=4)
+    expected = fitted.predict(values)
+    forest = Forest(**fitted.arrays())
+    together, plain = threading.Barrier(2), random_forest._walkers
+
+    def build(*args):
+        together.wait(timeout=20)
+        return plain(*args)
+
+    monkeypatch.setattr(random_forest, "_walkers", build)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: forest.predict(values), range(2)))
+    for probabilities in [*found, forest.predict(values)]:
+        np.testing.assert_array_equal(probabilities, expected)

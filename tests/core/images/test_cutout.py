@@ -7,11 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_first_answer import model_of
 
+from classified import model_of
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import MOST_WHOLE, Cutout, Measured, cut, is_large
 from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.images.intensity import Intensity
 from napari_unet.core.prediction.context import surroundings
 from napari_unet.core.prediction.predict import TileProbabilities
 from napari_unet.core.prediction.tiles import predict_tiles
@@ -72,7 +73,8 @@ def test_it_says_the_range_of_the_whole_plane():
     part = cut(plane, Tile((0, 5), (3, 9)))
     assert part.box == Tile((0, 5), (3, 9))
     assert part.shape == (1, 20, 20)
-    assert part.grey_range().tolist() == [[0.0, 200.0]]
+    (known,) = part.intensities()
+    assert (known.low, known.high) == (0.0, 200.0)
 
 
 def test_what_was_not_cut_out_cannot_be_read():
@@ -90,7 +92,7 @@ def test_alone_it_is_a_plane_with_the_range_of_the_one_it_came_from():
     assert isinstance(alone, Cutout)
     assert alone.shape == (1, 5, 6)
     np.testing.assert_array_equal(alone.read(np.arange(5), np.arange(6)), plane[:, 5:10, 3:9])
-    np.testing.assert_array_equal(alone.ranges, cut(plane, Tile((0, 1), (0, 1))).ranges)
+    assert alone.known == cut(plane, Tile((0, 1), (0, 1))).known
 
 
 def test_the_range_is_asked_for_once():
@@ -101,9 +103,9 @@ def test_the_range_is_asked_for_once():
         def read(self, rows, columns):
             return np.zeros((1, len(rows), len(columns)))
 
-        def grey_range(self):
+        def intensities(self):
             self.asked += 1
-            return np.array([[0.0, 1.0]])
+            return (Intensity(0.0, 1.0, 1.0, 0.0, 0.0),)
 
     plane = Plane()
     measured = Measured(plane)
@@ -142,11 +144,11 @@ def test_a_plane_is_large_from_a_size_on():
 
 @settings(max_examples=20)
 @given(planes_and_regions(), st.sampled_from([4, 12, 100]), st.integers(1, 3))
-def test_a_model_without_a_forest_needs_no_blocks_of_it(case, tile, depth):
+def test_a_model_without_a_classifier_needs_no_blocks_of_it(case, tile, depth):
     size, region = case
     plane = np.random.default_rng(0).normal(size=(2, *size))
     model = random_model(small_network(in_channels=2, depth=depth))
-    around = surroundings(model.header.network, region, size, forest=False)
+    around = surroundings(model.header.network, region, size, classifier=False)
     part = cut(plane, around)
     np.testing.assert_allclose(
         probabilities(model, part, region, tile),
@@ -155,9 +157,9 @@ def test_a_model_without_a_forest_needs_no_blocks_of_it(case, tile, depth):
     )
 
 
-def test_without_a_forest_little_more_than_the_context_is_cut_out():
+def test_without_a_classifier_little_more_than_the_context_is_cut_out():
     config = small_network(depth=1)
-    around = surroundings(config, Tile((100, 150), (200, 260)), (400, 400), forest=False)
+    around = surroundings(config, Tile((100, 150), (200, 260)), (400, 400), classifier=False)
     assert around.rows[0] == 100 - config.margin
     assert max(around.sides) < 60 + 2 * config.margin + 20
 
@@ -172,7 +174,7 @@ def test_a_region_of_a_volume_is_predicted_as_in_the_whole(size, data):
         start = data.draw(st.integers(0, n - 1))
         spans.append((start, data.draw(st.integers(start + 1, n))))
     region = Tile(*spans)
-    part = cut(volume, surroundings(model.header.network, region, size, forest=False))
+    part = cut(volume, surroundings(model.header.network, region, size, classifier=False))
     np.testing.assert_allclose(
         probabilities(model, part, region, 8), probabilities(model, volume, region, 8), atol=1e-5
     )

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.images.lazy_plane import sampled_range, whole_plane
-from napari_unet.core.images.normalise import grey_range
+from napari_unet.core.images.lazy_plane import intensities_of, whole_plane
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.errors import InvalidInput, UnreadableFile
 
@@ -29,29 +28,6 @@ class Chunked:
 
 
 class TestGuessing:
-    @pytest.mark.parametrize(
-        ("shape", "dtype", "channels", "axes"),
-        [
-            ((9, 8), "u1", None, "YX"),
-            ((9, 8, 3), "u1", None, "YXS"),
-            ((9, 8, 4), "u1", None, "YXS"),
-            ((5, 9, 8, 3), "u1", None, "ZYXS"),
-            ((3, 9, 8), "u2", None, "CYX"),
-            ((30, 9, 8), "u2", None, "ZYX"),
-            ((7, 30, 9, 8), "u2", None, "TZYX"),
-            ((7, 30, 3, 9, 8), "u2", None, "TZCYX"),
-            ((3, 9, 8), "u2", 1, "ZYX"),
-            ((3, 9, 8, 3), "u1", 1, "ZYXS"),
-            ((9, 8, 3), "u1", 3, "YXS"),
-            ((9, 8, 2), "f4", 2, "YXC"),
-            ((6, 5, 9, 8), "u2", 6, "CZYX"),
-            ((6, 6, 9, 8), "u2", 6, "ZCYX"),
-        ],
-    )
-    def test_names_each_axis(self, shape, dtype, channels, axes):
-        source = ImageSource.from_array(np.ones(shape, dtype), channels=channels)
-        assert source.axes == axes
-
     def test_says_what_was_guessed_and_why(self):
         said = ImageSource.from_array(np.ones((3, 30, 9, 8))).guesses
         assert len(said) == 2
@@ -130,13 +106,12 @@ class TestPlanes:
         assert data.touched == {(1, 3), (1, 4)}
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
-    def test_pixels_that_are_not_finite_are_found_where_they_are(self, bad):
+    def test_pixels_that_are_not_finite_are_read_as_they_are(self, bad):
         data = np.zeros((50, 50))
         data[30, 30] = bad
         plane = ImageSource.from_array(data).plane()
-        plane.read(np.arange(20), np.arange(50))
-        with pytest.raises(InvalidInput, match="NaN or infinite"):
-            plane.read(np.arange(40), np.arange(50))
+        found = plane.read(np.arange(40), np.arange(50))
+        np.testing.assert_array_equal(found, data[None, :40])
 
     def test_a_part_that_cannot_be_read_is_told(self):
         class Broken(Chunked):
@@ -148,33 +123,43 @@ class TestPlanes:
             source.plane().read(np.arange(3), np.arange(3))
 
 
-class TestGreyRange:
+class TestIntensities:
     def test_in_memory_is_that_of_the_plane(self, rng):
         data = rng.normal(size=(2, 90, 80))
-        np.testing.assert_array_equal(
-            ImageSource.from_array(data, "CYX").plane().grey_range(), grey_range(data)
-        )
+        found = ImageSource.from_array(data, "CYX").plane().intensities()
+        assert found == intensities_of(data)
 
     def test_of_a_small_lazy_plane_is_the_same(self, rng):
         data = rng.integers(0, 255, (90, 80), np.uint8)
         plane = ImageSource.from_array(Chunked(data, 16)).plane()
-        np.testing.assert_array_equal(plane.grey_range(), grey_range(data[None]))
+        assert plane.intensities() == intensities_of(data[None])
 
     def test_of_a_large_one_comes_from_a_bounded_sample(self, rng, monkeypatch):
         monkeypatch.setattr("napari_unet.core.images.lazy_plane._MOST_WHOLE", 2**22)
         data = Chunked(rng.integers(0, 255, (3000, 4000), np.uint8), chunk=500)
         plane = ImageSource.from_array(data).plane()
-        found = plane.grey_range()
+        (found,) = plane.intensities()
         assert data.largest <= 2**22 // 256
-        np.testing.assert_allclose(found, grey_range(data[:, :][None]), atol=1)
-        np.testing.assert_array_equal(found, plane.grey_range())
+        whole = np.percentile(data[:, :], (1, 99.8))
+        np.testing.assert_allclose((found.low, found.high), whole, atol=1)
+        assert (found,) == plane.intensities()
+
+    def test_of_a_large_one_do_not_depend_on_what_holds_it(self, rng, monkeypatch):
+        monkeypatch.setattr("napari_unet.core.images.lazy_plane._MOST_WHOLE", 2**16)
+        monkeypatch.setattr("napari_unet.core.images.lazy_plane._MOST_SAMPLED", 2**14)
+        data = rng.gamma(1.0, 100.0, (500, 600))
+        data *= np.linspace(0, 1, 600)  # so that a sample differs from the whole
+        lazy = ImageSource.from_array(Chunked(data, 100)).plane().intensities()
+        assert lazy == intensities_of(data[None])
+        assert lazy == ImageSource.from_array(data).plane().intensities()
 
     def test_of_a_channel_that_is_constant_where_it_was_looked_at(self):
         """The single bright pixel lies between the blocks of the sample."""
         data = np.zeros((6000, 6000), np.uint8)
         data[135, 135] = 9
         plane = ImageSource.from_array(Chunked(data, 500)).plane()
-        np.testing.assert_array_equal(sampled_range(plane), [[0, 9]])
+        (found,) = plane.intensities()
+        assert (found.low, found.high) == (0, 9)
 
 
 def test_answers_read_little_more_than_a_tile(trained, rng):

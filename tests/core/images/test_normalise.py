@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_unet.core.images.arrange import planes_for, planes_like
-from napari_unet.core.images.normalise import check_array, grey_range, normalise, rescale
+from napari_unet.core.images.check_array import check_array
+from napari_unet.core.images.lazy_plane import intensities_of
+from napari_unet.core.images.normalise import normalise, not_imaged, rescale
 from napari_unet.errors import InvalidInput
 
 
@@ -40,13 +42,28 @@ class TestCheck:
     def test_a_constant_plane_of_several_is_not(self):
         assert check_array(np.zeros((4, 4)), may_be_constant=True).shape == (4, 4)
 
-    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+    @pytest.mark.parametrize("value", [1e300, -1e300])
     @pytest.mark.parametrize("may_be_constant", [True, False])
     def test_what_float32_cannot_hold_is_refused(self, value, may_be_constant):
         image = np.ones((4, 4))
         image[2, 1] = value
-        with pytest.raises(InvalidInput, match="nan_to_num"):
+        with pytest.raises(InvalidInput, match="beyond what float32 can hold"):
             check_array(image, may_be_constant=may_be_constant)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_what_is_not_finite_was_not_imaged(self, value):
+        image = np.ones((4, 4))
+        image[2, 1] = value
+        with pytest.raises(InvalidInput, match="every pixel of the image is 1"):
+            check_array(image)
+        image[0, 0] = 2
+        np.testing.assert_array_equal(check_array(image), image)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_an_image_of_which_nothing_was_imaged_is_refused(self, value):
+        with pytest.raises(InvalidInput, match="nothing was imaged"):
+            check_array(np.full((4, 4), value))
+        assert check_array(np.full((4, 4), value), may_be_constant=True).shape == (4, 4)
 
     @pytest.mark.parametrize("image", [np.array([["a"]]), np.ones((2, 2), complex)])
     def test_what_is_no_real_number_is_refused(self, image):
@@ -201,7 +218,33 @@ class TestNormalise:
 
     def test_of_a_tile_is_the_tile_of_the_whole(self, rng):
         plane = rng.integers(0, 4000, (2, 60, 70)).astype(np.uint16)
-        ranges = grey_range(plane)
-        assert ranges.shape == (2, 2)
-        tile = rescale(plane[:, 10:30, 5:20], ranges)
+        tile = rescale(plane[:, 10:30, 5:20], intensities_of(plane))
         np.testing.assert_array_equal(tile, normalise(plane)[:, 10:30, 5:20])
+
+
+class TestNotImaged:
+    @pytest.fixture
+    def plane(self, rng):
+        plane = rng.normal(100, 10, (2, 60, 70))
+        plane[:, 20:30, 20:30] += 200
+        return plane
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_pixels_do_not_change_the_others(self, plane, value):
+        holes = plane.copy()
+        holes[:, 40:] = value
+        found = normalise(holes)
+        np.testing.assert_array_equal(found[:, :40], normalise(plane[:, :40]))
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_pixels_become_ground(self, plane, value):
+        holes = plane.copy()
+        holes[:, 40:] = value
+        ground = np.median(normalise(plane[:, :40]), axis=(1, 2))
+        np.testing.assert_allclose(normalise(holes)[:, 40:].mean(axis=(1, 2)), ground, atol=1e-5)
+
+    def test_are_those_of_any_channel(self, plane):
+        plane[1, 3, 4] = np.nan
+        assert np.argwhere(not_imaged(plane)).tolist() == [[3, 4]]
+        assert not_imaged(plane[:1]) is None
+        assert not_imaged(plane[:, :3].astype(np.uint16)) is None

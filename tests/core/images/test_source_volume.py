@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_unet as nu
-from napari_unet.core.batch.plan import BatchOptions, plan_batch
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import plan_batch
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.images.lazy_plane import sampled_range, whole_plane
-from napari_unet.core.images.normalise import along_rows, grey_range
+from napari_unet.core.images.lazy_plane import intensities_of, whole_plane
 from napari_unet.core.io.open_image import open_image
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.core.segmentation.model_fit import check_channels, resampling, slices_said
@@ -109,16 +109,16 @@ class TestReading:
             ImageSource.from_array(np.ones((3, 9, 8)), "TYX").volume((0,))
 
 
-class TestGreyRange:
+class TestIntensities:
     def test_in_memory_is_that_of_all_planes_together(self, rng):
         data = rng.normal(size=(2, 7, 30, 20)) + np.arange(7)[:, None, None]
         volume = ImageSource.from_array(data, "CZYX").volume()
-        np.testing.assert_array_equal(volume.grey_range(), grey_range(along_rows(data)))
+        assert volume.intensities() == intensities_of(data)
 
     def test_of_a_small_lazy_volume_is_the_same(self, rng):
         data = rng.integers(0, 255, (7, 30, 20), np.uint8)
         volume = ImageSource.from_array(Counted(data), "ZYX").volume()
-        np.testing.assert_array_equal(volume.grey_range(), grey_range(along_rows(data[None])))
+        assert volume.intensities() == intensities_of(data[None])
 
     def test_of_a_large_one_comes_from_a_bounded_sample(self, rng, monkeypatch):
         monkeypatch.setattr("napari_unet.core.images.lazy_plane._MOST_WHOLE", 2**16)
@@ -126,11 +126,12 @@ class TestGreyRange:
         ramp = np.arange(40)[:, None, None]
         data = Counted((rng.integers(0, 200, (40, 120, 130)) + ramp).astype(np.uint8))
         volume = ImageSource.from_array(data, "ZYX").volume()
-        found = volume.grey_range()
+        (found,) = volume.intensities()
         assert data.asked.sum() <= 2**16
         assert data.asked.any(axis=(1, 2)).sum() == 16
-        np.testing.assert_allclose(found, grey_range(along_rows(data[:][None])), atol=3)
-        np.testing.assert_array_equal(found, volume.grey_range())
+        whole = np.percentile(data[:], (1, 99.8))
+        np.testing.assert_allclose((found.low, found.high), whole, atol=3)
+        assert (found,) == volume.intensities() == intensities_of(data[:][None])
 
     def test_of_a_channel_that_is_constant_where_it_was_looked_at(self, monkeypatch):
         monkeypatch.setattr("napari_unet.core.images.lazy_plane._MOST_WHOLE", 2**10)
@@ -138,7 +139,8 @@ class TestGreyRange:
         data = np.zeros((40, 100, 100), np.uint8)
         data[1, 5, 5] = 9  # between the slices of the sample
         volume = ImageSource.from_array(Counted(data), "ZYX").volume()
-        np.testing.assert_array_equal(sampled_range(volume), [[0, 9]])
+        (found,) = volume.intensities()
+        assert (found.low, found.high) == (0, 9)
 
 
 class TestSegmenting:

@@ -81,6 +81,18 @@ class TestFolders:
         assert folder.is_dir()
         assert os.listdir(make_folder(folder)) == []
 
+    def test_may_be_made_by_two_threads_at_once(self, tmp_path, monkeypatch):
+        """The second one is at it whenever the first one touches a file."""
+        real = os.unlink
+
+        def unlink(*arguments, **options):
+            monkeypatch.setattr(os, "unlink", real)
+            make_folder(tmp_path)
+            real(*arguments, **options)
+
+        monkeypatch.setattr(os, "unlink", unlink)
+        make_folder(tmp_path)
+
     def test_a_file_is_no_folder(self, tmp_path):
         (tmp_path / "a").write_bytes(b"")
         for path in (tmp_path / "a", tmp_path / "a" / "b"):

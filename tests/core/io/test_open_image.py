@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import logging
 import re
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -328,7 +330,7 @@ class TestZarr:
     def test_without_the_package_it_says_what_to_install(self, tmp_path, rng, monkeypatch):
         zarr.save_array(tmp_path / "a.zarr", rng.random((20, 20)))
         monkeypatch.setitem(sys.modules, "zarr", None)
-        with pytest.raises(UnreadableFile, match=r'pip install "napari-unet\[zarr\]"'):
+        with pytest.raises(UnreadableFile, match=r'pip install "napari-unet-live\[zarr\]"'):
             open_image(tmp_path / "a.zarr")
 
     def test_a_group_that_is_no_image_is_refused(self, tmp_path):
@@ -395,3 +397,14 @@ class TestOthers:
         assert not is_readable(tmp_path / "folder")
         assert not is_readable(tmp_path / "a.csv")
         assert not is_readable(tmp_path / ".a.tif")
+
+
+def test_complaints_about_files_of_other_threads_are_theirs(caplog):
+    logger = logging.getLogger("tifffile")
+    with read_tiff._complaints() as said:
+        thread = threading.Thread(target=logger.warning, args=["of another file"])
+        thread.start()
+        thread.join()
+        logger.warning("of this file")
+    assert said == ["of this file"]
+    assert [record.getMessage() for record in caplog.records] == ["of another file"]

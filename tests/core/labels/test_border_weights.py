@@ -9,7 +9,6 @@ from scipy import ndimage
 
 from napari_unet.core.labels.border_weights import (
     border_weights,
-    scribble_border_weights,
     separate_touching,
 )
 from napari_unet.errors import InvalidInput
@@ -152,44 +151,6 @@ def test_an_empty_image_has_no_weights():
 def test_bad_input_is_refused(instances, w0, sigma):
     with pytest.raises(InvalidInput):
         border_weights(instances, w0, sigma)
-    with pytest.raises(InvalidInput):
-        scribble_border_weights(instances, w0=w0, sigma=sigma)
-
-
-class TestScribbles:
-    """Under scribbles the term applies on labelled background between two painted objects only."""
-
-    labels = np.array(
-        [
-            [2, 0, 1, 1, 0, 2, 2],
-            [2, 0, 0, 1, 0, 0, 2],
-            [2, 0, 1, 1, 0, 2, 2],
-        ]
-    )
-
-    def test_only_painted_background_weighs(self):
-        weights = scribble_border_weights(self.labels)
-        np.testing.assert_array_equal(weights > 0, self.labels == 1)
-
-    def test_separately_painted_strokes_of_one_class_are_two_objects(self):
-        # At row 1, column 3 the nearest pixels are (0, 5), in the right stroke, and (1, 0).
-        expected = 10 * np.exp(-((np.sqrt(5) + 3) ** 2) / 50)
-        assert scribble_border_weights(self.labels)[1, 3] == pytest.approx(expected, abs=1e-5)
-
-    def test_diagonal_contact_makes_one_stroke(self):
-        assert not scribble_border_weights(np.array([[2, 0, 1], [0, 2, 1]])).any()
-
-    def test_touching_classes_are_two_objects(self):
-        weights = scribble_border_weights(np.array([[2, 3, 0, 1]]))
-        assert weights[0, 3] == pytest.approx(10 * np.exp(-((2 + 3) ** 2) / 50), abs=1e-5)
-        assert not weights[0, :3].any()
-
-    def test_another_id_can_be_background(self):
-        weights = scribble_border_weights(np.array([[1, 3, 2]]), background=3)
-        np.testing.assert_array_equal(weights > 0, [[False, True, False]])
-
-    def test_without_background_strokes_nothing_weighs(self):
-        assert not scribble_border_weights(np.array([[2, 0, 2]])).any()
 
 
 class TestSeparateTouching:

@@ -11,7 +11,9 @@ import pytest
 import scenes
 from napari_unet import LiveTrainer, UserError, predict_probabilities
 from napari_unet.core.events import Corrective, LiveScore, Settled, Shown, Step
+from napari_unet.core.live import fine_tuning
 from napari_unet.core.models.model import Model
+from napari_unet.core.training.patch_sampler import PatchSource
 
 
 def discs(seed: int, channels: int = 1) -> scenes.Scene:
@@ -62,6 +64,15 @@ def test_answers_at_once_with_the_ids_as_painted():
     assert found.shape == (64, 64)
     assert set(np.unique(found)) == {1, 2}
     assert iou(found == 2, other.truth) > 0.7
+
+
+def test_the_first_answer_finds_cells_without_a_stain():
+    """Measured: 0.77; a forest on filters alone 0.65."""
+    painted, unseen = scenes.relief(2), scenes.relief(102)
+    live = LiveTrainer([painted.image], clock=counting())
+    live.set_labels(0, painted.strokes)
+    live.run(0)
+    assert iou(live.predict(unseen.image) == 2, unseen.truth == 2) > 0.71
 
 
 def test_learns_what_no_filter_sees(trained):
@@ -241,3 +252,63 @@ def test_events_tell_the_steps():
     events = until(live, Step)
     assert [event.version for event in events if isinstance(event, Shown)] == [1]
     assert [event.step for event in events if isinstance(event, Step)] == [1]
+
+
+def test_the_data_of_new_strokes_are_laid_out_once(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        fine_tuning, "PatchSource", lambda *a, **k: made.append(k) or PatchSource(*a, **k)
+    )
+    live = started()
+    until(live, Step)
+    assert len(made) == 1
+    more = discs(0).strokes.copy()
+    more[1:3, 1:9] = 1
+    live.set_labels(0, more)
+    until(live, Step)
+    assert len(made) == 2
+    assert made[1]["anchors"], "what the model said before counts too"
+    live.close()
+
+
+class TestIntensities:
+    """An empty field is as empty as the ground of the field that is painted."""
+
+    @pytest.fixture
+    def fields(self, rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        full, empty = rng.normal(300, 10, (2, 96, 96))
+        strokes = np.zeros((96, 96), np.uint8)
+        for row, column in ((10, 10), (10, 50), (50, 30)):
+            full[row : row + 14, column : column + 14] += 200
+            strokes[row + 6, column + 2 : column + 12] = 2
+            strokes[row + 22, column : column + 14] = 1
+            strokes[row - 6, column : column + 14] = 1
+        return full, 2.5 * empty - 90, strokes
+
+    def test_of_a_field_in_view(self, fields):
+        full, empty, strokes = fields
+        live = LiveTrainer([full], clock=counting())
+        live.set_labels(0, strokes)
+        live.run(0)
+        assert (live.predict(empty) == 2).mean() < 0.01
+        assert (live.predict(2 * full) == 2).mean() > 0.04
+        live.close()
+
+    def test_of_a_field_that_is_painted_too(self, fields):
+        full, empty, strokes = fields
+        live = LiveTrainer([empty, full], clock=counting())
+        live.set_labels(1, strokes)
+        live.run(0)
+        live.set_labels(0, np.where(strokes > 0, 1, 0).astype(np.uint8))
+        live.run(0)
+        for index, share in ((0, 0), (1, 588 / 96**2)):
+            (part,) = live.predict_tiles(index)
+            assert (part.probabilities[1] > 0.5).mean() == pytest.approx(share, abs=0.015)
+        live.close()
+
+    def test_a_stroke_where_nothing_was_imaged_is_none(self, fields):
+        full, _, strokes = fields
+        live = LiveTrainer([np.where(strokes == 2, np.nan, full)], clock=counting())
+        live.set_labels(0, strokes)
+        assert live.problem == "only class 1 is painted; paint a stroke of a second one."
+        live.close()

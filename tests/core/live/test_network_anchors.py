@@ -11,7 +11,7 @@ import torch
 import scenes
 from napari_unet import LiveTrainer
 from napari_unet.core.events import Shown
-from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.forest.class_map import ClassMap
 from napari_unet.core.images.box import Tile
 from napari_unet.core.live.live_dataset import laid_out
 from napari_unet.core.live.network_anchors import Anchors, FormerAnswer, tiles_around
@@ -52,12 +52,12 @@ def test_tiles_are_around_strokes_half_of_them_around_the_newest():
             assert 0 <= start < stop <= size
 
 
-def _asked(live: LiveTrainer, today: Guide | None = None) -> Anchors:
+def _asked(live: LiveTrainer, today: ClassMap | None = None) -> Anchors:
     loop = live._loop
-    guide = loop.judge.guide(0, live.model())
-    planes = [blocks.plane for blocks in loop.filters]
-    former = FormerAnswer(live.model(), {0: guide}, [(0, Tile((16, 48), (0, 40)))], planes, CPU)
-    former.ask(lambda image: today or guide)
+    said_now = loop.judge.class_map(0, live.model())
+    planes = [blocks.plane for blocks in loop.features]
+    former = FormerAnswer(live.model(), {0: said_now}, [(0, Tile((16, 48), (0, 40)))], planes, CPU)
+    former.ask(lambda image: today or said_now)
     assert not former.pending
     (said,) = former.said
     return said
@@ -75,15 +75,15 @@ def test_says_the_class_where_it_was_sure(live):
     assert (said.classes == probabilities.argmax(axis=0))[kept].all()
 
 
-def test_says_nothing_where_the_forest_of_today_is_sure_of_another_class(live):
+def test_says_nothing_where_the_classifier_of_today_is_sure_of_another_class(live):
     swapped = np.choose(scenes.discs(0).strokes, [0, 2, 1]).astype(np.uint8)
     other = _live(swapped)
-    said = _asked(live, today=other._loop.judge.guide(0, other.model()))
+    said = _asked(live, today=other._loop.judge.class_map(0, other.model()))
     assert (said.classes >= 0).sum() < 0.5 * (_asked(live).classes >= 0).sum()
 
 
-def test_an_image_without_a_guide_is_not_asked_about(live):
-    planes = [blocks.plane for blocks in live._loop.filters]
+def test_an_image_without_a_map_is_not_asked_about(live):
+    planes = [blocks.plane for blocks in live._loop.features]
     former = FormerAnswer(live.model(), {}, [(0, Tile((0, 16), (0, 16)))], planes, CPU)
     assert not former.pending
 

@@ -88,3 +88,65 @@ def test_bounding_box_grows_but_stays_inside():
     mask[3, 50:58] = True
     assert bounding_box(mask) == (slice(3, 4), slice(50, 58))
     assert bounding_box(mask, grown_by=5) == (slice(0, 9), slice(45, 60))
+
+
+def _stack(depth: int, **places) -> tuple[StrokeBook, np.ndarray]:
+    book = StrokeBook()
+    for z in range(depth):
+        book.add_image((40, 60), place=("stack", (z,)), **places)
+    return book, np.zeros((depth, 40, 60), np.uint8)
+
+
+def test_a_stroke_across_planes_is_one_and_held_out_whole():
+    book, labels = _stack(3)
+    numbers = []
+    for row in range(0, 36, 3):
+        for z in range(3):
+            labels[z, row, 5 + z : 20 + z] = 1
+            numbers += [stroke.number for stroke in book.update(z, labels[z])]
+    assert numbers == [n for n in range(1, 13) for _ in range(3)]
+    held = np.stack([book.held_out(z) for z in range(3)])
+    assert held[:, 12].sum() == 45, "the fifth stroke"
+    assert sorted({stroke.number for stroke in book.held_out_strokes(99)}) == [5, 11]
+
+
+def test_planes_further_off_of_other_stacks_and_classes_are_apart():
+    book, labels = _stack(3)
+    other = book.add_image((40, 60), place=("another", (1,)))
+    labels[:, 3, 5:20] = 1
+    found = [book.update(0, labels[0]), book.update(2, labels[2]), book.update(other, labels[0])]
+    labels[1, 3, 5:20] = 2
+    found.append(book.update(1, labels[1]))
+    assert [stroke.number for (stroke,) in found] == [1, 2, 3, 4]
+
+
+def test_a_stroke_across_the_parts_of_a_large_plane_is_one():
+    book = StrokeBook()
+    for left in (0, 50):
+        book.add_image((40, 60), place=("stack", (3,)), origin=(0, left))
+    labels = np.zeros((40, 110), np.uint8)
+    labels[3, 45:55] = 1
+    parts = [labels[:, :60] * (np.arange(60) < 50), labels[:, 50:]]
+    numbers = [book.update(index, part)[0].number for index, part in enumerate(parts)]
+    assert numbers == [1, 1]
+
+
+def test_many_pieces_are_found_in_one_pass(monkeypatch):
+    passes = []
+    monkeypatch.setattr(
+        np, "nonzero", lambda a, plain=np.nonzero: passes.append(a.size) or plain(a)
+    )
+    seen = []
+    for count in (2, 15):
+        book, labels = _book()
+        for row in range(0, 2 * count, 2):
+            labels[row, row : row + 7] = 1
+        passes.clear()
+        found = book.update(0, labels)
+        held = book.held_out_strokes(99)
+        seen.append(len(passes))
+        assert [(s.rows[0], s.columns.tolist()) for s in found] == [
+            (row, list(range(row, row + 7))) for row in range(0, 2 * count, 2)
+        ]
+        assert [s.number for s in held] == ([11, 5] if count == 15 else [])
+    assert seen[0] == seen[1]

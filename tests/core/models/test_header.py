@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import model_file
-from napari_unet.core.models.header import FORMAT_VERSION, METADATA_KEY, header_of, parse_header
+from napari_unet.core.models.header import (
+    FORMAT_VERSION,
+    METADATA_KEY,
+    header_of,
+    parse_header,
+    with_way,
+)
 from napari_unet.errors import InvalidModel
 
 HEADER = header_of(model_file((1, 2, 7)))
@@ -46,12 +52,28 @@ def test_a_newer_version_says_what_to_update():
         parse_header(newer)
 
 
+def test_an_older_version_says_to_train_again():
+    older = changed(format_version=1, normalisation="percentile")
+    with pytest.raises(InvalidModel, match=r"older version of napari-unet.*train it again"):
+        parse_header(older)
+
+
+def test_another_way_of_scaling_leaves_the_weights_as_they_are():
+    tensor = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    data = file_of(HEADER.model_dump_json(), b"weights!", a=tensor)
+    changed_to = with_way(data, "stack")
+    assert header_of(changed_to) == HEADER.scaled("stack") != HEADER
+    assert changed_to.endswith(b"weights!")
+    start = int.from_bytes(changed_to[:8], "little")
+    assert start % 8 == 0  # as safetensors has it
+
+
 @pytest.mark.parametrize(
     "values",
     [
         {"format_version": None},
         {"format_version": 0},
-        {"format_version": "2"},
+        {"format_version": "9"},
         {"network": {}},
         {"network": HEADER.network.model_dump() | {"depth": 400}},
         {"network": HEADER.network.model_dump() | {"n_classes": 2}},
@@ -59,7 +81,8 @@ def test_a_newer_version_says_what_to_update():
         {"label_kind": "dense"},
         {"classes": []},
         {"classes": [HEADER.classes[0].model_dump()] * 3},
-        {"normalisation": "none"},
+        {"scaling": {"way": "none"}},
+        {"normalisation": "percentile"},
         {"pixel_size": [1]},
     ],
 )

@@ -56,11 +56,18 @@ class TestRoundTrip:
     def test_the_file_tells_what_the_model_is(self, trained):
         header = Model.from_bytes(trained.to_bytes()).header
         (record,) = header.history
-        assert header.normalisation == "percentile"
+        assert header.scaling.way == "automatic"
+        assert len(header.scaling.reference) == 1
         assert [entry.name for entry in header.classes] == ["background", "class 2"]
         assert record.steps == 80
         assert record.labelled_pixels.keys() == {1, 2}
-        assert record.versions.keys() == {"python", "napari-unet", "torch", "numpy", "scikit-learn"}
+        assert record.versions.keys() == {
+            "python",
+            "napari-unet-live",
+            "torch",
+            "numpy",
+            "scikit-learn",
+        }
         assert [point.step for point in record.curve] == [25, 50, 75, 80]
 
     def test_holds_no_pickle(self, trained):

@@ -81,6 +81,23 @@ class TestPrecision:
             assert not torch.backends.cudnn.benchmark
         assert torch.backends.cudnn.deterministic == before
 
+    def test_it_stays_so_until_the_last_of_several_threads_ends(self):
+        before = torch.backends.cudnn.deterministic
+        cuda = torch.device("cuda")
+        first, second = repeatably(cuda), repeatably(cuda)
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert torch.backends.cudnn.deterministic
+        second.__exit__(None, None, None)
+        assert torch.backends.cudnn.deterministic == before
+
+    def test_a_build_without_onednn_computes_in_float32(self, monkeypatch):
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+        monkeypatch.delattr(torch.ops, "mkldnn", raising=False)
+        monkeypatch.setattr(torch.ops, "mkldnn", object(), raising=False)
+        assert device_module._bfloat16_is_faster_on_cpu.__wrapped__() is False
+
     def test_one_thread_ends_with_the_threads_of_before(self):
         torch.set_num_threads(2)
         with one_thread():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unet.core.labels.border_weights import scribble_border_weights
+from napari_unet.core.labels.scribble_border_weights import scribble_border_weights
 from napari_unet.core.objects.cells_to_strokes import laid_over, strokes_of_cells
 
 # Two cells that touch, and one alone.

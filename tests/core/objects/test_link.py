@@ -48,3 +48,37 @@ def test_all_ids_stay_in_3d_where_nothing_moves(rng):
 def test_shapes_must_agree():
     with pytest.raises(InvalidInput, match="same shape"):
         link(np.zeros((2, 3), int), np.zeros((3, 2), int))
+
+
+def slow_link(previous, current):
+    """Return the same by looking at each pair of objects."""
+    out, free = np.zeros(current.shape, np.int32), int(previous.max()) + 1
+    shared = [
+        (-np.count_nonzero((previous == old) & (current == new)), old, new)
+        for old in np.unique(previous[previous > 0])
+        for new in np.unique(current[current > 0])
+    ]
+    best = {}
+    for count, old, new in sorted(shared):
+        if count and new not in best:
+            best[new] = (count, old)
+    taken = {}
+    for new, (count, old) in best.items():
+        taken.setdefault(old, []).append((count, new))
+    kept = {min(wanting)[1]: old for old, wanting in taken.items()}
+    for new in np.unique(current[current > 0]):
+        if new in kept:
+            out[current == new] = kept[new]
+        else:
+            out[current == new], free = free, free + 1
+    return out
+
+
+@pytest.mark.parametrize("highest", [9, 2**31 - 10])
+def test_many_objects_of_any_id_are_linked_as_one_by_one(rng, highest):
+    previous, current = (
+        np.kron(rng.integers(0, 8, (6, 7)), np.ones((3, 4), np.int64)) for _ in range(2)
+    )
+    current = np.roll(current, (1, 2), (0, 1))
+    previous[previous > 0] += highest - 9
+    np.testing.assert_array_equal(link(previous, current), slow_link(previous, current))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import napari_unet as nu
 from napari_unet.core.objects.label_instances import label_instances
 from napari_unet.core.objects.predict_instances import background_index, stack_instances
 from napari_unet.core.objects.split_touching import InstanceSettings
+from scenes import random_model, volume_network
 
 
 def certain(mask):
@@ -69,3 +71,23 @@ def test_the_background_is_the_one_of_the_labels(trained):
     assert background_index(trained) == 0
     found = label_instances(certain(square(3, 3)), background_index(trained))
     assert found.max() == 1
+
+
+class TestVolumes:
+    @pytest.fixture(scope="class")
+    def model(self):
+        return random_model(volume_network((1.0, 1.0, 1.0)))
+
+    @pytest.mark.parametrize("lead", [(), (2,)])
+    def test_objects_of_volumes_are_those_of_their_probabilities(self, model, rng, lead):
+        image = rng.random((*lead, 6, 20, 24))
+        settings = InstanceSettings(smallest=1)
+        found = nu.predict_instances(model, image, settings=settings, device="cpu")
+        assert found.shape == image.shape
+        probabilities = nu.predict_probabilities(model, image, device="cpu")
+        volumes = probabilities.reshape(len(probabilities), -1, *image.shape[-3:]).swapaxes(0, 1)
+        ids = [np.asarray(label_instances(v, background_index(model), settings)) for v in volumes]
+        for one, other in zip(found.reshape(-1, *image.shape[-3:]), ids, strict=True):
+            np.testing.assert_array_equal(one > 0, other > 0)
+            assert len(np.unique(one)) == len(np.unique(other)) > 1
+        assert len(np.unique(found)) - 1 == found.max()

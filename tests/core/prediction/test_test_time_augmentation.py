@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
 
 import napari_unet as nu
-from napari_unet.core.events import Notice
+from napari_unet.core.events import Notice, Progress
 from napari_unet.core.images.box import Tile
+from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.prediction import test_time_augmentation
 from napari_unet.core.prediction.predict import TileProbabilities
 from napari_unet.core.prediction.test_time_augmentation import orientations, predict_orientations
+from napari_unet.core.segmentation.segment import Segmented, segment
 from scenes import random_model, small_network
 
 CPU = torch.device("cpu")
@@ -91,13 +94,26 @@ class TestAveragedPrediction:
         expected = np.array([1, 2, 9])[averaged(model, image).argmax(axis=0)]
         np.testing.assert_array_equal(found, expected)
 
-    def test_comes_as_the_whole_plane_eight_times(self, model, rng):
+    def test_comes_once_after_a_word_on_each_other_orientation(self, model, rng):
         plane = rng.normal(size=(1, 20, 30)).astype(np.float32)
-        parts = list(predict_orientations(model, plane, device=CPU))
-        assert [part.fraction for part in parts] == pytest.approx(np.arange(1, 9) / 8)
-        assert all(part.tile == Tile((0, 20), (0, 30)) for part in parts)
-        first = nu.predict_probabilities(model, plane[0], device="cpu")
-        np.testing.assert_allclose(parts[0].probabilities, first, atol=1e-6)
+        *words, result = predict_orientations(model, plane, device=CPU)
+        assert words == [Progress(count, 8) for count in range(1, 8)]
+        assert (result.tile, result.fraction) == (Tile((0, 20), (0, 30)), 1)
+        np.testing.assert_array_equal(result.probabilities, averaged(model, plane[0]))
+
+    def test_a_file_is_written_once(self, model, rng):
+        written = []
+
+        class Target:
+            def __setitem__(self, where, values):
+                written.append(values.shape)
+
+        source = ImageSource.from_array(rng.normal(size=(5, 20, 30)).astype(np.float32))
+        outputs = {"labels": lambda result: nullcontext(Target())}
+        events = segment(model, source, outputs, device=CPU, average_rotations=True)
+        fractions = [event.fraction for event in events if isinstance(event, Segmented)]
+        assert written == [(20, 30)] * 5
+        assert fractions == pytest.approx(np.arange(1, 41) / 40)
 
     def test_tells_that_memory_ran_out(self, model, rng, monkeypatch):
         plain = test_time_augmentation.predict_tiles
@@ -111,7 +127,7 @@ class TestAveragedPrediction:
             averaged(model, rng.normal(size=(20, 30)))
 
     def test_memory_holds_one_sum_however_many_orientations(self, model, monkeypatch):
-        """One sum and its average: not one array an orientation, nor eight of the image."""
+        """One sum: not one array an orientation, nor eight of the image."""
         side = 512
         plane = np.zeros((1, side, side), np.float32)
 
@@ -121,10 +137,11 @@ class TestAveragedPrediction:
                 yield TileProbabilities(Tile((row, row + 64), (0, side)), part, (row + 64) / side)
 
         monkeypatch.setattr(test_time_augmentation, "predict_tiles", tiles)
+        monkeypatch.setattr(test_time_augmentation, "intensities_of", lambda plane: ())
         size = 3 * side**2 * 4
         tracemalloc.start()
         for part in predict_orientations(model, plane, device=CPU):
             del part
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert 2 * size <= peak < 2.5 * size
+        assert size <= peak < 1.5 * size

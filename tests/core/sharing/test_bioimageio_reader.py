@@ -198,6 +198,18 @@ class TestSteps:
         assert [(c.id, c.name) for c in model.classes] == [(0, "background"), (1, "object")]
         assert np.array_equal(predict(model, image), (image > 0.5).astype(np.uint8))
 
+    def test_what_is_guessed_is_said(self, tmp_path, recwarn):
+        pair = {"given": ("a", "b"), "found": ("a", "b")}
+        imported(tmp_path, packages.description(**pair), packages.identity())
+        said = [str(warning.message) for warning in recwarn.list if "package" in str(warning)]
+        words = ("one class or several", "background; it is the first, a", "how much context")
+        assert len(said) == 3
+        assert all(word in text for word, text in zip(words, said, strict=True))
+        recwarn.clear()
+        named = {"found": ("a", "background"), "after": [{"id": "softmax", "kwargs": {}}]}
+        imported(tmp_path, packages.description(halo=2, **named), packages.opposites())
+        assert not [warning for warning in recwarn.list if "package" in str(warning)]
+
     def test_without_a_step_the_example_tells_classes_from_parts(self, tmp_path):
         example = np.stack([np.full((8, 8), 0.3), np.full((8, 8), 0.7)])[None]
         for number, (values, kinds) in enumerate(
@@ -428,7 +440,7 @@ class TestRefused:
 
     def test_without_the_extra_it_says_which(self, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "yaml", None)
-        with pytest.raises(InvalidInput, match=r'pip install "napari-unet\[bioimageio\]"'):
+        with pytest.raises(InvalidInput, match=r'pip install "napari-unet-live\[bioimageio\]"'):
             imported(tmp_path, "a: 1", packages.identity())
 
     def test_a_model_file_whose_graph_is_gone(self, tmp_path):

@@ -18,7 +18,8 @@ import yaml
 
 import scenes
 from napari_unet.core.images.arrange import pieces_for
-from napari_unet.core.images.normalise import normalise_piece
+from napari_unet.core.images.intensity import Intensity, Scaling
+from napari_unet.core.images.normalise import normalise
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.network.config import UNetConfig
 from napari_unet.core.prediction.predict import predict, predict_probabilities
@@ -86,7 +87,7 @@ def onnx_answer(path, image: np.ndarray, config: UNetConfig) -> np.ndarray:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path)
-    x = normalise_piece(pieces_for(image, config).data[0])[None]
+    x = normalise(pieces_for(image, config.in_channels, config.ndim).data[0])[None]
     return session.run(None, {"image": x})[0][0]
 
 
@@ -105,7 +106,9 @@ class TestNumbers:
         config, shapes = NETWORKS[kind]
         model = scenes.random_model(config)
         image = rng.normal(size=shapes[0]).astype(np.float32)
-        x = torch.from_numpy(normalise_piece(pieces_for(image, config).data[0]))[None]
+        x = torch.from_numpy(normalise(pieces_for(image, config.in_channels, config.ndim).data[0]))[
+            None
+        ]
         found = portable(model).network()(x)[0].numpy()
         np.testing.assert_allclose(found, predict_probabilities(model, image), atol=1e-5)
 
@@ -198,7 +201,7 @@ class TestPackage:
             rules = yaml.safe_load(package.read("rdf.yaml"))["config"]["napari_unet"]["blocks"]
         halo, stride = rules["halo"][0], rules["stride"][0]
         image = rng.normal(size=(40, 200)).astype(np.float32)
-        x = torch.from_numpy(normalise_piece(image[None]))[None]
+        x = torch.from_numpy(normalise(image[None]))[None]
         network = portable(model).network()
         whole = network(x)
         start = 100 // stride * stride
@@ -207,12 +210,12 @@ class TestPackage:
 
 
 class TestRefusal:
-    def test_of_a_model_that_answers_by_its_forest_leaves_what_is_there(self, tmp_path, trained):
-        live = replace(trained, first=SimpleNamespace())
+    def test_of_a_model_with_a_classifier_too_leaves_what_is_there(self, tmp_path, trained):
+        live = replace(trained, classifier=SimpleNamespace())
         live = replace(live, header=trained.header.model_copy(update={"network_share": 0.5}))
         path = tmp_path / "m.onnx"
         path.write_bytes(b"before")
-        with pytest.raises(InvalidModel, match="forest"):
+        with pytest.raises(InvalidModel, match="pixel classifier"):
             export_model(live, path, format="onnx")
         assert path.read_bytes() == b"before"
         assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
@@ -251,14 +254,43 @@ class TestRefusal:
     ):
         monkeypatch.setitem(sys.modules, module, None)
         path = tmp_path / ("m.onnx" if format == "onnx" else "m.zip")
-        with pytest.raises(InvalidInput, match=rf"napari-unet\[{extra}\]"):
+        with pytest.raises(InvalidInput, match=rf"napari-unet-live\[{extra}\]"):
             export_model(trained, path, format=format)
         assert not path.exists()
 
 
 def test_a_live_model_whose_network_answers_alone_keeps_its_temperature(trained, rng):
-    live = replace(trained, first=SimpleNamespace())
+    live = replace(trained, classifier=SimpleNamespace())
     image = rng.normal(size=(30, 40)).astype(np.float32)
-    x = torch.from_numpy(normalise_piece(image[None]))[None]
+    x = torch.from_numpy(normalise(image[None]))[None]
     found = portable(live).network()(x)[0].numpy()
     np.testing.assert_allclose(found, predict_probabilities(live, image), atol=1e-5)
+
+
+class TestIntensities:
+    """What other programs can do is in the package; what they cannot is said."""
+
+    def described(self, model, tmp_path):
+        export_model(model, tmp_path / "m.zip")
+        with zipfile.ZipFile(tmp_path / "m.zip") as package:
+            text = package.read("README.md").decode()
+            return yaml.safe_load(package.read("rdf.yaml")), text
+
+    @pytest.mark.parametrize("way", ["automatic", "stack", "image"])
+    def test_each_image_by_itself_where_the_format_knows_no_more(self, tmp_path, way):
+        rdf, text = self.described(
+            scenes.random_model(scenes.small_network()).scaled(way), tmp_path
+        )
+        assert [step["id"] for step in rdf["inputs"][0]["preprocessing"]] == ["scale_range", "clip"]
+        assert ("leave out empty images there" in text) == (way != "image")
+        assert rdf["config"]["napari_unet"]["normalisation"]["intensities"] == way
+
+    def test_of_the_training_images_is_a_fixed_formula(self, tmp_path):
+        model = scenes.random_model(scenes.small_network())
+        scaling = Scaling("training", (Intensity(100.0, 300.0, 200.0, 110.0, 5.0),))
+        header = model.header.model_copy(update={"scaling": scaling})
+        rdf, text = self.described(replace(model, header=header), tmp_path)
+        step = rdf["inputs"][0]["preprocessing"][0]
+        assert step["id"] == "scale_linear"
+        assert (step["kwargs"]["gain"], step["kwargs"]["offset"]) == ([1 / 200], [-0.5])
+        assert "100 and 300" in text

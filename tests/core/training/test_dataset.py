@@ -3,8 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.intensity import Intensity
 from napari_unet.core.images.normalise import normalise
 from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.labels.targets import IGNORED
 from napari_unet.core.training.dataset import make_dataset
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
@@ -114,11 +117,15 @@ class TestBadInput:
         with pytest.raises(InvalidInput, match="does not fit"):
             make_dataset([image], [strokes[:, :-1]], settings())
 
-    @pytest.mark.parametrize("value", [np.nan, np.inf])
-    def test_not_finite(self, image, strokes, value):
+    @pytest.mark.parametrize("value", [1e300, -1e300])
+    def test_beyond_float32(self, image, strokes, value):
         image[3, 3] = value
-        with pytest.raises(InvalidInput, match="NaN or infinite"):
+        with pytest.raises(InvalidInput, match="beyond what float32"):
             make_dataset([image], [strokes], settings())
+
+    def test_nothing_imaged(self, strokes):
+        with pytest.raises(InvalidInput, match="nothing was imaged"):
+            make_dataset([np.full((12, 14), np.nan)], [strokes], settings())
 
     def test_constant(self, strokes):
         with pytest.raises(InvalidInput, match="every pixel"):
@@ -145,3 +152,84 @@ class TestBadInput:
         model = random_model(small_network())
         with pytest.raises(InvalidInput, match="'scribbles', these are 'classes'"):
             make_dataset([image], [strokes], settings("classes"), model=model)
+
+
+class TestStrokesAcrossPlanes:
+    """One stroke of each of four places goes through ten slices."""
+
+    @pytest.fixture
+    def stack(self, rng):
+        labels = np.zeros((10, 40, 30), np.uint8)
+        for number in range(10):
+            labels[:, 4 * number, 3:9] = 1 + number % 2
+        return rng.random((10, 40, 30)), labels
+
+    @staticmethod
+    def held_rows(dataset):
+        held = np.stack([target.held_out for target in dataset.targets])
+        rows = {int(row) for row in np.nonzero(held)[1]}
+        assert all(held[:, row, 3:9].all() for row in rows), "whole or not at all"
+        return rows
+
+    def test_of_one_array_are_held_out_whole(self, stack):
+        image, labels = stack
+        dataset = make_dataset([image], [labels], settings())
+        assert len(self.held_rows(dataset)) == 2
+
+    def test_of_planes_with_places_too(self, stack):
+        places = [("strokes", (z,)) for z in range(10)]
+        dataset = make_dataset(*map(list, stack), settings(), places=places)
+        assert len(self.held_rows(dataset)) == 2
+
+    def test_of_parts_of_large_planes_too(self, stack):
+        image, labels = stack
+        cutouts = [
+            Cutout(plane[None], (7, 9), (99, 99), (Intensity(0.0, 1.0, 1.0, 0.5, 0.1),))
+            for plane in image
+        ]
+        places = [("strokes", (z,)) for z in range(10)]
+        dataset = make_dataset(cutouts, list(labels), settings(), places=places)
+        assert len(self.held_rows(dataset)) == 2
+
+
+class TestNotImaged:
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_pixels_are_unlabelled(self, image, strokes, value):
+        rows, columns = np.nonzero(strokes)
+        image[rows[0], columns[0]] = value
+        (target,) = make_dataset([image], [strokes], settings()).targets
+        expected = np.array([-1, 0, -1, 1])[strokes]
+        expected[rows[0], columns[0]] = IGNORED
+        np.testing.assert_array_equal(target.classes, expected)
+
+    @pytest.mark.parametrize("kind", ["classes", "instances"])
+    def test_so_they_are_of_dense_labels(self, image, strokes, kind):
+        image[:, :5] = np.nan
+        dense = (np.arange(strokes.size).reshape(strokes.shape) % 14 > 7).astype(int)
+        dataset = make_dataset([image], [dense], settings(kind))
+        (target,) = dataset.targets
+        assert (target.classes[:, :5] == IGNORED).all()
+        assert (target.classes[:, 5:] != IGNORED).all()
+        assert not target.trained[:, :5].any() and not target.held_out[:, :5].any()
+        assert np.isfinite(dataset.images[0]).all()
+
+
+class TestScaling:
+    def test_of_an_empty_field_is_that_of_the_full_ones(self, rng):
+        full, empty = rng.normal(300, 10, (2, 64, 64))
+        full[:30, :30] += 200
+        painted = np.zeros((64, 64), int)
+        painted[5, 5:20], painted[50, 5:20] = 2, 1
+        ground = np.where(painted == 2, 1, painted)
+        dataset = make_dataset([full, 3 * empty], [painted, ground], settings())
+        background = dataset.images[0][0, 40:]
+        assert dataset.images[1].std() == pytest.approx(background.std(), rel=0.2)
+        assert dataset.images[1].mean() == pytest.approx(background.mean(), abs=0.05)
+
+    def test_is_in_the_dataset_with_the_ground_that_is_painted(self, rng):
+        image = rng.normal(300, 10, (64, 64))
+        image[:40] += 200  # most of it is no background
+        painted = np.zeros((64, 64), int)
+        painted[5, 5:20], painted[50, 5:60] = 2, 1
+        (reference,) = make_dataset([image], [painted], settings()).scaling.reference
+        assert reference.ground == pytest.approx(300, abs=10)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.labels.targets import make_target
 from napari_unet.core.network.config import PRESETS
+from napari_unet.core.training import patch_sampler
 from napari_unet.core.training.dataset import Dataset, make_dataset
 from napari_unet.core.training.loss import class_balance
 from napari_unet.core.training.patch_sampler import PatchSource
@@ -272,3 +274,18 @@ class TestSide:
         assert sides[-1] <= 32
         assert sides == sorted(sides, reverse=True)
         assert len(source.draw(2, torch.Generator().manual_seed(0)).images) == 2
+
+
+def test_centres_take_few_bytes_a_labelled_pixel():
+    """Of dense labels every pixel is one; they are listed once, by a number each."""
+    labels = np.random.default_rng(0).integers(1, 3, (700, 800)).astype(np.uint8)
+    target = make_target(labels, "scribbles", [1, 2], w0=0)
+    tracemalloc.start()
+    centres = patch_sampler._centres((target, target), 2, newest=False)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sum(map(len, centres)) == 2 * labels.size
+    assert kept < 5 * 2 * labels.size
+    assert peak < 12 * 2 * labels.size
+    image, at = centres[1].at(len(centres[1]) - 1)
+    assert (image, at) == (1, tuple(np.argwhere(labels == 2)[-1]))

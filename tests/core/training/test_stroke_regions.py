@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_unet.core.images.box import Tile
-from napari_unet.core.labels.border_weights import scribble_border_weights
+from napari_unet.core.labels.scribble_border_weights import scribble_border_weights
 from napari_unet.core.training.stroke_regions import piece_boxes, reach_of, stroke_pieces
 
 

@@ -3,17 +3,22 @@ from __future__ import annotations
 import io
 import queue
 import tempfile
+import time
 
 import numpy as np
 import pytest
+import torch
 
 import napari_unet as nu
 from napari_unet.core.events import Notice, Progress, Score, Started, Step
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import cut
+from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.model import Model
 from napari_unet.core.prediction.context import surroundings
+from napari_unet.core.prediction.tiles import predict_tiles
+from napari_unet.core.segmentation.pieces import pieces_of
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner import frames
 from napari_unet.learner.child import loop
@@ -21,6 +26,7 @@ from napari_unet.learner.client import COMMAND
 from napari_unet.learner.messages import (
     Failed,
     Improved,
+    PieceRequest,
     PlanePredicted,
     Predicted,
     PredictRequest,
@@ -63,13 +69,24 @@ class Script:
         raise queue.Empty
 
 
-def run(requests) -> list[Reply]:
+class Ticks:
+    """A clock that goes on by a step each time somebody looks."""
+
+    def __init__(self, step: float) -> None:
+        self.now, self.step = 0.0, step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def run(requests, clock=time.monotonic) -> list[Reply]:
     """Let a loop work on requests by the look at which they arrive; return its replies."""
     if not isinstance(requests, dict):
         requests = {0: requests}
     stream = io.BytesIO()
     with pytest.raises(NoMore):
-        loop.Loop(Script(requests), stream).run()
+        loop.Loop(Script(requests), stream, clock).run()
     stream.seek(0)
     replies = []
     while stream.tell() < len(stream.getvalue()):
@@ -77,13 +94,13 @@ def run(requests) -> list[Reply]:
     return replies
 
 
-def training(job=1, *, steps=3, labels=SCENE.strokes, model=DATA, image=SCENE.image):
+def training(job=1, *, steps=3, seconds=None, labels=SCENE.strokes, model=DATA, image=SCENE.image):
     return TrainRequest(
         job=job,
         images=(image[None],),
         labels=(labels,),
         newest=(),
-        settings=TrainSettings(steps=steps, device="cpu"),
+        settings=TrainSettings(steps=steps, seconds=seconds, device="cpu"),
         classes=describe_classes((1, 2), "scribbles"),
         model=model,
         pixel_size=(0.5, 0.5),
@@ -93,6 +110,11 @@ def training(job=1, *, steps=3, labels=SCENE.strokes, model=DATA, image=SCENE.im
 
 def prediction(job=2, *, images=(SCENE.image[None],), model=DATA, **values):
     return PredictRequest(job=job, images=images, model=model, device="cpu", **values)
+
+
+def piece(job):
+    whole = Tile.whole(SCENE.image.shape)
+    return PieceRequest(job, cut(SCENE.image[None], whole), whole, DATA, "cpu", None)
 
 
 def kinds(replies, job=None) -> list[type]:
@@ -217,13 +239,13 @@ class TestPrediction:
         assert isinstance(replies[-1].content, Predicted)
 
     def test_a_halved_tile_is_told(self, monkeypatch):
-        plain = loop.predict_tiles
+        plain = loop.predict_own_pixels
 
         def told(*args, **options):
             yield Notice("memory ran out.")
             yield from plain(*args, **options)
 
-        monkeypatch.setattr(loop, "predict_tiles", told)
+        monkeypatch.setattr(loop, "predict_own_pixels", told)
         replies = run([prediction()])
         assert replies[0].content == Notice("memory ran out.")
         assert replies[-1].content == Predicted(stopped=False)
@@ -248,6 +270,30 @@ class TestOrder:
         during = jobs[jobs.index(2) : len(jobs) - jobs[::-1].index(2)]
         assert set(during) == {2}
         assert jobs[0] == jobs[-1] == 1
+
+    def test_a_batch_and_a_training_share_the_time(self):
+        """A batch sends a piece as soon as one is ready: something waits to be predicted always."""
+        pieces = {look: [piece(100 + look)] for look in range(0, 120)}
+        pieces[0].append(training(steps=12))
+        replies = run(pieces, Ticks(0.1))
+        jobs = [reply.job for reply in replies]
+        ended = [r.job for r in replies if isinstance(r.content, Trained | Predicted)]
+        assert ended.index(1) < 60, "of 120 pieces"
+        first = jobs[: jobs.index(1)]
+        assert len({job for job in first if job >= 100}) >= 2, "a short one is done in one go"
+        assert len([job for job in ended[: ended.index(1)] if job >= 100]) > 5, "the batch goes on"
+
+    def test_a_budget_counts_the_seconds_of_the_training_alone(self):
+        pieces = {look: [piece(100 + look)] for look in range(0, 120)}
+        pieces[0].append(training(steps=None, seconds=5))
+        (last,) = [r.content for r in run(pieces, Ticks(0.1)) if isinstance(r.content, Trained)]
+        (alone,) = [
+            r.content
+            for r in run([training(steps=None, seconds=5)], Ticks(0.1))
+            if isinstance(r.content, Trained)
+        ]
+        assert (last.reason, last.step) == ("budget", alone.step)
+        assert last.step > 5
 
     def test_trainings_wait_for_each_other(self):
         jobs = [reply.job for reply in run([training(1), training(5)])]
@@ -283,21 +329,21 @@ class TestOrder:
         assert [r.job for r in replies if isinstance(r.content, Predicted)] == [2, 3]
 
 
-def test_an_error_of_ours_fails_the_job_alone(monkeypatch, capsys):
-    plain = loop.predict_tiles
+def test_an_error_of_ours_fails_the_job_alone(monkeypatch):
+    plain = loop.predict_own_pixels
 
-    def broken(model, plane, **options):
+    def broken(model, plane, factors, **options):
         if plane.shape[-1] == 20:
             raise ZeroDivisionError("a bug")
-        return plain(model, plane, **options)
+        return plain(model, plane, factors, **options)
 
-    monkeypatch.setattr(loop, "predict_tiles", broken)
+    monkeypatch.setattr(loop, "predict_own_pixels", broken)
     wrong = prediction(3, images=(np.random.default_rng(0).normal(size=(1, 20, 20)),))
     replies = run([wrong, prediction(4)])
     assert "ZeroDivisionError: a bug" in replies[0].content.text
     assert "please report" in replies[0].content.text
     assert isinstance(replies[-1].content, Predicted)
-    assert "Traceback" in capsys.readouterr().err  # for the log
+    assert "in broken" in replies[0].content.details  # for the log
 
 
 class TestRealProcess:
@@ -338,6 +384,31 @@ class TestParts:
         )
         np.testing.assert_allclose(cut_out.probabilities, whole.probabilities, atol=1e-5)
         np.testing.assert_array_equal(cut_out.classes, whole.classes)
+
+    @pytest.mark.parametrize("factors", [(0.5, 0.7), (1.6, 1.3)])
+    def test_of_a_plane_of_another_pixel_size_are_those_of_the_resampled_plane(self, factors):
+        source = ImageSource.from_array(SCENE.image, "YX")
+        (piece,) = pieces_of(source, MODEL.header.network, factors=factors)
+        expected = np.zeros((2, *SCENE.image.shape), np.float32)
+        for part in predict_tiles(MODEL, piece, device=torch.device("cpu")):
+            where, values = piece.put_back(part)
+            expected[:, where["Y"], where["X"]] = values
+
+        def predicted(image, region):
+            request = PredictRequest(
+                1, (image,), DATA, region=region, factors=factors, probabilities=True
+            )
+            said = run([request])
+            return next(r.content for r in said if isinstance(r.content, PlanePredicted))
+
+        plane = SCENE.image[None]
+        whole = predicted(plane, None)
+        np.testing.assert_allclose(whole.probabilities, expected, atol=0.02)  # bfloat16 or not
+        region = (20, 41, 30, 51)
+        part = predicted(plane, region)
+        np.testing.assert_allclose(
+            part.probabilities, whole.probabilities[:, 20:41, 30:51], atol=0.02
+        )
 
     def test_of_a_plane_are_trained_on(self):
         plane, strokes = SCENE.image[None], SCENE.strokes

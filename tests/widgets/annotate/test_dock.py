@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_helpers import layer_names, paint_two_classes
+from layer_helpers import layer_names, look_at, paint_two_classes
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QTableWidget, QWidget
 
@@ -84,7 +84,7 @@ def test_a_training_that_shows_nothing_leaves_no_empty_layer(
 def test_better_weights_show_in_the_view_one_preview_at_a_time(
     qtbot, viewer, image, dock, learner, training
 ):
-    image.corner_pixels = np.array([[4, 5], [9, 14]])
+    look_at(viewer, 7.5, 19.5, 9.5, 29.5)
     first, second = model_file(score=0.1), model_file(score=0.2)
     learner.say(training.number, Improved(1, 0.1, first), Improved(2, 0.2, second))
     qtbot.waitUntil(lambda: len(learner.predictions) == 1)

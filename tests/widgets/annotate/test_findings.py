@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_helpers import paint_two_classes
+from layer_helpers import add_strokes, paint_two_classes
 from qtpy.QtWidgets import QLabel, QPushButton
 
 from fakes import model_file
+from napari_unet.core.images.intensity import Intensity, Scaling
 from napari_unet.core.models.header import header_of
 from napari_unet.learner.messages import PlanePredicted, Predicted
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
@@ -98,11 +99,14 @@ class TestResult:
             answer(fake.predictions[-1], PlanePredicted(0, content, None), Predicted(False))
             assert label.isHidden() == hidden
 
-    def test_of_a_brighter_image_is_told(self, desk, label, fake, answer):
-        model = model_file(grey_values=((0.0, 200.0),))
+    def test_of_a_brighter_image_is_told_where_that_is_not_undone(self, desk, label, fake, answer):
+        trained = Intensity(0.0, 200.0, 200.0, 20.0, 5.0)
+        model = model_file(scaling=Scaling("training", (trained,)))
         self.predictions.start(desk.image, [()], model=model)
         ids = np.tile(np.array([1, 2], np.uint8), (32, 20))
-        seen = PlanePredicted(0, ids, None, grey_values=((100.0, 50000.0),))
+        seen = PlanePredicted(
+            0, ids, None, intensities=(Intensity(100.0, 50000.0, 49900.0, 200.0, 50.0),)
+        )
         answer(fake.predictions[-1], seen, Predicted(False))
         assert "much brighter" in label.text()
 
@@ -110,7 +114,7 @@ class TestResult:
 def test_in_the_real_window(qtbot, make_window, learners):
     viewer = make_window()
     image = viewer.add_image(np.zeros((32, 40), np.float32), name="cells")
-    strokes = viewer.add_labels(np.zeros(image.data.shape, np.uint8))
+    strokes = add_strokes(viewer, image)
     dock = AnnotateAndTrain(viewer)
     viewer.window.add_dock_widget(dock, name="dock")
     viewer.window._qt_window.show()

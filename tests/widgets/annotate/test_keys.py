@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_model.types import KeyBinding
-from layer_helpers import paint_two_classes
+from layer_helpers import add_strokes, paint_two_classes
 from napari import layers
 from napari.components import ViewerModel
 from napari.settings import get_settings
@@ -44,7 +44,7 @@ def _as_if_started_anew():
 def viewer(make_window, learners):
     viewer = make_window()
     image = viewer.add_image(np.zeros((32, 40), np.float32), name="cells")
-    paint_two_classes(viewer.add_labels(np.zeros(image.data.shape, np.uint8), name="strokes"))
+    paint_two_classes(add_strokes(viewer, image))
     return viewer
 
 
@@ -62,7 +62,7 @@ def press(qtbot, viewer, key, modifier=Qt.KeyboardModifier.ShiftModifier):
 def test_each_is_in_the_manifest_with_its_command():
     commands = {entry.id: entry for entry in MANIFEST.contributions.commands}
     declared = {entry.command: entry.key for entry in MANIFEST.contributions.keybindings}
-    assert declared == {f"napari-unet.{name}": key for name, key in DEFAULT_KEYS.items()}
+    assert declared == {f"napari-unet-live.{name}": key for name, key in DEFAULT_KEYS.items()}
     for command in declared:
         assert commands[command].python_name.startswith("napari_unet.widgets.")
 
@@ -121,6 +121,24 @@ def test_without_the_dock_it_is_said_where_it_is(viewer, dock, monkeypatch):
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     keys.train(viewer)
     assert len(said) == 1 and "Annotate and train" in said[0]
+
+
+def test_with_the_last_dock_the_keys_are_let_go_and_with_the_next_bound_again(viewer, dock):
+    ours = {KeyBinding.from_str(key) for key in DEFAULT_KEYS.values()}
+    assert ours <= set(ViewerModel.class_keymap)
+    get_settings().shortcuts.shortcuts = {
+        **get_settings().shortcuts.shortcuts,
+        "napari-unet:train": [KeyBinding.from_str("Shift+Y")],
+    }
+    viewer.window.remove_dock_widget(dock)
+    QApplication.processEvents()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert not {key for key in ours if ViewerModel.class_keymap.get(key) is not None}
+    again = AnnotateAndTrain(viewer)
+    viewer.window.add_dock_widget(again, name="again")
+    bound = {key for key, call in ViewerModel.class_keymap.items() if call is not None}
+    assert ours - bound == {KeyBinding.from_str("Shift+T")}
+    assert KeyBinding.from_str("Shift+Y") in bound
 
 
 def test_a_key_that_a_plugin_has_taken_stays_its_own(viewer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_helpers import layer_names, paint_two_classes
+from layer_helpers import layer_names, look_at, paint_two_classes
 
 from fakes import model_file
 from napari_unet.core.events import Settled
@@ -29,7 +29,7 @@ from napari_unet.widgets.layers.strokes import new_annotation
 
 @pytest.fixture
 def loop(desk):
-    desk.image.corner_pixels = np.array([[0, 0], [31, 39]])
+    look_at(desk.viewer, 0, 32, 0, 40)
     return LiveLoop(
         desk.viewer,
         desk.session,
@@ -178,7 +178,7 @@ def test_late_tiles_of_an_older_view_or_version_are_dropped(
 def test_the_view_follows_the_camera(qtbot, desk, loop, strokes, fake, told):
     switch_on(loop, fake)
     (first,) = told(LiveView)
-    desk.image.corner_pixels = np.array([[4, 5], [9, 14]])
+    look_at(desk.viewer, 4, 10, 5, 15)
     (second,) = told(LiveView)
     assert (second.region, second.image) == ((4, 10, 5, 15), None)
     assert second.generation == first.generation

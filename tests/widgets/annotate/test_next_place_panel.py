@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_helpers import layer_names
+from layer_helpers import layer_names, look_at
 
 from fakes import model_file
 from napari_unet.core.prediction.uncertainty import doubt_of
@@ -39,7 +39,7 @@ def panel(desk, predictions):
     finder = PlaceFinder(
         desk.viewer, desk.session, predictions, desk.choice, lambda: "cpu", desk.owner
     )
-    return NextPlacePanel(desk.viewer, finder, desk.owner)
+    return NextPlacePanel(finder, desk.owner)
 
 
 def choose(desk, image):
@@ -260,10 +260,10 @@ def test_an_image_that_goes_meanwhile_is_no_trouble(desk, image, panel, fake, an
 def test_of_a_large_plane_what_is_in_view_is_looked_at(desk, image, panel, fake, answer):
     large = desk.viewer.add_image(np.broadcast_to(np.arange(5000, dtype=np.uint16), (5000, 5000)))
     choose(desk, large)
-    large.corner_pixels = np.array([[0, 0], [4999, 4999]])
+    look_at(desk.viewer, 0, 5000, 0, 5000)
     panel.go()
     assert fake.predictions == [], "too much is in view, which is said"
-    large.corner_pixels = np.array([[3000, 1000], [3059, 1199]])
+    look_at(desk.viewer, 3000, 3060, 1000, 1200)
     panel.go()
     request = fake.predictions[0].prepare()
     assert request.region == (3000, 3060, 1000, 1200)
@@ -272,6 +272,6 @@ def test_of_a_large_plane_what_is_in_view_is_looked_at(desk, image, panel, fake,
     assert np.abs(np.subtract(at(desk), (3030, 1040))).max() <= 8
     layer = uncertainty_of(desk.viewer, large)
     assert layer.multiscale and layer.data[0][3030, 1040] == 50
-    large.corner_pixels = np.array([[3010, 1010], [3050, 1100]])
+    look_at(desk.viewer, 3010, 3051, 1010, 1101)
     panel.go()
     assert len(fake.predictions) == 1, "that part is known"

@@ -30,7 +30,7 @@ def test_the_key_goes_to_the_least_sure_place_of_the_window(make_window, qtbot, 
     path.write_bytes(model.to_bytes())
     viewer = make_window(show=True)
     image = viewer.add_image(picture, name="discs")
-    _, dock = viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Annotate and train")
     assert isinstance(dock, AnnotateAndTrain)
     dock.session.load_model(path)
     dock.findChild(QPushButton, "new_annotation_button").click()
@@ -52,6 +52,6 @@ def test_the_key_goes_to_the_least_sure_place_of_the_window(make_window, qtbot, 
     assert strokes.mode == "paint"
     first = viewer.camera.center[-2:]
     strokes.paint(tuple(map(int, first)), 2)
-    get_app_model().commands.execute_command("napari-unet.next_place").result()
+    get_app_model().commands.execute_command("napari-unet-live.next_place").result()
     second = viewer.camera.center[-2:]
     assert np.hypot(*np.subtract(first, second)) >= 20

@@ -31,10 +31,9 @@ def training(session, fake):
     return fake.jobs[0]
 
 
-def test_losses_and_scores_are_drawn(qtbot, panel, training, answer):
+def test_scores_are_drawn_and_the_tooltip_has_the_loss(qtbot, panel, training, answer):
     answer(training, Step(1, 0.9, 0.1, 4.9), Score(1, 0.1, 0.5, (), True), Step(2, 0.7, 0.2, 4.8))
-    qtbot.waitUntil(lambda: "loss 0.700" in panel.loss_label.text())
-    assert np.array_equal(panel._losses.getData(), [[1, 2], [0.9, 0.7]])
+    qtbot.waitUntil(lambda: "Step 2, loss 0.700" in panel.plot.toolTip())
     assert np.array_equal(panel._scores.getData(), [[1], [0.5]])
     assert panel.score_label.text() == f"{plot_panel.HELD_OUT}: 0.50"
 
@@ -46,7 +45,7 @@ def test_a_score_on_training_strokes_says_so(qtbot, panel, training, answer):
 
 def test_a_fast_training_is_drawn_seldom(qtbot, panel, training, answer, monkeypatch):
     drawn = []
-    monkeypatch.setattr(panel._losses, "setData", lambda *_: drawn.append(1))
+    monkeypatch.setattr(panel._scores, "setData", lambda *_: drawn.append(1))
     panel._timer.setInterval(100)
     start = time.monotonic()
     for step in range(50):
@@ -59,7 +58,7 @@ def test_a_fast_training_is_drawn_seldom(qtbot, panel, training, answer, monkeyp
 def test_an_empty_curve_is_no_trouble(qtbot, panel, session):
     session.curve_changed.emit()
     qtbot.wait(SOON_MS)
-    assert panel.loss_label.text() == panel.score_label.text() == ""
+    assert panel.corrective_label.text() == panel.score_label.text() == ""
 
 
 def test_the_theme_is_followed(panel, model):
@@ -72,11 +71,10 @@ def test_a_finished_training_stays_to_be_seen(qtbot, panel, session, training, a
     from napari_unet.learner.messages import Trained
 
     answer(training, Step(1, 0.9, 0.1, 4.9), Trained(1, 0.1, "budget", 0.5, model_file()))
-    qtbot.waitUntil(lambda: "loss 0.900" in panel.loss_label.text())
+    qtbot.waitUntil(lambda: "loss 0.900" in panel.plot.toolTip())
 
 
 def test_both_live_scores_are_drawn_against_seconds(qtbot, panel, session, fake, answer):
-    """Within what is visible, though nothing is on the left axis, by which ranges are chosen."""
     session.start_live("cpu", 0)
     (job,) = fake.jobs
     answer(job, Corrective(1, 2, 0.25, 12.0), LiveScore(20, 30.0, 0.5), LiveScore(40, 40.0, 0.75))
@@ -84,6 +82,7 @@ def test_both_live_scores_are_drawn_against_seconds(qtbot, panel, session, fake,
     assert np.array_equal(panel._scores.getData(), [[30, 40], [0.5, 0.75]])
     assert np.array_equal(panel._corrective.getData(), [[12], [0.25]])
     panel.show()
-    low, high = panel._score_view.viewRange()[0]
-    assert low <= 12
-    assert 40 <= high < 60
+    box = panel.plot.getPlotItem().vb
+    qtbot.waitUntil(lambda: box.viewRange()[0][0] <= 12 and 40 <= box.viewRange()[0][1] < 60)
+    bottom, top = box.viewRange()[1]
+    assert bottom <= 0 < 1 <= top

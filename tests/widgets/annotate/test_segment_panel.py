@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_helpers import layer_names
+from layer_helpers import layer_names, look_at
 from qtpy.QtCore import Qt
 
 from fakes import model_file
@@ -41,6 +41,11 @@ def click(qtbot, button):
 def test_without_a_model_the_buttons_say_so(panel):
     assert not panel.image_button.isEnabled()
     assert "Train a model first" in panel.view_button.toolTip()
+    assert panel.status.text() == panel.view_button.toolTip()
+
+
+def test_a_model_takes_the_reason_away(panel, trained):
+    assert not panel.status.isVisible()
 
 
 def test_a_model_for_other_channels_says_so(panel, trained):
@@ -63,7 +68,7 @@ def test_the_image_is_segmented(qtbot, desk, panel, trained, fake, answer):
 
 
 def test_only_what_is_in_view_is_segmented(qtbot, desk, panel, trained, fake, answer):
-    desk.image.corner_pixels = np.array([[4, 5], [9, 14]])
+    look_at(desk.viewer, 4, 10, 5, 15)
     click(qtbot, panel.view_button)
     answer(fake.jobs[0], *fake.predict(fake.jobs[0], 2))
     data = segmentation_of(desk.viewer, desk.image).data
@@ -72,7 +77,7 @@ def test_only_what_is_in_view_is_segmented(qtbot, desk, panel, trained, fake, an
 
 
 def test_a_view_without_image_is_no_job(qtbot, desk, panel, trained, fake, said):
-    desk.image.corner_pixels = np.array([[50, 0], [60, 39]])
+    look_at(desk.viewer, 50, 61, 0, 40)
     click(qtbot, panel.view_button)
     assert fake.jobs == []
     assert "in view" in said[-1]
@@ -105,3 +110,18 @@ def test_a_failure_is_said(qtbot, panel, trained, fake, answer, said):
     answer(fake.jobs[0], Failed("no memory left; use a smaller tile."))
     assert said == ["no memory left; use a smaller tile."]
     assert panel.image_button.isEnabled()
+
+
+def test_an_image_of_another_pixel_size_is_resampled_and_that_is_said(
+    qtbot, desk, panel, trained, fake, answer, said
+):
+    trained(pixel_size=(1.0, 1.0))
+    desk.image.scale, desk.image.units = (0.5, 0.5), "um"
+    click(qtbot, panel.image_button)
+    assert fake.jobs[-1].prepare().factors == (0.5, 0.5)
+    assert "it is resampled to that" in said[-1]
+    answer(fake.jobs[-1], *fake.predict(fake.jobs[-1], 2))
+    assert segmentation_of(desk.viewer, desk.image).data.shape == desk.image.data.shape
+    desk.image.scale = (1.0, 1.0)
+    click(qtbot, panel.image_button)
+    assert fake.jobs[-1].prepare().factors is None

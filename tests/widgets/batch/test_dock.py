@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import tifffile
 from layer_helpers import layer_names
+from napari.layers._source import layer_source
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog
 
 from fakes import model_file
+from napari_unet.core.batch.run import ItemStarted
 from napari_unet.core.events import Notice
 from napari_unet.learner.messages import Failed
 from napari_unet.widgets.batch import run
@@ -147,9 +149,9 @@ class TestPlan:
         dock.session.header = sized
         model.add_image(noise(6, 8), name="fine", scale=(0.5, 0.5), units="um")
         planned(qtbot, dock, "3 of 4")
-        assert "they are used as they are" in fates(dock)["fine"]
-        dock.options.resample.setChecked(True)
-        qtbot.waitUntil(lambda: "it is resampled to that" in fates(dock)["fine"])
+        assert "it is resampled to that" in fates(dock)["fine"]
+        dock.options.resample.setChecked(False)
+        qtbot.waitUntil(lambda: "they are used as they are" in fates(dock)["fine"])
 
 
 class TestLayers:
@@ -454,6 +456,24 @@ class TestFolder:
         qtbot.waitUntil(lambda: fates(dock)["one"] == "will be segmented")
 
 
+def test_a_run_that_ends_by_an_error_is_told(qtbot, dock, grey, monkeypatch, tmp_path):
+    """One that stands for any, between two images."""
+    from napari_unet.widgets.batch import worker
+
+    def broken(*_, **__):
+        yield ItemStarted(0)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(worker, "run_batch", broken)
+    dock.options.choose_folder(tmp_path / "out")
+    planned(qtbot, dock)
+    press_run(qtbot, dock)
+    over(qtbot, dock)
+    assert "Input/output error" in dock.summary.text()
+    assert dock.summary.text().startswith("3 images: 3 failed.")
+    assert all("Input/output error" in text for text in fates(dock).values())
+
+
 def test_a_dock_that_is_closed_in_a_run_ends_it(qtbot, model, learners, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "_STOP_MS", 10)
     widget = BatchSegment(model)
@@ -466,3 +486,48 @@ def test_a_dock_that_is_closed_in_a_run_ends_it(qtbot, model, learners, tmp_path
     qtbot.waitUntil(lambda: len(learners[0].pieces) == 1)
     widget.deleteLater()
     qtbot.waitUntil(lambda: learners[0].closed and learners[0].dropped == [1])
+
+
+class TestFiles:
+    @pytest.fixture
+    def layer(self, qtbot, model, dock, grey, tmp_path):
+        """A folder of five files that was opened as one layer."""
+        (tmp_path / "well").mkdir()
+        for name in ("a2", "a10", "b", "c", "d"):
+            tifffile.imwrite(tmp_path / "well" / f"{name}.tif", noise(6, 8))
+        model.layers.clear()
+        files = [tmp_path / "well" / f"{name}.tif" for name in ("a2", "a10", "b", "c", "d")]
+        with layer_source(path=str(tmp_path / "well"), reader_plugin="napari"):
+            layer = model.add_image(np.stack([tifffile.imread(file) for file in files]))
+        assert layer.data.shape == (5, 6, 8)
+        return layer
+
+    def test_of_a_folder_have_a_result_each(self, qtbot, dock, learner, layer, tmp_path):
+        dock.options.choose_folder(tmp_path / "out")
+        planned(qtbot, dock, "5 of 5 will run")
+        assert fates(dock) == {layer.name: "5 files: 5 will be segmented"}
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0, 1, 2, 3, 4)
+        over(qtbot, dock)
+        names = {f"{name}_labels.tif" for name in ("a2", "a10", "b", "c", "d")}
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {*names, "batch_report.csv"}
+        assert tifffile.imread(tmp_path / "out" / "b_labels.tif").shape == (6, 8)
+        assert fates(dock) == {layer.name: "5 files: 5 done"}
+        with open(tmp_path / "out" / "batch_report.csv", newline="") as file:
+            items = [row["item"] for row in csv.DictReader(file)]
+        assert [item.rpartition(": ")[2] for item in items] == [
+            f"{name}.tif" for name in ("a2", "a10", "b", "c", "d")
+        ]
+
+    def test_stay_one_layer_where_results_are_layers(self, qtbot, dock, layer):
+        planned(qtbot, dock, "1 of 1 will run")
+
+
+def test_the_status_has_room_for_sentences(qtbot, dock, grey):
+    dock.resize(360, 700)
+    dock.show()
+    table = dock.table
+    qtbot.waitUntil(lambda: table.viewport().width() > 200)
+    room = table.columnWidth(2) / table.fontMetrics().averageCharWidth()
+    assert room > 20
+    assert sum(table.columnWidth(at) for at in range(3)) <= table.viewport().width()

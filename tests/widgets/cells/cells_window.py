@@ -32,12 +32,12 @@ class Walk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.viewer = napari.Viewer()
-        self.viewer.open_sample("napari-unet", "tissue")
+        self.viewer.open_sample("napari-unet-live", "tissue")
         self.image = self.viewer.layers["stained tissue"]
         self.strokes = self.viewer.layers["strokes on stained tissue"]
         window = self.viewer.window
-        _, self.paint = window.add_plugin_dock_widget("napari-unet", "Annotate and train")
-        _, self.cells = window.add_plugin_dock_widget("napari-unet", "Cells", tabify=True)
+        _, self.paint = window.add_plugin_dock_widget("napari-unet-live", "Annotate and train")
+        _, self.cells = window.add_plugin_dock_widget("napari-unet-live", "Cells", tabify=True)
         self.session = self.cells.session
         self.seen: dict[str, Any] = {}
 

@@ -10,11 +10,11 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QMessageBox, QPushButton
 from fakes import model_file
 from napari_unet.core.objects.measure import measure
 from napari_unet.widgets.cells.dock import Cells
+from napari_unet.widgets.desk import background
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
-from napari_unet.widgets.layers.picture import choose_axes
+from napari_unet.widgets.layers.picture import choose_axes, choose_channels
 from napari_unet.widgets.layers.strokes import find_annotation, new_annotation
-from napari_unet.widgets.qt import background
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 72)).astype(np.uint8)
 
@@ -216,3 +216,96 @@ def test_strokes_of_other_planes_are_noticed(qtbot, make, model):
     model.dims.set_point(0, 0)
     teach(qtbot, dock, 0)
     assert set(watch.painted_planes()) == {(0,), (1,), (2,)}
+
+
+class TestCorrectionsStay:
+    """What was corrected is never overwritten without a question."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        """How often it was asked; the answer is no."""
+        questions = []
+
+        def question(*words):
+            questions.append(words)
+            return QMessageBox.StandardButton.Cancel
+
+        monkeypatch.setattr(QMessageBox, "question", question)
+        return questions
+
+    def correct(self, qtbot, dock, model, cell=3):
+        select(dock, cell)
+        press(dock, "delete_cells_button")
+        qtbot.waitUntil(lambda: dock.book.record.corrections != [])
+        return np.array(layer_of(model).data)
+
+    def test_after_the_dock_is_opened_again(self, qtbot, make, model, asked, tmp_path):
+        dock = make()
+        corrected = self.correct(qtbot, dock, model)
+        dock.close()
+        dock.deleteLater()
+        qtbot.wait(1)
+        again = Cells(model)
+        qtbot.addWidget(again)
+        again.session.load_model(tmp_path / "model.unet")
+        qtbot.waitUntil(lambda: len(column(again, "id")) == 3)
+        press(again, "find_cells_button")
+        assert len(asked) == 1
+        np.testing.assert_array_equal(layer_of(model).data, corrected)
+
+    def test_after_the_image_is_taken_otherwise(self, qtbot, make, model, asked, learners):
+        picture = np.stack([PICTURE, PICTURE])
+        image = model.add_image(picture, name="two", axis_labels=("c", "y", "x"))
+        dock = make()
+        corrected = self.correct(qtbot, dock, model)
+        choose_channels(model.layers["nuclei"], [(image, 0)])
+        qtbot.waitUntil(lambda: dock.finding.settled)
+        press(dock, "find_cells_button")
+        assert len(asked) == 1
+        np.testing.assert_array_equal(layer_of(model).data, corrected)
+
+    def test_after_the_axes_are_other_ones(self, qtbot, make, model, asked):
+        dock = make(np.stack([PICTURE, PICTURE]), axes="ZYX")
+        corrected = self.correct(qtbot, dock, model)
+        choose_axes(model.layers["nuclei"], "TYX")
+        press(dock, "find_cells_button")
+        assert len(asked) == 1
+        np.testing.assert_array_equal(layer_of(model).data, corrected)
+
+    def test_and_who_wants_them_anew_is_not_asked_twice(
+        self, qtbot, make, model, asked, learners, monkeypatch
+    ):
+        dock = make()
+        self.correct(qtbot, dock, model)
+        discard = QMessageBox.StandardButton.Discard
+        monkeypatch.setattr(QMessageBox, "question", lambda *_: asked.append(1) or discard)
+        for _ in range(2):
+            press(dock, "find_cells_button")
+            answer(qtbot, learners[0], discs())
+            qtbot.waitUntil(lambda: dock.finding.settled)
+        assert len(asked) == 1
+        assert layer_of(model).data.max() == 4
+
+
+def test_undo_after_cells_are_found_again_is_of_this_result_alone(
+    qtbot, make, model, learners, monkeypatch
+):
+    dock = make()
+    select(dock, 3)
+    press(dock, "delete_cells_button")
+    qtbot.waitUntil(lambda: dock.book.record.corrections != [])
+    discard = QMessageBox.StandardButton.Discard
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: discard)
+    layer = layer_of(model)
+    layer.mode = "paint"
+    press(dock, "find_cells_button")
+    answer(qtbot, learners[0], discs(CENTRES[:1]))
+    qtbot.waitUntil(lambda: dock.finding.settled)
+    found = np.array(layer.data)
+    assert found.max() == 1
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, found)
+    assert layer.mode == "paint"
+    layer.fill((12, 12), 0)
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, found)

@@ -56,7 +56,7 @@ def test_sample_train_cells_correct_learn_go_back_save_kill_and_open(
         True,
     )
     viewer = make_window()
-    viewer.open_sample("napari-unet", "tissue")
+    viewer.open_sample("napari-unet-live", "tissue")
     viewer.layers.remove("strokes on stained tissue")
     dock = AnnotateAndTrain(viewer)
     viewer.window.add_dock_widget(dock, name="dock")
@@ -68,4 +68,4 @@ def test_sample_train_cells_correct_learn_go_back_save_kill_and_open(
     qtbot.waitUntil(lambda: dock.session.model == (folder / "model.unet").read_bytes())
     table = dock.findChild(QTableWidget, "history_table")
     qtbot.waitUntil(lambda: table.rowCount() == 2)
-    assert table.item(1, 1).font().bold()  # the version that was gone back to
+    assert table.item(1, 0).font().bold()  # the version that was gone back to

@@ -24,11 +24,12 @@ from fakes import model_file
 from napari_unet.core.images import cutout
 from napari_unet.core.io import pyramid
 from napari_unet.core.objects.link import link
+from napari_unet.widgets.cells import find_panel
 from napari_unet.widgets.cells.clicks import CellClicks
 from napari_unet.widgets.cells.dock import Cells
+from napari_unet.widgets.desk import background
 from napari_unet.widgets.layers.picture import choose_axes
 from napari_unet.widgets.layers.roles import Role, role_of
-from napari_unet.widgets.qt import background
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 72)).astype(np.uint8)
 
@@ -261,6 +262,31 @@ def test_70_000_cells_have_ids_beyond_16_bit(qtbot, make, model, learners, monke
     assert len(dock.selection.cells) == 70_225
 
 
+def test_the_table_is_not_filled_for_each_plane_of_many(qtbot, make, learners, monkeypatch):
+    dock = make(np.stack([PICTURE] * 30), axes="TYX")
+    view, filled = table(dock), []
+    plain = view.model().show
+    monkeypatch.setattr(view.model(), "show", lambda *rows: (filled.append(1), plain(*rows)))
+    find(qtbot, dock, learners[0], *[discs()] * 30, button="find_all_cells_button")
+    assert view.model().rowCount() == 30 * len(CENTRES), "at the end every cell is there"
+    assert len(filled) < 20
+
+
+def test_many_planes_are_not_listed_to_know_that_there_are_several(make, monkeypatch):
+    listed = []
+    monkeypatch.setattr(find_panel, "all_keys", lambda *_: listed.append(1))
+    dock = make(np.stack([PICTURE] * 3), axes="TYX")
+    assert dock.findChild(QPushButton, "find_all_cells_button").isEnabled()
+    assert listed == []
+
+
+def test_why_no_cells_can_be_found_stands_in_the_dock(qtbot, model, learners):
+    model.add_image(PICTURE)
+    dock = Cells(model)
+    qtbot.addWidget(dock)
+    assert "rain a model first" in status(dock)
+
+
 def test_the_table_is_saved_as_it_is_shown(qtbot, make, learners, tmp_path, monkeypatch):
     dock = make()
     find(qtbot, dock, learners[0], discs())
@@ -343,3 +369,32 @@ def test_another_image_is_chosen_in_the_middle_of_a_preview(qtbot, make, model, 
 
 def column_count(dock) -> int:
     return table(dock).model().columnCount()
+
+
+class TestSmallCells:
+    def test_that_vanish_are_told_with_the_way_out(self, qtbot, make, learners):
+        dock = make()
+        find(qtbot, dock, learners[0], discs(((10, 10), (10, 30), (30, 50)), radius=2))
+        said = "0 cells; 3 pieces are smaller than 20 px: lower 'Ignore smaller than'."
+        assert status(dock) == said
+        dock.findChild(QSpinBox, "smallest_spin").setValue(5)
+        qtbot.waitUntil(lambda: dock.finding.settled)
+        assert status(dock) == "3 cells."
+
+    def test_where_there_is_nothing_there_is_nothing_to_lower(self, qtbot, make, learners):
+        dock = make()
+        find(qtbot, dock, learners[0], discs(()))
+        assert status(dock) == "0 cells."
+
+
+def test_an_image_of_another_pixel_size_is_resampled(qtbot, make, model, learners):
+    """The layer's pixels are 0.5 µm wide and the model's 1 µm."""
+    dock = make(pixel_size=(1.0, 1.0))
+    messages = []
+    dock.session.said.connect(lambda _level, text: messages.append(text))
+    centres = [(row / 2, at / 2) for row, at in CENTRES]
+    find(qtbot, dock, learners[0], discs(centres, shape=(24, 36), radius=4))
+    layer = cells(model)
+    assert layer.data.shape == PICTURE.shape
+    assert len({layer.data[place] for place in CENTRES} - {0}) == 4
+    assert "it is resampled to that" in messages[-1]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dask.array as da
 import numpy as np
 import pytest
 import tifffile
 from layer_helpers import paint_two_classes
+from napari.layers import Image
+from napari.layers._source import layer_source
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QListWidget, QPushButton
 
@@ -17,7 +20,7 @@ from napari_unet.session.state import State
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
 from napari_unet.widgets.batch.dock import BatchSegment
 from napari_unet.widgets.common.from_file import take_from
-from napari_unet.widgets.layers.picture import picture_of
+from napari_unet.widgets.layers.picture import is_guessed, picture_of
 from napari_unet.widgets.layers.results import segmentation_of
 
 
@@ -346,6 +349,83 @@ def test_strokes_on_slices_of_channels_are_seen_and_painted_with_each_channel(qt
         assert (np.asarray(strokes._slice.image.raw) == 2).sum() == 1
 
 
+class TestAxesThatNapariShowsOtherwise:
+    """Channels behind the columns, axes of length 1, more axes than names."""
+
+    @pytest.mark.parametrize("kind", ["numpy", "dask", "pyramid"])
+    def test_channels_that_come_last_are_brought_first(self, viewer, dock, kind, capsys):
+        data = noise(64, 48, 2)
+        given = {"numpy": data, "dask": da.from_array(data), "pyramid": [data, data[::2, ::2]]}[
+            kind
+        ]
+        layer = viewer.add_image(
+            given, rgb=False, multiscale=kind == "pyramid", scale=(2, 3, 1), translate=(7, 8, 9)
+        )
+        assert label(dock).startswith("64 x 48, 2 channels")
+        picture = picture_of(layer)
+        assert (picture.own.axes, picture.shape) == ("CYX", (64, 48))
+        assert layer.scale.tolist() == [1, 2, 3]
+        assert layer.translate.tolist() == [9, 7, 8]
+        finest = layer.data[0] if kind == "pyramid" else layer.data
+        assert isinstance(finest, np.ndarray) == (kind != "dask"), "nothing is read"
+        np.testing.assert_array_equal(np.asarray(finest), np.moveaxis(data, -1, 0))
+        assert "put first" in capsys.readouterr().out
+
+    def test_what_is_turned_can_be_taken_otherwise(self, viewer, dock, capsys):
+        viewer.add_image(noise(64, 48, 3).astype(np.uint16), rgb=False)
+        pick(dock, "axes_combo", "slices")
+        assert label(dock) == "3 slices of 64 x 48, 1 channel"
+
+    def test_small_planes_and_colours_stay(self, viewer, dock):
+        stack = viewer.add_image(noise(30, 4, 4), rgb=False)
+        colours = viewer.add_image(noise(30, 40, 3), rgb=True)
+        for layer, shape in ((stack, (30, 4, 4)), (colours, (30, 40, 3))):
+            find(dock, QComboBox, "image_combo").choose(layer)
+            assert layer.data.shape == shape
+
+    @pytest.mark.parametrize(
+        ("shape", "taken"),
+        [
+            ((1, 1, 1, 32, 40), "CTZYX"),
+            ((10, 20, 1, 32, 40), "TZCYX"),
+            ((1, 1, 30, 32, 40), "CTZYX"),
+            ((5, 6, 7, 32, 40), "CTZYX"),
+        ],
+    )
+    def test_five_axes_are_guessed_and_can_be_named_otherwise(self, viewer, dock, shape, taken):
+        layer = viewer.add_image(np.broadcast_to(np.arange(40, dtype=np.uint8), shape))
+        assert picture_of(layer).own.axes == taken
+        combo = find(dock, QComboBox, "axes_combo")
+        assert not combo.isHidden()
+        assert combo.count() == 6
+
+    def test_the_guess_is_the_shells_also_for_a_model_of_volumes(self, viewer, dock, tmp_path):
+        path = tmp_path / "volumes.unet"
+        path.write_bytes(model_file(dimensions=3))
+        layer = viewer.add_image(np.zeros((3, 32, 40), np.uint16))
+        assert picture_of(layer).own.axes == "CYX"
+        dock.session.load_model(path)
+        assert picture_of(layer).own.axes == "ZYX"
+        assert is_guessed(layer)
+        dock.session.forget_model()
+        assert picture_of(layer).own.axes == "CYX"
+
+    def test_strokes_with_an_axis_of_length_1_are_strokes_on_the_plane(
+        self, qtbot, viewer, dock, learner
+    ):
+        viewer.add_image(noise(32, 40), name="cells")
+        strokes = viewer.add_labels(np.zeros((1, 32, 40), np.uint8), name="mine")
+        strokes.data[0, 8, 6:30] = 1
+        strokes.data[0, 20, 6:30] = 2
+        find(dock, QComboBox, "annotation_combo").choose(strokes)
+        assert strokes.data.shape == (32, 40)
+        assert (strokes.data == 2).sum() == 24
+        button = find(dock, QPushButton, "train_button")
+        qtbot.waitUntil(button.isEnabled, timeout=5000)
+        press(qtbot, dock, "train_button")
+        assert learner.trainings[0].prepare().labels[0].shape == (32, 40)
+
+
 class TestFromFile:
     """Axes, pixel size and units that napari's own reader drops."""
 
@@ -390,3 +470,27 @@ class TestFromFile:
     def test_there_is_nothing_to_ask_where_there_is_no_file(self, viewer, dock):
         viewer.add_image(noise(7, 32, 40), name="cells")
         assert find(dock, QPushButton, "from_file_button").isHidden()
+
+    @pytest.mark.parametrize("channels", [2, 7])
+    def test_channels_behind_the_columns_are_taken_as_the_file_names_them(
+        self, qtbot, viewer, dock, tmp_path, channels
+    ):
+        path = tmp_path / "interleaved.ome.tif"
+        metadata = {"axes": "YXS", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.25}
+        tifffile.imwrite(
+            path,
+            noise(64, 48, channels),
+            metadata=metadata,
+            photometric="minisblack",
+            planarconfig="contig",
+        )
+        with layer_source(path=str(path)):  # as a reader of napari that shows no colours
+            layer = Image(tifffile.imread(path), rgb=False, name="cells")
+        viewer.add_layer(layer)
+        said = []
+        dock.session.said.connect(lambda _, text: said.append(text))
+        press(qtbot, dock, "from_file_button")
+        assert said == []
+        assert label(dock) == f"64 x 48, {channels} channels"
+        assert layer.data.shape == (channels, 64, 48)
+        assert layer.scale.tolist()[1:] == [0.25, 0.5]

@@ -10,6 +10,7 @@ from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import Failed, Predicted, Progress
 from napari_unet.widgets.desk import predictions as predictions_module
 from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.layers.picture import choose_axes
 from napari_unet.widgets.layers.results import segmentation_of
 
 
@@ -94,12 +95,26 @@ def test_a_removed_layer_ends_its_task_and_late_results_are_dropped(
     assert len(ended) == 1
 
 
-def test_results_for_data_that_was_replaced_are_dropped(model, fake, answer, predictions, image):
-    predictions.start(image, [()], model=model_file())
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image: setattr(image, "data", np.zeros((4, 4, 4))),
+        lambda image: setattr(image, "axis_labels", ("c", "y", "x")),
+        lambda image: choose_axes(image, "TYX"),
+    ],
+)
+def test_results_for_an_image_that_is_another_now_are_dropped_aloud(
+    model, fake, answer, predictions, ended, change
+):
+    stack = model.add_image(np.zeros((2, 6, 8)), axis_labels=("z", "y", "x"))
+    task = predictions.start(stack, [(0,)], model=model_file())
     answers = fake.predict(fake.jobs[0], 2)
-    image.data = np.zeros((4, 4))
+    change(stack)
     answer(fake.jobs[0], *answers)
-    assert segmentation_of(model, image) is None
+    assert segmentation_of(model, stack) is None
+    ((number, error, stopped),) = ended
+    assert (number, stopped) == (task, False)
+    assert "segment it again" in error
 
 
 def test_a_failure_is_reported(fake, answer, predictions, ended, image):

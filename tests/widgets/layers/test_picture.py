@@ -25,7 +25,7 @@ from napari_unet.widgets.layers.picture import (
     picture_of,
     source_of,
 )
-from napari_unet.widgets.layers.roles import detail
+from napari_unet.widgets.layers.roles import detail, details
 from napari_unet.widgets.layers.strokes import new_annotation
 from napari_unet.widgets.layers.wording import guesses_said, picture_said, sizes_said
 
@@ -92,11 +92,12 @@ def test_pixel_sizes_and_units_are_the_layers():
 def test_what_is_chosen_stays_with_the_layer_and_with_its_copy():
     layer = image(5, 6, 7, name="movie")
     heard = []
-    layer.events.metadata.connect(lambda: heard.append(1))
+    details.changed.connect(heard.append)
     choose_axes(layer, "TYX")
     assert (source_of(layer).axes, is_guessed(layer), len(heard)) == ("TYX", False, 1)
     choose_axes(layer, "TYX")
     assert len(heard) == 1
+    details.changed.disconnect(heard.append)
     data, known, _ = copy.deepcopy(layer.as_layer_data_tuple())
     assert source_of(Image(data, **known)).axes == "TYX"
     layer.data = np.zeros((6, 7))

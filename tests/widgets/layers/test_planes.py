@@ -5,6 +5,7 @@ from __future__ import annotations
 import dask.array as da
 import numpy as np
 import pytest
+from layer_helpers import look_at
 from napari.layers import Image, Labels
 
 from napari_unet.widgets.layers.geometry import same_place, transform_of
@@ -16,7 +17,7 @@ from napari_unet.widgets.layers.planes import (
     spatial_shape,
 )
 from napari_unet.widgets.layers.reading import painted_reader, reader
-from napari_unet.widgets.layers.view import current_index, in_view, is_empty
+from napari_unet.widgets.layers.view import box_in_view, current_index, in_view, is_empty
 
 
 @pytest.mark.parametrize(
@@ -165,48 +166,109 @@ def test_the_current_plane_follows_the_sliders_through_scale_and_more_axes(model
 
 def test_view_of_one_picture_is_cut_to_the_canvas(model):
     image = model.add_image(np.zeros((60, 80)))
-    image.corner_pixels = np.array([[10, 20], [29, 49]])
-    assert in_view(image, model.dims) == ([()], (10, 30, 20, 50))
-    image.corner_pixels = np.array([[0, 0], [59, 79]])
-    assert in_view(image, model.dims) == ([()], None)
+    look_at(model, 10, 30, 20, 50)
+    assert in_view(image, model) == ([()], (10, 30, 20, 50))
+    look_at(model, 10.25, 30.25, 20.5, 50)  # a pixel of which some is shown counts
+    assert in_view(image, model) == ([()], (10, 31, 20, 50))
+    look_at(model, -5, 65, 0, 80)
+    assert in_view(image, model) == ([()], None)
+    look_at(model, 70, 90, 0, 80)
+    assert is_empty(in_view(image, model)[1])
+
+
+def test_the_view_is_that_of_the_camera_through_the_transform(model):
+    image = model.add_image(np.zeros((60, 80)), scale=(2, 0.5), translate=(100, 10))
+    look_at(model, 120.5, 140.5, 20.5, 40.5)  # from 120 to 140 and from 20 to 40 in the world
+    assert in_view(image, model) == ([()], (10, 21, 20, 61))
+
+
+def test_the_view_of_a_turned_image_is_the_box_around_the_canvas(model):
+    image = model.add_image(np.zeros((100, 100)), rotate=-45)
+    look_at(model, 70, 90, -9, 11)
+    root = np.sqrt(0.5)
+    corners = np.array([(r, c) for r in (69.5, 89.5) for c in (-9.5, 10.5)])
+    data = corners @ np.array([[root, root], [-root, root]])
+    starts, stops = data.min(axis=0) + 0.5, data.max(axis=0) + 0.5
+    assert in_view(image, model)[1] == (
+        *(int(np.floor(starts[0])), int(np.ceil(stops[0]))),
+        *(int(np.floor(starts[1])), int(np.ceil(stops[1]))),
+    )
+
+
+def test_the_view_is_that_of_a_cell_of_the_grid(model):
+    image = model.add_image(np.zeros((60, 80)))
+    model.add_image(np.zeros((60, 80)))
+    look_at(model, 10, 30, 20, 60)
+    model.grid.enabled = True  # two layers side by side
+    assert in_view(image, model) == ([()], (10, 30, 30, 50))
 
 
 def test_view_of_a_stack_is_the_current_plane(model):
     image = model.add_image(np.zeros((5, 60, 80)))
     model.dims.set_current_step(0, 3)
-    image.corner_pixels = np.array([[0, 10, 20], [0, 29, 49]])
-    assert in_view(image, model.dims) == ([(3,)], (10, 30, 20, 50))
+    look_at(model, 10, 30, 20, 50)
+    assert in_view(image, model) == ([(3,)], (10, 30, 20, 50))
 
 
 def test_view_along_another_axis_takes_every_shown_plane(model):
     image = model.add_image(np.zeros((5, 60, 80)))
     model.dims.order = (1, 0, 2)
-    image.corner_pixels = np.array([[1, 0, 20], [3, 0, 49]])
-    assert in_view(image, model.dims) == ([(1,), (2,), (3,)], (0, 60, 20, 50))
+    look_at(model, 1, 4, 20, 50)
+    assert in_view(image, model) == ([(1,), (2,), (3,)], (0, 60, 20, 50))
 
 
-def test_view_of_a_coarse_level_is_given_at_full_resolution(model):
+def test_a_view_in_three_dimensions_is_of_all_planes(model):
+    image = model.add_image(np.zeros((5, 60, 80)))
+    model.dims.ndisplay = 3
+    assert in_view(image, model) == ([(index,) for index in range(5)], None)
+
+
+def test_the_view_does_not_depend_on_the_level_that_napari_shows(model):
     data = np.zeros((80, 80))
     image = model.add_image([data, data[::2, ::2], data[::4, ::4]], multiscale=True)
-    image._data_level = 1
-    image.corner_pixels = np.array([[5, 10], [14, 19]])
-    assert in_view(image, model.dims) == ([()], (10, 30, 20, 40))
+    look_at(model, 10, 30, 20, 40)
+    for shown in (0, 1, 2):
+        image.data_level = shown
+        assert in_view(image, model) == ([()], (10, 30, 20, 40))
 
 
 def test_the_view_is_given_at_the_level_that_is_worked_on(model):
     data = np.zeros((80, 80))
     image = model.add_image([data, data[::2, ::2], data[::4, ::4]], multiscale=True)
-    image._data_level = 1
-    image.corner_pixels = np.array([[5, 10], [14, 19]])
+    look_at(model, 10, 30, 20, 40)
     choose_level(image, 2)
-    assert in_view(image, model.dims) == ([()], (2, 8, 5, 10))
+    assert in_view(image, model) == ([()], (2, 8, 5, 10))
 
 
 def test_channels_are_no_planes_of_the_view(model):
     image = model.add_image(np.zeros((5, 2, 60, 80)))
     model.dims.set_current_step(0, 3)
-    image.corner_pixels = np.array([[0, 0, 10, 20], [0, 0, 29, 49]])
-    assert in_view(image, model.dims) == ([(3, 0)], (10, 30, 20, 50))
+    look_at(model, 10, 30, 20, 50)
+    assert in_view(image, model) == ([(3, 0)], (10, 30, 20, 50))
+
+
+@pytest.mark.parametrize("side", [1024, 4096])
+def test_of_a_chunked_pyramid_on_a_real_canvas_that_is_in_view_which_is_shown(
+    qtbot, make_window, side
+):
+    """Napari loads whole chunks, and loads anew when the view leaves them."""
+    viewer = make_window(show=True)
+    full = da.zeros((8192, 8192), dtype=np.uint8, chunks=(side, side))
+    levels = [full, full[::2, ::2], full[::8, ::8]]
+    image = viewer.add_image(levels, multiscale=True, contrast_limits=(0, 255))
+    strokes = viewer.add_labels(np.zeros((8192, 8192), np.uint8))
+    for zoom, middle in ((0.25, 4096), (3.0, 4000), (3.0, 4010), (6.0, 4050)):
+        viewer.camera.zoom, viewer.camera.center = zoom, (0.0, middle, middle)
+        canvas = viewer.window._qt_viewer.canvas
+        qtbot.waitUntil(lambda: image.scale_factor == 1 / viewer.camera.zoom)  # it was drawn
+        (top, left), (bottom, right) = (
+            np.array(canvas._map_canvas2world(at, canvas.view)) + 0.5
+            for at in ((0, 0), canvas.size[::-1])
+        )
+        edges = (np.floor(top), np.ceil(bottom), np.floor(left), np.ceil(right))
+        shown = tuple(int(edge) for edge in np.clip(edges, 0, 8192))
+        assert in_view(image, viewer) == ([()], None if shown == (0, 8192, 0, 8192) else shown)
+        assert box_in_view(strokes, viewer) == shown
 
 
 def test_a_region_without_a_pixel_is_empty():

@@ -7,6 +7,7 @@ import pytest
 from napari.layers import Image, Labels
 
 from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.widgets.layers.picture import choose_axes
 from napari_unet.widgets.layers.roles import KEY
 from napari_unet.widgets.layers.strokes import (
     classes_of,
@@ -15,6 +16,8 @@ from napari_unet.widgets.layers.strokes import (
     find_annotation,
     is_dressed,
     new_annotation,
+    prefer,
+    take_over,
     too_many,
 )
 
@@ -51,15 +54,43 @@ def test_metadata_of_another_kind_is_no_classes(stored):
     assert classes_of(Labels(np.zeros((4, 4), np.uint8), metadata={KEY: stored})) is None
 
 
-def test_the_fitting_layer_is_found_and_the_plugins_own_comes_first():
-    image = Image(np.zeros((6, 7)), scale=(2, 2))
-    elsewhere = Labels(np.zeros((6, 7), np.uint8))
-    smaller = Labels(np.zeros((6, 6), np.uint8), scale=(2, 2))
-    own = new_annotation(image, CLASSES)
-    plain = Labels(np.zeros((6, 7), np.uint8), scale=(2, 2))
-    assert find_annotation([elsewhere, smaller, image], image) is None
-    assert find_annotation([elsewhere, plain], image) is plain
-    assert find_annotation([own, plain], image) is own
+def test_an_image_has_its_own_strokes_and_no_others():
+    image, other = Image(np.zeros((6, 7))), Image(np.zeros((6, 7)))
+    own, plain = new_annotation(image, CLASSES), Labels(np.zeros((6, 7), np.uint8))
+    layers = [image, other, own, plain]
+    assert find_annotation(layers, image) is own
+    assert find_annotation(layers, other) is None
+    of_other = new_annotation(other, CLASSES)
+    assert find_annotation([*layers, of_other], image) is own
+    assert find_annotation([*layers, of_other], other) is of_other
+
+
+def test_strokes_on_what_the_image_was_taken_as_before_do_not_fit():
+    image = Image(np.zeros((3, 6, 7)))
+    choose_axes(image, "ZYX")
+    on_slices = new_annotation(image, CLASSES)
+    choose_axes(image, "CYX")
+    assert find_annotation([image, on_slices], image) is None
+    choose_axes(image, "ZYX")
+    assert find_annotation([image, on_slices], image) is on_slices
+
+
+def test_of_several_the_last_chosen_comes_first_or_else_the_topmost():
+    image = Image(np.zeros((6, 7)))
+    lower, upper = new_annotation(image, CLASSES), new_annotation(image, CLASSES)
+    layers = [image, lower, upper]
+    assert find_annotation(layers, image) is upper
+    prefer(image, lower)
+    assert find_annotation(layers, image) is lower
+
+
+def test_a_layer_that_is_taken_over_belongs_to_the_image_unless_it_has_one():
+    image, other = Image(np.zeros((6, 7))), Image(np.zeros((6, 7)))
+    plain, own = Labels(np.zeros((6, 7), np.uint8)), new_annotation(image, CLASSES)
+    for layer in (plain, own):
+        take_over(layer, other, CLASSES)
+    assert find_annotation([image, other, plain, own], other) is plain
+    assert find_annotation([image, other, plain, own], image) is own
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.uint16, np.int64])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,15 @@ import tifffile
 from layer_helpers import layer_names, paint_two_classes
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QPushButton, QSpinBox, QTableWidget
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QSpinBox,
+    QTableWidget,
+    QWidget,
+)
 
 from fakes import model_file
 from napari_unet.errors import UnreadableFile
@@ -19,7 +28,10 @@ from napari_unet.project.index import PART
 from napari_unet.project.open_project import OpenedLayer, open_project
 from napari_unet.project.recovery import recoverable
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
+from napari_unet.widgets.cells.book import CellBook
+from napari_unet.widgets.common.layer_combo import LayerCombo
 from napari_unet.widgets.layers.picture import choose_axes, choose_channels, picture_of
+from napari_unet.widgets.layers.roles import Role, entry, remember
 from napari_unet.widgets.layers.spots import CELL
 from napari_unet.widgets.project import keeper
 
@@ -215,46 +227,13 @@ def test_one_goes_back_to_a_version_and_on_from_there(qtbot, make_dock, learners
     table(dock).selectRow(1)  # the older one
     press(qtbot, dock, "use_version_button")
     assert dock.session.model == model_file(score=0.5)
-    assert table(dock).item(1, 1).font().bold()
-    assert [table(dock).item(row, 3).text() for row in range(2)] == ["0.60", "0.50"]
+    assert table(dock).item(1, 0).font().bold()
+    assert [table(dock).item(row, 2).text() for row in range(2)] == ["0.60", "0.50"]
     press(qtbot, dock, "train_button")
     job = learners[-1].trainings[-1]
     assert job.prepare().model == model_file(score=0.5)
     table(dock).selectRow(0)
     assert not dock.findChild(QPushButton, "use_version_button").isEnabled()
-
-
-def test_two_versions_are_compared_on_what_is_in_view(qtbot, make_dock, learners):
-    viewer, dock = make_dock(PICTURE)
-    paint(qtbot, viewer, dock)
-    learner = learners[-1]
-    train(qtbot, dock, learner, 0.5)
-    train(qtbot, dock, learner, 0.6)
-    viewer.layers["cells"].corner_pixels = np.array([[4, 5], [9, 14]])
-    before = len(learner.predictions)
-    table(dock).selectRow(1)
-    press(qtbot, dock, "compare_versions_button")
-    jobs = learner.predictions[before:]
-    assert [job.prepare().model for job in jobs] == [model_file(score=x) for x in (0.5, 0.6)]
-    for job, class_id in zip(jobs, (1, 2), strict=True):
-        learner.say(job.number, *learner.predict(job, class_id))
-    qtbot.waitUntil(lambda: "differ in 100.0 %" in label(dock, "comparison_label"))
-    for number in (1, 2):
-        layer = viewer.layers[f"cells by version {number}"]
-        assert (layer.data == number).sum() == 60
-    assert dock.session.model == model_file(score=0.6)
-    assert viewer.layers.selection.active.name == "strokes on cells"
-
-
-def test_a_version_gets_a_picture_of_what_it_predicts(qtbot, make_dock, learners):
-    viewer, dock = make_dock(PICTURE)
-    paint(qtbot, viewer, dock)
-    train(qtbot, dock, learners[-1], 0.5)
-    assert table(dock).item(0, 0).icon().isNull()
-    qtbot.waitUntil(lambda: len(learners[-1].predictions) == 1)
-    job = learners[-1].predictions[0]
-    learners[-1].say(job.number, *learners[-1].predict(job, 2))
-    qtbot.waitUntil(lambda: not table(dock).item(0, 0).icon().isNull())
 
 
 def test_a_training_that_is_cut_short_by_closing_keeps_its_best(
@@ -512,6 +491,25 @@ def test_settings_come_back(qtbot, make_dock, learners, choose, tmp_path):
     assert dock.findChild(QSpinBox, "seconds_spin").value() == 240
 
 
+def test_settings_and_what_an_image_is_are_saved_without_another_stroke(
+    qtbot, make_dock, choose, tmp_path
+):
+    viewer, dock = make_dock(np.stack([PICTURE] * 3))
+    paint(qtbot, viewer, dock)
+    save_as(qtbot, dock, choose, tmp_path / "p")
+
+    def saved():
+        return open_project(tmp_path / "p").index
+
+    assert saved().images[0].axes != "ZYX"
+    choose_axes(viewer.layers[0], "ZYX")
+    qtbot.waitUntil(lambda: saved().images[0].axes == "ZYX")
+    dock.findChild(QSpinBox, "seconds_spin").setValue(45)
+    qtbot.waitUntil(lambda: saved().settings.seconds == 45)
+    dock.findChild(QWidget, "elastic_setting").setValue(3.0)
+    qtbot.waitUntil(lambda: saved().settings.elastic == 3.0)
+
+
 def test_axes_and_channels_come_back(qtbot, make_dock, choose, tmp_path):
     np.save(tmp_path / "film.npy", np.random.default_rng(0).random((3, 2, 32, 40)))
     viewer, dock = make_dock(tmp_path / "film.npy")
@@ -558,3 +556,42 @@ def test_a_large_plane_comes_back_and_little_of_it_is_written(qtbot, make_dock, 
     qtbot.wait(200)
     viewer.close()
     assert np.array_equal(open_project(tmp_path / "p").layers[0].data(), expected)
+
+
+def test_corrected_cells_come_back_and_are_known_as_corrected(qtbot, make_dock, choose, tmp_path):
+    path = tmp_path / "cells.tif"
+    tifffile.imwrite(path, PICTURE)
+    viewer, dock = make_dock(path)
+    paint(qtbot, viewer, dock)
+    image = viewer.layers["cells"]
+    ids = np.zeros(PICTURE.shape, np.int32)
+    ids[4:9, 5:11], ids[20:24, 5:11] = 1, 700
+    kept = entry(Role.CELLS, image=str(image.unique_id), ndim=2)
+    cells = viewer.add_labels(ids, name="cells cells", metadata=kept)
+    save_as(qtbot, dock, choose, tmp_path / "project")
+    (layer,) = open_project(tmp_path / "project").index.annotations  # nobody corrected them yet
+    remember(cells, corrected=[[]])
+    cells.fill((5, 6), 9)
+    corrected = cells.data.copy()
+
+    def saved():
+        layers = open_project(tmp_path / "project").layers
+        return len(layers) == 2 and np.array_equal(layers[1].data(), corrected)
+
+    qtbot.waitUntil(saved)
+    viewer.close()
+
+    viewer, dock = reopen(qtbot, make_dock, choose, tmp_path / "project")
+    qtbot.waitUntil(lambda: "cells cells" in layer_names(viewer))
+    layer = viewer.layers["cells cells"]
+    np.testing.assert_array_equal(layer.data, corrected)
+    book = CellBook(viewer, SimpleNamespace(image=viewer.layers["cells"], **no_signals()))
+    assert book.would_lose(viewer.layers["cells"], [()], 2)
+    assert len(viewer.layers) == 3
+    strokes = dock.findChild(LayerCombo, "annotation_combo").offered
+    assert [x.name for x in strokes] == ["strokes on cells"]
+
+
+def no_signals():
+    nothing = SimpleNamespace(connect=lambda slot: None)
+    return {"image_changed": nothing, "image_retaken": nothing}

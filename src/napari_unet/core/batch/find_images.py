@@ -6,10 +6,11 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from napari_unet.core.io.open_image import is_readable
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.io.open_image import is_readable, open_image
 from napari_unet.core.segmentation.result_paths import is_result, stem_of
 
 
@@ -27,6 +28,29 @@ class Found:
 
     path: Path
     folder: Path = Path()
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """Opens a file as an image, here or in another process.
+
+    Attributes
+    ----------
+    path, axes, channels
+        As for :func:`napari_unet.core.io.open_image.open_image`.
+    """
+
+    path: Path
+    axes: str | None
+    channels: int | None
+
+    def __call__(self) -> ImageSource:
+        """Open it."""
+        return open_image(self.path, self.axes, channels=self.channels)
+
+    def absolute(self) -> OpenFile:
+        """Return the same for a process with another current folder."""
+        return replace(self, path=self.path.absolute())
 
 
 def find_images(inputs: Sequence[str | os.PathLike[str]], output: Path) -> list[Found]:

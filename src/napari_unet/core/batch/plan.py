@@ -10,10 +10,10 @@ from math import prod
 from pathlib import Path
 from typing import Literal
 
-from napari_unet.core.batch.find_images import find_images, result_names
+from napari_unet.core.batch.find_images import OpenFile, find_images, result_names
+from napari_unet.core.batch.options import DEFAULT_OPTIONS, BatchOptions
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.units import pixel_size_text, sign
-from napari_unet.core.io.open_image import open_image
 from napari_unet.core.io.optional import needed_zarr
 from napari_unet.core.io.result import Saved
 from napari_unet.core.prediction.tile_probabilities import Described
@@ -28,67 +28,17 @@ from napari_unet.core.segmentation.model_fit import (
     order_said,
     resampling,
     slices_said,
+    trained_channels,
 )
+from napari_unet.core.segmentation.provenance import Choices, made_from, why_anew
 from napari_unet.core.segmentation.result_paths import check_ours, result_path
 from napari_unet.errors import InvalidInput, UnreadableFile, UserError, reason_of
 
+_SAME = (
+    "its results are there already, made from the same image, model and options; Overwrite "
+    "(--overwrite in the shell) makes them anew."
+)
 Action = Literal["run", "done", "refused"]
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """How the images of a batch are segmented.
-
-    Attributes
-    ----------
-    save
-        What of the results.
-    channels, axes, level
-        Of every image, see :func:`napari_unet.core.segmentation.segment.segment` and
-        :func:`napari_unet.core.io.open_image.open_image`; without a level, the one whose pixels are
-        nearest to the model's, or the finest.
-    overwrite
-        Whether to make results anew that are there.
-    resample
-        Whether to bring images to the model's pixel size, see
-        :func:`napari_unet.core.segmentation.model_fit.resampling`.
-    tile
-        Side of a tile's output in pixels.
-    measure
-        Whether to measure the instances.
-    """
-
-    save: tuple[Saved, ...] = ("labels",)
-    channels: tuple[int, ...] | None = None
-    axes: str | None = None
-    level: int | None = None
-    overwrite: bool = False
-    resample: bool = False
-    tile: int | None = None
-    measure: bool = False
-
-
-@dataclass(frozen=True)
-class OpenFile:
-    """Opens a file as an image, here or in another process.
-
-    Attributes
-    ----------
-    path, axes, channels
-        As for :func:`napari_unet.core.io.open_image.open_image`.
-    """
-
-    path: Path
-    axes: str | None
-    channels: int | None
-
-    def __call__(self) -> ImageSource:
-        """Open it."""
-        return open_image(self.path, self.axes, channels=self.channels)
-
-    def absolute(self) -> OpenFile:
-        """Return the same for a process with another current folder."""
-        return replace(self, path=self.path.absolute())
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +108,16 @@ class PlannedItem:
         """What people know the image by."""
         return self.candidate.name
 
+    def choices(self, options: BatchOptions) -> Choices:
+        """Return what is chosen for it in a batch with these options."""
+        return Choices(
+            self.channels,
+            self.level,
+            self.factors,
+            average_rotations=options.average_rotations,
+            objects=options.objects,
+        )
+
 
 @dataclass(frozen=True)
 class BatchPlan:
@@ -194,7 +154,7 @@ def plan_batch(
     inputs: Sequence[str | os.PathLike[str]],
     model: Described,
     output: Path,
-    options: BatchOptions | None = None,
+    options: BatchOptions = DEFAULT_OPTIONS,
 ) -> BatchPlan:
     """Look at each image of a batch, without reading its pixels.
 
@@ -207,14 +167,13 @@ def plan_batch(
     output
         Folder for the results.
     options
-        How; ``None`` for the defaults.
+        How.
 
     Raises
     ------
     InvalidInput
         There is no image at all.
     """
-    options = options or BatchOptions()
     check_measure(options.save, measure=options.measure)
     found = find_images(inputs, output)
     if not found:
@@ -224,11 +183,7 @@ def plan_batch(
         )
     wanted = model.header.network.in_channels if options.channels is None else None
     candidates = (
-        Candidate(
-            str(item.path),
-            name,
-            OpenFile(item.path, options.axes, wanted),
-        )
+        Candidate(str(item.path), name, OpenFile(item.path, options.axes, wanted))
         for item, name in zip(found, result_names(found), strict=True)
     )
     return plan_items(candidates, model, output, options)
@@ -283,6 +238,9 @@ def _described(
     level = best_level(model.header, source) if level is None else level
     source.check_level(level)
     channels = options.channels if candidate.channels is None else candidate.channels
+    said_of_channels = None
+    if channels is None:
+        channels, said_of_channels = trained_channels(model.header, source)
     outputs = {}
     if output is not None:
         target = output / candidate.result
@@ -290,23 +248,25 @@ def _described(
             what: result_path(target.parent, target.name, model, source, what, level)
             for what in options.save
         }
-    sizes = source.pixel_size_at(level)
-    known: dict[str, object] = {
-        "outputs": outputs,
-        "shape": tuple(source.levels[level].shape),
-        "axes": source.axes,
-        "pixel_size": pixel_size_text(sizes, {a: sign(u) or u for a, u in source.units.items()}),
-        "level": level,
-        "channels": channels,
-        "pixels": prod(source.sizes(level)[a] for a in (*source.plane_axes, "Y", "X")),
-    }
+    units = {axis: sign(unit) or unit for axis, unit in source.units.items()}
+    item = PlannedItem(
+        candidate,
+        "run",
+        outputs=outputs,
+        shape=tuple(source.levels[level].shape),
+        axes=source.axes,
+        pixel_size=pixel_size_text(source.pixel_size_at(level), units),
+        level=level,
+        channels=channels,
+        pixels=prod(source.sizes(level)[a] for a in (*source.plane_axes, "Y", "X")),
+    )
     try:
         check_channels(model.header, source, channels)
     except InvalidInput as error:
         count = source.channels if channels is None else len(channels)
         flat = model.header.network.ndim == 3 and "Z" not in source.axes
         group = "have no slices" if flat else f"have {count} channel{'s' * (count != 1)}"
-        return PlannedItem(candidate, "refused", (str(error),), group, **known)  # type: ignore[arg-type]
+        return replace(item, action="refused", sentences=(str(error),), group=group)
     for place in outputs.values():
         check_ours(place)
         if place.suffix == ".zarr":
@@ -315,16 +275,23 @@ def _described(
     if outputs and options.measure:
         check_measurements_ours(outputs["instances"])
         expected.append(measurements_path(outputs["instances"]))
-    there = bool(expected) and all(place.exists() for place in expected)
-    if there and not options.overwrite:
-        said = ("its results are there already; let them be overwritten to make them anew.",)
-        return PlannedItem(candidate, "done", said, "done already", **known)  # type: ignore[arg-type]
     factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
-    said_of_slices = slices_said(model.header, source, level)
-    said_of_order = order_said(model.header, channels or range(source.channels))
-    said_of_results = "its results are there already and are made anew." if there else None
-    sentences = (
-        *source.guesses,
-        *filter(None, (said_of_order, said_of_size, said_of_slices, said_of_results)),
+    item = replace(item, factors=factors)
+    said_of_results = None
+    if expected and all(place.exists() for place in expected):
+        if options.overwrite:
+            said_of_results = "its results are there already and are made anew."
+        else:
+            now = made_from(model, source, item.choices(options), options.save)
+            reason = why_anew(outputs, now)
+            if reason is None:
+                return replace(item, action="done", sentences=(_SAME,), group="done already")
+            said_of_results = f"{reason}; they are made anew."
+    said = (
+        said_of_channels,
+        order_said(model.header, channels or range(source.channels)),
+        said_of_size,
+        slices_said(model.header, source, level),
+        said_of_results,
     )
-    return PlannedItem(candidate, "run", sentences, factors=factors, **known)  # type: ignore[arg-type]
+    return replace(item, sentences=(*source.guesses, *filter(None, said)))

@@ -11,9 +11,13 @@ from typing import TextIO
 
 from napari_unet.core.batch.run import ItemEnded, Status
 from napari_unet.core.io.atomic import write_whole
+from napari_unet.core.io.write_result import read_made_from
 
 REPORT_NAME = "batch_report.csv"
-_COLUMNS = ("item", "output", "status", "sentence", "seconds", "shape", "axes", "pixel_size")
+_COLUMNS = (
+    *("item", "output", "status", "sentence", "seconds", "shape", "axes", "pixel_size"),
+    *("image", "model", "options"),
+)
 _WORDS: dict[Status, str] = {
     "done": "done",
     "skipped": "there already",
@@ -37,8 +41,9 @@ class ReportFile:
         self._writer.writerow(_COLUMNS)
 
     def add(self, ended: ItemEnded) -> None:
-        """Write a row."""
+        """Write a row; what the first result was made from is what stands in its file."""
         item = ended.item
+        known = read_made_from(ended.outputs[0]) if ended.outputs else None
         self._writer.writerow(
             (
                 item.name,
@@ -49,6 +54,7 @@ class ReportFile:
                 "x".join(map(str, item.shape)),
                 item.axes,
                 item.pixel_size,
+                *(("", "", "") if known is None else (known.image, known.model, known.options)),
             )
         )
         self._file.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -10,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from napari_unet.core.batch.plan import BatchOptions, BatchPlan, PlannedItem
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import BatchPlan, PlannedItem
 from napari_unet.core.events import Notice
 from napari_unet.core.io.folders import make_folder
 from napari_unet.core.io.result import Saved
-from napari_unet.core.objects.label_instances import label_instances
+from napari_unet.core.objects.label_instances import FindObjects, label_instances
 from napari_unet.core.prediction.tile_probabilities import Described, Predictor
-from napari_unet.core.segmentation.instance_writer import FindObjects
 from napari_unet.core.segmentation.segment import Opener, segment
 from napari_unet.errors import Stopped, UserError, reason_of
 
@@ -219,6 +220,8 @@ def segment_item(
             level=item.level,
             factors=item.factors,
             tile=options.tile,
+            average_rotations=options.average_rotations,
+            objects=options.objects,
             measure=options.measure,
         )
         with closing(parts):
@@ -227,11 +230,12 @@ def segment_item(
 
 
 def said_of(error: BaseException, item: PlannedItem) -> str:
-    """Say in one sentence what went wrong with an image."""
+    """Say in one sentence what went wrong with an image; an error of ours goes to the log."""
     if isinstance(error, UserError):
         return str(error)
     if is_memory_error(error):
         return f"memory does not suffice for {item.name}; use tiles of 128 px or a free device."
+    logging.getLogger(__name__).error("%s failed", item.name, exc_info=error)
     return f"{item.name} failed unexpectedly ({type(error).__name__}: {reason_of(error)})."
 
 

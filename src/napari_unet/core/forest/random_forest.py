@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
-from napari_unet.core.forest.filter_blocks import filters
+from napari_unet.core.forest.filters import filters
 from napari_unet.errors import InvalidModel
 
-_TREES = 100
+TREES = 100
 _SMALLEST_LEAF = 4  # pixels; neighbours in a stroke say nearly the same
 _THREADS = 2
 _PIXELS_AT_ONCE = 2**14
@@ -45,7 +46,7 @@ class Forest:
     thresholds: np.ndarray
     probabilities: np.ndarray
     sizes: np.ndarray
-    _trees: list[object] = field(default_factory=list, init=False, repr=False)
+    _trees: list[object] | None = field(default=None, init=False, repr=False)
 
     @property
     def n_classes(self) -> int:
@@ -65,24 +66,26 @@ class Forest:
         ndarray
             (K, ...) float32.
         """
-        if not self._trees:
-            self._trees.extend(_walkers(self, values.shape[-1]))
+        trees = self._trees
+        if trees is None:  # of several threads each may build them; whole lists are set alone
+            trees = _walkers(self, values.shape[-1])
+            object.__setattr__(self, "_trees", trees)
         flat = np.ascontiguousarray(values.reshape(-1, values.shape[-1]))
         blocks = np.array_split(flat, max(1, len(flat) // _PIXELS_AT_ONCE))
         if len(blocks) == 1:
-            found = self._walk(flat)
+            found = self._walk(trees, flat)
         else:
             with ThreadPoolExecutor(_THREADS) as pool:
-                found = np.concatenate(list(pool.map(self._walk, blocks)), axis=1)
+                found = np.concatenate(list(pool.map(partial(self._walk, trees), blocks)), axis=1)
         return found.reshape(-1, *values.shape[:-1])
 
-    def _walk(self, values: np.ndarray) -> np.ndarray:
+    def _walk(self, trees: list[object], values: np.ndarray) -> np.ndarray:
         """Return the mean over the trees for (N, F) values, (K, N) float32."""
         total = np.zeros((self.n_classes, len(values)), dtype=np.float32)
         classes = np.ascontiguousarray(self.probabilities.T)
         at_leaf = np.empty(len(values), dtype=np.float32)
         start = 0
-        for tree, size in zip(self._trees, self.sizes, strict=True):
+        for tree, size in zip(trees, self.sizes, strict=True):
             leaves = tree.apply(values)  # type: ignore[attr-defined]
             for found, of_class in zip(total, classes, strict=True):
                 np.take(of_class[start : start + size], leaves, out=at_leaf, mode="clip")
@@ -123,7 +126,7 @@ def fit_forest(
     n_classes: int,
     *,
     seed: int,
-    trees: int = _TREES,
+    trees: int = TREES,
     weights: np.ndarray | None = None,
 ) -> Forest:
     """Fit a forest, half of it random and half of it extremely randomised trees.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.core.images.normalise import check_array
-from napari_unet.core.network.onnx_network import Network
+from napari_unet.core.images.axes import channel_axis
+from napari_unet.core.images.check_array import check_array
 from napari_unet.errors import InvalidInput
 
 
@@ -66,6 +66,8 @@ def planes_like(image: np.ndarray, labels: np.ndarray) -> Planes:
         for axis in reversed(range(labels.ndim - 1)):
             if image.shape[:axis] + image.shape[axis + 1 :] == labels.shape:
                 return _pile(np.moveaxis(image, axis, -3))
+    if labels.ndim > 2 and labels.shape[0] == 1:  # it never stands in the way
+        return planes_like(image, labels[0])
     raise InvalidInput(
         f"the labels' shape {labels.shape} does not fit the image's {image.shape}; labels need the "
         "image's shape without its channels."
@@ -78,8 +80,8 @@ def planes_for(image: np.ndarray, channels: int) -> Planes:
     Parameters
     ----------
     image
-        (..., Y, X) for one channel; for several with an axis of that length at the end, or else
-        before the rows, the one nearest to them.
+        (..., Y, X) for one channel; for several with an axis of that length, which is found as
+        :func:`images.axes.guess_axes` finds it. Other axes are planes.
     channels
         Channels that the model was trained on.
 
@@ -88,22 +90,23 @@ def planes_for(image: np.ndarray, channels: int) -> Planes:
     InvalidInput
         The image has no such number of channels, or is not an image.
     """
-    image = check_array(image)
-    looks_rgb = image.ndim >= 3 and image.shape[-1] in (3, 4) and image.dtype == np.uint8
-    if looks_rgb and channels == 3:
-        image = _without_alpha(image)
-    if image.ndim >= 3 and image.shape[-1] == channels:
-        return _pile(np.moveaxis(image, -1, -3))
-    if channels == 1 and not looks_rgb:
-        return _pile(np.expand_dims(image, -3))
-    for axis in reversed(range(image.ndim - 2)):
-        if image.shape[axis] == channels and channels > 1:
-            return _pile(np.moveaxis(image, axis, -3))
-    found = "3 channels (RGB)" if looks_rgb else f"the shape {image.shape}"
+    image, axis = _with_channels(check_array(image), channels)
+    if image.shape[axis] == channels:
+        return _pile(np.moveaxis(image, axis, -3))
     raise InvalidInput(
         f"the model was trained on {channels} channel{'s' * (channels > 1)} and this image has "
-        f"{found}; choose an image like those it was trained on, or train a new model."
+        f"{image.shape[axis]}, of the shape {image.shape}; choose an image like those it was "
+        "trained on, or train a new model."
     )
+
+
+def _with_channels(image: np.ndarray, channels: int | None) -> tuple[np.ndarray, int]:
+    """Return an image with an axis of channels, without opacity, and which axis that is."""
+    axis = channel_axis(image.shape, image.dtype, channels)
+    if axis is None:
+        return image[None], 0
+    opaque = axis == image.ndim - 1 and channels != 4
+    return (_without_alpha(image) if opaque else image), axis
 
 
 def as_plane(image: np.ndarray) -> np.ndarray:
@@ -121,9 +124,8 @@ def as_plane(image: np.ndarray) -> np.ndarray:
         raise InvalidInput(
             f"an image of shape {image.shape} is no plane; give (Y, X), (C, Y, X) or (Y, X, 3)."
         )
-    if image.shape[-1] in (3, 4) and image.shape[0] > 4:
-        return np.moveaxis(_without_alpha(image), -1, 0)
-    return image
+    last = channel_axis(image.shape, image.dtype, None) == image.ndim - 1
+    return np.moveaxis(_without_alpha(image), -1, 0) if last else image
 
 
 def _without_alpha(image: np.ndarray) -> np.ndarray:
@@ -203,8 +205,8 @@ def volumes_for(image: np.ndarray, channels: int) -> Volumes:
     Parameters
     ----------
     image
-        (..., Z, Y, X) for one channel; for several with an axis of that length before the planes,
-        the one nearest to them, or else at the end.
+        (..., Z, Y, X) for one channel; for several with an axis of that length, which is found as
+        :func:`images.axes.guess_axes` finds it.
     channels
         Channels that the model was trained on.
 
@@ -213,13 +215,11 @@ def volumes_for(image: np.ndarray, channels: int) -> Volumes:
     InvalidInput
         The image is no volume of so many channels.
     """
-    image = check_array(image)
-    if channels == 1 and image.ndim >= 3:
-        return _pile_volumes(np.expand_dims(image, -4))
-    if image.ndim >= 4:
-        for axis in (*reversed(range(image.ndim - 3)), image.ndim - 1):
-            if image.shape[axis] == channels:
-                return _pile_volumes(np.moveaxis(image, axis, -4))
+    image, axis = _with_channels(check_array(image), channels)
+    if image.ndim >= 5 and axis == 0 and image.shape[0] == image.shape[-3] == 1 == channels:
+        axis = image.ndim - 3  # (..., Z, 1, Y, X): there is no volume of one slice in a stack
+    if image.ndim >= 4 and image.shape[axis] == channels:
+        return _pile_volumes(np.moveaxis(image, axis, -4))
     raise InvalidInput(
         f"the model was trained on volumes of {channels} channel{'s' * (channels > 1)} and this "
         f"image has the shape {image.shape}; give (planes, rows, columns), with an axis of "
@@ -227,16 +227,16 @@ def volumes_for(image: np.ndarray, channels: int) -> Volumes:
     )
 
 
-def pieces_for(image: np.ndarray, network: Network) -> Planes | Volumes:
-    """Arrange an image for a network, as planes for one in 2D and as volumes for one in 3D.
+def pieces_for(image: np.ndarray, channels: int, ndim: int) -> Planes | Volumes:
+    """Arrange an image for a model of ``channels`` channels: as planes in 2D, volumes in 3D.
 
     Raises
     ------
     InvalidInput
-        The image does not fit the network.
+        The image does not fit the model.
     """
-    arrange = planes_for if network.ndim == 2 else volumes_for
-    return arrange(image, network.in_channels)
+    arrange = planes_for if ndim == 2 else volumes_for
+    return arrange(image, channels)
 
 
 def _pile_volumes(image: np.ndarray) -> Volumes:

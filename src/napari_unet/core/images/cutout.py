@@ -10,7 +10,9 @@ from typing import Self
 import numpy as np
 
 from napari_unet.core.images.box import Tile
-from napari_unet.core.images.lazy_plane import Plane, range_of, read_part, sample_of
+from napari_unet.core.images.intensity import Intensities
+from napari_unet.core.images.lazy_plane import Plane, intensities_of, read_part, sample_of
+from napari_unet.core.images.measure_intensity import imaged_everywhere
 
 MOST_WHOLE = 4096 * 4096  # pixels of a plane that is read, sent and trained on as a whole
 
@@ -29,8 +31,8 @@ class Cutout:
         Of its first pixel in the plane or volume, along each axis.
     plane_shape
         Size of the whole plane, (Y, X), or volume, (Z, Y, X).
-    ranges
-        (C, 2), of the whole plane, see :func:`napari_unet.core.images.normalise.grey_range`.
+    known
+        What the grey values of the whole plane are like.
     sampled
         (C, N), of the whole plane, where other statistics than its range are needed.
     """
@@ -38,7 +40,7 @@ class Cutout:
     pixels: np.ndarray
     position: tuple[int, ...]
     plane_shape: tuple[int, ...]
-    ranges: np.ndarray
+    known: Intensities
     sampled: np.ndarray | None = None
 
     @property
@@ -56,7 +58,7 @@ class Cutout:
     @property
     def is_constant(self) -> bool:
         """Whether every pixel of the whole plane is the same, as far as is known."""
-        return bool((self.ranges[:, 0] == self.ranges[:, 1]).all())
+        return all(one.span == 0 for one in self.known)
 
     def read(self, *indices: np.ndarray) -> np.ndarray:
         """Return the pixels at some indices along each axis of the plane, which may repeat.
@@ -74,13 +76,15 @@ class Cutout:
         pairs = zip(indices, self.position, strict=True)
         return read_part(self.pixels, *(wanted - start for wanted, start in pairs))
 
-    def grey_range(self) -> np.ndarray:
-        """Return the whole plane's range, (C, 2)."""
-        return self.ranges
+    def intensities(self) -> Intensities:
+        """Return what the grey values of the whole plane are like."""
+        return self.known
 
     def sample(self) -> np.ndarray:
         """Return the whole plane's sample, or else the rectangle's pixels: (C, N)."""
-        return self.pixels.reshape(len(self.pixels), -1) if self.sampled is None else self.sampled
+        if self.sampled is not None:
+            return self.sampled
+        return imaged_everywhere(self.pixels.reshape(len(self.pixels), -1))
 
     def alone(self) -> Self:
         """Return the rectangle as a plane of its own, counted from its first pixel."""
@@ -90,7 +94,7 @@ class Cutout:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A plane whose grey range and sample, which may take long to find, are asked for once.
+    """A plane whose intensities and sample, which may take long to find, are asked for once.
 
     Or a volume.
     """
@@ -103,8 +107,8 @@ class Measured:
         return tuple(self.plane.shape)
 
     @cached_property
-    def _ranges(self) -> np.ndarray:
-        return range_of(self.plane)
+    def _intensities(self) -> Intensities:
+        return intensities_of(self.plane)
 
     @cached_property
     def _sample(self) -> np.ndarray:
@@ -118,9 +122,9 @@ class Measured:
         """Return pixels for statistics, (C, N)."""
         return self._sample
 
-    def grey_range(self) -> np.ndarray:
-        """Return each channel's range, (C, 2)."""
-        return self._ranges
+    def intensities(self) -> Intensities:
+        """Return what its grey values are like."""
+        return self._intensities
 
 
 def is_large(shape: Sequence[int]) -> bool:
@@ -142,11 +146,11 @@ def cut(plane: Plane, box: Tile, *, sampled: bool = False) -> Cutout:
 
     Raises
     ------
-    InvalidInput, UnreadableFile
-        A pixel is not finite, or cannot be read.
+    UnreadableFile
+        A pixel cannot be read.
     """
     pixels = read_part(plane, *(np.arange(*span) for span in box.ranges))
     position = tuple(start for start, _ in box.ranges)
     size = tuple(plane.shape[1:])
     sample = sample_of(plane) if sampled else None
-    return Cutout(np.ascontiguousarray(pixels), position, size, range_of(plane), sample)
+    return Cutout(np.ascontiguousarray(pixels), position, size, intensities_of(plane), sample)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -38,6 +39,8 @@ class ImageSource:
         What was guessed and why, a sentence each.
     kind
         ``"array"``, or of which kind of file: ``"tiff"``, ``"zarr"``, ``"npy"`` or ``"picture"``.
+    file
+        The file or folder that it is read from; ``None`` for arrays.
     closing
         Called when it is not needed any more.
     """
@@ -49,6 +52,7 @@ class ImageSource:
     name: str = "image"
     guesses: tuple[str, ...] = ()
     kind: str = "array"
+    file: Path | None = None
     closing: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from math import isqrt, prod
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from napari_unet.core.images.normalise import (
-    along_rows,
-    check_array,
-    grey_range,
-    grey_range_of_sample,
-    sampling_step,
-)
+from napari_unet.core.images.check_array import check_array
+from napari_unet.core.images.intensity import Intensities
+from napari_unet.core.images.measure_intensity import imaged_everywhere, measure
 
 _MOST_WHOLE = 2**25  # values of a plane or volume that is read as a whole
 _MOST_SAMPLED = 2**22  # pixels
+_MOST_KEPT = 2**20  # pixels of a sample for other statistics
 _BLOCKS = 16  # along rows and along columns of a plane; planes of a volume
 _BLOCKS_OF_VOLUME = 8  # along rows and along columns of each
 _STRIP_PIXELS = 2**22
@@ -35,8 +33,8 @@ class LazyPlane(Protocol):
     def read(self, *args: Any, **kwargs: Any) -> np.ndarray:
         """Return the pixels at some indices along each axis, which may repeat: (C, *axes)."""
 
-    def grey_range(self) -> np.ndarray:
-        """Return each channel's range, (C, 2), see :func:`images.normalise.grey_range`."""
+    def intensities(self) -> Intensities:
+        """Return what its grey values are like, see :func:`intensities_of`."""
 
 
 @runtime_checkable
@@ -71,9 +69,40 @@ def read_part(plane: Plane, *indices: np.ndarray) -> np.ndarray:
     return plane.read(*indices)
 
 
-def range_of(plane: Plane) -> np.ndarray:
-    """Return each channel's range, (C, 2), see :func:`images.normalise.grey_range`."""
-    return grey_range(along_rows(plane)) if isinstance(plane, np.ndarray) else plane.grey_range()
+def intensities_of(plane: Plane) -> Intensities:
+    """Return what the grey values of a plane or volume are like; of the whole, never of a tile.
+
+    The same for an array and for a file: what has at most 2**25 values is read as a whole. Of a
+    larger plane 16 x 16 square blocks, evenly spread, are read, of a larger volume 8 x 8 of each of
+    16 planes, 2**22 pixels at most; where a channel is constant in all of them, everything is
+    searched for its extremes, strip by strip.
+
+    Parameters
+    ----------
+    plane
+        (C, Y, X) or (C, Z, Y, X), any real dtype.
+    """
+    return measured(plane) if isinstance(plane, np.ndarray) else plane.intensities()
+
+
+def measured(plane: Plane) -> Intensities:
+    """Do it for a plane that does not know it yet."""
+    found = measure(_patches(plane))
+    if prod(plane.shape) > _MOST_WHOLE and any(one.span == 0 for one in found):
+        extremes = _extremes(plane)
+        found = tuple(
+            replace(one, low=low, high=high) if one.span == 0 and low < high else one
+            for one, (low, high) in zip(found, extremes.tolist(), strict=True)
+        )
+    return found
+
+
+def along_rows(piece: np.ndarray) -> np.ndarray:
+    """Lay the planes of a volume (C, Z, Y, X) one below the other, (C, Z * Y, X).
+
+    What is asked of all pixels together can so be asked of a plane; planes stay as they are.
+    """
+    return piece.reshape(len(piece), -1, piece.shape[-1])
 
 
 def whole_plane(plane: Plane) -> np.ndarray:
@@ -83,64 +112,27 @@ def whole_plane(plane: Plane) -> np.ndarray:
     return plane.read(*map(np.arange, plane.shape[1:]))
 
 
-def sampled_range(plane: LazyPlane) -> np.ndarray:
-    """Return each channel's range from a bounded sample, always the same one.
-
-    What has at most 2**25 values is read as a whole, so that the result is that of
-    :func:`images.normalise.grey_range`. Of a larger plane 16 x 16 square blocks, evenly
-    spread, are read, of a larger volume 8 x 8 of each of 16 planes, 2**22 pixels at most; where a
-    channel is constant in all of them, everything is searched for its extremes, strip by strip.
-
-    Parameters
-    ----------
-    plane
-        (C, Y, X) or (C, Z, Y, X).
-
-    Returns
-    -------
-    ndarray
-        (C, 2) float64.
-
-    Raises
-    ------
-    InvalidInput
-        A pixel of the sample is not finite.
-    """
-    if prod(plane.shape) <= _MOST_WHOLE:
-        return grey_range(along_rows(check_array(whole_plane(plane), may_be_constant=True)))
-    ranges = grey_range_of_sample(_read_sample(plane))
-    flat = ranges[:, 0] == ranges[:, 1]
-    if flat.any():
-        ranges[flat] = _extremes(plane)[flat]
-    return ranges
-
-
 def sample_of(plane: Plane) -> np.ndarray:
     """Return pixels of a plane or volume, (C, N), for any statistic of it; always the same ones.
 
-    They are those that :func:`images.normalise.grey_range` and :func:`sampled_range` look
-    at.
-
-    Raises
-    ------
-    InvalidInput
-        A pixel of the sample is not finite.
+    They are of those that :func:`intensities_of` looks at; what was not imaged is left out.
     """
     if isinstance(plane, Sampled):
         return plane.sample()
-    if isinstance(plane, np.ndarray) or prod(plane.shape) <= _MOST_WHOLE:
-        whole = along_rows(check_array(whole_plane(plane), may_be_constant=True))
-        step = sampling_step(whole)
-        return whole[:, ::step, ::step].reshape(len(whole), -1)
-    return _read_sample(plane)
+    patches = _patches(plane)
+    step = max(1, isqrt(sum(patch[0].size for patch in patches) // _MOST_KEPT))
+    kept = [patch[:, ::step, ::step].reshape(len(patch), -1) for patch in patches]
+    return imaged_everywhere(np.concatenate(kept, axis=1))
 
 
-def _read_sample(plane: LazyPlane) -> np.ndarray:
-    pieces = []
-    for indices in _sample(plane.shape[1:]):
-        piece = check_array(plane.read(*indices), may_be_constant=True)
-        pieces.append(piece.reshape(len(piece), -1))
-    return np.concatenate(pieces, axis=1)
+def _patches(plane: Plane) -> list[np.ndarray]:
+    """Return what is looked at of a plane or volume: blocks of it, or all; (C, Y, X) each."""
+    if prod(plane.shape) <= _MOST_WHOLE:
+        return [along_rows(check_array(whole_plane(plane), may_be_constant=True))]
+    return [
+        along_rows(check_array(read_part(plane, *indices), may_be_constant=True))
+        for indices in _sample(tuple(plane.shape[1:]))
+    ]
 
 
 def _sample(shape: tuple[int, ...]) -> Iterator[tuple[np.ndarray, ...]]:
@@ -161,16 +153,17 @@ def _sample(shape: tuple[int, ...]) -> Iterator[tuple[np.ndarray, ...]]:
         )
 
 
-def _extremes(plane: LazyPlane) -> np.ndarray:
-    """Return each channel's smallest and largest value, (C, 2) float64."""
+def _extremes(plane: Plane) -> np.ndarray:
+    """Return each channel's smallest and largest finite value, (C, 2) float64."""
     channels, *planes, height, width = plane.shape
     lowest = np.full(channels, np.inf)
     highest = np.full(channels, -np.inf)
     step = max(1, _STRIP_PIXELS // width)
     for *index, top in product(*map(range, planes), range(0, height, step)):
         rows = np.arange(top, min(top + step, height))
-        strip = plane.read(*(np.array([i]) for i in index), rows, np.arange(width))
+        strip = read_part(plane, *(np.array([i]) for i in index), rows, np.arange(width))
         part = check_array(strip, may_be_constant=True).reshape(channels, -1)
-        lowest = np.minimum(lowest, part.min(axis=1))
-        highest = np.maximum(highest, part.max(axis=1))
+        finite = np.isfinite(part)
+        lowest = np.minimum(lowest, part.astype(float).min(axis=1, initial=np.inf, where=finite))
+        highest = np.maximum(highest, part.astype(float).max(axis=1, initial=-np.inf, where=finite))
     return np.stack([lowest, highest], axis=-1)

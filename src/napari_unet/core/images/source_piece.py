@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.core.images.lazy_plane import read_part, sampled_range
-from napari_unet.core.images.normalise import along_rows, check_array, grey_range
+from napari_unet.core.images.check_array import check_array
+from napari_unet.core.images.intensity import Intensities
+from napari_unet.core.images.lazy_plane import measured, read_part
 from napari_unet.errors import UnreadableFile, UserError, reason_of
 
 if TYPE_CHECKING:
@@ -30,15 +31,15 @@ class SourcePlane:
         Which, in their order.
     level
         0 for the finest.
-    ranges
-        Each channel's grey range, (C, 2), where it is known already.
+    known
+        What its grey values are like, where it is known already, or is that of the whole stack.
     """
 
     source: ImageSource
     index: tuple[int, ...]
     channels: tuple[int, ...]
     level: int = 0
-    ranges: np.ndarray | None = None
+    known: Intensities | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -62,8 +63,6 @@ class SourcePlane:
         ------
         UnreadableFile
             A chunk is damaged or gone.
-        InvalidInput
-            A pixel is not finite.
         """
         top, left = int(rows.min()), int(columns.min())
         where = {"Y": slice(top, int(rows.max()) + 1), "X": slice(left, int(columns.max()) + 1)}
@@ -72,18 +71,9 @@ class SourcePlane:
             return part.copy()  # several times faster than by index
         return part[:, (rows - top)[:, None], columns - left]
 
-    def grey_range(self) -> np.ndarray:
-        """Return each channel's range, (C, 2), see :func:`images.normalise.grey_range`.
-
-        Of the whole plane if it is in memory, else of a sample, see
-        :func:`napari_unet.core.images.lazy_plane.sampled_range`.
-        """
-        if self.ranges is not None:
-            return self.ranges
-        level = self.source.levels[self.level]
-        if isinstance(level, np.ndarray) and not isinstance(level, np.memmap):
-            return grey_range(check_array(self._box({}), may_be_constant=True))
-        return sampled_range(self)
+    def intensities(self) -> Intensities:
+        """Return what its grey values are like."""
+        return measured(self) if self.known is None else self.known
 
     def _box(self, where: Mapping[str, slice]) -> np.ndarray:
         here = dict(zip(self.source.plane_axes, self.index, strict=True))
@@ -161,12 +151,15 @@ class SourceVolume:
         Which, in their order.
     level
         0 for the finest.
+    known
+        As of a plane.
     """
 
     source: ImageSource
     index: tuple[int, ...]
     channels: tuple[int, ...]
     level: int = 0
+    known: Intensities | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -191,8 +184,6 @@ class SourceVolume:
         ------
         UnreadableFile
             A chunk is damaged or gone.
-        InvalidInput
-            A voxel is not finite.
         """
         indices = (planes, rows, columns)
         starts = [int(index.min()) for index in indices]
@@ -204,16 +195,9 @@ class SourceVolume:
         near = (index - start for index, start in zip(indices, starts, strict=True))
         return read_part(box, *near)
 
-    def grey_range(self) -> np.ndarray:
-        """Return each channel's range over all planes, (C, 2).
-
-        Of the whole volume if it is in memory, else of a sample, see
-        :func:`napari_unet.core.images.lazy_plane.sampled_range`.
-        """
-        level = self.source.levels[self.level]
-        if isinstance(level, np.ndarray) and not isinstance(level, np.memmap):
-            return grey_range(along_rows(check_array(self._box({}), may_be_constant=True)))
-        return sampled_range(self)
+    def intensities(self) -> Intensities:
+        """Return what the grey values of all its slices are like."""
+        return measured(self) if self.known is None else self.known
 
     def _box(self, where: Mapping[str, slice]) -> np.ndarray:
         here = {} if "T" not in self.source.axes else {"T": self.index[0]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import re
@@ -9,11 +10,13 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from napari_unet.errors import UnwritableOutput, UserError
 
 _BETWEEN_LOOKS = 0.01  # seconds
+_EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2), RENAME_SWAP of renamex_np(2)
 _QUIET_LOOKS, _MOST_LOOKS = 3, 50
 
 
@@ -56,9 +59,9 @@ def placed(path: Path) -> Iterator[Path]:
         The block, or the move, raised an error of the file system; what was at the path is as
         before.
     """
-    temporary = path.with_name(f".{path.name}.{_mark(os.getpid())}")
+    temporary = _hidden(path, "part")
     try:
-        _remove_left_over(path)
+        _sweep_once(path.parent.absolute())
         yield temporary
         if temporary.is_dir():
             _replace_folder(temporary, path)
@@ -75,27 +78,35 @@ def placed(path: Path) -> Iterator[Path]:
         raise
 
 
-def _mark(process: int) -> str:
-    """Return how the hidden names of a process of this computer end."""
-    return f"{platform.node()[:40]}.{process}.part"
+def _hidden(path: Path, ending: str) -> Path:
+    """Return a name beside a path that this process of this computer alone uses."""
+    return path.with_name(f".{path.name}.{platform.node()[:40]}.{os.getpid()}.{ending}")
 
 
 def remove_left_overs(folder: Path) -> None:
     """Remove what processes of this computer that were killed left of any path in a folder."""
     with suppress(OSError):
-        _remove_hidden(folder, ".+")
+        _sweep(folder)
 
 
-def _remove_left_over(path: Path) -> None:
-    """Remove what a process of this computer that was killed left of a path."""
-    _remove_hidden(path.parent, re.escape(path.name))
+@cache
+def _sweep_once(folder: Path) -> None:
+    """Do the same once a process: what was killed before is gone, and to list takes long."""
+    _sweep(folder)
 
 
-def _remove_hidden(folder: Path, name: str) -> None:
-    hidden = re.compile(rf"\.{name}\.{re.escape(platform.node()[:40])}\.(\d+)\.part")
-    for other in folder.iterdir():
+def _sweep(folder: Path) -> None:
+    """Remove what was begun, and put back what was moved away for what never came."""
+    node = re.escape(platform.node()[:40])
+    hidden = re.compile(rf"\.(.+)\.{node}\.(\d+)\.(part|old)")
+    for other in list(folder.iterdir()):
         match = hidden.fullmatch(other.name)
-        if match is not None and not _runs(int(match[1])):
+        if match is None or _runs(int(match[2])):
+            continue
+        path = folder / match[1]
+        if match[3] == "old" and not path.exists():
+            os.replace(other, path)
+        else:
             _remove(other)
 
 
@@ -140,11 +151,18 @@ def _remove_for_good(path: Path) -> None:
 
 
 def _replace_folder(new: Path, path: Path) -> None:
-    """Move a folder to where another may be; that one is put back if the move fails."""
+    """Move a folder to where another may be; that one is put back if the move fails.
+
+    Where the system cannot exchange the two, nothing is at the path between two moves; who is
+    killed there leaves the old folder to be put back by :func:`_sweep`.
+    """
     if not path.exists():
         os.replace(new, path)
         return
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    if _exchanged(new, path):
+        shutil.rmtree(new, ignore_errors=True)
+        return
+    old = _hidden(path, "old")
     os.replace(path, old)
     try:
         os.replace(new, path)
@@ -152,3 +170,16 @@ def _replace_folder(new: Path, path: Path) -> None:
         os.replace(old, path)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two paths change places in one step; ``False`` where the file system cannot."""
+    if os.name == "nt":
+        return False
+    library = ctypes.CDLL(None)
+    names = os.fsencode(one.absolute()), os.fsencode(other.absolute())
+    if hasattr(library, "renameat2"):  # Linux; the folder of an absolute path is not looked at
+        return bool(library.renameat2(0, names[0], 0, names[1], _EXCHANGE) == 0)
+    if hasattr(library, "renamex_np"):  # macOS
+        return bool(library.renamex_np(*names, _EXCHANGE) == 0)
+    return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from pathlib import Path
 
 from napari_unet.errors import UnwritableOutput
@@ -40,10 +40,10 @@ def check_writable(path: Path) -> None:
 
 
 def _try_writing(folder: Path, *, what: str) -> None:
-    probe = folder / f".napari-unet.{os.getpid()}.probe"
     try:
-        probe.touch()
-        probe.unlink()
+        # Its name, if it gets one at all, is nobody else's: another thread or computer tries too.
+        with tempfile.TemporaryFile(dir=folder, prefix=".napari-unet."):
+            pass
     except OSError as error:
         raise UnwritableOutput(
             f"{what} cannot be written ({error.strerror}); choose another folder."

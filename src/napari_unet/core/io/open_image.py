@@ -87,6 +87,7 @@ def _named(stored: Stored, path: Path, axes: str | None, channels: int | None) -
         name=str(path),
         guesses=(*stored.said, *named.reasons),
         kind=stored.kind,
+        file=path,
         closing=stored.close,
     )
 

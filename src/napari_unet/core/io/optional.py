@@ -29,7 +29,7 @@ def needed_zarr(what_for: str) -> ModuleType:
     else:
         version = int(zarr.__version__.split(".")[0])
     if version < 3:
-        raise UnreadableFile(f'{what_for}, install zarr: pip install "napari-unet[zarr]".')
+        raise UnreadableFile(f'{what_for}, install zarr: pip install "napari-unet-live[zarr]".')
     return zarr
 
 
@@ -45,7 +45,7 @@ def needed_distributed() -> ModuleType:
         import distributed
     except ImportError:
         raise SchedulerUnavailable(
-            'to use a Dask cluster, install what it needs: pip install "napari-unet[cluster]".'
+            'to use a Dask cluster, install what it needs: pip install "napari-unet-live[cluster]".'
         ) from None
     return distributed
 
@@ -72,5 +72,5 @@ def needed(module: str, extra: str, what_for: str) -> Any:
     except ImportError:
         package = module.partition(".")[0]
         raise InvalidInput(
-            f'{what_for} needs {package}; install it: pip install "napari-unet[{extra}]".'
+            f'{what_for} needs {package}; install it: pip install "napari-unet-live[{extra}]".'
         ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -86,22 +87,21 @@ def _name(element: ElementTree.Element) -> str:
 
 @contextmanager
 def _complaints() -> Iterator[list[str]]:
-    """Collect what tifffile logs, which is how it tells that pages are missing."""
+    """Collect what tifffile logs in this thread, which is how it tells that pages are missing."""
     said: list[str] = []
+    here = threading.get_ident()
 
-    class Collect(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
+    def collect(record: logging.LogRecord) -> bool:
+        if record.thread == here:
             said.append(record.getMessage())
+        return record.thread != here  # what other threads read is theirs to hear of
 
-    logger, handler = logging.getLogger("tifffile"), Collect()
-    before = logger.propagate
-    logger.addHandler(handler)
-    logger.propagate = False
+    logger = logging.getLogger("tifffile")
+    logger.addFilter(collect)
     try:
         yield said
     finally:
-        logger.removeHandler(handler)
-        logger.propagate = before
+        logger.removeFilter(collect)
 
 
 def _check_complete(path: Path, tiff: Any, series: Any, complaints: list[str]) -> None:

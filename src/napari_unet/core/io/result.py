@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from napari_unet.core.io.made_from import MadeFrom
 from napari_unet.core.labels.classes import ClassInfo, LabelKind
 
 Saved = Literal["labels", "probabilities", "instances"]
@@ -37,6 +38,8 @@ class Result:
         Rows and columns that are written at once, before them planes where it is several.
     name
         Of the image.
+    made_from
+        Of which image, model and options, where that is to be known later.
     """
 
     sizes: Mapping[str, int]
@@ -48,6 +51,7 @@ class Result:
     chunk: tuple[int, ...] = (512, 512)
     name: str = ""
     values: Values = "labels"
+    made_from: MadeFrom | None = None
 
     @property
     def axes(self) -> str:
@@ -68,7 +72,13 @@ class Result:
     def meaning(self) -> dict[str, Any]:
         """What its values mean, as JSON has it."""
         classes = [entry.model_dump() for entry in self.classes]
-        return {"label_kind": self.kind, "values": self.values, "classes": classes}
+        made_from = None if self.made_from is None else asdict(self.made_from)
+        return {
+            "label_kind": self.kind,
+            "values": self.values,
+            "classes": classes,
+            "made_from": made_from,
+        }
 
     def measure_of(self, letters: str) -> tuple[tuple[float, ...] | None, str | None]:
         """Return the pixel size along some axes and its unit, if all have one and the same."""

@@ -14,6 +14,7 @@ import tifffile
 
 from napari_unet.core.images.units import sign
 from napari_unet.core.io.atomic import placed
+from napari_unet.core.io.made_from import MadeFrom
 from napari_unet.core.io.read_tiff import map_annotations
 from napari_unet.core.io.result import NAMESPACE, Result
 from napari_unet.core.io.write_zarr import write_zarr
@@ -77,6 +78,17 @@ def holds_objects(path: str | os.PathLike[str]) -> bool:
     return _meaning_of(Path(path)).get("values") == "instances"
 
 
+def read_made_from(path: str | os.PathLike[str]) -> MadeFrom | None:
+    """Return what a result was made from; ``None`` if it does not say so."""
+    known = _meaning_of(Path(path)).get("made_from")
+    if known is None:
+        return None
+    try:
+        return MadeFrom(**(json.loads(known) if isinstance(known, str) else known))
+    except (TypeError, ValueError):
+        return None
+
+
 def _meaning_of(path: Path) -> Mapping[str, Any]:
     """Return what a result says of its values; empty if it is none."""
     try:
@@ -101,6 +113,7 @@ def _write_tiff(path: Path, data: np.ndarray, result: Result) -> None:
             "label_kind": result.kind,
             "values": result.values,
             "classes": json.dumps(meaning["classes"]),
+            "made_from": json.dumps(meaning["made_from"]),
         },
     }
     if "C" in result.sizes:

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage import measure
 
 from napari_unet.errors import InvalidInput
 
@@ -79,13 +78,12 @@ def border_weights(
         If `instances` is not an array of whole, non-negative numbers, or `w0`, `sigma` or
         `sampling` is out of range.
     """
-    objects = _checked_labels(instances)
-    _check_term(w0, sigma)
+    objects = checked_ids(instances)
+    check_term(w0, sigma)
     weights = np.zeros(objects.shape, np.float32)
     if w0 <= _NEGLIGIBLE or objects.size == 0:
         return weights
-    # Beyond this sum of distances the term is negligible, and d1 + d2 is never less than d2.
-    reach = sigma * math.sqrt(2 * math.log(w0 / _NEGLIGIBLE))
+    reach = reach_of(w0, sigma)  # d1 + d2 is never less than d2
     nearest = _two_nearest(objects, reach, _checked_sampling(sampling, objects.ndim))
     near = nearest.second <= reach * reach
     total = np.sqrt(nearest.first[near], dtype=float) + np.sqrt(nearest.second[near], dtype=float)
@@ -94,47 +92,9 @@ def border_weights(
     return weights
 
 
-def scribble_border_weights(
-    labels: npt.ArrayLike,
-    background: int = 1,
-    w0: float = 10.0,
-    sigma: float = 5.0,
-    *,
-    sampling: Sequence[float] | None = None,
-) -> npt.NDArray[np.float32]:
-    """Border weights under sparse strokes.
-
-    A stroke says nothing about the pixels around it. So the term of `border_weights` is kept on
-    pixels painted as background, and is exactly 0 everywhere else. The objects are the strokes:
-    connected components (diagonal neighbours included) of pixels painted with one class other than
-    background. Strokes that were painted separately are separate objects.
-
-    Parameters
-    ----------
-    labels : array of int, shape (row, column) or (plane, row, column)
-        0 is unlabelled, `background` is background, every other id is a class.
-    background : int
-        Id of the background class.
-    w0, sigma, sampling
-        As in `border_weights`.
-
-    Returns
-    -------
-    array of float32, shape of `labels`
-
-    Raises
-    ------
-    InvalidInput
-        As in `border_weights`.
-    """
-    painted = _checked_labels(labels)
-    _check_term(w0, sigma)
-    is_background = painted == background
-    if not is_background.any():
-        return np.zeros(painted.shape, np.float32)
-    strokes = measure.label(np.where(is_background, 0, painted), connectivity=painted.ndim)
-    weights = border_weights(strokes, w0, sigma, sampling=sampling)
-    return np.where(is_background, weights, np.float32(0))
+def reach_of(w0: float, sigma: float) -> float:
+    """Return the sum of distances from which on the term counts as 0."""
+    return sigma * math.sqrt(2 * math.log(w0 / _NEGLIGIBLE)) if w0 > _NEGLIGIBLE else 0.0
 
 
 def separate_touching(instances: npt.ArrayLike) -> IntegerArray:
@@ -160,7 +120,7 @@ def separate_touching(instances: npt.ArrayLike) -> IntegerArray:
     InvalidInput
         If `instances` is not an array of whole, non-negative numbers.
     """
-    labels = _checked_labels(instances)
+    labels = checked_ids(instances)
     if not labels.any():
         return labels.copy()
     with_background = np.append(labels.ravel(), labels.dtype.type(0))
@@ -265,7 +225,7 @@ def _absorb(state: _TwoNearest, offer: _TwoNearest, cost: np.float32) -> None:
     np.minimum(state.first, first, out=state.first)
 
 
-def _checked_labels(labels: npt.ArrayLike) -> IntegerArray:
+def checked_ids(labels: npt.ArrayLike) -> IntegerArray:
     """Labels as an array of whole, non-negative numbers with 2 or 3 axes."""
     array = np.asarray(labels)
     if array.dtype.kind not in "iu":
@@ -288,7 +248,8 @@ def _checked_sampling(sampling: Sequence[float] | None, ndim: int) -> tuple[floa
     return given
 
 
-def _check_term(w0: float, sigma: float) -> None:
+def check_term(w0: float, sigma: float) -> None:
+    """Refuse a weight or a width of the term that is out of range."""
     if not (w0 >= 0 and math.isfinite(w0)):
         raise InvalidInput(f"The border weight w0 is {w0}; choose a number from 0 upwards.")
     if not (sigma > 0 and math.isfinite(sigma)):

@@ -50,6 +50,34 @@ def with_color(classes: Classes, class_id: int, color: str) -> Classes:
     return _changed(classes, class_id, color=color)
 
 
+def with_those_of(classes: Classes, told: Classes, before: Classes = ()) -> Classes:
+    """Take the classes of a model, but keep the names and colours that a user gave.
+
+    Parameters
+    ----------
+    classes
+        The classes in use.
+    told
+        Those of the model.
+    before
+        Those that the last model brought: what is still as it said was not given since.
+    """
+    said = {entry.id: entry for entry in before}
+    table = {entry.id: entry for entry in told}
+    for entry in classes:
+        plain = (said.get(entry.id, _default(entry.id)), _default(entry.id))
+        given = {
+            name: getattr(entry, name)
+            for name in ("name", "color")
+            if all(getattr(entry, name) != getattr(other, name) for other in plain)
+        }
+        if entry.id in table:
+            table[entry.id] = table[entry.id].model_copy(update=given)
+        elif given:
+            table[entry.id] = entry
+    return tuple(table[class_id] for class_id in sorted(table))
+
+
 def _default(class_id: int) -> ClassInfo:
     return ClassInfo(
         id=class_id, name=default_name(class_id, "scribbles"), color=default_color(class_id)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
 from napari_unet.core.images.arrange import Planes, Volumes
+from napari_unet.core.labels.across_planes import Place, numbered_across
 from napari_unet.core.labels.border_weights import (
     border_weights,
-    scribble_border_weights,
     separate_touching,
 )
 from napari_unet.core.labels.classes import LabelKind
+from napari_unet.core.labels.scribble_border_weights import scribble_border_weights
 from napari_unet.errors import InvalidInput
 
 IGNORED = -1
@@ -92,6 +94,7 @@ def make_target(
     w0: float = 10.0,
     sigma: float = 5.0,
     voxel_size: tuple[float, ...] | None = None,
+    unknown: np.ndarray | None = None,
 ) -> Target:
     """Turn the labels of one plane or volume into a target without anything held out.
 
@@ -110,6 +113,8 @@ def make_target(
         a voxel's shortest side.
     voxel_size
         Size of a voxel along each axis, in any unit; ``None`` for cubes or squares.
+    unknown
+        Of the labels' shape, bool, where nothing is to be learnt; ``None`` for nowhere.
     """
     sampling = voxel_size and [length / min(voxel_size) for length in voxel_size]
     border = np.zeros(labels.shape, dtype=np.float32)
@@ -126,6 +131,8 @@ def make_target(
     if kind == "scribbles":
         lookup[0] = IGNORED
     classes = lookup[labels]
+    if unknown is not None:
+        classes[unknown] = IGNORED
     strokes = _strokes(classes) if kind == "scribbles" else _regions(classes)
     return Target(
         classes=classes,
@@ -143,7 +150,13 @@ def with_held_out(target: Target, held_out: np.ndarray) -> Target:
 
 
 def hold_out(
-    targets: list[Target], kind: LabelKind, n_classes: int, rng: np.random.Generator
+    targets: list[Target],
+    kind: LabelKind,
+    n_classes: int,
+    rng: np.random.Generator,
+    *,
+    places: Sequence[Place] = (),
+    origins: Sequence[tuple[int, int]] = (),
 ) -> list[Target]:
     """Hold out a share of the strokes or regions, never single pixels of one, for the score.
 
@@ -161,9 +174,16 @@ def hold_out(
         Number of classes.
     rng
         Draws which.
+    places, origins
+        Of each plane, see :func:`labels.across_planes.numbered_across`, to which strokes of planes
+        that are neighbours are one; empty where each target is on its own.
     """
+    numbers = [target.strokes for target in targets]
     if kind == "scribbles":
-        chosen = _choose_strokes(targets, n_classes, rng)
+        where = places or [(index, ()) for index in range(len(targets))]
+        at = origins or [(0, 0)] * len(targets)
+        numbers = numbered_across([target.classes for target in targets], numbers, where, at)
+        chosen = _choose_strokes(targets, numbers, n_classes, rng)
     elif len(targets) >= _MIN_PLANES_TO_HOLD_OUT:
         count = max(1, round(len(targets) * _HELD_OUT_REGIONS))
         planes = rng.choice(len(targets), size=count, replace=False)
@@ -172,26 +192,26 @@ def hold_out(
         chosen = _choose_regions(targets, n_classes, rng)
     out = []
     for index, target in enumerate(targets):
-        numbers = [stroke for plane, stroke in chosen if plane == index]
-        held = np.isin(target.strokes, numbers)
+        held = np.isin(numbers[index], [stroke for plane, stroke in chosen if plane == index])
         out.append(with_held_out(target, held))
     return out if _each_class_on_both_sides(out, n_classes) else targets
 
 
 def _choose_strokes(
-    targets: list[Target], n_classes: int, rng: np.random.Generator
+    targets: list[Target], numbers: list[np.ndarray], n_classes: int, rng: np.random.Generator
 ) -> list[tuple[int, int]]:
     chosen = []
     for index in range(n_classes):
-        strokes = [
-            (plane, int(number))
-            for plane, target in enumerate(targets)
-            for number in _numbers(target.strokes[target.classes == index])
-        ]
+        planes: dict[int, list[int]] = {}  # of each stroke, the planes that it is on
+        for plane, target in enumerate(targets):
+            for number in _numbers(numbers[plane][target.classes == index]):
+                planes.setdefault(int(number), []).append(plane)
+        strokes = list(planes)
         if strokes and len(strokes) < _MIN_STROKES:
             return []
         count = round(len(strokes) * _HELD_OUT_STROKES)
-        chosen += [strokes[i] for i in rng.choice(len(strokes), size=count, replace=False)]
+        for i in rng.choice(len(strokes), size=count, replace=False):
+            chosen += [(plane, strokes[i]) for plane in planes[strokes[i]]]
     return chosen
 
 

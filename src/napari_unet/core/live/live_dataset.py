@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
+from napari_unet.core.images.intensity import Scaling, typical, with_ground
 from napari_unet.core.images.lazy_plane import read_part
-from napari_unet.core.images.normalise import grey_values, rescale
-from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.images.normalise import rescale
+from napari_unet.core.labels.classes import BACKGROUND, ClassInfo
 from napari_unet.core.labels.targets import make_target, with_held_out
 from napari_unet.core.live.network_anchors import Anchors
 from napari_unet.core.live.stroke_book import StrokeBook, bounding_box
@@ -21,29 +22,51 @@ _SURROUNDINGS = 192  # pixels around the strokes that patches may see
 
 def dataset_of(
     book: StrokeBook,
-    filters: Sequence[FilterBlocks],
+    features: Sequence[PixelFeatures],
     classes: tuple[ClassInfo, ...],
 ) -> Dataset:
     """Cut the surroundings of the strokes out of the images.
 
     Parameters
     ----------
-    book, filters
-        The strokes and, for each image, its filters.
+    book, features
+        The strokes and, for each image, its features.
     classes
         In the order of the answer; pixels of others are left out.
     """
     ids = [entry.id for entry in classes]
-    planes, targets, ranges = [], [], []
+    planes, targets, seen = [], [], []
     for image, window in _windows(book, ids).items():
-        labels, blocks = book.labels[image], filters[image]
+        labels, blocks = book.labels[image], features[image]
         rows, columns = (np.arange(part.start, part.stop) for part in window)
-        planes.append(rescale(read_part(blocks.plane, rows, columns), blocks.ranges))
-        ranges.append(blocks.ranges)
+        planes.append(rescale(read_part(blocks.plane, rows, columns), blocks.scaled))
+        seen.append(blocks.seen)
         known = np.where(np.isin(labels[window], ids), labels[window], 0)
         target = make_target(known, "scribbles", ids, newest=book.newest[image][window])
         targets.append(with_held_out(target, book.held_out(image)[window]))
-    return Dataset(tuple(planes), tuple(targets), classes, grey_values(ranges))
+    return Dataset(tuple(planes), tuple(targets), classes, features[0].scaling, tuple(seen))
+
+
+def scaling_of(book: StrokeBook, features: Sequence[PixelFeatures]) -> Scaling:
+    """Return how images are to be scaled, by those that are painted.
+
+    Parameters
+    ----------
+    book, features
+        The strokes and, for each image, its features.
+    """
+    seen = []
+    for labels, blocks in zip(book.labels, features, strict=True):
+        if not labels.any():
+            continue
+        rows, columns = np.nonzero(labels == BACKGROUND)
+        pixels = np.empty((len(blocks.seen), 0))
+        if len(rows):
+            box = bounding_box(labels == BACKGROUND)
+            part = read_part(blocks.plane, *(np.arange(s.start, s.stop) for s in box))
+            pixels = part[:, rows - box[0].start, columns - box[1].start]
+        seen.append(with_ground(blocks.seen, pixels))
+    return Scaling(reference=typical(seen))
 
 
 def laid_out(

@@ -1,7 +1,7 @@
-"""Learning while a person paints: a forest at once, the starter at once, the network ever better.
+"""Learning while a person paints: a pixel classifier at once, a network ever better.
 
-Each stroke is scored before it is learned from. A forest on filters is fitted anew after each
-change and guides the starter; a network of its own, which begins at random weights, goes on
+Each stroke is scored before it is learned from. A classifier on filters and pretrained features
+is fitted anew after each change; a network of its own, which begins at random weights, goes on
 training on all strokes so far.
 """
 
@@ -14,20 +14,24 @@ from functools import cache
 import numpy as np
 
 from napari_unet.core.events import LiveEvent, Notice
-from napari_unet.core.forest import random_forest
-from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest import pixel_classifier
+from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.arrange import as_plane
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.intensity import EACH_BY_ITSELF, Scaling
+from napari_unet.core.images.lazy_plane import whole_plane
+from napari_unet.core.images.normalise import not_imaged
+from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.live.schedule import LiveLoop
 from napari_unet.core.models.model import Model
-from napari_unet.core.models.starter import starter_weights
 from napari_unet.core.network.config import PRESETS, DeviceName
 from napari_unet.core.network.device import pick_device
 from napari_unet.core.network.unet import UNet
 from napari_unet.core.prediction.predict import TileProbabilities, plane_probabilities
+from napari_unet.core.prediction.tile_probabilities import ids_of
 from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.training.optimizer import new_optimizer
 from napari_unet.errors import InvalidInput
@@ -38,10 +42,9 @@ _LARGEST_ID = 65535
 @cache
 def warm_up() -> None:
     """Load, once, what the first strokes would have to wait for longer than for their answer."""
-    random_forest.warm_up()
+    pixel_classifier.warm_up()
     preset = PRESETS["compact"]
     new_optimizer(UNet(preset.network(1, 2)), preset)  # loads a large part of torch
-    starter_weights(1)
 
 
 class LiveTrainer:
@@ -100,14 +103,22 @@ class LiveTrainer:
         """Whether there is nothing left to learn until strokes change."""
         return self._loop.settled
 
-    def add_image(self, image: np.ndarray | Cutout) -> int:
+    @property
+    def scaling(self) -> Scaling:
+        """How images are scaled, by those that are painted; without any each by itself."""
+        return EACH_BY_ITSELF if self._loop.shown is None else self._loop.shown.header.scaling
+
+    def add_image(self, image: np.ndarray | Cutout, place: Place | None = None) -> int:
         """Take in an image; return its index.
 
         Parameters
         ----------
         image
             (Y, X), (C, Y, X) or (Y, X, 3); or a part of a plane, which then is an image of its
-            own but for the plane's grey range.
+            own but for what its grey values are scaled by.
+        place
+            Of a plane of a stack, the stack (anything hashable) and its index along the axes
+            before the rows, so that a stroke across planes is one.
 
         Raises
         ------
@@ -115,15 +126,16 @@ class LiveTrainer:
             It is not an image, or has other channels than those before it.
         """
         plane = image.alone() if isinstance(image, Cutout) else as_plane(image)
-        filters = self._loop.filters
-        if filters and plane.shape[0] != filters[0].plane.shape[0]:
+        features = self._loop.features
+        if features and plane.shape[0] != features[0].plane.shape[0]:
             raise InvalidInput(
-                f"the images before had {filters[0].plane.shape[0]} channels and this one has "
+                f"the images before had {features[0].plane.shape[0]} channels and this one has "
                 f"{plane.shape[0]}; use images with the same channels."
             )
-        filters.append(FilterBlocks(plane))
-        filters[-1].prepare()
-        return self._loop.book.add_image(filters[-1].shape)
+        features.append(PixelFeatures(plane, self.scaling))
+        features[-1].prepare()
+        origin = (image.position[0], image.position[1]) if isinstance(image, Cutout) else (0, 0)
+        return self._loop.book.add_image(features[-1].shape, place, origin)
 
     def set_classes(self, classes: Sequence[ClassInfo]) -> None:
         """Name and colour classes."""
@@ -144,16 +156,20 @@ class LiveTrainer:
         InvalidInput
             There is no such image, or the labels do not fit it.
         """
-        filters = self._loop.filters
-        if not 0 <= index < len(filters):
-            raise InvalidInput(f"there is no image {index}; there are {len(filters)}.")
+        features = self._loop.features
+        if not 0 <= index < len(features):
+            raise InvalidInput(f"there is no image {index}; there are {len(features)}.")
         labels = check_labels(labels)
-        if labels.shape != filters[index].shape:
+        if labels.shape != features[index].shape:
             raise InvalidInput(
-                f"the labels' shape {labels.shape} does not fit the image's {filters[index].shape}."
+                f"the labels' shape {labels.shape} does not fit the image's "
+                f"{features[index].shape}."
             )
         if labels.max() > _LARGEST_ID:
             raise InvalidInput(f"class id {labels.max()} is too large; use at most {_LARGEST_ID}.")
+        unknown = not_imaged(whole_plane(features[index].plane))
+        if unknown is not None:
+            labels = np.where(unknown, 0, labels)
         new = self._loop.book.update(index, labels)
         if new is not None:
             self._loop.take(new)
@@ -181,7 +197,7 @@ class LiveTrainer:
         return self._loop.evidence.believed
 
     def advance(self) -> list[LiveEvent]:
-        """Do one piece of work, a fraction of a second: score, fit the forest, or make a step."""
+        """Do one piece of work, a fraction of a second: score, fit or make a step."""
         return self._loop.advance()
 
     def model(self) -> Model:
@@ -215,16 +231,16 @@ class LiveTrainer:
         """
         return predict_tiles(
             self.model(),
-            self._loop.filters[index].plane,
+            self._loop.features[index].plane,
             device=self.device,
             region=region,
             fast=True,
-            guide=self._loop.judge.guide(index, self.model()),
+            class_map=self._loop.judge.class_map(index, self.model()),
         )
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         """Return the (Y, X) class ids, as painted, of any image with the same channels."""
-        return self.model().class_ids[self.predict_probabilities(image).argmax(axis=0)]
+        return ids_of(self.predict_probabilities(image), self.model().class_ids)
 
     def predict_probabilities(self, image: np.ndarray) -> np.ndarray:
         """Return each class's probability, (K, Y, X) float32, of any image with the same channels.

@@ -1,6 +1,6 @@
 """What was shown before the newest strokes, to hold the network to where nothing contradicts it.
 
-What :mod:`live.forest_anchors` is for the forest, for the network: without it, strokes that
+What :mod:`live.classifier_anchors` is for the classifier, for the network: without it, strokes that
 correct make it forget what it had right. It is asked around the strokes only, tile by tile, since
 whoever paints does not wait for it.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.forest.class_map import ClassMap
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.live.stroke_book import StrokeBook
@@ -23,7 +23,7 @@ from napari_unet.core.prediction.plane_predictor import Answers
 
 _TILES = 8
 _SIDE = 192  # pixels
-_SURE = 0.65  # probabilities of a mixture, which is less sure of itself than a forest
+_SURE = 0.65  # probabilities of a mixture, which is less sure of itself than a classifier
 _CONTRADICTED = 0.7
 
 
@@ -53,8 +53,8 @@ class FormerAnswer:
     ----------
     model
         The one of before the newest strokes.
-    guides
-        What its forest says of each image; of an image without one nothing is asked.
+    class_maps
+        What its classifier says of each image; of an image without one nothing is asked.
     tiles
         Where, as (index of the image, tile).
     planes
@@ -66,15 +66,19 @@ class FormerAnswer:
     def __init__(
         self,
         model: Model,
-        guides: dict[int, Guide],
+        class_maps: dict[int, ClassMap],
         tiles: Sequence[tuple[int, Tile]],
         planes: Sequence[Plane],
         device: torch.device,
     ) -> None:
-        self._tiles = [(image, tile) for image, tile in tiles if image in guides]
+        self._tiles = [(image, tile) for image, tile in tiles if image in class_maps]
         self._answers = {
             image: Answers(
-                model, planes[image], device=device, dtype=fast_dtype(device), guide=guides[image]
+                model,
+                planes[image],
+                device=device,
+                dtype=fast_dtype(device),
+                class_map=class_maps[image],
             )
             for image in {image for image, _ in self._tiles}
         }
@@ -85,17 +89,17 @@ class FormerAnswer:
         """Whether there are tiles left to ask about."""
         return bool(self._tiles)
 
-    def ask(self, now: Callable[[int], Guide]) -> None:
+    def ask(self, now: Callable[[int], ClassMap]) -> None:
         """Ask about a tile.
 
         Parameters
         ----------
         now
-            Gives what the forest of today says of an image.
+            Gives what the classifier of today says of an image.
         """
         image, tile = self._tiles.pop(0)
         said = self._answers[image].probabilities(tile)
-        today = now(image).probabilities(np.arange(*tile.rows), np.arange(*tile.columns))
+        today = now(image).probabilities(tile)
         classes = said.argmax(axis=0)
         others = (today.argmax(axis=0) != classes) & (today.max(axis=0) > _CONTRADICTED)
         kept = (said.max(axis=0) > _SURE) & ~others

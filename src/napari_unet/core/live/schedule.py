@@ -18,19 +18,19 @@ from napari_unet.core.events import (
     Shown,
     Step,
 )
-from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.pixel_classifier import PixelClassifier
+from napari_unet.core.forest.pixel_features import PixelFeatures
+from napari_unet.core.images.intensity import same_range
 from napari_unet.core.labels.classes import ClassInfo, describe_classes
 from napari_unet.core.live.fine_tuning import FineTuning, drawn
-from napari_unet.core.live.live_dataset import dataset_of, laid_out
-from napari_unet.core.live.live_forests import Forests
+from napari_unet.core.live.live_classifiers import Classifiers
+from napari_unet.core.live.live_dataset import dataset_of, laid_out, scaling_of
 from napari_unet.core.live.mixing import Evidence, best_share, score_of
 from napari_unet.core.live.network_anchors import FormerAnswer, tiles_around
 from napari_unet.core.live.snapshot import looks_the_same, snapshot, started, with_share
 from napari_unet.core.live.stroke_book import Stroke, StrokeBook
 from napari_unet.core.live.stroke_scoring import Judge
-from napari_unet.core.models.first_answer import FirstAnswer
 from napari_unet.core.models.model import Model
-from napari_unet.core.models.starter import starter_weights
 from napari_unet.core.network.config import PRESETS
 from napari_unet.core.training.dataset import Dataset
 
@@ -40,7 +40,7 @@ _MOST_ASKED = 10  # held-out strokes
 
 
 class LiveLoop:
-    """Scores new strokes, fits the forest, trains the network, and decides what is shown.
+    """Scores new strokes, fits the classifier, trains the network, and decides what is shown.
 
     Parameters
     ----------
@@ -55,12 +55,12 @@ class LiveLoop:
     ----------
     book
         The strokes of every image.
-    filters
+    features
         Of every image, in the same order.
     known
         Names and colours of classes.
     judge
-        Keeps what the forest says of the images.
+        Keeps what the classifier says of the images.
     evidence
         What the strokes say so far.
     shown
@@ -73,9 +73,9 @@ class LiveLoop:
 
     def __init__(self, device: torch.device, *, seed: int, elapsed: Callable[[], float]) -> None:
         self.book = StrokeBook()
-        self.filters: list[FilterBlocks] = []
+        self.features: list[PixelFeatures] = []
         self.known: tuple[ClassInfo, ...] = ()
-        self.judge = Judge(self.filters, device)
+        self.judge = Judge(self.features, device)
         self.evidence = Evidence()
         self.shown: Model | None = None
         self.version = 0
@@ -89,8 +89,8 @@ class LiveLoop:
         self._scored_at = 0
         self._tuning: FineTuning | None = None
         self._dataset: Dataset | None = None
-        self._first: FirstAnswer | None = None
-        self._forests = Forests(seed)
+        self._classifier: PixelClassifier | None = None
+        self._classifiers = Classifiers(seed)
         self._former: FormerAnswer | None = None
 
     @property
@@ -118,7 +118,7 @@ class LiveLoop:
         self.settled = False
 
     def advance(self) -> list[LiveEvent]:
-        """Do one piece of work, a fraction of a second: score, fit the forest, or make a step."""
+        """Do one piece of work, a fraction of a second: score, fit or make a step."""
         if self._new and self.shown is not None:
             return self._score_stroke(self._new.pop(0))
         self._new.clear()
@@ -141,13 +141,14 @@ class LiveLoop:
         return [Corrective(stroke.number, stroke.class_id, score, self._elapsed())]
 
     def _take_strokes(self) -> list[LiveEvent]:
-        """Fit the forest anew and show its answer with the weights that were shown before."""
+        """Fit the classifier anew and show its answer with the weights that were shown before."""
         ids = self.book.class_ids()
         classes = describe_classes(ids, "scribbles", self.known)
         before, revoked = self.shown, self.book.revoked
         if before is None or before.class_ids.tolist() != ids:
-            self._forests.forget()
-        forest = self._forests.fit(self.book, self.filters, ids, revoked=revoked)
+            self._classifiers.forget()
+        self._scale_alike()
+        self._classifier = self._classifiers.fit(self.book, self.features, ids, revoked=revoked)
         events: list[LiveEvent] = []
         if self._tuning is None:
             self._tuning = self._begin(len(ids))
@@ -157,30 +158,41 @@ class LiveLoop:
             self.evidence.classes_changed()
             before = None
         self.evidence.strokes_changed()
-        self._dataset = dataset_of(self.book, self.filters, classes)
-        self._tuning.set_data(self._dataset)
+        self._dataset = dataset_of(self.book, self.features, classes)
         self._former = None if before is None or revoked else self._former_answer(before)
+        if self._former is None:  # else when it has answered, before the next step
+            self._tuning.set_data(self._dataset)
         self._changed, self.book.revoked = False, None
-        self._first = FirstAnswer(forest, self._starter(), self.filters[0].plane.shape[0])
         weights = self._tuning.average.state() if before is None else before.weights
         model = self._snapshot(weights)
         share = best_share(list(self.evidence.latest), self._tuning.steps)
         self._due = True  # to be scored, after somebody has seen it
         return [*events, *self._show(model, share, None)]
 
+    def _scale_alike(self) -> None:
+        """Scale the images by those that are painted; where it changes much, find features anew."""
+        scaling = scaling_of(self.book, self.features)
+        for image, blocks in enumerate(self.features):
+            if same_range(scaling.of(blocks.seen), blocks.scaled):
+                blocks.scaling = scaling
+            else:
+                self.features[image] = PixelFeatures(blocks.plane, scaling)
+                self.judge.forget(image)
+                self._classifiers.forget()
+
     def _former_answer(self, before: Model) -> FormerAnswer:
         """Return what asks the model of before the newest strokes."""
         rng = np.random.default_rng([self._seed, self.book.count])
         tiles = tiles_around(self.book, before.header.network.stride, rng)
-        guides = {image: self.judge.guide(image, before) for image, _ in tiles}
-        planes = [blocks.plane for blocks in self.filters]
-        return FormerAnswer(before, guides, tiles, planes, self._device)
+        maps = {image: self.judge.class_map(image, before) for image, _ in tiles}
+        planes = [blocks.plane for blocks in self.features]
+        return FormerAnswer(before, maps, tiles, planes, self._device)
 
     def _ask_former(self, former: FormerAnswer) -> list[LiveEvent]:
         """Ask about one tile; after the last, train on what was said too."""
         assert self._tuning is not None and self._dataset is not None and self.shown is not None
         shown = self.shown
-        former.ask(lambda image: self.judge.guide(image, shown))
+        former.ask(lambda image: self.judge.class_map(image, shown))
         if not former.pending:
             anchors = laid_out(former.said, self.book, self._dataset.classes)
             self._tuning.set_data(self._dataset, anchors)
@@ -188,14 +200,9 @@ class LiveLoop:
         return []
 
     def _begin(self, n_classes: int) -> FineTuning:
-        config = PRESETS["compact"].network(self.filters[0].plane.shape[0], n_classes)
+        config = PRESETS["compact"].network(self.features[0].plane.shape[0], n_classes)
         network = drawn(config, self._seed)
         return FineTuning(network, self._device, seed=self._seed, learning_rate=_LEARNING_RATE)
-
-    def _starter(self) -> Mapping[str, Tensor]:
-        if self._first is not None:
-            return self._first.weights
-        return starter_weights(self.filters[0].plane.shape[0])
 
     def _step(self) -> list[LiveEvent]:
         assert self._tuning is not None and self.shown is not None
@@ -235,8 +242,11 @@ class LiveLoop:
         return events
 
     def _snapshot(self, weights: Mapping[str, Tensor]) -> Model:
-        assert self._tuning is not None and self._dataset is not None and self._first is not None
-        return snapshot(self._tuning, self._dataset, self._first, weights, seconds=self._elapsed())
+        assert self._tuning is not None and self._dataset is not None
+        assert self._classifier is not None
+        return snapshot(
+            self._tuning, self._dataset, self._classifier, weights, seconds=self._elapsed()
+        )
 
     def _show(self, model: Model, share: float, score: float | None) -> list[Shown]:
         before = self.shown

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from torch import Tensor
 
 from napari_unet.core.events import Started
+from napari_unet.core.forest.pixel_classifier import PixelClassifier
 from napari_unet.core.live.fine_tuning import FineTuning
-from napari_unet.core.models.first_answer import FirstAnswer
 from napari_unet.core.models.header import ModelHeader, TrainingRecord, installed_versions
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import describe
@@ -21,18 +21,18 @@ from napari_unet.core.training.settings import TrainSettings
 def snapshot(
     tuning: FineTuning,
     dataset: Dataset,
-    first: FirstAnswer,
+    classifier: PixelClassifier,
     weights: Mapping[str, Tensor],
     *,
     seconds: float,
 ) -> Model:
-    """Return weights and the first answer as a model.
+    """Return weights and a classifier as a model.
 
     Parameters
     ----------
     tuning, dataset
         The training and what it learns from.
-    first, weights
+    classifier, weights
         What predicts.
     seconds
         Since the training began.
@@ -47,16 +47,17 @@ def snapshot(
         settings=settings.model_dump(mode="json"),
         versions=installed_versions(),
         device=describe(tuning.device),
-        grey_values=dataset.grey_values,
+        intensity_range=dataset.intensity_range,
     )
     header = ModelHeader(
         network=tuning.network.config,
         preset="compact",
         label_kind="scribbles",
         classes=dataset.classes,
+        scaling=dataset.scaling,
         history=(record,),
     )
-    return Model(header, weights, first)
+    return Model(header, weights, classifier)
 
 
 def with_share(model: Model, share: float, score: float | None) -> Model:
@@ -70,7 +71,7 @@ def looks_the_same(one: Model, other: Model) -> bool:
     """Tell whether two models are the same to whoever looks at their predictions."""
     return (
         one.weights is other.weights
-        and one.first is other.first
+        and one.classifier is other.classifier
         and one.header.network_share == other.header.network_share
     )
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy import ndimage
 
+from napari_unet.core.labels.across_planes import Place, are_beside
+
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
+_STEPS = np.array([[-1], [0], [1]])
 # Of each class every sixth stroke is held out, once there are enough to learn from the others.
 _HELD_OUT_EVERY = 6
 _FIRST_HELD_OUT = 5
@@ -40,7 +44,8 @@ class Stroke:
 class StrokeBook:
     """Which pixel of which image belongs to which stroke.
 
-    A stroke is held out whole or not at all, from its first pixel on. Erased pixels are forgotten.
+    A stroke is held out whole or not at all, from its first pixel on, also where it goes on in the
+    next plane of a stack. Erased pixels are forgotten.
 
     Attributes
     ----------
@@ -58,6 +63,8 @@ class StrokeBook:
         self.labels: list[np.ndarray] = []
         self.numbers: list[np.ndarray] = []
         self.newest: list[np.ndarray] = []
+        self._places: list[tuple[Place, tuple[int, int]]] = []
+        self._beside: list[list[int]] = []  # of each image, those that lie beside it
         self._held_out: set[int] = set()
         self._count = 0
         self._begun: dict[int, int] = {}
@@ -69,12 +76,29 @@ class StrokeBook:
         """Number of the latest stroke, erased ones included."""
         return self._count
 
-    def add_image(self, shape: tuple[int, int]) -> int:
-        """Take in an image of that size; return its index."""
+    def add_image(
+        self, shape: tuple[int, int], place: Place | None = None, origin: tuple[int, int] = (0, 0)
+    ) -> int:
+        """Take in an image of that size; return its index.
+
+        Parameters
+        ----------
+        shape
+            (Y, X).
+        place, origin
+            Where it is a plane of a stack, or a part of one; ``None`` for an image of its own.
+        """
+        index = len(self.labels)
+        place = (index, ()) if place is None else place
+        beside = [other for other in range(index) if are_beside(place, self._places[other][0])]
+        for other in beside:
+            self._beside[other].append(index)
+        self._beside.append(beside)
+        self._places.append((place, origin))
         self.labels.append(np.zeros(shape, dtype=np.uint16))
         self.numbers.append(np.zeros(shape, dtype=np.int32))
         self.newest.append(np.zeros(shape, dtype=bool))
-        return len(self.labels) - 1
+        return index
 
     def update(self, image: int, labels: np.ndarray) -> list[Stroke] | None:
         """Take in an image's labels as they are now.
@@ -112,12 +136,11 @@ class StrokeBook:
         self, image: int, class_id: int, box: tuple[slice, slice], changed: np.ndarray
     ) -> list[Stroke]:
         labels, numbers = self.labels[image], self.numbers[image]
-        pieces, count = ndimage.label(
+        pieces, _ = ndimage.label(
             changed[box] & (labels[box] == class_id), structure=_EIGHT_NEIGHBOURS
         )
         found = []
-        for piece in range(1, count + 1):
-            rows, columns = np.nonzero(pieces == piece)
+        for _, rows, columns in _by_value(pieces):
             rows, columns = rows + box[0].start, columns + box[1].start
             number = self._number_beside(image, class_id, rows, columns)
             if number == 0:
@@ -138,11 +161,12 @@ class StrokeBook:
         self, image: int, class_id: int, rows: np.ndarray, columns: np.ndarray
     ) -> int:
         """Return the number of a stroke of the class that the pixels touch, or 0."""
-        labels, numbers = self.labels[image], self.numbers[image]
-        for down in (-1, 0, 1):
-            for right in (-1, 0, 1):
-                r = (rows + down).clip(0, labels.shape[0] - 1)
-                c = (columns + right).clip(0, labels.shape[1] - 1)
+        for other in (image, *self._beside[image]):
+            labels, numbers = self.labels[other], self.numbers[other]
+            down, right = np.subtract(self._places[image][1], self._places[other][1])
+            for r, c in product(rows + down + _STEPS, columns + right + _STEPS):
+                inside = (r >= 0) & (r < labels.shape[0]) & (c >= 0) & (c < labels.shape[1])
+                r, c = r[inside], c[inside]
                 touched = numbers[r, c][labels[r, c] == class_id]
                 if touched.any():
                     return int(touched.max())
@@ -165,13 +189,11 @@ class StrokeBook:
     def held_out_strokes(self, most: int) -> list[Stroke]:
         """Return the latest strokes that are held out and not erased, at most so many."""
         found: list[Stroke] = []
-        for number in sorted(self._held_out, reverse=True):
-            for image, numbers in enumerate(self.numbers):
-                rows, columns = np.nonzero(numbers == number)
-                if len(rows) and len(found) < most:
-                    class_id = int(self.labels[image][rows[0], columns[0]])
-                    found.append(Stroke(number, image, class_id, rows, columns))
-        return found
+        for image, numbers in enumerate(self.numbers):
+            for number, rows, columns in _by_value(np.where(self.held_out(image), numbers, 0)):
+                class_id = int(self.labels[image][rows[0], columns[0]])
+                found.append(Stroke(number, image, class_id, rows, columns))
+        return sorted(found, key=lambda stroke: (-stroke.number, stroke.image))[:most]
 
     def class_ids(self) -> list[int]:
         """Return the classes that have pixels to train on, ascending."""
@@ -181,6 +203,17 @@ class StrokeBook:
                 ids |= set(np.unique(labels[(labels > 0) & ~self.held_out(image)]).tolist())
             self._class_ids = sorted(ids)
         return self._class_ids
+
+
+def _by_value(numbers: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield each number above 0 of a plane, ascending, with the rows and columns that have it."""
+    rows, columns = np.nonzero(numbers)
+    values = numbers[rows, columns]
+    order = np.argsort(values, kind="stable")
+    found, starts = np.unique(values[order], return_index=True)
+    for number, start, stop in zip(found, starts, [*starts[1:], len(order)], strict=False):
+        at = order[start:stop]
+        yield int(number), rows[at], columns[at]
 
 
 def bounding_box(mask: np.ndarray, *, grown_by: int = 0) -> tuple[slice, slice]:

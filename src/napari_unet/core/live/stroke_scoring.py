@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from napari_unet.core.forest.filter_blocks import FilterBlocks
-from napari_unet.core.forest.forest_map import Guide
-from napari_unet.core.forest.random_forest import Forest
+from napari_unet.core.forest.class_map import ClassMap
+from napari_unet.core.forest.pixel_classifier import PixelClassifier
+from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
 from napari_unet.core.live.mixing import Opinion
 from napari_unet.core.live.stroke_book import Stroke
@@ -22,46 +22,51 @@ _TILE = 128
 
 
 class Judge:
-    """Asks both parts of a model about strokes, and keeps what the model's forest says of images.
+    """Asks both parts of a model about strokes, and keeps what its classifier says of images.
 
     Parameters
     ----------
-    filters
+    features
         Of each image; more may be appended by their owner.
     device
         Where to compute.
     """
 
-    def __init__(self, filters: Sequence[FilterBlocks], device: torch.device) -> None:
-        self._filters = filters
+    def __init__(self, features: Sequence[PixelFeatures], device: torch.device) -> None:
+        self._features = features
         self._device, self._dtype = device, fast_dtype(device)
-        self._guides: dict[int, tuple[Forest, Guide]] = {}
-        self._first: dict[int, tuple[Forest, np.ndarray]] = {}
+        self._maps: dict[int, tuple[PixelClassifier, ClassMap]] = {}
+        self._first: dict[int, tuple[PixelClassifier, np.ndarray]] = {}
 
-    def guide(self, image: int, model: Model) -> Guide:
-        """Return what the model's forest says of an image; kept until the forest changes."""
-        assert model.first is not None
-        forest, guide = self._guides.get(image, (None, None))
-        if guide is None or forest is not model.first.forest:
-            guide = Guide(self._filters[image], model.first.forest)
-            self._guides[image] = (model.first.forest, guide)
-        return guide
+    def class_map(self, image: int, model: Model) -> ClassMap:
+        """Return what the model's classifier says of an image; kept until that changes."""
+        assert model.classifier is not None
+        classifier, found = self._maps.get(image, (None, None))
+        if found is None or classifier is not model.classifier:
+            found = ClassMap(self._features[image], model.classifier)
+            self._maps[image] = (model.classifier, found)
+        return found
+
+    def forget(self, image: int) -> None:
+        """Forget what was said of an image that is filtered anew."""
+        self._maps.pop(image, None)
+        self._first.clear()
 
     def ask(self, model: Model, strokes: Sequence[Stroke]) -> list[Opinion]:
         """Return what a model says of strokes, leaving out those of classes it does not know."""
         return [self._ask(model, stroke, kept=False) for stroke in strokes if _knows(model, stroke)]
 
     def ask_again(self, model: Model, strokes: Sequence[Stroke]) -> list[Opinion]:
-        """Do the same for strokes that do not change; the first answer is asked once a forest."""
+        """Do the same for strokes that do not change; the classifier is asked once."""
         return [self._ask(model, stroke, kept=True) for stroke in strokes if _knows(model, stroke)]
 
     def _ask(self, model: Model, stroke: Stroke, *, kept: bool) -> Opinion:
-        assert model.first is not None
-        forest, first = self._first.get(stroke.number, (None, None))
-        if first is None or forest is not model.first.forest or not kept:
+        assert model.classifier is not None
+        classifier, first = self._first.get(stroke.number, (None, None))
+        if first is None or classifier is not model.classifier or not kept:
             first = self._said(model, stroke, share=0.0)
             if kept:
-                self._first[stroke.number] = (model.first.forest, first)
+                self._first[stroke.number] = (model.classifier, first)
         truth = int(np.flatnonzero(model.class_ids == stroke.class_id)[0])
         return Opinion(truth, first, network=self._said(model, stroke, share=1.0))
 
@@ -73,10 +78,10 @@ class Judge:
         )
         answers = Answers(
             model,
-            self._filters[stroke.image].plane,
+            self._features[stroke.image].plane,
             device=self._device,
             dtype=self._dtype,
-            guide=self.guide(stroke.image, model),
+            class_map=self.class_map(stroke.image, model),
             share=share,
         )
         found = np.zeros((len(model.classes), len(rows)), dtype=np.float32)

@@ -6,24 +6,24 @@ import json
 import os
 import platform
 import struct
+from dataclasses import replace
 from functools import lru_cache
+from hashlib import blake2b
 from importlib.metadata import version
-from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from napari_unet.core.images.intensity import EACH_BY_ITSELF, Scaling, Way
 from napari_unet.core.labels.classes import ClassInfo, LabelKind, background_id
 from napari_unet.core.network.config import PresetName, UNetConfig
 from napari_unet.core.network.onnx_network import NOT_TRAINABLE, ForeignNetwork, Network
-from napari_unet.errors import InvalidModel, UnreadableFile
+from napari_unet.errors import InvalidInput, InvalidModel, UnreadableFile
 
 GRAPH = "onnx"  # the tensor of a model file that holds an ONNX file
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 METADATA_KEY = "napari_unet"
-GreyValues = tuple[tuple[float, float], ...]
-"""Each channel's (low, high), see :func:`napari_unet.core.images.normalise.grey_range`."""
 _MAX_HEADER_BYTES = 16 * 2**20
 _NOT_OURS = (
     "this is not a napari-unet model; choose a file that `napari-unet train` or the Save button "
@@ -59,12 +59,12 @@ class TrainingRecord(BaseModel):
         Versions of the libraries that computed it.
     curve
         The scores along the way.
-    grey_values
-        The lowest low and the highest high of each channel of what was trained on, see
-        :func:`napari_unet.core.images.normalise.grey_range`; empty where it was not kept.
+    intensity_range
+        The lowest low and the highest high of each channel of what was trained on; empty where it
+        was not kept.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     finished: str
     steps: int
@@ -75,7 +75,7 @@ class TrainingRecord(BaseModel):
     versions: dict[str, str]
     device: str
     curve: tuple[ScorePoint, ...] = ()
-    grey_values: GreyValues = ()
+    intensity_range: tuple[tuple[float, float], ...] = ()
 
 
 class ModelHeader(BaseModel):
@@ -92,11 +92,11 @@ class ModelHeader(BaseModel):
     label_kind
         Kind of the labels it was trained on.
     network_share
-        How much the network counts in the answer; the rest is the first answer's.
+        How much the network counts in the answer; the rest is the pixel classifier's.
     classes
         The output channels' classes, in their order.
-    normalisation
-        How an image is normalised before the network sees it.
+    scaling
+        Which grey values of an image become 0 and 1 before the network sees it.
     pixel_size, pixel_unit
         Size of a training pixel as (row, column), or of a voxel as (plane, row, column), and its
         unit, where known.
@@ -107,15 +107,15 @@ class ModelHeader(BaseModel):
         The trainings that led to these weights, oldest first.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
+    format_version: int = Field(default=FORMAT_VERSION, ge=FORMAT_VERSION, le=FORMAT_VERSION)
     network: Network
     preset: PresetName | None
     label_kind: LabelKind
     network_share: float = Field(default=1.0, ge=0, le=1)
     classes: tuple[ClassInfo, ...]
-    normalisation: Literal["percentile"] = "percentile"
+    scaling: Scaling = EACH_BY_ITSELF
     pixel_size: tuple[float, float] | tuple[float, float, float] | None = None
     pixel_unit: str | None = Field(default=None, max_length=100)
     channels: tuple[int, ...] | None = None
@@ -153,10 +153,25 @@ class ModelHeader(BaseModel):
             raise InvalidModel(NOT_TRAINABLE)
         return self.preset
 
+    def scaled(self, way: Way | None) -> ModelHeader:
+        """Return it with another way of scaling images; ``None`` for its own.
+
+        Raises
+        ------
+        InvalidInput
+            It is one of another program, which brings its own.
+        """
+        if way is None or way == self.scaling.way:
+            return self
+        if isinstance(self.network, ForeignNetwork):
+            raise InvalidInput(
+                "this model is of another program and says itself how images are scaled; leave "
+                "the intensities as they are."
+            )
+        return self.model_copy(update={"scaling": replace(self.scaling, way=way)})
+
     @model_validator(mode="after")
     def _network_fits(self) -> ModelHeader:
-        if isinstance(self.network, UNetConfig) and self.network.guided:
-            raise ValueError("its network would need a forest's answer")
         if isinstance(self.network, ForeignNetwork) == (self.preset is not None):
             raise ValueError("its preset does not fit its network")
         ids = [entry.id for entry in self.classes]
@@ -175,7 +190,7 @@ def background_output(header: ModelHeader) -> int | None:
 @lru_cache(maxsize=1)
 def installed_versions() -> dict[str, str]:
     """Return the versions of what computes, by name."""
-    packages = ("napari-unet", "torch", "numpy", "scikit-learn")
+    packages = ("napari-unet-live", "torch", "numpy", "scikit-learn")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
@@ -185,7 +200,7 @@ def parse_header(text: str) -> ModelHeader:
     Raises
     ------
     InvalidModel
-        It is not such a description, or it is from a newer version of the program.
+        It is not such a description, or it is from another version of the program.
     """
     try:
         raw = json.loads(text)
@@ -193,7 +208,12 @@ def parse_header(text: str) -> ModelHeader:
         if isinstance(found, int) and found > FORMAT_VERSION:
             raise InvalidModel(
                 f"the model was saved by a newer version of napari-unet (file format {found}, "
-                f"this version reads up to {FORMAT_VERSION}); update napari-unet to open it."
+                f"this version reads {FORMAT_VERSION}); update napari-unet to open it."
+            )
+        if isinstance(found, int) and 0 < found < FORMAT_VERSION:
+            raise InvalidModel(
+                f"the model was saved by an older version of napari-unet (file format {found}), "
+                "which scaled grey values otherwise; train it again."
             )
         return ModelHeader.model_validate(raw)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -231,12 +251,34 @@ def read_model_file(path: str | os.PathLike[str]) -> bytes:
         ) from None
 
 
+def with_way(data: bytes, way: Way) -> bytes:
+    """Return the content of a model file with another way of scaling; weights are not looked at.
+
+    Raises
+    ------
+    InvalidModel, InvalidInput
+        See :func:`header_of` and :meth:`ModelHeader.scaled`.
+    """
+    changed = header_of(data).scaled(way)
+    start = 8 + _header_length(data[:8], len(data))
+    entries = json.loads(data[8:start])
+    entries["__metadata__"][METADATA_KEY] = changed.model_dump_json()
+    text = json.dumps(entries).encode()
+    text += b" " * (-len(text) % 8)  # the weights begin at a multiple of 8, as the format has it
+    return struct.pack("<Q", len(text)) + text + data[start:]
+
+
 def _header_length(data: bytes, size: int) -> int:
     """Return how long the description is that follows the first 8 bytes."""
     length = struct.unpack("<Q", data)[0] if len(data) == 8 else 0
     if not 2 <= length <= min(_MAX_HEADER_BYTES, size - 8):
         raise InvalidModel(_NOT_OURS)
     return int(length)
+
+
+def digest_of(data: bytes) -> str:
+    """Return 32 hexadecimal digits that tell the content of a model file from others (BLAKE2b)."""
+    return blake2b(data, digest_size=16).hexdigest()
 
 
 def header_of(data: bytes | memoryview, size: int | None = None) -> ModelHeader:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from napari_unet.core.forest.pixel_classifier import PixelClassifier
+from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.first_answer import FirstAnswer
-from napari_unet.core.models.header import GRAPH, METADATA_KEY, ModelHeader, header_of
+from napari_unet.core.models.header import GRAPH, METADATA_KEY, ModelHeader, digest_of, header_of
 from napari_unet.core.network.device import channels_last
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.unet import UNet, fused
@@ -31,16 +33,16 @@ class Model:
     Attributes
     ----------
     header
-        Network, classes, normalisation, pixel size and history.
+        Network, classes, scaling, pixel size and history.
     weights
         The network's state, float32 on the CPU; of one of another program its ONNX file's bytes.
-    first
+    classifier
         What answered before the network was trained, where it still counts.
     """
 
     header: ModelHeader
     weights: Mapping[str, Tensor]
-    first: FirstAnswer | None = None
+    classifier: PixelClassifier | None = None
     _networks: dict[torch.device, UNet] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -52,6 +54,16 @@ class Model:
     def class_ids(self) -> np.ndarray:
         """Ids as painted, (K,) uint16, or uint8 where they fit, in the order of the outputs."""
         return self.header.class_ids
+
+    def scaled(self, way: Way | None) -> Model:
+        """Return it with another way of scaling images; ``None`` for its own.
+
+        Raises
+        ------
+        InvalidInput
+            It is one of another program, which brings its own.
+        """
+        return replace(self, header=self.header.scaled(way))
 
     def network(self, n_classes: int | None = None) -> UNet:
         """Return a new network with these weights, to be trained further.
@@ -83,11 +95,17 @@ class Model:
             self._networks[device] = ready.to(memory_format=layout)  # type: ignore[call-overload]
         return self._networks[device]
 
+    @cached_property
+    def digest(self) -> str:
+        """What tells it from other models, see :func:`napari_unet.core.models.header.digest_of`."""
+        return digest_of(self.to_bytes())
+
     def to_bytes(self) -> bytes:
         """Return the content of a model file."""
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.weights.items()}
-        if self.first is not None:
-            tensors |= self.first.tensors()
+        if self.classifier is not None:
+            arrays = self.classifier.arrays().items()
+            tensors |= {name: torch.tensor(array) for name, array in arrays}
         return save_tensors(tensors, metadata={METADATA_KEY: self.header.model_dump_json()})
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -121,14 +139,21 @@ class Model:
         config = header.unet
         with torch.device("meta"):
             expected = _float_tensors(UNet(config))
-        first = FirstAnswer.taken_from(weights, config.in_channels, config.n_classes)
+        arrays = {
+            name: weights.pop(name).numpy() for name in PixelClassifier.names() & weights.keys()
+        }
+        classifier = (
+            PixelClassifier.checked(arrays, config.in_channels, config.n_classes)
+            if arrays
+            else None
+        )
         if {name: (value.shape, value.dtype) for name, value in weights.items()} != expected:
             raise InvalidModel(
                 "the weights in the model file do not fit its own description; take another copy."
             )
         if not all(torch.isfinite(value).all() for value in weights.values()):
             raise InvalidModel("the model file holds NaN or infinite weights; train it again.")
-        return cls(header, weights, first)
+        return cls(header, weights, classifier)
 
 
 def _float_tensors(network: UNet) -> dict[str, tuple[torch.Size, torch.dtype]]:

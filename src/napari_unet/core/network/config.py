@@ -46,9 +46,6 @@ class UNetConfig(BaseModel):
     pad_in_training
         Whether 3x3 convolutions are zero-padded while training, so that each patch pixel gets an
         output. Prediction is always unpadded: the same weights, every pixel with its full context.
-    guided
-        Whether a forest's answer is an input too. Such a network looks for one class at a time,
-        given the image and that class's log-odds, so that its weights fit any classes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,7 +59,6 @@ class UNetConfig(BaseModel):
     batch_norm: bool
     dropout: float = Field(ge=0, lt=1)
     pad_in_training: bool
-    guided: bool = False
 
     @model_validator(mode="after")
     def _pooling_fits(self) -> Self:
@@ -71,13 +67,6 @@ class UNetConfig(BaseModel):
         if any(len(factors) != self.ndim or max(factors) == 1 for factors in self.pooling):
             raise ValueError("each level needs one number an axis to pool by, not all of them 1")
         return self
-
-    @property
-    def guides(self) -> int:
-        """Input channels after the image's: log-odds of each class, of two classes the second's."""
-        if not self.guided:
-            return 0
-        return 1 if self.n_classes == 2 else self.n_classes
 
     @property
     def poolings(self) -> Pooling:
@@ -171,7 +160,6 @@ class Preset:
         in_channels: int,
         n_classes: int,
         *,
-        guided: bool = False,
         voxel_size: tuple[float, ...] | None = None,
     ) -> UNetConfig:
         """Return the network's configuration for these numbers of channels and classes.
@@ -190,7 +178,6 @@ class Preset:
             batch_norm=self.batch_norm,
             dropout=self.dropout,
             pad_in_training=self.pad_in_training,
-            guided=guided,
         )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 
 import torch
@@ -53,7 +54,8 @@ def describe(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
         return "Apple GPU (mps)"
-    return f"CPU, {torch.get_num_threads()} threads"
+    count = torch.get_num_threads()
+    return f"CPU, {count} thread{'s' * (count != 1)}"
 
 
 def fast_dtype(device: torch.device, ndim: int = 2) -> torch.dtype:
@@ -91,13 +93,40 @@ def channels_last(ndim: int) -> torch.memory_format:
     return torch.channels_last if ndim == 2 else torch.channels_last_3d
 
 
+class _Repeatable:
+    """Flags of cuDNN, which are the process's: set while at least one thread is inside."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._flags: AbstractContextManager[None] = nullcontext()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._flags = torch.backends.cudnn.flags(
+                    enabled=True, deterministic=True, allow_tf32=False
+                )
+                self._flags.__enter__()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._flags.__exit__(None, None, None)
+
+
+_REPEATABLE = _Repeatable()
+
+
 @contextmanager
 def repeatably(device: torch.device) -> Iterator[None]:
     """Compute the same each time, float32 as full float32, on CUDA too; also a backward pass."""
     if device.type != "cuda":  # the flags are the process's own, and CPU threads must not race
         yield
         return
-    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+    with _REPEATABLE:
         yield
 
 
@@ -143,7 +172,8 @@ def _bfloat16_is_faster_on_cpu() -> bool:
 
     One thread is timed: two would wait for each other whenever another program is busy.
     """
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    # Builds without oneDNN, as for Apple's processors, lack its operators.
+    if not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
         return False
     x = torch.ones(1, 32, 96, 96).to(memory_format=torch.channels_last)
     weight = torch.ones(32, 32, 3, 3).to(memory_format=torch.channels_last)

@@ -116,6 +116,12 @@ def padded_context(config: Network, tile: Tile, shape: tuple[int, ...]) -> tuple
     return tuple(indices)
 
 
+def inner(config: Network, tile: Tile) -> tuple[slice, ...]:
+    """Return which part of its input, see :func:`context`, a tile is."""
+    pairs = zip(offset(config, tile), config.margins, strict=True)
+    return tuple(slice(part.start + margin, part.stop + margin) for part, margin in pairs)
+
+
 def offset(config: Network, tile: Tile) -> tuple[slice, ...]:
     """Return which part of its output a tile is: it begins at a multiple of the strides."""
     starts = [

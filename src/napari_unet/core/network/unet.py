@@ -85,7 +85,7 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         channels = [config.base_channels * 2**level for level in range(config.depth + 1)]
-        inputs = [config.in_channels + (1 if config.guided else 0), *channels[:-1]]
+        inputs = [config.in_channels, *channels[:-1]]
         self.contracting = nn.ModuleList(
             DoubleConvolution(i, o, kernel=kernel, batch_norm=config.batch_norm)
             for i, o, kernel in zip(inputs, channels, config.kernels, strict=True)
@@ -99,8 +99,7 @@ class UNet(nn.Module):
             DoubleConvolution(2 * c, c, kernel=kernel, batch_norm=config.batch_norm)
             for c, kernel in zip(channels[:-1], config.kernels[:-1], strict=True)
         )
-        outputs = 2 if config.guided else config.n_classes
-        self.head = kind.convolution(channels[0], outputs, kernel_size=1)
+        self.head = kind.convolution(channels[0], config.n_classes, kernel_size=1)
         for module in self.modules():
             if isinstance(module, _CONVOLUTIONS):
                 # Strides that equal the kernel leave one tap of an up-convolution to each output.
@@ -117,9 +116,9 @@ class UNet(nn.Module):
         Parameters
         ----------
         x
-            (B, C, Y, X), of volumes (B, C, Z, Y, X); of a guided network with its ``guides`` after
-            the image's channels. Padded: sides are multiples of ``strides``; unpadded: sides for
-            which each pooled map is even, see :func:`napari_unet.core.network.tiling.input_side`.
+            (B, C, Y, X), of volumes (B, C, Z, Y, X). Padded: sides are multiples of ``strides``;
+            unpadded: sides for which each pooled map is even, see
+            :func:`napari_unet.core.network.tiling.input_side`.
         padded
             Whether convolutions are zero-padded, which keeps the size; else ``margins`` pixels
             are lost at each border.
@@ -132,16 +131,6 @@ class UNet(nn.Module):
         Tensor
             (B, n_classes, Y', X') or (B, n_classes, Z', Y', X').
         """
-        if self.config.guides < 2:
-            return self._pass(x, padded=padded, generator=generator)
-        image, guides = x.split([self.config.in_channels, self.config.guides], dim=1)
-        of_classes = [
-            self._pass(torch.cat([image, guide], dim=1), padded=padded, generator=generator)
-            for guide in guides.split(1, dim=1)
-        ]
-        return torch.cat([this - other for other, this in map(_two, of_classes)], dim=1)
-
-    def _pass(self, x: Tensor, *, padded: bool, generator: torch.Generator | None) -> Tensor:
         depth = self.config.depth
         pool = functional.max_pool2d if self.config.ndim == 2 else functional.max_pool3d
         skips: list[Tensor] = []
@@ -157,12 +146,6 @@ class UNet(nn.Module):
             x = torch.cat([crop(skips.pop(), *x.shape[2:]), x], dim=1)
             x = self.expanding[level](x, padded=padded)
         return self.head(x)
-
-
-def _two(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Split (B, 2, *axes) into its channels, other classes and this one."""
-    other, this = logits.split(1, dim=1)
-    return other, this
 
 
 def drop_out(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from napari_unet.core.objects.components import (
 from napari_unet.core.objects.split_touching import InstanceSettings, Piece, split
 from napari_unet.errors import InvalidInput
 
+FindObjects = Callable[..., Writable]
+"""Does what :func:`label_instances` does."""
 DEFAULTS = InstanceSettings()
 _TOGETHER = 2**21  # pixels of the pieces that are worked on together, unless one alone is larger
 _WINDOW = 4096  # neighbours among which pieces of like size are looked for
@@ -82,7 +85,7 @@ def label_instances(
     components = find_components(read_classes, target, chunk)
     wanted = components.sizes >= settings.smallest
     # A part that stays too small is given back, so that two need twice the smallest size.
-    may_be_cut = components.sizes >= 2 * settings.smallest
+    may_be_cut = (components.sizes >= 2 * settings.smallest) & (settings.neck > 0)
     wanted[0] = may_be_cut[0] = False
     whole = np.zeros(len(wanted), np.int32)  # ids of components that stay in one piece
     uncut = wanted & ~may_be_cut
@@ -115,6 +118,41 @@ def label_instances(
         block = np.asarray(target[box])
         target[box] = np.where(block < 0, -block, whole[components.number[np.maximum(block, 0)]])
     return target
+
+
+def count_smaller(
+    probabilities: Readable,
+    background: int | None,
+    settings: InstanceSettings,
+    *,
+    chunk: int | None = None,
+    out: Writable,
+    find: FindObjects = label_instances,
+) -> int:
+    """Return how many pieces there are where all are too small to be objects.
+
+    Parameters
+    ----------
+    probabilities, background, settings, chunk
+        As for :func:`label_instances`, which found no object.
+    out
+        Where it wrote; it is written to, and 0 everywhere afterwards.
+    find
+        Who finds objects.
+    """
+    every = replace(settings, smallest=1, neck=0.0)
+    find(probabilities, background, every, chunk=chunk, out=out)
+    count = 0
+    for box in chunks(out.shape, chunk):
+        count = max(count, int(np.asarray(out[box]).max()))
+        out[box] = 0
+    return count
+
+
+def smaller_said(count: int, smallest: int) -> str:
+    """Say that nothing was found but pieces that are too small, and what to do."""
+    pieces = "1 piece is" if count == 1 else f"{count:,} pieces are"
+    return f"0 cells; {pieces} smaller than {smallest} px: lower 'Ignore smaller than'"
 
 
 def class_map(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from napari_unet.core.images.arrange import planes_for
+from napari_unet.core.images.arrange import pieces_for
 from napari_unet.core.models.header import background_output
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
@@ -14,7 +14,7 @@ from napari_unet.core.network.device import pick_device
 from napari_unet.core.objects.label_instances import DEFAULTS, label_instances
 from napari_unet.core.objects.link import link
 from napari_unet.core.objects.split_touching import InstanceSettings
-from napari_unet.core.prediction.predict import plane_probabilities
+from napari_unet.core.prediction.predict import plane_probabilities, scaled_pieces
 
 
 def predict_instances(
@@ -35,26 +35,29 @@ def predict_instances(
     settings
         How probabilities become objects.
     linked
-        Whether the planes are times of a series, so that an object keeps its id from one to the
-        next, see :func:`napari_unet.core.objects.link.link`; else no id is in two planes.
+        Whether the planes, or for a model of volumes the volumes, are times of a series, so that an
+        object keeps its id from one to the next, see :func:`napari_unet.core.objects.link.link`;
+        else no id is in two of them.
 
     Returns
     -------
     ndarray
-        (..., Y, X) int32 ids from 1 without gaps, 0 for background.
+        (..., Y, X), of a model of volumes (..., Z, Y, X), int32 ids from 1 without gaps, 0 for
+        background.
 
     Raises
     ------
     InvalidInput
         The image is not one, or has other channels than the model.
     """
-    planes = planes_for(image, model.header.network.in_channels)
+    network = model.header.network
+    pieces = pieces_for(image, network.in_channels, network.ndim)
     place = pick_device(device)
     found = (
-        plane_probabilities(model, plane, device=place, tile=tile, average_rotations=False)
-        for plane in planes.data
+        plane_probabilities(model, piece, device=place, tile=tile, average_rotations=False)
+        for piece in scaled_pieces(model, pieces.data)
     )
-    return planes.restore(stack_instances(model, found, settings=settings, linked=linked))
+    return pieces.restore(stack_instances(model, found, settings=settings, linked=linked))
 
 
 def stack_instances(
@@ -64,28 +67,28 @@ def stack_instances(
     settings: InstanceSettings = DEFAULTS,
     linked: bool = False,
 ) -> np.ndarray:
-    """Return the objects of each plane, from its class probabilities.
+    """Return the objects of each plane or volume, from its class probabilities.
 
     Parameters
     ----------
     model
         Knows which class is background, and how long and wide a pixel is.
     probabilities
-        (K, Y, X) each.
+        (K, Y, X) or (K, Z, Y, X) each.
     settings, linked
         As for :func:`predict_instances`.
 
     Returns
     -------
     ndarray
-        (P, Y, X) int32.
+        (P, Y, X) or (P, Z, Y, X) int32.
     """
     background = background_index(model)
     out: list[np.ndarray] = []
     used = 0
-    for plane in probabilities:
+    for piece in probabilities:
         ids = np.asarray(
-            label_instances(plane, background, settings, spacing=model.header.pixel_size)
+            label_instances(piece, background, settings, spacing=model.header.pixel_size)
         )
         if linked and out:
             ids = link(out[-1], ids, unused=used + 1)

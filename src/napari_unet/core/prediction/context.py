@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from napari_unet.core.forest.filter_blocks import BLOCK, MARGIN
+from napari_unet.core.forest.filters import BLOCK, MARGIN
 from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.network.onnx_network import ForeignNetwork, Network
 from napari_unet.core.network.tiling import output_side
 
 
 def surroundings(
-    config: Network, region: Tile, shape: tuple[int, ...], *, forest: bool = True
+    config: Network, region: Tile, shape: tuple[int, ...], *, classifier: bool = True
 ) -> Tile:
     """Return what has to be read to predict a region exactly as the whole plane would be.
 
-    That is the network's context, where it is mirrored at the plane's borders too; with a forest
-    in whole blocks of the guide and with the margin of its filters.
+    That is the network's context, where it is mirrored at the plane's borders too; with a pixel
+    classifier in whole blocks of its map and with the margin of its features.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ def surroundings(
         To be predicted, in tiles of any size.
     shape
         Of the plane, (Y, X), or volume, (Z, Y, X).
-    forest
-        Whether the model has a first answer, a forest's, that still counts.
+    classifier
+        Whether the model has a pixel classifier that still counts.
     """
     spans = []
     for axis, ((start, stop), size) in enumerate(zip(region.ranges, shape, strict=True)):
@@ -36,7 +36,7 @@ def surroundings(
         if isinstance(config, ForeignNetwork):
             last = stop + output_side(config, 1, axis) + config.space[axis].step + stride
         low, high = _hull(first - margin, last + margin, size)
-        if forest:
+        if classifier:
             low, high = low // BLOCK * BLOCK, min(-(-high // BLOCK) * BLOCK, size)
             low, high = _hull(low - MARGIN, high + MARGIN, size)
         spans.append((low, high))

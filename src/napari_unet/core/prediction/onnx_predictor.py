@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from napari_unet.core.images.box import Tile
-from napari_unet.core.images.lazy_plane import Plane, read_part, sample_of
+from napari_unet.core.images.intensity import Intensities
+from napari_unet.core.images.lazy_plane import Plane, intensities_of, read_part, sample_of
+from napari_unet.core.images.normalise import not_imaged
 from napari_unet.core.io.optional import needed
 from napari_unet.core.models.header import GRAPH
 from napari_unet.core.models.onnx_check import check_graph
@@ -22,7 +25,7 @@ from napari_unet.core.network.onnx_network import (
     ScaleRange,
     ZeroMean,
 )
-from napari_unet.core.network.tiling import context, offset
+from napari_unet.core.network.tiling import context, inner, offset
 from napari_unet.errors import InvalidInput, InvalidModel
 
 if TYPE_CHECKING:
@@ -62,14 +65,30 @@ class ForeignAnswers:
         self._before = _resolved(network.before, plane)
 
     def probabilities(self, tile: Tile) -> np.ndarray:
-        """Return each class's probability, (K, *axes) float32 of the tile's size."""
+        """Return each class's probability, (K, *axes) float32 of the tile's size.
+
+        Of no class where nothing was imaged.
+        """
         network = self._network
         indices = context(network, tile, self._plane.shape[1:])
-        patch = _worked_on(read_part(self._plane, *indices), self._before)
+        pixels = read_part(self._plane, *indices)
+        missing = not_imaged(pixels)
+        if missing is not None:
+            grounds = [known.ground for known in self._intensities]
+            fill = np.reshape(grounds, (-1, *(1,) * network.ndim))
+            pixels = np.where(np.isfinite(pixels), pixels, fill)
+        patch = _worked_on(pixels, self._before)
         found = self._run(patch)  # (C', *axes), cropped by the network
         halo = tuple(slice(axis.halo, length - axis.halo) for axis, length in self._pairs(found))
         found = found[:, *halo][:, *offset(network, tile)]
-        return _probabilities(_finished(found, network.after), network)
+        found = _probabilities(_finished(found, network.after), network)
+        if missing is not None:
+            found[:, missing[inner(network, tile)]] = 0
+        return found
+
+    @cached_property
+    def _intensities(self) -> Intensities:
+        return intensities_of(self._plane)
 
     def _pairs(self, found: np.ndarray) -> Any:
         return zip(self._network.space, found.shape[1:], strict=True)

@@ -1,19 +1,18 @@
-"""What a model says of a tile: its network's answer, its first answer, or something in between."""
+"""What a model says of a tile: its network's answer, its classifier's, or something in between."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from napari_unet.core.forest.filter_blocks import FilterBlocks
-from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.forest.class_map import ClassMap
+from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
-from napari_unet.core.images.lazy_plane import Plane, range_of, read_part
-from napari_unet.core.images.normalise import rescale
+from napari_unet.core.images.lazy_plane import Plane, intensities_of, read_part
+from napari_unet.core.images.normalise import not_imaged, rescale
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import channels_last, computing
-from napari_unet.core.network.tiling import context, offset
-from napari_unet.core.network.unet import UNet
+from napari_unet.core.network.tiling import context, inner, offset
 from napari_unet.errors import InvalidInput
 
 # A network trained on few strokes is too sure of itself to be weighed against another answer
@@ -32,8 +31,8 @@ class Answers:
         (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; need not be in memory.
     device, dtype
         Where and in which precision to compute.
-    guide
-        What the model's forest says of the plane, where the caller keeps it for later.
+    class_map
+        What the model's classifier says of the plane, where the caller keeps it for later.
     share
         How much the network counts, instead of what the model says itself.
     """
@@ -45,7 +44,7 @@ class Answers:
         *,
         device: torch.device,
         dtype: torch.dtype,
-        guide: Guide | None = None,
+        class_map: ClassMap | None = None,
         share: float | None = None,
     ) -> None:
         self._model, self._plane = model, plane
@@ -56,35 +55,37 @@ class Answers:
                 f"the model is {self._config.ndim}D and was given an image of shape "
                 f"{plane.shape[1:]}; choose an image of {self._config.ndim} axes."
             )
-        of_model = model.header.network_share if model.first is not None else 1.0
+        of_model = model.header.network_share if model.classifier is not None else 1.0
         self._share = of_model if share is None else share
-        self._guide = guide
-        if self._guide is None and model.first is not None and self._share < 1:
-            self._guide = Guide(FilterBlocks(plane), model.first.forest)
-        self._ranges = range_of(plane) if self._guide is None else self._guide.ranges
+        self._map = class_map
+        if self._map is None and model.classifier is not None and self._share < 1:
+            self._map = ClassMap(PixelFeatures(plane, model.header.scaling), model.classifier)
+        if self._map is None:
+            self._scaled = model.header.scaling.of(intensities_of(plane))
+        else:
+            self._scaled = self._map.scaled
 
     def probabilities(self, tile: Tile) -> np.ndarray:
-        """Return each class's probability, (K, *axes) float32 of the tile's size."""
-        indices = context(self._config, tile, self._plane.shape[1:])
-        patch = rescale(read_part(self._plane, *indices), self._ranges)
+        """Return each class's probability, (K, *axes) float32 of the tile's size.
+
+        Of no class where nothing was imaged.
+        """
+        pixels = read_part(self._plane, *context(self._config, tile, self._plane.shape[1:]))
+        missing = not_imaged(pixels)
         found = np.zeros((self._config.n_classes, *tile.sides), dtype=np.float32)
         if self._share > 0:
-            network = self._model.prediction_network(self._device)
-            temperature = TEMPERATURE if self._model.first is not None else 1.0
-            found += self._share * self._forward(network, patch, tile, temperature)
+            found += self._share * self._by_network(pixels, tile)
         if self._share < 1:
-            assert self._guide is not None and self._model.first is not None
-            patch = np.concatenate([patch, self._guide.read(*indices)])
-            network = self._model.first.network(self._device)
-            by_starter = self._forward(network, patch, tile)
-            by_forest = self._guide.probabilities(np.arange(*tile.rows), np.arange(*tile.columns))
-            # Measured: the mean of the two is at least as good as either.
-            found += (1 - self._share) * 0.5 * (by_starter + by_forest)
+            assert self._map is not None
+            found += (1 - self._share) * self._map.probabilities(tile)
+        if missing is not None:
+            found[:, missing[inner(self._config, tile)]] = 0
         return found
 
-    def _forward(
-        self, network: UNet, patch: np.ndarray, tile: Tile, temperature: float = 1.0
-    ) -> np.ndarray:
+    def _by_network(self, pixels: np.ndarray, tile: Tile) -> np.ndarray:
+        patch = rescale(pixels, self._scaled)
+        network = self._model.prediction_network(self._device)
+        temperature = TEMPERATURE if self._model.classifier is not None else 1.0
         x = torch.from_numpy(np.ascontiguousarray(patch))[None].to(self._device)  # (1, C, *axes)
         x = x.contiguous(memory_format=channels_last(self._config.ndim))
         with computing(self._device, self._dtype), torch.inference_mode():

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
 
-from napari_unet.core.events import Notice
+from napari_unet.core.events import Notice, Progress
 from napari_unet.core.images.arrange import pieces_for
+from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.lazy_plane import Plane
+from napari_unet.core.images.stack_intensity import of_stack
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import (
     pick_device,
 )
 from napari_unet.core.prediction.test_time_augmentation import predict_orientations
-from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
 from napari_unet.core.prediction.tiles import predict_tiles
 
 
@@ -51,20 +53,21 @@ def predict(
     Returns
     -------
     ndarray
-        (..., Y, X) class ids as painted, uint8 or uint16.
+        (..., Y, X) class ids as painted, uint8 or uint16; 0 where nothing was imaged (NaN).
 
     Raises
     ------
     InvalidInput
         The image is not one, or has other channels than the model.
     """
-    planes = pieces_for(image, model.header.network)
+    network = model.header.network
+    planes = pieces_for(image, network.in_channels, network.ndim)
     ids = model.class_ids
     parts_of = predict_orientations if average_rotations else predict_tiles
     out = np.empty((len(planes.data), *planes.data.shape[2:]), dtype=ids.dtype)
-    for plane, result in zip(planes.data, out, strict=True):
+    for plane, result in zip(scaled_pieces(model, planes.data), out, strict=True):
         for part in _warned(parts_of(model, plane, tile=tile, device=pick_device(device))):
-            result[part.tile.slices] = ids[part.probabilities.argmax(axis=0)]
+            result[part.tile.slices] = ids_of(part.probabilities, ids)
     return planes.restore(out)
 
 
@@ -87,17 +90,18 @@ def predict_probabilities(
     -------
     ndarray
         (K, ..., Y, X) float32, sums to 1 over the K classes, which are in the order of
-        ``model.classes``.
+        ``model.classes``; all 0 where nothing was imaged (NaN).
 
     Raises
     ------
     InvalidInput
         The image is not one, or has other channels than the model.
     """
-    planes = pieces_for(image, model.header.network)
+    network = model.header.network
+    planes = pieces_for(image, network.in_channels, network.ndim)
     shape = (len(planes.data), len(model.classes), *planes.data.shape[2:])
     out = np.empty(shape, dtype=np.float32)
-    for plane, result in zip(planes.data, out, strict=True):
+    for plane, result in zip(scaled_pieces(model, planes.data), out, strict=True):
         result[:] = plane_probabilities(
             model,
             plane,
@@ -133,10 +137,18 @@ def plane_probabilities(
     return out
 
 
-def _warned(parts: Iterable[TileProbabilities | Notice]) -> Iterator[TileProbabilities]:
+def scaled_pieces(model: Model, planes: np.ndarray) -> Sequence[Plane]:
+    """Return planes or volumes, (N, C, *axes), that know what they are scaled by."""
+    if model.header.scaling.way != "stack":
+        return list(planes)
+    known = of_stack(list(planes))
+    return [Cutout(one, (0,) * (one.ndim - 1), one.shape[1:], known) for one in planes]
+
+
+def _warned(parts: Iterable[TileProbabilities | Progress | Notice]) -> Iterator[TileProbabilities]:
     """Turn notices into warnings, for who asks for nothing but the result."""
     for part in parts:
         if isinstance(part, TileProbabilities):
             yield part
-        else:
+        elif isinstance(part, Notice):
             warnings.warn(part.text, stacklevel=3)

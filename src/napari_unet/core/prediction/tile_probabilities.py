@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from napari_unet.core.events import Notice
+from napari_unet.core.events import Notice, Progress
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.models.header import ModelHeader
@@ -23,7 +23,8 @@ class TileProbabilities:
     tile
         Where it belongs.
     probabilities
-        (K, Y, X) or (K, Z, Y, X) float32 of the tile's size.
+        (K, Y, X) or (K, Z, Y, X) float32 of the tile's size; they sum to 1, or are all 0 where
+        nothing was imaged.
     fraction
         Share of the region's pixels that is ready, this tile included.
     """
@@ -33,12 +34,31 @@ class TileProbabilities:
     fraction: float
 
 
+def ids_of(probabilities: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Return the id of the most probable class at each pixel, 0 where nothing was imaged.
+
+    Parameters
+    ----------
+    probabilities
+        (K, *axes); 0 of every class where nothing was imaged.
+    ids
+        (K,) in the order of the classes.
+    """
+    highest = probabilities.argmax(axis=0)
+    known = np.take_along_axis(probabilities, highest[None], axis=0)[0] > 0
+    return np.where(known, ids[highest], 0).astype(ids.dtype)
+
+
 class Described(Protocol):
     """A model of which the description is at hand; its weights need not be."""
 
     @property
     def header(self) -> ModelHeader:
-        """Network, classes, normalisation, pixel size and history."""
+        """Network, classes, scaling, pixel size and history."""
+
+    @property
+    def digest(self) -> str:
+        """What tells it from other models, :func:`napari_unet.core.models.header.digest_of`."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +66,8 @@ class Description:
     """A model of which nothing but the description is at hand."""
 
     header: ModelHeader
+    digest: str
 
 
-Predictor = Callable[[Plane, int | None], Iterator[TileProbabilities | Notice]]
+Predictor = Callable[[Plane, int | None], Iterator[TileProbabilities | Progress | Notice]]
 """Predicts a plane in tiles of that side, ``None`` for the fastest known."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from napari_unet.core.events import Notice
-from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.forest.class_map import ClassMap
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.models.model import Model
@@ -29,7 +29,7 @@ def predict_tiles(
     tile: int | None = None,
     region: Tile | None = None,
     fast: bool = False,
-    guide: Guide | None = None,
+    class_map: ClassMap | None = None,
 ) -> Iterator[TileProbabilities | Notice]:
     """Predict a plane or a volume tile by tile; memory is bounded by the tile.
 
@@ -51,8 +51,8 @@ def predict_tiles(
     fast
         Whether to compute in the device's fastest precision instead of float32, in which tiles
         agree to 1e-5.
-    guide
-        What the model's forest says, where the caller keeps it for later; else it is asked anew.
+    class_map
+        What the model's classifier says, where the caller keeps it; else it is asked anew.
 
     Yields
     ------
@@ -74,7 +74,7 @@ def predict_tiles(
     if isinstance(config, ForeignNetwork):
         answers = ForeignAnswers(model, plane)
     else:
-        answers = Answers(model, plane, device=device, dtype=dtype, guide=guide)
+        answers = Answers(model, plane, device=device, dtype=dtype, class_map=class_map)
     region = region or Tile.whole(plane.shape[1:])
     waiting = list(plan(config, region, tile or best_sides(config, region, device)))[::-1]
     ready = 0

@@ -57,7 +57,7 @@ def uncertainty(probabilities: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     probabilities
-        (K, *axes), sums to 1 over the K classes.
+        (K, *axes), sums to 1 over the K classes, or is 0 where nothing was imaged.
 
     Returns
     -------
@@ -72,7 +72,9 @@ def uncertainty(probabilities: np.ndarray) -> np.ndarray:
     else:
         second, first = np.partition(probabilities, -2, axis=0)[-2:]
         margin = first - second
-    return (1 - np.clip(margin, 0, 1)).astype(np.float32)
+    unsure = 1 - np.clip(margin, 0, 1)
+    # Where nothing was imaged there is no class, and nothing to be unsure of.
+    return np.where(probabilities.max(axis=0) > 0, unsure, 0).astype(np.float32)
 
 
 def doubt_of(unsure: np.ndarray) -> Doubt:

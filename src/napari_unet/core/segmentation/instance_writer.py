@@ -15,15 +15,18 @@ from napari_unet.core.io.result import Result
 from napari_unet.core.io.scratch import on_disk
 from napari_unet.core.models.header import ModelHeader, background_output
 from napari_unet.core.objects.components import Writable, chunks
-from napari_unet.core.objects.label_instances import DEFAULTS, label_instances
+from napari_unet.core.objects.label_instances import (
+    DEFAULTS,
+    FindObjects,
+    count_smaller,
+    label_instances,
+)
 from napari_unet.core.objects.split_touching import InstanceSettings
 
 MOST_IN_MEMORY = 2**29  # bytes of the probabilities of one piece; larger ones go to disk
 _SIDES = {2: 2048, 3: 256}  # of what is read at a time of a piece on disk, in pixels
 
 Lead = tuple[int, ...]
-FindObjects = Callable[..., Writable]
-"""Does what :func:`napari_unet.core.objects.label_instances.label_instances` does."""
 OnPiece = Callable[[Lead, Writable, Writable], None]
 
 
@@ -73,7 +76,13 @@ def objects_into(
 
 
 class Pieces:
-    """See :func:`objects_into`; pieces come one after the other."""
+    """See :func:`objects_into`; pieces come one after the other.
+
+    Attributes
+    ----------
+    smaller
+        How many pieces were too small to be objects, as long as there is no object.
+    """
 
     def __init__(
         self,
@@ -99,6 +108,7 @@ class Pieces:
         self._ids: np.ndarray = room(shape, np.int32)
         self._lead: Lead | None = None
         self._used = 0
+        self.smaller = 0
 
     def __setitem__(self, index: tuple[Any, ...], probabilities: np.ndarray) -> None:
         before = len(index) - self._ids.ndim
@@ -120,6 +130,7 @@ class Pieces:
             chunk=self._side,
             out=self._ids,
         )
+        self._count_smaller()
         highest = self._used
         for box in chunks(self._ids.shape, self._side):
             ids = self._ids[box]
@@ -130,6 +141,21 @@ class Pieces:
         if self._on_piece is not None:
             self._on_piece(self._lead, self._ids, self._probabilities)
         self._lead = None
+
+    def _count_smaller(self) -> None:
+        """Know of pieces that vanish, unless there are objects: then they are specks."""
+        parts = chunks(self._ids.shape, self._side)
+        if self._used or any(np.asarray(self._ids[box]).any() for box in parts):
+            self.smaller = 0
+            return
+        self.smaller += count_smaller(
+            self._probabilities,
+            self._background,
+            self._settings,
+            chunk=self._side,
+            out=self._ids,
+            find=self._find,
+        )
 
 
 def _spacing(result: Result, header: ModelHeader) -> tuple[float, ...] | None:

@@ -24,7 +24,7 @@ def size_ratios(
     """
     trained = _METRES.get(long_name(header.pixel_unit) or "")
     sizes = source.pixel_size_at(level)
-    if header.pixel_size is None or trained is None or min(header.pixel_size) <= 0:
+    if header.pixel_size is None or trained is None or not trained_size_known(header):
         return None
     ratios = []
     for axis, size in zip("YX", header.pixel_size[-2:], strict=True):
@@ -33,6 +33,12 @@ def size_ratios(
             return None
         ratios.append(sizes[axis] * unit / (size * trained))
     return ratios[0], ratios[1]
+
+
+def trained_size_known(header: ModelHeader) -> bool:
+    """Tell whether a model knows the size of the pixels that it was trained on, and its unit."""
+    unit = long_name(header.pixel_unit) or ""
+    return header.pixel_size is not None and unit in _METRES and min(header.pixel_size) > 0
 
 
 def best_level(header: ModelHeader, source: ImageSource) -> int:
@@ -64,7 +70,7 @@ def resampling(
     -------
     tuple
         New pixels for each of the image's, along rows and columns, or ``None`` for as it is; and a
-        sentence, or ``None`` if the sizes are alike within 10 %, or not known and it is not wanted.
+        sentence, or ``None`` if the sizes are alike within 10 %, or the model's is not known.
 
     Raises
     ------
@@ -73,8 +79,8 @@ def resampling(
     """
     ratios = size_ratios(header, source, level)
     if ratios is None or header.pixel_size is None:
-        said = "its pixel size, or the model's, is not known, so it is used as it is."
-        return None, said if wanted else None
+        said = "its pixel size is not known, so it is used as it is."
+        return None, said if wanted and trained_size_known(header) else None
     if all(1 / _ALIKE <= ratio <= _ALIKE for ratio in ratios):
         return None, None
     unit = long_name(header.pixel_unit)
@@ -90,7 +96,7 @@ def resampling(
     if not moderate(ratios):
         raise InvalidInput(
             f"its pixels are {here} and the model was trained on {trained}, too far apart to be "
-            "right; mend the pixel size, or do not resample."
+            "right; mend the pixel size, or do not resample (--no-resample in the shell)."
         )
     return ratios, (
         f"its pixels are {here} and the model was trained on {trained}; it is resampled to that, "
@@ -149,6 +155,24 @@ def check_channels(
     raise InvalidInput(
         f"the model was trained on {wanted} channel{'s' * (wanted > 1)} and {how} {has}; choose "
         "channels or images like those it was trained on, or train a new model."
+    )
+
+
+def trained_channels(
+    header: ModelHeader, source: ImageSource
+) -> tuple[tuple[int, ...] | None, str | None]:
+    """Choose those channels of an image that a model was trained on, and say so.
+
+    ``None`` and nothing to say where the image has as many as the model needs, where it has not
+    those, or where they are not known: then all are taken.
+    """
+    trained, count = header.channels, source.channels
+    if trained is None or count == header.network.in_channels or max(trained) >= count:
+        return None, None
+    numbers = " and ".join(map(str, trained))
+    return trained, (
+        f"of its {count} channels {numbers} {'are' if len(trained) > 1 else 'is'} taken, counted "
+        "from 0, as in the training."
     )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from math import prod
+from math import isnan, prod
 
 import numpy as np
 
+from napari_unet.core.images.check_array import NOTHING_IMAGED
 from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.images.intensity import Intensities
 from napari_unet.core.images.resampling import Resampled
 from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
+from napari_unet.core.images.stack_intensity import as_stack
 from napari_unet.core.network.onnx_network import Network
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.errors import InvalidInput
@@ -28,7 +31,9 @@ def count_pieces(source: ImageSource, network: Network, level: int = 0) -> int:
 
 
 def nothing_to_find(value: float) -> InvalidInput:
-    """Return what is raised for an image whose pixels all have the same value."""
+    """Return what is raised for an image whose pixels all have the same value, or none."""
+    if isnan(value):
+        return InvalidInput(NOTHING_IMAGED)
     return InvalidInput(
         f"every pixel of the image is {value:g}, so there is nothing to find; choose another image "
         "or channel."
@@ -36,7 +41,7 @@ def nothing_to_find(value: float) -> InvalidInput:
 
 
 class Piece:
-    """A plane or volume as the network sees it, whose grey range is asked for once.
+    """A plane or volume as the network sees it, whose intensities are asked for once.
 
     Parameters
     ----------
@@ -58,16 +63,16 @@ class Piece:
         self._resampled = None if factors is None else Resampled(seen, factors)
         self.shape: tuple[int, ...] = (self._resampled or seen).shape
         self.read = (self._resampled or seen).read
-        self.ranges = seen.grey_range()
+        self._known = seen.intensities()
 
-    def grey_range(self) -> np.ndarray:
-        """Return each channel's range, (C, 2)."""
-        return self.ranges
+    def intensities(self) -> Intensities:
+        """Return what its grey values are like."""
+        return self._known
 
     @property
     def is_constant(self) -> bool:
         """Whether each channel has one value."""
-        return bool((self.ranges[:, 0] == self.ranges[:, 1]).all())
+        return all(one.span == 0 for one in self._known)
 
     def put_back(self, part: TileProbabilities) -> tuple[dict[str, int | slice], np.ndarray]:
         """Return where in the image a tile is, by axis, and the (K, *axes) probabilities there."""
@@ -86,6 +91,7 @@ def pieces_of(
     channels: Sequence[int] | None = None,
     level: int = 0,
     factors: tuple[float, float] | None = None,
+    together: bool = False,
 ) -> Iterator[Piece]:
     """Iterate over an image's pieces, none of which need be in memory.
 
@@ -97,6 +103,8 @@ def pieces_of(
         For planes or for volumes.
     channels, level, factors
         As for :func:`napari_unet.core.segmentation.segment.segment`.
+    together
+        Whether all pieces are scaled as one.
 
     Raises
     ------
@@ -109,9 +117,10 @@ def pieces_of(
     left = count_pieces(source, network, level)
     for index in product(*(range(sizes[letter]) for letter in axes)):
         seen = get(index, channels=channels, level=level)
+        seen = as_stack(seen) if together else seen
         piece = Piece(seen, dict(zip(axes, index, strict=True)), factors)
         varied |= not piece.is_constant
         left -= 1
         if not left and not varied:
-            raise nothing_to_find(piece.ranges[0, 0])
+            raise nothing_to_find(piece.intensities()[0].ground)
         yield piece

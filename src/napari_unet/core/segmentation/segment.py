@@ -11,20 +11,31 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from napari_unet.core.diagnosis import Seen
-from napari_unet.core.events import Notice
+from napari_unet.core.events import Notice, Progress
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.images.normalise import grey_values
 from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.write_result import open_result
 from napari_unet.core.network.tile_size import best_sides
 from napari_unet.core.network.tiling import tile_side
-from napari_unet.core.objects.label_instances import label_instances
-from napari_unet.core.prediction.tile_probabilities import Described, Predictor, TileProbabilities
-from napari_unet.core.segmentation.instance_writer import FindObjects, objects_into
+from napari_unet.core.objects.label_instances import (
+    DEFAULTS,
+    FindObjects,
+    label_instances,
+    smaller_said,
+)
+from napari_unet.core.objects.split_touching import InstanceSettings
+from napari_unet.core.prediction.tile_probabilities import (
+    Described,
+    Predictor,
+    TileProbabilities,
+    ids_of,
+)
+from napari_unet.core.segmentation.instance_writer import Pieces, objects_into
 from napari_unet.core.segmentation.measure_pieces import PieceMeasurements, measurements_path
 from napari_unet.core.segmentation.model_fit import check_channels
 from napari_unet.core.segmentation.pieces import Piece, count_pieces, pieces_of
+from napari_unet.core.segmentation.provenance import Choices, made_from
 
 if TYPE_CHECKING:
     import torch
@@ -91,6 +102,7 @@ def segment(
     factors: tuple[float, float] | None = None,
     tile: int | None = None,
     average_rotations: bool = False,
+    objects: InstanceSettings = DEFAULTS,
     measure: bool = False,
 ) -> Generator[Segmented | Notice, None, None]:
     """Segment an image into files; a result that is large, and an image, never are in memory.
@@ -123,6 +135,8 @@ def segment(
         results are put back on its own pixels. Slices are taken as they are.
     tile, average_rotations
         As for :func:`napari_unet.core.prediction.predict.predict`.
+    objects
+        How probabilities become objects.
     measure
         Whether to measure the objects, into a table beside them, see
         :func:`napari_unet.core.segmentation.measure_pieces.measurements_path`.
@@ -138,8 +152,7 @@ def segment(
     Raises
     ------
     InvalidInput
-        The image has other channels than the model, or all its pixels are the same, or some are
-        not finite.
+        The image has other channels than the model, or all its pixels are the same.
     UnreadableFile
         A part of it cannot be read.
     UnwritableOutput
@@ -152,50 +165,59 @@ def segment(
     check_channels(model.header, source, channels)
     source.check_level(level)
     ids = model.header.class_ids
-    chunk = chunk_of(model, source, level, device, tile)
     predict = predictor or _local(cast("Model", model), device, average=average_rotations)
+    choices = Choices(channels, level, factors, average_rotations, objects)
+    chunk = chunk_of(model, source, level, device, tile)
+    results = _results(model, source, outputs, choices, chunk)
     table: PieceMeasurements | None = None
+    if measure and "instances" in results:
+        table = PieceMeasurements(
+            source, results["instances"], model.header, channels=channels, level=level
+        )
+    found_objects: Pieces | None = None
     with ExitStack() as stack:
         opened: dict[Saved, tuple[Result, Any]] = {}
         for what, place in outputs.items():
-            result = result_of(model, source, what, level=level, chunk=chunk)
+            result = results[what]
             there = open_result(place, result, stop) if isinstance(place, Path) else place(result)
             array = stack.enter_context(there)
             if what == "instances":
-                if measure:
-                    table = PieceMeasurements(
-                        source, result, model.header, channels=channels, level=level
-                    )
-                folder = place.parent if isinstance(place, Path) else None
-                array = stack.enter_context(
+                array = found_objects = stack.enter_context(
                     objects_into(
                         array,
                         result,
                         model.header,
-                        folder=folder,
+                        folder=place.parent if isinstance(place, Path) else None,
+                        settings=objects,
                         on_piece=table,
                         find=find_objects,
                     )
                 )
             opened[what] = (result, array)
         pieces = pieces_of(
-            source, model.header.network, channels=channels, level=level, factors=factors
+            source,
+            model.header.network,
+            channels=channels,
+            level=level,
+            factors=factors,
+            together=model.header.scaling.way == "stack",
         )
         count = count_pieces(source, model.header.network, level)
         seen = Seen(model.header)
         for piece, part in _parts(predict, pieces, count, tile):
-            if isinstance(part, Notice):
+            if not isinstance(part, TileProbabilities):
                 yield part
                 continue
             where, found = piece.put_back(part)
-            labels = ids[found.argmax(axis=0)]
-            seen.add_grey_values(grey_values([piece.ranges]))
+            labels = ids_of(found, ids)
+            seen.add_intensities(piece.intensities())
             seen.add_classes(labels)
             for what, (result, array) in opened.items():
                 array[result.place(where)] = labels if what == "labels" else found
             if part.fraction == 1:
                 yield from _noticed(seen, source)
             yield Segmented(part.fraction)
+    yield from _vanished(found_objects, source, objects)
     beside = outputs.get("instances")
     if table is not None and isinstance(beside, Path):
         table.write(measurements_path(beside))
@@ -204,6 +226,34 @@ def segment(
 def _noticed(seen: Seen, source: ImageSource) -> Iterator[Notice]:
     for finding in seen.findings():
         yield Notice(f"{Path(source.name).name}: {finding.text} More: {finding.more}")
+
+
+def _vanished(
+    found: Pieces | None, source: ImageSource, objects: InstanceSettings
+) -> Iterator[Notice]:
+    """Say that there are no objects but pieces that are too small."""
+    if found is not None and found.smaller:
+        said = smaller_said(found.smaller, objects.smallest)
+        yield Notice(f"{Path(source.name).name}: {said} in Cells, or --min-size in the shell.")
+
+
+def _results(
+    model: Described,
+    source: ImageSource,
+    outputs: Mapping[Saved, Path | Opener],
+    choices: Choices,
+    chunk: tuple[int, ...],
+) -> dict[Saved, Result]:
+    """Describe the results; those that go to files say what they are made from."""
+    files = [what for what, place in outputs.items() if isinstance(place, Path)]
+    known = made_from(model, source, choices, files) if files else {}
+    return {
+        what: replace(
+            result_of(model, source, what, level=choices.level, chunk=chunk),
+            made_from=known.get(what),
+        )
+        for what in outputs
+    }
 
 
 def chunk_of(
@@ -237,11 +287,13 @@ def _local(model: Model, device: torch.device | None, *, average: bool) -> Predi
 
 def _parts(
     predict: Predictor, pieces: Iterator[Piece], count: int, tile: int | None
-) -> Iterator[tuple[Piece, TileProbabilities | Notice]]:
+) -> Iterator[tuple[Piece, TileProbabilities | Segmented | Notice]]:
     """Predict piece after piece; the fraction is that of all of them."""
     for number, piece in enumerate(pieces):
         for part in predict(piece, tile):
             if isinstance(part, TileProbabilities):
                 yield piece, replace(part, fraction=(number + part.fraction) / count)
+            elif isinstance(part, Progress):
+                yield piece, Segmented((number + part.done / part.total) / count)
             else:
                 yield piece, part

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,11 @@ def described_header(description: Mapping[str, Any], example: ReadExample) -> Mo
     ------
     InvalidModel
         It is of another version, or needs what is not known here.
+
+    Warns
+    -----
+    UserWarning
+        Something was guessed that the description does not say.
     """
     _check_version(description)
     inputs, outputs = description["inputs"], description["outputs"]
@@ -133,7 +139,9 @@ def _space(
         crop = _crop(answer["size"], least if not step else None, str(given["id"]), letter)
         halo = answer.get("halo") or 0
         stride = step or 1
-        if not halo and not crop:
+        if not halo and not crop and not blocks:
+            if number == 0:
+                _guessed("how much context it needs", "at most 32 pixels around each tile are used")
             halo = min(_UNKNOWN_CONTEXT, least // 8) if not step else _UNKNOWN_CONTEXT
         if blocks:
             halo, stride = blocks["halo"][number], blocks["stride"][number]
@@ -189,6 +197,7 @@ def _is_exclusive(
     found = example(output.get("test_tensor"))
     axes = _letters(output["axes"])
     if found is None or found.ndim != len(axes) or found.dtype.kind not in "fiub":
+        _guessed("whether a pixel has one class or several", "each has the most probable one")
         return True
     return bool(np.allclose(found.sum(axis=axes.index("c"), dtype=np.float64), 1, atol=1e-3))
 
@@ -212,8 +221,14 @@ def _classes(
     if not exclusive:
         found = ["background", *(names if len(names) > 1 else ["object"])]
         return _numbered(found, 0), "classes"
-    first = next((i for i, name in enumerate(names) if _BACKGROUND.fullmatch(name)), 0)
-    return _numbered(names, first), "classes"
+    first = next((i for i, name in enumerate(names) if _BACKGROUND.fullmatch(name)), None)
+    if first is None:
+        _guessed("which class is background", f"it is the first, {names[0]}")
+    return _numbered(names, first or 0), "classes"
+
+
+def _guessed(what: str, taken: str) -> None:
+    warnings.warn(f"the model's package does not say {what}; {taken}.", stacklevel=4)
 
 
 def _numbered(names: Sequence[str], background: int) -> tuple[ClassInfo, ...]:

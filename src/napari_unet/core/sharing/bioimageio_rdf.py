@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from napari_unet.core.images.normalise import CLIP, PERCENTILES
+from napari_unet.core.images.measure_intensity import PERCENTILES
+from napari_unet.core.images.normalise import CLIP
 from napari_unet.core.images.units import long_name
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.config import UNetConfig
@@ -101,23 +102,36 @@ def _input(header: ModelHeader) -> dict[str, Any]:
     axes: list[dict[str, Any]] = [{"type": "batch"}]
     axes.append({"type": "channel", "id": "channel", "channel_names": names})
     axes += [space | {"size": {"min": 1, "step": 1}} for space in _space(header)]
-    low, high = PERCENTILES
-    scale = {
-        "axes": list(_AXES[-config.ndim :]),
-        "min_percentile": low,
-        "max_percentile": high,
-        "eps": _NO_RANGE,
-    }
     return {
         "id": INPUT,
         "description": "image, of any unit and exposure",
         "axes": axes,
         "data": {"type": "float32"},
         "preprocessing": [
-            {"id": "scale_range", "kwargs": scale},
+            _scale(header),
             {"id": "clip", "kwargs": dict(zip(("min", "max"), CLIP, strict=True))},
         ],
     }
+
+
+def _scale(header: ModelHeader) -> dict[str, Any]:
+    """Return the step that makes 0 and 1 of two grey values; the format knows no other ways."""
+    if header.scaling.way == "training":
+        known = header.scaling.reference
+        gains = [1 / one.span if one.span > 0 else 0.0 for one in known]
+        offsets = [-one.low * gain for one, gain in zip(known, gains, strict=True)]
+        return {
+            "id": "scale_linear",
+            "kwargs": {"axis": "channel", "gain": gains, "offset": offsets},
+        }
+    low, high = PERCENTILES
+    kwargs = {
+        "axes": list(_AXES[-header.network.ndim :]),
+        "min_percentile": low,
+        "max_percentile": high,
+        "eps": _NO_RANGE,
+    }
+    return {"id": "scale_range", "kwargs": kwargs}
 
 
 def _output(header: ModelHeader) -> dict[str, Any]:

@@ -77,6 +77,9 @@ def _example(model: Model) -> dict[str, bytes]:
     """Return a made-up image, its result as this program has it, and a picture of both."""
     config = model.header.unet
     image = _made_up((config.in_channels, *names.example_sides(config)))
+    # As the package says, which other programs follow: each image by itself, or a fixed range.
+    fixed = model.header.scaling.way == "training"
+    model = model if fixed else model.scaled("image")
     found = plane_probabilities(model, image, device=torch.device("cpu"))
     files = {names.TEST_INPUT: _npy(image[None]), names.TEST_OUTPUT: _npy(found[None])}
     if config.ndim == 3:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_unet.core.images.normalise import CLIP, PERCENTILES
+from napari_unet.core.images.measure_intensity import PERCENTILES
+from napari_unet.core.images.normalise import CLIP
 from napari_unet.core.labels.classes import background_id
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.config import UNetConfig
@@ -30,11 +31,42 @@ def described(header: ModelHeader) -> dict[str, Any]:
         "classes": [entry.model_dump() for entry in header.classes],
         "background": background_id(header.label_kind),
         "label_kind": header.label_kind,
-        "normalisation": {"percentiles": list(PERCENTILES), "clip": list(CLIP)},
+        "normalisation": _normalisation(header),
         "pixel_size": None if header.pixel_size is None else list(header.pixel_size),
         "pixel_unit": header.pixel_unit,
         "blocks": block_rules(header.unet),
     }
+
+
+def _normalisation(header: ModelHeader) -> dict[str, Any]:
+    """Say what another program is to do: by percentiles, or by a range that is fixed."""
+    found: dict[str, Any] = {"clip": list(CLIP), "intensities": header.scaling.way}
+    if header.scaling.way == "training":
+        return found | {"ranges": [[one.low, one.high] for one in header.scaling.reference]}
+    return found | {"percentiles": list(PERCENTILES)}
+
+
+def scaling_text(header: ModelHeader) -> str:
+    """Say in words which grey values of a channel become 0 and 1 in another program."""
+    scaling = header.scaling
+    if scaling.way == "training":
+        ranges = "; ".join(
+            f"{one.low:g} and {one.high:g} of channel {number}"
+            for number, one in enumerate(scaling.reference)
+        )
+        return (
+            f"the values {ranges} become 0 and 1, those of the images that it was trained on, so "
+            "give it images that were taken as they were"
+        )
+    low, high = PERCENTILES
+    text = f"its percentiles {low:g} and {high:g}, of the whole image, become 0 and 1"
+    if scaling.way == "image":
+        return text
+    what = "scales a stack as a whole, and" if scaling.way == "stack" else "does so too, but"
+    return (
+        f"{text}. napari-unet {what} recognises an image that shows nothing but noise and scales "
+        "it as the training images were; other programs do not, so leave out empty images there"
+    )
 
 
 def block_rules(config: UNetConfig) -> dict[str, list[int]]:
@@ -66,7 +98,6 @@ def read_me(header: ModelHeader, name: str) -> str:
     header, name
         Of the model.
     """
-    low, high = PERCENTILES
     rules = block_rules(header.unet)
     axes = "(row, column)" if header.network.ndim == 2 else "(plane, row, column)"
     classes = "\n".join(
@@ -88,8 +119,9 @@ A U-Net (Ronneberger et al. 2015) that was trained with napari-unet on {header.l
 ## What goes in
 
 An image of {header.network.in_channels} channel(s), {axes}, of any size and unit. Each channel is
-normalised: its percentiles {low:g} and {high:g}, of the whole image, become 0 and 1, and values are
-clipped to {CLIP[0]:g} and {CLIP[1]:g}. Things should be about as large in pixels as in the images
+normalised: {scaling_text(header)}.
+Then values are clipped to {CLIP[0]:g} and {CLIP[1]:g}. Pixels that were not imaged (NaN) have to be
+filled with the value of the background. Things should be about as large in pixels as in the images
 that it was trained on; size of their pixels: {size}.
 
 The network mirrors the image at its borders itself and answers for every pixel, so give it the

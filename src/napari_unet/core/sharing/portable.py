@@ -55,9 +55,9 @@ def portable(model: Model) -> Portable:
         The model answers by more than its network, or its weights are too large for ONNX.
     """
     header = model.header
-    if model.first is not None and header.network_share < 1:
+    if model.classifier is not None and header.network_share < 1:
         raise InvalidModel(
-            "this model of Live answers by its random forest in part, which other programs cannot "
+            "this model of Live answers by a pixel classifier in part, which other programs cannot "
             "run, so it cannot be exported; paint on and train it with Train, which makes a model "
             "of the network alone."
         )
@@ -71,7 +71,7 @@ def portable(model: Model) -> Portable:
         )
     network = model.prediction_network(torch.device("cpu"))
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    if model.first is not None:
+    if model.classifier is not None:
         for name in ("head.weight", "head.bias"):
             state[name] = state[name] / TEMPERATURE
     return Portable(unet, state)

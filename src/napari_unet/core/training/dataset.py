@@ -12,15 +12,18 @@ import numpy as np
 
 from napari_unet.core.images.arrange import planes_like, volumes_like
 from napari_unet.core.images.cutout import Cutout
-from napari_unet.core.images.normalise import (
-    along_rows,
-    grey_range,
-    grey_values,
-    normalise_piece,
-    rescale,
+from napari_unet.core.images.intensity import (
+    EACH_BY_ITSELF,
+    Intensities,
+    Scaling,
+    typical,
+    with_ground,
 )
+from napari_unet.core.images.lazy_plane import intensities_of
+from napari_unet.core.images.normalise import not_imaged, rescale
+from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.check_labels import check_labels
-from napari_unet.core.labels.classes import ClassInfo, describe_classes
+from napari_unet.core.labels.classes import ClassInfo, LabelKind, background_id, describe_classes
 from napari_unet.core.labels.targets import (
     IGNORED,
     Target,
@@ -29,7 +32,6 @@ from napari_unet.core.labels.targets import (
     labelled_planes,
     make_target,
 )
-from napari_unet.core.models.header import GreyValues
 from napari_unet.core.models.model import Model
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
@@ -47,14 +49,17 @@ class Dataset:
         One an image.
     classes
         In the order of the network's outputs.
-    grey_values
-        (low, high) of each channel of the images before they were normalised.
+    scaling
+        How the images were normalised, and others are to be.
+    seen
+        What the grey values of each image were like before.
     """
 
     images: tuple[np.ndarray, ...]
     targets: tuple[Target, ...]
     classes: tuple[ClassInfo, ...]
-    grey_values: GreyValues = ()
+    scaling: Scaling = EACH_BY_ITSELF
+    seen: tuple[Intensities, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -65,6 +70,14 @@ class Dataset:
     def held_out(self) -> bool:
         """Whether anything is held out for the score."""
         return any(target.held_out.any() for target in self.targets)
+
+    @property
+    def intensity_range(self) -> tuple[tuple[float, float], ...]:
+        """The lowest low and the highest high of each channel, before."""
+        return tuple(
+            (min(one.low for one in channel), max(one.high for one in channel))
+            for channel in zip(*self.seen, strict=True)
+        )
 
     def labelled_pixels(self) -> dict[int, int]:
         """Count the labelled pixels by class id."""
@@ -81,6 +94,7 @@ def make_dataset(
     settings: TrainSettings,
     *,
     newest: Sequence[np.ndarray] = (),
+    places: Sequence[Place] = (),
     known: Sequence[ClassInfo] = (),
     model: Model | None = None,
 ) -> Dataset:
@@ -97,6 +111,9 @@ def make_dataset(
         Kind of the labels, dimensions, border weights, seed.
     newest
         One boolean array an image of the labels' shape, or empty: what was painted last.
+    places
+        Where each image lies that is a plane of a stack, so that a stroke across planes is one;
+        empty if each is on its own. The planes of one array are neighbours in any case.
     known
         Names and colours of classes.
     model
@@ -118,34 +135,67 @@ def make_dataset(
     classes = _ordered_classes(ids, settings, known, model)
     order = [entry.id for entry in classes]
     _check_varied(images)
-    pieces: list[np.ndarray] = []
-    targets: list[Target] = []
-    ranges: list[np.ndarray] = []
-    for index, (image, array) in enumerate(zip(images, checked, strict=True)):
-        fresh = newest[index] if len(newest) else np.zeros(array.shape, dtype=bool)
-        for piece, labelled, new, seen in _labelled_pieces(image, array, fresh, settings):
-            pieces.append(piece)
-            ranges.append(seen)
-            target = make_target(
-                labelled,
-                kind,
-                order,
-                newest=new,
-                w0=settings.w0,
-                sigma=settings.sigma,
-                voxel_size=settings.cubes,
-            )
-            targets.append(target)
-    _check_channels(pieces, model)
+    pieces = [
+        piece
+        for index, (image, array) in enumerate(zip(images, checked, strict=True))
+        for piece in _labelled_pieces(
+            image,
+            array,
+            newest[index] if len(newest) else None,
+            settings,
+            places[index] if len(places) else (index, ()),
+        )
+    ]
+    _check_channels([piece.pixels for piece in pieces], model)
+    targets = [
+        make_target(
+            piece.labels,
+            kind,
+            order,
+            newest=piece.newest,
+            w0=settings.w0,
+            sigma=settings.sigma,
+            voxel_size=settings.cubes,
+            unknown=not_imaged(piece.pixels),
+        )
+        for piece in pieces
+    ]
+    scaling = _scaling(pieces, targets, order, kind, model)
+    planes = tuple(rescale(piece.pixels, scaling.of(piece.seen)) for piece in pieces)
     rng = np.random.default_rng(settings.seed)
-    held = hold_out(targets, kind, len(classes), rng)
-    return Dataset(tuple(pieces), tuple(held), classes, grey_values(ranges))
+    held = hold_out(
+        targets,
+        kind,
+        len(classes),
+        rng,
+        places=[piece.place for piece in pieces],
+        origins=[piece.origin for piece in pieces],
+    )
+    return Dataset(planes, tuple(held), classes, scaling, tuple(piece.seen for piece in pieces))
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """A plane or volume that has labels, or a part of one: as stored, (C, *axes).
+
+    Its place is the stack that it is of and its index there, its origin its first row and column.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    newest: np.ndarray | None
+    seen: Intensities
+    place: Place
+    origin: tuple[int, int]
 
 
 def _labelled_pieces(
-    image: np.ndarray | Cutout, labels: np.ndarray, fresh: np.ndarray, settings: TrainSettings
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield normalised pieces that have labels, these, what of them is newest, grey ranges."""
+    image: np.ndarray | Cutout,
+    labels: np.ndarray,
+    newest: np.ndarray | None,
+    settings: TrainSettings,
+    place: Place,
+) -> Iterator[_Piece]:
     if isinstance(image, Cutout):
         if labels.shape != image.pixels.shape[1:] or settings.dimensions == 3:
             raise InvalidInput(
@@ -153,14 +203,37 @@ def _labelled_pieces(
                 f"{image.pixels.shape[1:]}; give labels of that rectangle, and train in 2D."
             )
         if settings.label_kind != "scribbles" or labels.any():
-            yield rescale(image.pixels, image.ranges), labels, fresh, image.ranges
+            origin = image.box.rows[0], image.box.columns[0]
+            yield _Piece(image.pixels, labels, newest, image.known, place, origin)
         return
+    stack, at = place
     arranged = (planes_like if settings.dimensions == 2 else volumes_like)(image, labels)
     piled = labels.reshape(-1, *arranged.data.shape[2:])
-    new = fresh.reshape(piled.shape)
+    fresh = None if newest is None else newest.reshape(piled.shape)
     for number in labelled_planes(arranged, labels, settings.label_kind):
-        piece = arranged.data[number]
-        yield normalise_piece(piece), piled[number], new[number], grey_range(along_rows(piece))
+        pixels = arranged.data[number]
+        new = None if fresh is None else fresh[number]
+        lead = tuple(int(i) for i in np.unravel_index(number, arranged.lead))
+        seen = intensities_of(pixels)
+        yield _Piece(pixels, piled[number], new, seen, (stack, (*at, *lead)), (0, 0))
+
+
+def _scaling(
+    pieces: Sequence[_Piece],
+    targets: Sequence[Target],
+    ids: Sequence[int],
+    kind: LabelKind,
+    model: Model | None,
+) -> Scaling:
+    """Return how the pieces, and what is predicted later, are scaled."""
+    background = background_id(kind)
+    index = ids.index(background) if background in ids else len(ids)
+    seen = [
+        with_ground(piece.seen, piece.pixels[:, target.classes == index])
+        for piece, target in zip(pieces, targets, strict=True)
+    ]
+    before = EACH_BY_ITSELF if model is None else model.header.scaling
+    return Scaling(before.way, typical(seen, before.reference))
 
 
 def _check_varied(images: Sequence[np.ndarray | Cutout]) -> None:

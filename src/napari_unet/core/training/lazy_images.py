@@ -13,11 +13,12 @@ from napari_unet.core.images.cutout import Cutout, Measured, cut, is_large
 from napari_unet.core.images.image_source import PLANE_AXES, ImageSource
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.images.source_piece import SourcePlane
+from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.classes import LabelKind
 from napari_unet.core.training.stroke_regions import stroke_pieces
 from napari_unet.errors import InvalidInput
 
-Pieces = tuple[list[Any], list[Any], list[Any]]
+Pieces = tuple[list[Any], list[Any], list[Any], list[Place]]
 
 
 def is_lazy(image: Any) -> bool:
@@ -31,6 +32,7 @@ def read_around_strokes(
     images: Sequence[Any],
     labels: Sequence[Any],
     newest: Sequence[Any],
+    places: Sequence[Place] = (),
     *,
     kind: LabelKind,
     reach: int,
@@ -46,6 +48,8 @@ def read_around_strokes(
         One an image, (..., Y, X) without channels; those of lazy images may be lazy too.
     newest
         One an image, bool, or empty.
+    places
+        Of each image that is a plane of a stack, or empty.
     kind
         Of the labels; dense ones are everywhere, so that all of the image is read.
     reach
@@ -55,7 +59,7 @@ def read_around_strokes(
     Returns
     -------
     tuple of list
-        Images, labels and newest, as they were given or, of lazy images, in pieces.
+        Images, labels, newest and places, as they were given or, of lazy images, in pieces.
 
     Raises
     ------
@@ -65,14 +69,17 @@ def read_around_strokes(
         A part of it cannot be read.
     """
     if len(images) != len(labels) or not any(is_lazy(image) for image in images):
-        return list(images), list(labels), list(newest)
-    found: Pieces = ([], [], [])
+        return list(images), list(labels), list(newest), list(places)
+    found: Pieces = ([], [], [], [])
     for number, (image, array) in enumerate(zip(images, labels, strict=True)):
         fresh = newest[number] if len(newest) else None
+        place = places[number] if len(places) else (number, ())
+        pieces: list[tuple[Any, Any, Any, Place]]
         if is_lazy(image):
-            pieces = _pieces(image, array, fresh, kind, reach)
+            pieces = _pieces(image, array, fresh, place, kind, reach)
         else:
-            pieces = [(image, array, np.zeros(np.shape(array), bool) if fresh is None else fresh)]
+            new = np.zeros(np.shape(array), bool) if fresh is None else fresh
+            pieces = [(image, array, new, place)]
         for piece in pieces:
             for column, part in zip(found, piece, strict=True):
                 column.append(part)
@@ -82,16 +89,17 @@ def read_around_strokes(
 
 
 def _pieces(
-    image: Any, labels: Any, fresh: Any, kind: LabelKind, reach: int
-) -> list[tuple[Cutout, np.ndarray, np.ndarray]]:
-    found = []
+    image: Any, labels: Any, fresh: Any, place: Place, kind: LabelKind, reach: int
+) -> list[tuple[Any, Any, Any, Place]]:
+    found: list[tuple[Any, Any, Any, Place]] = []
+    stack, at = place
     labels = labels if hasattr(labels, "shape") else np.asarray(labels)
     for index, plane in _planes(image, labels):
         measured = Measured(plane)
         of_plane = _LabelPlane(labels, index)
         for box, part in _labelled(of_plane, kind, reach):
             new = np.zeros(part.shape, bool) if fresh is None else fresh[(*index, *box.slices)]
-            found.append((cut(measured, box), part, new))
+            found.append((cut(measured, box), part, new, (stack, (*at, *index))))
     return found
 
 

@@ -164,11 +164,11 @@ class PatchSource:
         newest = float(torch.rand((), generator=generator)) < _NEWEST_SHARE
         centres = self._newest if newest and self._newest else self._centres
         pixels = centres[int(torch.randint(len(centres), (1,), generator=generator))]
-        image, *at = pixels[int(torch.randint(len(pixels), (1,), generator=generator))]
+        image, at = pixels.at(int(torch.randint(len(pixels), (1,), generator=generator)))
         largest = torch.tensor(self.sides) * _LARGEST_SHIFT
         shift = largest * (2 * torch.rand(len(at), generator=generator) - 1)
         centre = torch.tensor([float(index) for index in at]) + shift
-        return int(image), centre.to(self._device)
+        return image, centre.to(self._device)
 
 
 def largest_image(dataset: Dataset) -> tuple[int, ...]:
@@ -206,16 +206,44 @@ def _trained_counts(dataset: Dataset) -> np.ndarray:
     return counts
 
 
-def _centres(targets: tuple[Target, ...], n_classes: int, *, newest: bool) -> list[np.ndarray]:
-    """List the trained pixels of each class that has any, (N, 1 + axes) int32: image and index."""
+@dataclass(frozen=True, eq=False)
+class _Centres:
+    """Pixels of one class, image after image.
+
+    Attributes
+    ----------
+    shapes
+        Of each image, (*axes).
+    indices
+        Of each image, (N,) int32 or int64, flat indices of its pixels.
+    """
+
+    shapes: tuple[tuple[int, ...], ...]
+    indices: tuple[np.ndarray, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.indices))
+
+    def at(self, number: int) -> tuple[int, tuple[int, ...]]:
+        """Return the image and the index along each axis of one of all pixels."""
+        for image, (shape, flat) in enumerate(zip(self.shapes, self.indices, strict=True)):
+            if number < len(flat):
+                return image, tuple(int(i) for i in np.unravel_index(flat[number], shape))
+            number -= len(flat)
+        raise IndexError(number)
+
+
+def _centres(targets: tuple[Target, ...], n_classes: int, *, newest: bool) -> list[_Centres]:
+    """Return the trained pixels of each class that has any."""
+    shapes = tuple(target.classes.shape for target in targets)
     lists = []
     for index in range(n_classes):
         found = []
-        for image, target in enumerate(targets):
+        for target in targets:
             wanted = (target.classes == index) & target.trained
-            at = np.nonzero(wanted & target.newest if newest else wanted)
-            found.append(np.stack([np.full_like(at[0], image), *at], axis=-1))
-        pixels = np.concatenate(found).astype(np.int32)
+            flat = np.flatnonzero(wanted & target.newest if newest else wanted)
+            found.append(flat.astype(np.int32) if wanted.size < 2**31 else flat)
+        pixels = _Centres(shapes, tuple(found))
         if len(pixels):
             lists.append(pixels)
     return lists

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_unet.core.events import Done, Notice, TrainEvent
 from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.model import Model
 from napari_unet.core.training.dataset import make_dataset
@@ -30,6 +31,7 @@ def train_events(
     model: Model | None = None,
     classes: Sequence[ClassInfo] = (),
     newest: Sequence[np.ndarray] = (),
+    places: Sequence[Place] = (),
     pixel_size: tuple[float, float] | None = None,
     pixel_unit: str | None = None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -56,6 +58,10 @@ def train_events(
     newest
         One boolean array an image of the labels' shape: what was painted last, looked at more
         often.
+    places
+        Of each image that is one plane of a stack, the stack (anything hashable) and its index
+        along the axes before the rows, so that a stroke across planes is one and is held out
+        whole; empty if each is on its own. Planes of one array know theirs.
     pixel_size, pixel_unit
         Size of a pixel as (row, column), where known; kept in the model. Of volumes it is the
         setting ``voxel_size`` that is kept.
@@ -92,11 +98,17 @@ def train_events(
         raise InvalidInput("a pixel size is for planes; give a voxel_size of three numbers.")
     preset = checked.preset if model is None else model.header.trained_preset
     if checked.dimensions == 2:
-        image_list, label_list, newest = read_around_strokes(
-            image_list, label_list, newest, kind=checked.label_kind, reach=reach_of(preset)
+        image_list, label_list, newest, places = read_around_strokes(
+            image_list, label_list, newest, places, kind=checked.label_kind, reach=reach_of(preset)
         )
     dataset = make_dataset(
-        image_list, label_list, checked, newest=newest, known=classes, model=model
+        image_list,
+        label_list,
+        checked,
+        newest=newest,
+        places=places,
+        known=classes,
+        model=model,
     )
     run = Run(
         dataset,
@@ -122,6 +134,7 @@ def train(
     model: Model | None = None,
     classes: Sequence[ClassInfo] = (),
     newest: Sequence[np.ndarray] = (),
+    places: Sequence[Place] = (),
     pixel_size: tuple[float, float] | None = None,
     pixel_unit: str | None = None,
     on_event: Callable[[TrainEvent], None] | None = None,
@@ -131,7 +144,7 @@ def train(
 
     Parameters
     ----------
-    images, labels, model, classes, newest, pixel_size, pixel_unit, **settings
+    images, labels, model, classes, newest, places, pixel_size, pixel_unit, **settings
         As for :func:`train_events`. Without ``seconds`` or ``steps`` it takes 60 s.
     on_event
         Called with each event; without it, notices become warnings.
@@ -147,6 +160,7 @@ def train(
         model=model,
         classes=classes,
         newest=newest,
+        places=places,
         pixel_size=pixel_size,
         pixel_unit=pixel_unit,
         **settings,

@@ -43,8 +43,8 @@ STEPS_BETWEEN_SCORES = 25
 _PATIENCE = 40  # scores without improvement
 _TOLERANCE = 0.005  # a later model may score this much less: later weights are better annealed
 _CUBES = (
-    "no voxel size is known, so voxels are taken for cubes; give it as slice, row, column if they "
-    "are longer along one axis."
+    "no voxel size is known, so voxels are taken for cubes; if they are longer along one axis, "
+    "set the layer's scale, or give --voxel-size in the shell."
 )
 
 # How often a class is painted says nothing of how frequent it is; how often it occurs in dense
@@ -142,7 +142,7 @@ class Run:
             device=self.device,
             dtype=self.dtype,
             seed=settings.seed,
-            way_out="use a smaller learning rate or a new model",
+            way_out="train a new model, or use a smaller learning rate from Python",
         )
         self.curve: list[ScorePoint] = []
         self.highest = -math.inf
@@ -264,6 +264,7 @@ class Run:
             preset=self.preset_name,
             label_kind=self.settings.label_kind,
             classes=self.dataset.classes,
+            scaling=self.dataset.scaling,
             pixel_size=self.pixel_size,
             pixel_unit=self.pixel_unit,
             history=(*self.history, self._record(score)),
@@ -281,5 +282,5 @@ class Run:
             versions=installed_versions(),
             device=describe(self.device),
             curve=tuple(self.curve),
-            grey_values=self.dataset.grey_values,
+            intensity_range=self.dataset.intensity_range,
         )

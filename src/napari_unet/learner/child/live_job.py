@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from napari_unet.core.events import Corrective, Step
-from napari_unet.core.forest.filter_blocks import FilterBlocks
+from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
+from napari_unet.core.images.check_array import check_array
 from napari_unet.core.images.cutout import Cutout
-from napari_unet.core.images.normalise import check_array
 from napari_unet.core.live.live_trainer import LiveTrainer
-from napari_unet.core.prediction.predict import TileProbabilities
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
 from napari_unet.errors import UserError
 from napari_unet.learner.child.coverage import Cover
 from napari_unet.learner.child.live_view import View
@@ -160,7 +160,7 @@ class LiveJob:
 
     def _add(self, message: LivePlane) -> None:
         image = message.image
-        index = self._trainer.add_image(image)
+        index = self._trainer.add_image(image, message.place)
         self._first = self._first or message
         pixels = image.pixels if isinstance(image, Cutout) else image
         self._planes[message.key] = _Plane(index, np.zeros(pixels.shape[-2:], dtype=np.uint8))
@@ -178,13 +178,13 @@ class LiveJob:
     def _look(self, message: LiveView) -> None:
         key, before = message.key, self._view
         self._view = None
-        filters = None
+        features = None
         if message.image is not None:
-            filters = FilterBlocks(_checked(message.image))
+            features = PixelFeatures(_checked(message.image), self._trainer.scaling)
         elif before is not None and before.key == key:
-            filters = before.filters
-        if filters is not None:
-            shape = filters.shape
+            features = before.features
+        if features is not None:
+            shape = features.shape
         elif key in self._planes:
             shape = self._planes[key].labels.shape
         else:
@@ -193,7 +193,7 @@ class LiveJob:
         region = Tile((box[0], box[1]), (box[2], box[3])) if box is not None else None
         same = before is not None and before.generation == message.generation
         cover = before.cover if before is not None and same else Cover(shape)
-        self._view = View(message.generation, key, region, cover, filters)
+        self._view = View(message.generation, key, region, cover, features)
 
     def _work(self) -> Iterator[Content | None]:
         self._resting = False
@@ -247,7 +247,7 @@ class LiveJob:
             for part in view.tiles(self._trainer, index, block):
                 if isinstance(part, TileProbabilities):
                     box = (*part.tile.rows, *part.tile.columns)
-                    classes = ids[part.probabilities.argmax(axis=0)]
+                    classes = ids_of(part.probabilities, ids)
                     yield LiveTile(view.generation, version, view.key, box, classes)
                 else:
                     yield part

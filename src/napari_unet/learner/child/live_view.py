@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from napari_unet.core.events import Notice
-from napari_unet.core.forest.filter_blocks import FilterBlocks
-from napari_unet.core.forest.forest_map import Guide
-from napari_unet.core.forest.random_forest import Forest
+from napari_unet.core.forest.class_map import ClassMap
+from napari_unet.core.forest.pixel_classifier import PixelClassifier
+from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
+from napari_unet.core.images.intensity import same_range
 from napari_unet.core.live.live_trainer import LiveTrainer
 from napari_unet.core.prediction.predict import TileProbabilities
 from napari_unet.core.prediction.tiles import predict_tiles
@@ -30,23 +31,23 @@ class View:
         In view; ``None`` for the whole plane.
     cover
         What is predicted.
-    filters
-        Of the plane, where the trainer has none, because nothing is painted there; kept for as
-        long as it is looked at.
+    features
+        Of the plane's pixels, where the trainer has none, because nothing is painted there; kept
+        for as long as it is looked at.
     """
 
     generation: int
     key: str
     region: Tile | None
     cover: Cover
-    filters: FilterBlocks | None
-    _forest: Forest | None = None
-    _guide: Guide | None = None
+    features: PixelFeatures | None
+    _classifier: PixelClassifier | None = None
+    _map: ClassMap | None = None
 
     @property
     def is_part(self) -> bool:
         """Whether nothing but what is in view is here to be predicted."""
-        return self.filters is not None and isinstance(self.filters.plane, Cutout)
+        return self.features is not None and isinstance(self.features.plane, Cutout)
 
     def tiles(
         self, trainer: LiveTrainer, index: int | None, block: Tile
@@ -69,20 +70,23 @@ class View:
         """
         if index is not None:
             return trainer.predict_tiles(index, block)
-        if self.filters is None:
+        if self.features is None:
             raise LookupError(f"the plane {self.key} was never sent")
         model = trainer.model()
-        wanted, found = model.header.network.in_channels, self.filters.plane.shape[0]
+        wanted, found = model.header.network.in_channels, self.features.plane.shape[0]
         if found != wanted:
             raise InvalidInput(
                 f"Live learns from {wanted} channel{'s' * (wanted > 1)} and the image in view has "
                 f"{found}; look at one like those that are painted."
             )
-        forest = None if model.first is None else model.first.forest
-        if forest is not self._forest:
-            self._forest = forest
-            self._guide = None if forest is None else Guide(self.filters, forest)
-        plane = self.filters.plane
+        if not same_range(model.header.scaling.of(self.features.seen), self.features.scaled):
+            self.features = PixelFeatures(self.features.plane, model.header.scaling)
+            self._classifier = None
+        classifier = model.classifier
+        if classifier is not self._classifier:
+            self._classifier = classifier
+            self._map = None if classifier is None else ClassMap(self.features, classifier)
+        plane = self.features.plane
         return predict_tiles(
-            model, plane, device=trainer.device, region=block, fast=True, guide=self._guide
+            model, plane, device=trainer.device, region=block, fast=True, class_map=self._map
         )

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
@@ -16,10 +16,11 @@ import numpy as np
 
 from napari_unet.core.events import Best, Done, Progress, Step
 from napari_unet.core.images.box import Tile
+from napari_unet.core.images.check_array import check_array
 from napari_unet.core.images.cutout import Cutout
-from napari_unet.core.images.lazy_plane import range_of
-from napari_unet.core.images.normalise import check_array, grey_values
+from napari_unet.core.images.lazy_plane import intensities_of
 from napari_unet.core.live.live_trainer import warm_up
+from napari_unet.core.models.header import digest_of
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import (
     NO_MEMORY,
@@ -28,13 +29,15 @@ from napari_unet.core.network.device import (
     is_out_of_memory,
     pick_device,
 )
-from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.own_pixels import predict_own_pixels
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
 from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.prediction.uncertainty import doubt_of, uncertainty
 from napari_unet.core.training.train import train_events
 from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner import frames
 from napari_unet.learner.child.live_job import LiveJob
+from napari_unet.learner.child.turns import Stopwatch, Turns
 from napari_unet.learner.messages import (
     Content,
     Failed,
@@ -55,7 +58,6 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
     UnknownModel,
-    digest_of,
 )
 from napari_unet.learner.spawn import own_streams
 
@@ -64,12 +66,16 @@ _SECONDS_BETWEEN_STEP_REPLIES = 0.1
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """A job under way; ``live`` is what messages of a live one go to."""
+    """A job under way; ``live`` is what messages of a live one go to.
+
+    ``watch`` counts the seconds that it had itself.
+    """
 
     job: int
     training: bool
     contents: Iterator[Content | None]
     stopping: threading.Event
+    watch: Stopwatch
     live: LiveJob | None = None
 
     @property
@@ -81,7 +87,8 @@ class _Work:
 class Loop:
     """Does one tile or one step at a time and listens in between.
 
-    What shall stop comes first, then what is looked at live, then predictions, then trainings.
+    What shall stop comes first, then what is looked at live, then by turns predictions and
+    trainings.
 
     Attributes
     ----------
@@ -89,10 +96,14 @@ class Loop:
         Requests as they come.
     stream
         Where replies go.
+    clock
+        Gives the seconds that turns and budgets are counted in.
     """
 
     inbox: queue.SimpleQueue[Request]
     stream: BinaryIO
+    clock: Callable[[], float] = time.monotonic
+    _turns: Turns = field(default_factory=Turns)
     _models: dict[bytes, Model] = field(default_factory=dict)
     _of_pieces: tuple[str, Model] | None = None
     _works: list[_Work] = field(default_factory=list)
@@ -102,7 +113,7 @@ class Loop:
         while True:
             self._take_requests(wait=all(work.idle for work in self._works))
             if self._works:
-                self._advance(min(self._works, key=_turn))
+                self._advance(min(self._works, key=self._turn))
 
     def _take_requests(self, *, wait: bool) -> None:
         with suppress(queue.Empty):
@@ -111,16 +122,16 @@ class Loop:
                 wait = False
 
     def _take(self, request: Request) -> None:
-        stopping = threading.Event()
+        stopping, watch = threading.Event(), Stopwatch(self.clock)
         match request:
             case TrainRequest():
-                events = self._train(request, stopping)
-                self._works.append(_Work(request.job, True, events, stopping))
+                events = self._train(request, stopping, watch)
+                self._works.append(_Work(request.job, True, events, stopping, watch))
             case PredictRequest() | PieceRequest():
                 found = self._predicted(request, stopping)
-                self._works.append(_Work(request.job, False, found, stopping))
+                self._works.append(_Work(request.job, False, found, stopping, watch))
             case LiveRequest():
-                self._start_live(request, stopping)
+                self._start_live(request, stopping, watch)
             case LivePlane() | LiveStrokes() | LiveClasses() | LiveView():
                 for work in self._works:
                     if work.live is not None and work.job == request.job:
@@ -130,36 +141,52 @@ class Loop:
                     if work.job == request.job:
                         work.stopping.set()
 
-    def _start_live(self, request: LiveRequest, stopping: threading.Event) -> None:
+    def _start_live(
+        self, request: LiveRequest, stopping: threading.Event, watch: Stopwatch
+    ) -> None:
         try:
             live = LiveJob(request, stopping)
         except Exception as error:
             frames.send(self.stream, Reply(request.job, _failure(error)))
             return
-        self._works.append(_Work(request.job, True, live.contents(), stopping, live))
+        self._works.append(_Work(request.job, True, live.contents(), stopping, watch, live))
 
     def _advance(self, work: _Work) -> None:
+        before = work.watch()
         try:
-            content = next(work.contents)
+            with work.watch.running():
+                content = next(work.contents)
         except Exception as error:
             content = _failure(error)
+        if work.training or any(other.training and not other.idle for other in self._works):
+            self._turns.note(training=work.training, seconds=work.watch() - before)
         if content is not None:
             frames.send(self.stream, Reply(work.job, content))
         if isinstance(content, Failed | Trained | Predicted | UnknownModel):
             self._works.remove(work)
 
-    def _train(self, request: TrainRequest, stopping: threading.Event) -> Iterator[Content | None]:
+    def _turn(self, work: _Work) -> tuple[bool, bool, bool, bool]:
+        """Sort key of what comes first; equal ones come in the order of their requests."""
+        urgent = work.live is not None and work.live.urgent
+        later = work.training is self._turns.predictions_first
+        return work.idle, not work.stopping.is_set(), not urgent, later
+
+    def _train(
+        self, request: TrainRequest, stopping: threading.Event, clock: Callable[[], float]
+    ) -> Iterator[Content | None]:
         model = None if request.model is None else Model.from_bytes(request.model)
         last_sent = -np.inf
         for event in train_events(
             request.images,
             request.labels,
             newest=request.newest,
+            places=request.places,
             classes=request.classes,
             model=model,
             pixel_size=request.pixel_size,
             pixel_unit=request.pixel_unit,
             should_stop=stopping.is_set,
+            clock=clock,
             **dict(request.settings),
         ):
             match event:
@@ -206,12 +233,13 @@ class Loop:
             probabilities = (len(ids), *region.sides)
             kept = np.empty(probabilities, np.float32) if request.probabilities else None
             unsure = np.empty(region.sides, np.float32) if request.doubt else None
-            for part in predict_tiles(model, plane, device=device, region=region, fast=True):
+            parts = predict_own_pixels(model, plane, request.factors, device=device, region=region)
+            for part in parts:
                 if not isinstance(part, TileProbabilities):
                     yield part
                     continue
                 where = part.tile.within(region)
-                classes[where] = ids[part.probabilities.argmax(axis=0)]
+                classes[where] = ids_of(part.probabilities, ids)
                 if kept is not None:
                     kept[:, *where] = part.probabilities
                 if unsure is not None:
@@ -224,8 +252,8 @@ class Loop:
             doubt = None if unsure is None else doubt_of(unsure)
             # Of one plane a request, since it takes some milliseconds; of a cutout it is known.
             wanted = isinstance(plane, Cutout) or (number == 0 and request.region is None)
-            grey = grey_values([range_of(plane)]) if wanted else ()
-            yield PlanePredicted(number, classes, kept, doubt, grey)
+            seen = intensities_of(plane) if wanted else ()
+            yield PlanePredicted(number, classes, kept, doubt, seen)
         yield Predicted(stopped=stopping.is_set())
 
     def _predict_piece(self, request: PieceRequest, stopping: threading.Event) -> Iterator[Content]:
@@ -260,22 +288,16 @@ class Loop:
         return self._models[data]
 
 
-def _turn(work: _Work) -> tuple[bool, bool, bool, bool]:
-    """Sort key of what comes first; equal ones come in the order of their requests."""
-    urgent = work.live is not None and work.live.urgent
-    return work.idle, not work.stopping.is_set(), not urgent, work.training
-
-
 def _failure(error: Exception) -> Failed:
     """Return what ends the job that an error came from."""
     if isinstance(error, UserError):
         return Failed(str(error))
     if is_out_of_memory(error):
         return Failed(NO_MEMORY)
-    traceback.print_exception(error)
     return Failed(
         f"something went wrong inside napari-unet ({type(error).__name__}: {error}); "
-        "please report it."
+        "please report it.",
+        details="".join(traceback.format_exception(error)),
     )
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from napari.components import ViewerModel
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from qtpy.QtCore import QObject
 
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.session.session import Session
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.layers.image_marks import mark_in
+from napari_unet.widgets.layers.readiness import why_not_paint
 from napari_unet.widgets.layers.results import recolor
-from napari_unet.widgets.layers.strokes import classes_of, dress, is_dressed, too_many
+from napari_unet.widgets.layers.strokes import classes_of, dress, is_dressed, take_over, too_many
 from napari_unet.widgets.qt.connections import Connections
 
 
@@ -20,7 +22,8 @@ class ClassSync(QObject):
 
     A chosen annotation layer brings its classes along; a change of the classes is written to it;
     an id that is painted without a class gets one. A layer that is not the plugin's own is left
-    as it is until its ids have been counted and look like classes of strokes.
+    as it is until its ids have been counted and look like classes of strokes; it then belongs to
+    the chosen image.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class ClassSync(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._session = session
+        self._choice = choice
         self._watch = watch
         self._layer: Labels | None = None
         self._links = Connections(self)
@@ -57,12 +61,17 @@ class ClassSync(QObject):
         recolor(self._viewer, classes)
 
     def _on_counted(self) -> None:
-        ids = self._watch.counts
-        if self._layer is None or too_many(ids):
+        ids, image, layer = self._watch.counts, self._choice.image, self._layer
+        if layer is None or too_many(ids):
             return
-        self._session.know_ids(ids)
-        if not is_dressed(self._layer):
-            dress(self._layer, self._session.classes)
+        new = not is_dressed(layer) or mark_in(layer) is None
+        if image is not None and new and self._is_fine(image, layer):
+            take_over(layer, image, self._session.classes)
+        if is_dressed(layer):
+            self._session.know_ids(ids)
+
+    def _is_fine(self, image: Image, layer: Labels) -> bool:
+        return why_not_paint(image, layer, self._watch.counts, self._watch.doubt) is None
 
     def _on_label_selected(self) -> None:
         """Show the next stroke even where its id has no class yet."""

@@ -10,6 +10,7 @@ from napari_unet.widgets.annotate.class_panel import ClassPanel
 from napari_unet.widgets.annotate.class_sync import ClassSync
 from napari_unet.widgets.annotate.dimension_sync import Dimensions
 from napari_unet.widgets.annotate.findings import ResultFindings, StrokeFindings
+from napari_unet.widgets.annotate.intensity_combo import IntensityCombo
 from napari_unet.widgets.annotate.keys import bind_keys
 from napari_unet.widgets.annotate.layer_panel import LayerPanel
 from napari_unet.widgets.annotate.live_sync import LiveLoop
@@ -22,14 +23,13 @@ from napari_unet.widgets.annotate.train_panel import TrainPanel
 from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.annotate.training_preview import LivePrediction
 from napari_unet.widgets.common.model_row import ModelRow
+from napari_unet.widgets.common.report_button import ReportButton
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.desk.shared import shared_by
-from napari_unet.widgets.project.comparing import Comparison
 from napari_unet.widgets.project.keeper import ProjectKeeper
 from napari_unet.widgets.project.opening import ProjectOpening
 from napari_unet.widgets.project.panel import ProjectPanel
-from napari_unet.widgets.project.thumbnails import Thumbnails
 from napari_unet.widgets.project.versions_panel import HistoryPanel
 from napari_unet.widgets.qt.connections import ended_with
 from napari_unet.widgets.qt.docked import Docked
@@ -60,6 +60,7 @@ class AnnotateAndTrain(Docked):
         watch = PaintWatch(viewer, choice, self)
         training = Training(viewer, session, choice, watch, self)
         advanced = AdvancedPanel()
+        advanced.add_row("Intensities", IntensityCombo(session))
         Dimensions(session, choice, advanced, self)
         ClassSync(viewer, session, choice, watch, self)
         live = LiveLoop(viewer, session, choice, watch, advanced.settings, self)
@@ -68,10 +69,10 @@ class AnnotateAndTrain(Docked):
         train_panel = TrainPanel(session, choice, watch, training, live, advanced.settings)
         settings = _Settings(advanced, train_panel)
         keeper = ProjectKeeper(viewer, session, choice, watch, settings.read)
+        advanced.changed.connect(keeper.tell)
+        train_panel.seconds.valueChanged.connect(keeper.tell)
         opening = ProjectOpening(keeper, settings.show)
-        comparison = Comparison(viewer, session, choice, advanced.device)
-        Thumbnails(viewer, session, predictions, choice, keeper, self)
-        for part in (opening, comparison, keeper):
+        for part in (opening, keeper):
             ended_with(self, part.close)
         bind_keys(viewer, self)
         opening.go_on()
@@ -79,7 +80,7 @@ class AnnotateAndTrain(Docked):
             self,
             section(
                 "Paint",
-                LayerPanel(viewer, session, choice),
+                LayerPanel(viewer, session, choice, watch),
                 ClassPanel(viewer, session, choice, watch),
             ),
             section(
@@ -91,16 +92,17 @@ class AnnotateAndTrain(Docked):
             section(
                 "Segment",
                 SegmentPanel(viewer, session, predictions, choice, advanced.device),
-                NextPlacePanel(viewer, finder),
+                NextPlacePanel(finder),
                 ResultFindings(predictions, choice),
             ),
             section("Model", ModelRow(session)),
             section(
                 "Project",
                 ProjectPanel(session, keeper, opening),
-                HistoryPanel(session, keeper, comparison),
+                HistoryPanel(session, keeper),
             ),
             advanced,
+            ReportButton(session),
         )
 
 

@@ -20,7 +20,7 @@ from napari_unet.session.session import Session
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.desk.predictions import Predictions
-from napari_unet.widgets.layers.geometry import same_place
+from napari_unet.widgets.layers.image_marks import mark_in
 from napari_unet.widgets.layers.strokes import can_be_painted, is_dressed, too_many
 from napari_unet.widgets.layers.view import current_index
 from napari_unet.widgets.qt.connections import Connections
@@ -80,7 +80,7 @@ class StrokeFindings(_Findings):
 
     def _look(self) -> None:
         counts, annotation = self._watch.counts, self._choice.annotation
-        if annotation is None or too_many(counts):
+        if annotation is None or too_many(counts) or self._watch.doubt is not None:
             self.show_all(())
             return
         found = of_strokes(counts, self._session.classes)
@@ -114,8 +114,9 @@ class ResultFindings(_Findings):
 
 
 def _contradictions(viewer: ViewerModel, annotation: Labels) -> Iterator[Finding]:
-    """Compare the strokes on the current plane with those of other layers in the same place."""
-    if is_large(annotation.data.shape):
+    """Compare the strokes on the current plane with those of other layers of the same image."""
+    own = mark_in(annotation)
+    if own is None or is_large(annotation.data.shape):
         return
     index = current_index(annotation, viewer.dims.point)
     for other in viewer.layers:
@@ -124,7 +125,8 @@ def _contradictions(viewer: ViewerModel, annotation: Labels) -> Iterator[Finding
             or not can_be_painted(other)
             or not is_dressed(other)
             or other.data.shape != annotation.data.shape
-            or not same_place(other, annotation)
+            or (mark := mark_in(other)) is None
+            or mark.id != own.id
         ):
             continue
         pixels = contradicting_pixels(annotation.data[index], other.data[index])

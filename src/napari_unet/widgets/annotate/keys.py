@@ -7,10 +7,10 @@ change them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
-import napari
 from napari import layers
 from napari.components import ViewerModel
 from napari.settings import get_settings
@@ -19,8 +19,7 @@ from napari.utils.key_bindings import coerce_keybinding
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QAbstractButton, QTableWidget, QWidget
 
-from napari_unet.session.state import Level
-from napari_unet.widgets.annotate.next_place_panel import _panels
+from napari_unet.errors import Level
 from napari_unet.widgets.qt.connections import when_destroyed
 from napari_unet.widgets.qt.notify import notify
 
@@ -102,19 +101,30 @@ def bind_keys(viewer: ViewerModel, dock: QWidget) -> None:
     when_destroyed(dock, partial(_forget, viewer))
     chosen = get_settings().shortcuts.shortcuts
     for command in _COMMANDS:
-        name = f"napari-unet:{command.__name__}"
+        name = _action(command)
         if name in action_manager._actions:
             continue
         action_manager.register_action(
             name, command, (command.__doc__ or "").rstrip("."), ViewerModel
         )
         key = coerce_keybinding(DEFAULT_KEYS[command.__name__])
-        if name not in chosen and not any(key in taken for taken in _keymaps(viewer)):
-            action_manager.bind_shortcut(name, key)
+        is_free = not any(key in taken for taken in _keymaps(viewer))
+        for wanted in chosen.get(name, [key] if is_free else []):
+            action_manager.bind_shortcut(name, wanted)
 
 
 def _forget(viewer: ViewerModel) -> None:
+    """Let go of the keys with the last dock: napari binds them for all viewers at once."""
     _docks.pop(viewer, None)
+    if not _docks:
+        for name in map(_action, _COMMANDS):
+            if name in action_manager._actions:
+                action_manager.unbind_shortcut(name)
+                del action_manager._actions[name]
+
+
+def _action(command: Callable[[Viewer], None]) -> str:
+    return f"napari-unet:{command.__name__}"
 
 
 def _keymaps(viewer: ViewerModel) -> list[dict]:
@@ -151,11 +161,3 @@ def _choose_class(viewer: Viewer, step: int) -> None:
     row = table.currentRow()
     to = (row + step) % table.rowCount() if row >= 0 else 0
     table.setCurrentCell(to, 1)
-
-
-def go_to_next_place(viewer: napari.Viewer) -> None:
-    """Go to the next place to paint; open the dock if it is closed."""
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    if id(viewer) not in _panels:
-        viewer.window.add_plugin_dock_widget("napari-unet", "Annotate and train")
-    _panels[id(viewer)].go()

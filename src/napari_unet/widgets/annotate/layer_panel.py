@@ -3,38 +3,60 @@
 from __future__ import annotations
 
 from napari.components import ViewerModel
-from napari.layers import Image, Layer
+from napari.layers import Image, Labels, Layer
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
 
 from napari_unet.session.session import Session
+from napari_unet.widgets.annotate.strokes_note import StrokesNote
 from napari_unet.widgets.common.layer_combo import LayerCombo
 from napari_unet.widgets.common.picture_row import PictureRow
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.picture import is_picture
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.strokes import (
     FIRST_CLASS,
     can_be_painted,
     find_annotation,
+    fit_to,
     new_annotation,
     paint_with,
+    prefer,
 )
 
 
 class LayerPanel(QWidget):
-    """Lets the user choose the image and the annotation layer, and make the latter."""
+    """Lets the user choose the image and the annotation layer, and make the latter.
+
+    An image comes with its own strokes, or with none; those of another image, and labels that are
+    not the plugin's own, are chosen by the user alone. A newly opened image is chosen while nothing
+    is painted on the one before.
+
+    Parameters
+    ----------
+    viewer, session
+        Whose layers, and the classes of a new one.
+    choice
+        Gets what is chosen.
+    watch
+        Knows whether something is painted.
+    """
 
     def __init__(
         self,
         viewer: ViewerModel,
         session: Session,
         choice: Choice,
+        watch: PaintWatch,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._session = session
         self._choice = choice
+        self._watch = watch
+        self._seen: set[Layer] = set()
         self.images = LayerCombo(viewer, is_picture)
         self.images.setObjectName("image_combo")
         self.images.setPlaceholderText("open an image")
@@ -46,13 +68,14 @@ class LayerPanel(QWidget):
         self.new_button.setObjectName("new_annotation_button")
         self.new_button.clicked.connect(self._on_new_clicked)
         self.picture = PictureRow(viewer, session, choice)
+        self.note = StrokesNote(viewer, session, choice, watch)
         self._lay_out()
         self.images.chosen.connect(self._on_image_chosen)
         self.annotations.chosen.connect(self._on_annotation_chosen)
         choice.image_retaken.connect(self._on_image_retaken)
-        self.images.offer_changed.connect(self._choose_missing)
+        self.images.offer_changed.connect(self._on_images_offered)
         self.annotations.offer_changed.connect(self._choose_missing)
-        self._choose_missing()
+        self._on_images_offered()
         self._update_new_button()
 
     def _lay_out(self) -> None:
@@ -66,6 +89,19 @@ class LayerPanel(QWidget):
         form.addRow("Image", self.images)
         form.addRow(self.picture)
         form.addRow("Strokes", row)
+        form.addRow(self.note)
+
+    def _on_images_offered(self) -> None:
+        """Choose a newly opened image, unless something is painted on the one before."""
+        offered = self.images.offered
+        new = [layer for layer in offered if layer not in self._seen]
+        painted = self._choice.annotation is not None and (
+            bool(self._watch.counts) or not self._watch.settled
+        )
+        if self._seen and new and not painted:
+            self.images.choose(new[-1])
+        self._seen = set(offered)
+        self._choose_missing()
 
     def _choose_missing(self) -> None:
         """Choose what is not chosen yet, where there is something that fits."""
@@ -75,25 +111,33 @@ class LayerPanel(QWidget):
             self.images.choose(active if active in offered else offered[-1])
         image = self._choice.image
         if self.annotations.layer is None and image is not None:
-            self.annotations.choose(find_annotation(self.annotations.offered, image))
+            self._choose_strokes(image)
+
+    def _choose_strokes(self, image: Image) -> None:
+        strokes = find_annotation(self._viewer.layers, image)
+        self.annotations.choose(strokes if strokes in self.annotations.offered else None)
 
     def _on_image_chosen(self, image: Image | None) -> None:
+        if image is not None:
+            bring_channels_first(self._viewer, image)
         self._choice.image = image
         self._update_new_button()
         if self._choice.image is not None:
-            fitting = find_annotation(self.annotations.offered, self._choice.image)
-            self.annotations.choose(fitting)
+            self._choose_strokes(self._choice.image)
 
     def _on_image_retaken(self, image: Image) -> None:
         """Change to strokes that fit what the image is taken as now, where there are some."""
         annotation = self._choice.annotation
         fits = annotation is not None and spatial_shape(annotation) == spatial_shape(image)
-        fitting = None if fits else find_annotation(self.annotations.offered, image)
-        if fitting is not None:
-            self.annotations.choose(fitting)
+        if not fits and find_annotation(self._viewer.layers, image) is not None:
+            self._choose_strokes(image)
 
     def _on_annotation_chosen(self, annotation: Layer | None) -> None:
+        if isinstance(annotation, Labels) and self._choice.image is not None:
+            fit_to(annotation, self._choice.image)
         self._choice.annotation = annotation
+        if self._choice.image is not None and annotation is not None:
+            prefer(self._choice.image, annotation)
 
     def _on_new_clicked(self) -> None:
         image = self._choice.image

@@ -39,7 +39,11 @@ class LivePlanes:
     def key(self, image: Image, spot: Spot) -> str:
         """Return a plane's name, which is another one when the image gets other data."""
         cell = "" if spot.cell is None else f"{list(spot.cell)}"
-        return f"{image.unique_id}.{self._replaced.get(image, 0)}{list(spot.index)}{cell}"
+        return f"{self.stack(image)}{list(spot.index)}{cell}"
+
+    def stack(self, image: Image) -> str:
+        """Return a name for all planes of an image, another one when it gets other data."""
+        return f"{image.unique_id}.{self._replaced.get(image, 0)}"
 
     def get(self, key: str) -> LivePlane | None:
         """Return the plane of a name, if it is known."""

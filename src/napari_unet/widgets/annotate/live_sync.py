@@ -10,11 +10,11 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import UserError
+from napari_unet.errors import Level, UserError
 from napari_unet.learner.messages import LiveTile
 from napari_unet.session.sending import TOO_WIDE, is_too_wide
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level, State
+from napari_unet.session.state import State
 from napari_unet.widgets.annotate.live_planes import LivePlanes
 from napari_unet.widgets.annotate.live_tiles import TileWriter
 from napari_unet.widgets.desk.choice import Choice
@@ -36,6 +36,7 @@ from napari_unet.widgets.layers.readiness import (
 from napari_unet.widgets.layers.reading import spot_reader
 from napari_unet.widgets.layers.roles import Role, role_of
 from napari_unet.widgets.layers.spots import Spot, spots_of
+from napari_unet.widgets.layers.strokes import is_dressed
 from napari_unet.widgets.layers.view import box_in_view, current_index, in_view, is_empty
 from napari_unet.widgets.qt.connections import Connections, when_destroyed
 
@@ -132,8 +133,9 @@ class LiveLoop(QObject):
 
     def status(self) -> str:
         """Say in one sentence what the loop does, or what it needs."""
-        choice, counts = self._choice, self._watch.counts
-        reason = why_not_paint(choice.image, choice.annotation, counts) or self._why_not_look()
+        choice, counts, doubt = self._choice, self._watch.counts, self._watch.doubt
+        reason = why_not_paint(choice.image, choice.annotation, counts, doubt)
+        reason = reason or self._why_not_look()
         if reason is None and not self._planes.has_strokes_beside(choice.image):
             reason = why_not_train(choice.image, choice.annotation, counts, self._session.classes)
         reason = reason or (TOO_WIDE if self._is_too_wide() else None)
@@ -158,7 +160,7 @@ class LiveLoop(QObject):
         image = self._choice.image
         if image is None:
             return False
-        return is_too_wide(spatial_shape(image), in_view(image, self._viewer.dims)[1])
+        return is_too_wide(spatial_shape(image), in_view(image, self._viewer)[1])
 
     def _on_state_changed(self, state: State) -> None:
         if state is State.LIVE:
@@ -233,7 +235,7 @@ class LiveLoop(QObject):
         if strokes is None:
             return set()
         index = current_index(strokes, self._viewer.dims.point)
-        region = box_in_view(strokes, self._viewer.dims)
+        region = box_in_view(strokes, self._viewer)
         return set(spots_of(spatial_shape(strokes), index, region))
 
     def _tell_soon(self) -> None:
@@ -262,8 +264,8 @@ class LiveLoop(QObject):
         image, strokes = self._choice.image, self._choice.annotation
         if why_not_paint(image, strokes, self._watch.counts) is not None:
             return
-        if image is None or strokes is None:
-            return
+        if image is None or strokes is None or not is_dressed(strokes):
+            return  # labels of others are learnt once they were looked at, and taken over
         dirty, self._dirty = self._dirty, set()
         planes, counted, current = self._planes, self._watch.counts_by_spot, self._current()
         for spot in sorted(dirty):
@@ -280,13 +282,14 @@ class LiveLoop(QObject):
                     pixel_size=size,
                     pixel_unit=unit,
                     channels=own_channels(image),
+                    place=(planes.stack(image), spot.index),
                 )
 
     def _look(self) -> None:
         image = self._choice.image
         if image is None:
             return
-        region = in_view(image, self._viewer.dims)[1]
+        region = in_view(image, self._viewer)[1]
         if self._is_too_wide():
             self._look_away()
             return

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from weakref import WeakValueDictionary
-
-from napari.components import ViewerModel
 from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
 
 from napari_unet.widgets.annotate.place_finder import PlaceFinder
@@ -13,26 +10,19 @@ from napari_unet.widgets.qt.sections import wrapped_label
 
 _TIP = "Go to the place that the model is least sure of, of those not painted and not shown yet"
 
-_panels: WeakValueDictionary[int, NextPlacePanel] = WeakValueDictionary()  # by id of the viewer
-
 
 class NextPlacePanel(QWidget):
     """Next place, and what was found.
 
     Parameters
     ----------
-    viewer
-        Whose key does the same.
     finder
         Finds the places and goes there.
     """
 
-    def __init__(
-        self, viewer: ViewerModel, finder: PlaceFinder, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, finder: PlaceFinder, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._finder = finder
-        _panels[id(viewer)] = self
         self.button = QPushButton("Ne&xt place")
         self.button.setObjectName("next_place_button")
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

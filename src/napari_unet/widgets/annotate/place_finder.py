@@ -133,7 +133,7 @@ class PlaceFinder(QObject):
         rows, columns = spatial_shape(image)[-2:]
         if not is_large((rows, columns)):
             return (0, rows, 0, columns), ""
-        region = in_view(image, self._viewer.dims)[1]
+        region = in_view(image, self._viewer)[1]
         if is_too_wide((rows, columns), region):
             return None, TOO_WIDE
         return (None, "nothing of the image is in view.") if is_empty(region) else (region, "")

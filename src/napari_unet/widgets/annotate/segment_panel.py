@@ -8,16 +8,18 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
 
 from napari_unet.core.network.config import DeviceName
+from napari_unet.errors import Level
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.layers.pixel_size import size_match
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.layers.view import in_view, is_empty
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.progress_bar import ProgressBar
+from napari_unet.widgets.qt.sections import wrapped_label
 
 
 class SegmentPanel(QWidget):
@@ -71,6 +73,7 @@ class SegmentPanel(QWidget):
         self.stop_button.setObjectName("segment_stop_button")
         self.stop_button.setToolTip("End the segmentation; what is ready stays")
         self.stop_button.clicked.connect(self._on_stop_clicked)
+        self.status = wrapped_label("segment_status")
 
     def _lay_out(self) -> None:
         layout = QGridLayout(self)
@@ -81,6 +84,7 @@ class SegmentPanel(QWidget):
         layout.addWidget(self.probabilities, 0, 2)
         layout.addWidget(self.progress, 1, 0, 1, 2)
         layout.addWidget(self.stop_button, 1, 2)
+        layout.addWidget(self.status, 2, 0, 1, 3)
         layout.setColumnStretch(0, 1)
         layout.setColumnStretch(1, 1)
 
@@ -93,15 +97,15 @@ class SegmentPanel(QWidget):
         image = self._choice.image
         if image is None:
             return
-        indices, region = in_view(image, self._viewer.dims)
+        indices, region = in_view(image, self._viewer)
         if is_empty(region):
             self._session.said.emit(Level.WARNING, "nothing of the image is in view.")
         else:
             self._start(indices, region)
 
     def _start(self, indices: Sequence[Index], region: Region | None) -> None:
-        image = self._choice.image
-        if image is None or self._predictions.is_running(self._task):
+        image, header = self._choice.image, self._session.header
+        if image is None or header is None or self._predictions.is_running(self._task):
             return
         with errors_shown():
             self._task = self._predictions.start(
@@ -111,6 +115,9 @@ class SegmentPanel(QWidget):
                 probabilities=self.probabilities.isChecked(),
                 device=self._device(),
             )
+            said = size_match(image, header)[1]
+            if said is not None:
+                self._session.said.emit(Level.INFO, f"{image.name}: {said}")
         self._update()
 
     def _on_stop_clicked(self) -> None:
@@ -141,6 +148,8 @@ class SegmentPanel(QWidget):
         ):
             button.setEnabled(reason is None)
             button.setToolTip(reason or ready)
+        self.status.setText("" if running else reason or "")
+        self.status.setVisible(bool(self.status.text()))
         self.progress.setVisible(running)
         self.stop_button.setVisible(running)
         self.stop_button.setEnabled(running)

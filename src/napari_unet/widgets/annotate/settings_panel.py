@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal, cast, get_args
 
 from magicgui.widgets import create_widget
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from napari_unet.core.network.config import PRESETS, DeviceName, PresetName
+from napari_unet.core.network.config import DeviceName, PresetName
 from napari_unet.core.training.settings import TrainSettings
 
 DIMENSIONS_TIP = (
@@ -28,12 +29,6 @@ _FIELDS: dict[str, tuple[str, type, dict[str, Any], str]] = {
         {"choices": [("2D planes", 2), ("3D volumes", 3)]},
         DIMENSIONS_TIP,
     ),
-    "learning_rate": (
-        "Learning rate",
-        float,
-        {"min": 0.0, "max": 1.0, "step": 1e-4},
-        "How far each step changes the weights; at its lowest, the network's own",
-    ),
     "elastic": (
         "Elastic deformation",
         float,
@@ -52,12 +47,6 @@ _FIELDS: dict[str, tuple[str, type, dict[str, Any], str]] = {
         {"min": 0.1, "max": 100.0, "step": 0.5},
         "How far, in pixels, the border weight reaches",
     ),
-    "seed": (
-        "Seed",
-        int,
-        {"min": 0, "max": 2**31 - 1},
-        "Start of all random numbers; the same seed draws the same",
-    ),
     "device": (
         "Device",
         str,
@@ -68,27 +57,32 @@ _FIELDS: dict[str, tuple[str, type, dict[str, Any], str]] = {
 
 
 class AdvancedPanel(QWidget):
-    """Network, dimensions, learning rate, augmentation, border weights, seed and device."""
+    """Network, dimensions, augmentation, border weights and device.
+
+    Notes
+    -----
+    Signal: ``changed()``, when one of them is another.
+    """
+
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._widgets: dict[str, Any] = {}
         form_widget = QWidget()
-        form = QFormLayout(form_widget)
+        self._form = form = QFormLayout(form_widget)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name, (label, kind, options, tooltip) in _FIELDS.items():
-            default = TrainSettings.model_fields[name].default
-            value = options["min"] if default is None else default
+            value = TrainSettings.model_fields[name].default
             widget = create_widget(value=value, annotation=kind, name=name, options=options)
             widget.tooltip = tooltip
             widget.native.setObjectName(f"{name}_setting")
             if name in ("elastic", "sigma"):
                 widget.native.setSuffix(" px")
+            widget.changed.connect(self._on_changed)
             self._widgets[name] = widget
             form.addRow(label, widget.native)
-        self._widgets["preset"].changed.connect(self._on_preset_changed)
-        self._on_preset_changed(self._widgets["preset"].value)
         self.collapsible = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
         self.collapsible.setObjectName("advanced_collapsible")
         self.collapsible.setDuration(0)
@@ -97,6 +91,10 @@ class AdvancedPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.collapsible)
+
+    def add_row(self, label: str, widget: QWidget) -> None:
+        """Add what is no setting of a training."""
+        self._form.addRow(label, widget)
 
     def settings(self, seconds: float) -> TrainSettings:
         """Return the training settings for a budget in seconds.
@@ -108,7 +106,6 @@ class AdvancedPanel(QWidget):
         """
         values = {name: widget.value for name, widget in self._widgets.items()}
         values["dimensions"] = self.dimensions
-        values["learning_rate"] = values["learning_rate"] or None
         return TrainSettings.checked(label_kind="scribbles", seconds=seconds, **values)
 
     @property
@@ -130,13 +127,11 @@ class AdvancedPanel(QWidget):
     def show(self, settings: TrainSettings) -> None:
         """Show other settings, as those of a project."""
         for name, widget in self._widgets.items():
-            value = getattr(settings, name)
-            widget.value = _FIELDS[name][2]["min"] if value is None else value
+            widget.value = getattr(settings, name)
 
     def device(self) -> DeviceName:
         """Return where to compute."""
         return cast(DeviceName, self._widgets["device"].value)
 
-    def _on_preset_changed(self, preset: str) -> None:
-        rate = PRESETS[cast(PresetName, preset)].learning_rate
-        self._widgets["learning_rate"].native.setSpecialValueText(f"auto: {rate:g}")
+    def _on_changed(self, _value: object) -> None:
+        self.changed.emit()

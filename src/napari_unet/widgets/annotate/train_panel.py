@@ -17,8 +17,9 @@ from qtpy.QtWidgets import (
 
 from napari_unet.core.events import Reason
 from napari_unet.core.training.settings import TrainSettings
+from napari_unet.errors import Level
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level, State
+from napari_unet.session.state import State
 from napari_unet.widgets.annotate.live_sync import LiveLoop
 from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.desk.choice import Choice
@@ -37,6 +38,7 @@ _ENDINGS: dict[Reason, str] = {
 }
 
 
+_CLEAR = "which lie in clear places"  # so that the score of all pixels is lower, often by much
 _LIVE_ENDED = "Live is off; its model is kept."
 _LIVE_TIP = (
     "Learn from each stroke as soon as it is painted, and show what comes of it, until it is "
@@ -201,7 +203,7 @@ class TrainPanel(QWidget):
     def _on_trained(self, reason: Reason) -> None:
         header = self._session.header
         score = header.history[-1].score if header is not None and header.history else None
-        kept = f" It scores IoU {score:.2f}." if score is not None else ""
+        kept = "" if score is None else f" It scores IoU {score:.2f} on your strokes, {_CLEAR}."
         live = self._session.curve.live and reason == "stopped"
         self._say((_LIVE_ENDED if live else _ENDINGS[reason]) + kept)
 

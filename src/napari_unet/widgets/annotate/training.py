@@ -9,9 +9,9 @@ from qtpy.QtCore import QObject
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.stroke_regions import reach_of
-from napari_unet.errors import InvalidInput
+from napari_unet.errors import InvalidInput, Level
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level, State
+from napari_unet.session.state import State
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.layers.planes import spatial_shape
@@ -49,6 +49,7 @@ class Training(QObject):
             self._watch.counts,
             self._session.classes,
             self._session.header,
+            self._watch.doubt,
         )
 
     def start(self, settings: TrainSettings) -> None:

@@ -12,9 +12,10 @@ from napari_unet.core.images.cutout import is_large
 from napari_unet.core.labels.classes import background_id
 from napari_unet.core.models.header import ModelHeader, header_of
 from napari_unet.core.network.config import DeviceName
+from napari_unet.errors import Level
 from napari_unet.session.sending import is_too_wide
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level, State
+from napari_unet.session.state import State
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.layers.planes import spatial_shape
@@ -84,7 +85,7 @@ class LivePrediction(QObject):
         if self._predictions.is_running(self._task) or image is None:
             return
         if why_not_segment(image, header_of(model)) is None:
-            indices, region = in_view(image, self._viewer.dims)
+            indices, region = in_view(image, self._viewer)
             if not is_empty(region) and not is_too_wide(spatial_shape(image), region):
                 self._image = image
                 self._task = self._predictions.start(
@@ -98,7 +99,7 @@ class LivePrediction(QObject):
             index = current_index(image, self._viewer.dims.point)
             shape, region = spatial_shape(image), None
             if is_large(shape):  # hours for all of it, which nobody has asked for
-                region = in_view(image, self._viewer.dims)[1]
+                region = in_view(image, self._viewer)[1]
                 if is_empty(region) or is_too_wide(shape, region):
                     return
             self._image = image

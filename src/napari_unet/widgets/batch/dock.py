@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from napari.components import ViewerModel
@@ -18,11 +20,12 @@ from napari_unet.core.batch.run import (
     ItemStarted,
 )
 from napari_unet.widgets.batch.options_panel import BatchOptionsPanel
-from napari_unet.widgets.batch.planning import BatchPlanner, Wish, candidates_of
+from napari_unet.widgets.batch.planning import BatchPlanner, Wish
 from napari_unet.widgets.batch.report_buttons import BatchEnd
 from napari_unet.widgets.batch.run import BatchRun
+from napari_unet.widgets.batch.stack_files import candidates_of
 from napari_unet.widgets.batch.table import BatchTable
-from napari_unet.widgets.batch.wording import fate_text, outcome_text
+from napari_unet.widgets.batch.wording import fate_text, files_text, outcome_text
 from napari_unet.widgets.common.model_row import ModelRow
 from napari_unet.widgets.desk.shared import shared_by
 from napari_unet.widgets.layers.readiness import NO_MODEL
@@ -55,6 +58,7 @@ class BatchSegment(Docked):
         self._planner = BatchPlanner(self)
         self._planned: tuple[Image, ...] = ()  # the layers of the plan, in its order
         self._plan: BatchPlan | None = None
+        self._outcomes: dict[int, str] = {}
         self._folder: Path | None = None  # of the run
         self._reported = False
         self.table = BatchTable(shared.viewer, shared.session)
@@ -105,12 +109,12 @@ class BatchSegment(Docked):
         self._look_again()
 
     def _look_again(self) -> None:
-        images, header = self.table.images, self.session.header
-        candidates = zip(images, candidates_of(images), strict=True)
-        chosen = [pair for pair in candidates if self.table.is_checked(pair[0])]
+        images, header, model = self.table.images, self.session.header, self.session.model
+        options, ndim = self.options.options(), 2 if header is None else header.network.ndim
+        checked = [image for image in images if self.table.is_checked(image)]
+        chosen = candidates_of(checked, ndim, by_file=self.options.folder is not None)
         self._planned = tuple(image for image, _ in chosen)
-        options = self.options.options()
-        if header is None:
+        if header is None or model is None:
             self.table.show_fates(dict.fromkeys(images, NO_MODEL))
             why_not = NO_MODEL
         elif not images:
@@ -121,11 +125,11 @@ class BatchSegment(Docked):
             why_not = "Check at least one image."
         else:
             why_not = ""
-        if why_not or header is None:
+        if why_not or header is None or model is None:
             self._planner.plan(None)
             self._offer_run(why_not)
             return
-        wish = Wish(tuple(c for _, c in chosen), header, self.options.folder, options)
+        wish = Wish(tuple(c for _, c in chosen), header, model, self.options.folder, options)
         self.run_button.setEnabled(False)
         self.run_button.setToolTip("Looking at the images…")
         self._planner.plan(wish)
@@ -140,11 +144,22 @@ class BatchSegment(Docked):
         if self._run.is_running:
             return
         self._plan = plan
-        self.table.show_fates(dict(zip(self._planned, self._fates(plan), strict=True)))
-        left_out = len(self.table.images) - len(plan.items)
+        self.table.show_fates(self._by_layer(self._fates(plan)))
+        left_out = len(self.table.images) - len(set(self._planned))
         said = f" {left_out} left out." if left_out else ""
         why_not = "" if plan.to_run else f"{plan.summary}{said}"
         self._offer_run(why_not, f"{plan.summary}{said}")
+
+    def _by_layer(self, texts: Sequence[str]) -> dict[Image, str]:
+        """Return one text a layer of those of the plan's items: of files each with its name."""
+        several = Counter(self._planned)
+        found: dict[Image, list[str]] = {}
+        for image, text in zip(self._planned, texts, strict=True):
+            found.setdefault(image, []).append(text)
+        return {
+            image: lines[0] if several[image] == 1 else files_text(lines)
+            for image, lines in found.items()
+        }
 
     def _fates(self, plan: BatchPlan) -> list[str]:
         header = self.session.header
@@ -162,8 +177,14 @@ class BatchSegment(Docked):
             self.end.hide()
             self.table.freeze(True)
             self.table.forget_reports()
-            for image, item, fate in zip(self._planned, plan.items, self._fates(plan), strict=True):
-                self.table.report(image, "waiting" if item.action == "run" else fate)
+            runs = [item.action == "run" for item in plan.items]
+            fates = [
+                "waiting" if run else fate
+                for run, fate in zip(runs, self._fates(plan), strict=True)
+            ]
+            for image, fate in self._by_layer(fates).items():
+                self.table.report(image, fate)
+            self._outcomes = dict(enumerate(fates))
             self.options.setEnabled(False)
             self.run_button.setText("&Stop")
             self.run_button.setToolTip("End the run; what is ready stays")
@@ -181,7 +202,9 @@ class BatchSegment(Docked):
             case ItemNotice(text=text):
                 self.table.report(image, f"segmenting: {text}")
             case ItemEnded():
-                self.table.report(image, outcome_text(event))
+                self._outcomes[number] = outcome_text(event)
+                texts = [self._outcomes[number] for number in sorted(self._outcomes)]
+                self.table.report(image, self._by_layer(texts)[image])
 
     def _on_ended(self, items: list[ItemEnded], problem: str) -> None:
         self.run_button.setText("&Run")

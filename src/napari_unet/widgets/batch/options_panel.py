@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.core.batch.plan import BatchOptions
+from napari_unet.core.batch.options import BatchOptions
 from napari_unet.core.io.result import Saved
 
 _LAYERS, _FOLDER = range(2)
@@ -67,6 +67,7 @@ class BatchOptionsPanel(QWidget):
             "Resample images whose pixels have another size than those the model was trained on; "
             "results are put back on the images' own pixels",
         )
+        self.resample.setChecked(True)
         self._lay_out()
         self.place.activated.connect(self._on_place_chosen)
         self.folder_button.clicked.connect(self._on_folder_clicked)

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
-from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet.core.batch.find_images import unique_names
-from napari_unet.core.batch.plan import BatchOptions, BatchPlan, Candidate, plan_items
-from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import BatchPlan, Candidate, plan_items
+from napari_unet.core.models.header import ModelHeader, digest_of
 from napari_unet.core.prediction.tile_probabilities import Description
-from napari_unet.core.segmentation.result_paths import safe_stem
-from napari_unet.errors import UserError
-from napari_unet.widgets.layers.picture import picture_of
 
 
 @dataclass(frozen=True)
@@ -29,8 +22,8 @@ class Wish:
     ----------
     candidates
         One a layer.
-    header
-        Of the model.
+    header, model
+        Of the model: description, and content of its file.
     folder
         For the results; ``None`` if they become layers.
     options
@@ -39,6 +32,7 @@ class Wish:
 
     candidates: tuple[Candidate, ...]
     header: ModelHeader
+    model: bytes
     folder: Path | None
     options: BatchOptions
 
@@ -86,27 +80,6 @@ class _Relay(QObject):
 
 
 def _plan(wish: Wish, relay: _Relay) -> None:
-    plan = plan_items(wish.candidates, Description(wish.header), wish.folder, wish.options)
+    described = Description(wish.header, digest_of(wish.model))
+    plan = plan_items(wish.candidates, described, wish.folder, wish.options)
     relay.made.emit(wish, plan)
-
-
-def candidates_of(images: Sequence[Image]) -> tuple[Candidate, ...]:
-    """Return layers as candidates of a batch; results are called after them, no two the same."""
-    names = unique_names([Path(safe_stem(image.name)) for image in images])
-    return tuple(_candidate(image, name) for image, name in zip(images, names, strict=True))
-
-
-def _candidate(image: Image, name: Path) -> Candidate:
-    """Take a layer as it is now; it may be opened in any thread, removed or not."""
-    try:
-        picture = picture_of(image)
-    except UserError as error:
-        return Candidate(image.name, name, partial(_refuse, error))
-    everything = picture.channels == tuple(range(picture.source.channels))
-    source = replace(picture.source, name=image.name)
-    channels = None if everything else picture.channels
-    return Candidate(image.name, name, lambda: source, channels, picture.level)
-
-
-def _refuse(error: UserError) -> ImageSource:
-    raise error

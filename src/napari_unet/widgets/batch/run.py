@@ -98,12 +98,16 @@ class BatchRun(QObject):
         """Go on without a thread that still reads or writes; it leaves nothing behind."""
         if self._works.current is not work or self._plan is None:
             return
-        for number, item in enumerate(self._plan.items):
-            if number not in self._ends:
-                said = STOPPED_IN if number == self._current else STOPPED_BEFORE
-                self._end_item(ItemEnded(number, item, "stopped", said), work)
+        for number in self._open_items():
+            said = STOPPED_IN if number == self._current else STOPPED_BEFORE
+            self._end_item(ItemEnded(number, self._plan.items[number], "stopped", said), work)
         self._works.left.add(work)
         self._end("")
+
+    def _open_items(self) -> list[int]:
+        """Return which items of the plan have not ended."""
+        items = () if self._plan is None else self._plan.items
+        return [number for number in range(len(items)) if number not in self._ends]
 
     def _on_happened(self, work: BatchWork, event: BatchEvent) -> None:
         if work is not self._works.current:
@@ -131,7 +135,9 @@ class BatchRun(QObject):
 
     def _on_ended(self, work: BatchWork, problem: str) -> None:
         self._works.left.discard(work)
-        if work is self._works.current:
+        if work is self._works.current and self._plan is not None:
+            for number in self._open_items():
+                self._end_item(ItemEnded(number, self._plan.items[number], "failed", problem), work)
             self._end(problem)
 
     def _end(self, problem: str) -> None:

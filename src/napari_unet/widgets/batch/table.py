@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Layer
 from qtpy.QtCore import QRect, QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from napari_unet.session.session import Session
+from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.level_following import follow_model
 from napari_unet.widgets.layers.picture import is_picture
+from napari_unet.widgets.layers.roles import details
 from napari_unet.widgets.layers.wording import sizes_said
 from napari_unet.widgets.qt.connections import Connections
 
@@ -20,6 +23,7 @@ LEFT_OUT = "left out"
 _ROW = 28  # pixels
 _PADDING = 10
 _CHECK_BOX = 32
+_NARROWEST_NAME = 90
 
 
 class BatchTable(QTableWidget):
@@ -53,6 +57,7 @@ class BatchTable(QTableWidget):
         for emitter in (events.inserted, events.removed, events.reordered):
             self._links.add(emitter, self._on_layers_changed)
         self._links.add(session.model_changed, self._on_layers_changed)
+        self._links.add(details.changed, self._on_details_changed)
         self.itemChanged.connect(self._on_item_changed)
         self._on_layers_changed()
 
@@ -70,7 +75,7 @@ class BatchTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         header = self.horizontalHeader()
-        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(_SIZE, QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(_STATUS, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
@@ -113,17 +118,18 @@ class BatchTable(QTableWidget):
     def _fill(self) -> None:
         """Make the rows anew; layers that are gone stay as long as they have a report."""
         if not self._frozen:
+            for layer in self._viewer.layers:
+                if is_picture(layer):
+                    bring_channels_first(self._viewer, layer)
+                    follow_model(self._viewer, layer, self._session.header)
             for image in self._rows:
                 self._links.remove(image.events.name, self._on_renamed)
                 self._links.remove(image.events.data, self._on_meaning_changed)
-                self._links.remove(image.events.metadata, self._on_meaning_changed)
             gone = [image for image in self._rows if self._is_reported_gone(image)]
             self._rows = gone + [layer for layer in self._viewer.layers if is_picture(layer)]
             for image in self._rows:
-                follow_model(self._viewer, image, self._session.header)
                 self._links.add(image.events.name, self._on_renamed)
                 self._links.add(image.events.data, self._on_meaning_changed)
-                self._links.add(image.events.metadata, self._on_meaning_changed)
         with QSignalBlocker(self):
             self.setRowCount(len(self._rows))
             for row, image in enumerate(self._rows):
@@ -167,6 +173,20 @@ class BatchTable(QTableWidget):
         texts = [self.item(row, _SIZE).text() for row in range(self.rowCount())]
         widths = [self.fontMetrics().horizontalAdvance(text) for text in ["size", *texts]]
         self.setColumnWidth(_SIZE, max(widths) + 2 * _PADDING)
+        self._fit_names()
+
+    def _fit_names(self) -> None:
+        """Leave most of the width to the status, which is sentences; names are broken."""
+        texts = [self.item(row, _NAME).text() for row in range(self.rowCount())]
+        widths = [self.fontMetrics().horizontalAdvance(text) for text in ["image", *texts]]
+        free = self.viewport().width() - self.columnWidth(_SIZE)
+        wanted = max(widths) + _CHECK_BOX + _PADDING
+        self.setColumnWidth(_NAME, min(wanted, max(_NARROWEST_NAME, free // 3)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the width anew."""
+        super().resizeEvent(event)
+        self._fit_names()
 
     def _refresh(self) -> None:
         for row in range(len(self._rows)):
@@ -191,6 +211,10 @@ class BatchTable(QTableWidget):
                 self._fit_row(row)
         if not self._frozen:
             self.changed.emit()
+
+    def _on_details_changed(self, layer: Layer) -> None:
+        if layer in self._rows:
+            self._on_meaning_changed()
 
     def _on_meaning_changed(self) -> None:
         with QSignalBlocker(self):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from math import prod
 
 from napari_unet.core.batch.plan import PlannedItem
@@ -38,6 +40,14 @@ def outcome_text(ended: ItemEnded) -> str:
     if ended.status == "done":
         return word if not ended.outputs else f"{word}: {_names(ended)}"
     return f"{word}: {ended.sentence}"
+
+
+def files_text(texts: Sequence[str]) -> str:
+    """Say what becomes, or became, of the files of a layer: each different text once."""
+    counted = Counter(text.partition(":")[0].partition(", into")[0] for text in texts)
+    parts = [f"{count} {text}" for text, count in counted.items()]
+    others = [t for t in dict.fromkeys(texts) if t.startswith(("failed", "stopped"))][:1]
+    return f"{len(texts)} files: {', '.join(parts)}" + "".join(f"; {text}" for text in others)
 
 
 def _names(ended: ItemEnded) -> str:

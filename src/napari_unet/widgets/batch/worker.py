@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -109,7 +109,7 @@ class BatchWork(QObject):
     def _work(self) -> None:
         try:
             with self._report_file() as file:
-                report = ReportFile(file) if file is not None else None
+                report = self._begun(file)
                 for event in self._events():
                     if isinstance(event, ItemEnded) and report is not None:
                         try:
@@ -118,6 +118,8 @@ class BatchWork(QObject):
                             self._problem, report = self._why_no_report(error), None
                     if self._is_news(event):
                         self._say(self.happened, event)
+        except Exception as error:  # whatever it is, it has to be told
+            self._problem = f"the run ended unexpectedly ({type(error).__name__}: {error})."
         finally:
             self._finder.close()
             self._say(self.ended, self._problem)
@@ -148,7 +150,7 @@ class BatchWork(QObject):
     @contextmanager
     def _report_file(self) -> Iterator[TextIO | None]:
         """Open the report, if there is to be one and it can be written."""
-        file: Any = nullcontext()
+        file: TextIO | None = None
         if self._folder is not None:
             try:
                 path = make_folder(self._folder) / REPORT_NAME
@@ -157,8 +159,20 @@ class BatchWork(QObject):
                 self._problem = str(error)
             except OSError as error:
                 self._problem = self._why_no_report(error)
-        with suppress(OSError), file as opened:
-            yield opened
+        try:
+            yield file
+        finally:
+            if file is not None:
+                with suppress(OSError):  # what cannot be written at its end was told before
+                    file.close()
+
+    def _begun(self, file: TextIO | None) -> ReportFile | None:
+        """Begin the report, if there is one and its first line can be written."""
+        try:
+            return None if file is None else ReportFile(file)
+        except OSError as error:
+            self._problem = self._why_no_report(error)
+            return None
 
     def _why_no_report(self, error: OSError) -> str:
         return (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
@@ -16,7 +18,7 @@ from napari_unet.widgets.layers.picture import is_taken_as, picture_of
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.result_arrays import blank_data, write_part
 from napari_unet.widgets.layers.results import SEGMENTATION_OPACITY, own_layers, segmentation_of
-from napari_unet.widgets.layers.roles import Role, detail, entry
+from napari_unet.widgets.layers.roles import Role, detail, entry, remember
 from napari_unet.widgets.layers.strokes import find_annotation
 from napari_unet.widgets.qt.connections import Connections
 
@@ -95,9 +97,32 @@ class CellBook(QObject):
             return None
         ndim = 3 if detail(layer, "ndim") == 3 else 2
         record = CellRecord(image, layer, ndim, picture_of(image).meaning)
+        record.earlier = corrected_places(layer)
         self._records[str(image.unique_id)] = record
         self.record_changed.emit()
         return record
+
+    def would_lose(self, image: Image, keys: Collection[Key], ndim: int) -> bool:
+        """Return whether to find cells of some places of an image drops corrections.
+
+        Parameters
+        ----------
+        image, keys
+            Where; all of the layer is made anew where the present one does not fit.
+        ndim
+            Of the model.
+        """
+        layer, record = cells_of(self.viewer, image), self.record
+        if layer is None:
+            return False
+        if record is None or record.layer is not layer or record.ndim != ndim:
+            return bool(corrected_places(layer))
+        return any(key in keys for key in record.corrections)
+
+    def note_corrections(self, record: CellRecord) -> None:
+        """Keep with the layer which places are corrected, for docks and projects to come."""
+        places = sorted(map(list, record.corrections), key=str)
+        remember(record.layer, corrected=places or None)
 
     def is_current(self, record: CellRecord) -> bool:
         """Return whether cells are still those of an image that is there, taken as it was."""
@@ -109,6 +134,16 @@ class CellBook(QObject):
         if record.editable:
             write_part(record.layer, place_of(key), None, ids)
         record.layer.refresh(extent=False)
+
+    def show_found(self, record: CellRecord, key: Key, ids: np.ndarray) -> None:
+        """Show what was found in a place; undo is of this result alone from now on."""
+        self.write(record, key, ids)
+        self.note_corrections(record)
+        if record.editable:
+            mode = record.layer.mode
+            record.layer.editable = False  # napari forgets its history then
+            record.layer.editable = True
+            record.layer.mode = mode
 
     def _fresh_layer(self, image: Image, ndim: int) -> Labels:
         before = cells_of(self.viewer, image)
@@ -146,6 +181,13 @@ class CellBook(QObject):
 def cells_of(viewer: ViewerModel, image: Image) -> Labels | None:
     """Return the layer with an image's cells, if there is one."""
     return next(iter(own_layers(viewer, Role.CELLS, image)), None)
+
+
+def corrected_places(layer: Labels) -> set[Key]:
+    """Return the places of a layer of cells that are known to be corrected."""
+    known = detail(layer, "corrected")
+    places = known if isinstance(known, list | tuple) else ()
+    return {tuple(place) for place in places if len(place) == layer.ndim - 2}
 
 
 def spatial_shape_of(layer: Labels) -> tuple[int, ...]:

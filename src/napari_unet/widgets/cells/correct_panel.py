@@ -10,14 +10,14 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_unet.core.models.header import background_output
 from napari_unet.core.objects.edit import box_around, pixels_of, split_cell
-from napari_unet.session.state import Level
+from napari_unet.errors import Level
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.edit_watch import CellWatch
 from napari_unet.widgets.cells.finding import CellFinding
 from napari_unet.widgets.cells.places import Key, set_pixels, spacing_of
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.cells.selection import CellSelection
-from napari_unet.widgets.qt.background import Bench
+from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.qt.notify import notify
 
 _LARGE = "The cells of a large image are a pyramid, which cannot be edited; crop the image first."

@@ -16,9 +16,9 @@ from napari_unet.widgets.cells.table_panel import CellTablePanel
 from napari_unet.widgets.cells.teach_panel import CellTeachPanel
 from napari_unet.widgets.cells.teaching import CellTeaching
 from napari_unet.widgets.common.model_row import ModelRow
+from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.shared import shared_by
-from napari_unet.widgets.qt.background import Bench
 from napari_unet.widgets.qt.connections import ended_with
 from napari_unet.widgets.qt.docked import Docked
 from napari_unet.widgets.qt.sections import section, stack
@@ -54,7 +54,9 @@ class Cells(Docked):
         CellClicks(self.book, self.selection, self)
         for part in (bench, quick):
             ended_with(self, part.close)
-        cells = section("Cells", CellTablePanel(self.book, self.selection, quick))
+        table = CellTablePanel(self.book, self.selection, quick)
+        self.finding.ended.connect(table.fill)
+        cells = section("Cells", table)
         edit = CellEditPanel(self.book, self.finding, self.selection, watch, quick)
         stack(
             self,

@@ -17,8 +17,8 @@ from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.finding import CellFinding
 from napari_unet.widgets.cells.places import Key, measure_of, place_of
 from napari_unet.widgets.cells.record import CellRecord
+from napari_unet.widgets.desk.background import Bench, Worker
 from napari_unet.widgets.layers.picture import picture_of
-from napari_unet.widgets.qt.background import Bench, Worker
 from napari_unet.widgets.qt.connections import Connections
 
 _PAUSE_MS = 120
@@ -79,6 +79,7 @@ class CellWatch(QObject):
         touched = {int(i) for i in (*np.unique(now[changed]), *np.unique(before[changed]))} - {0}
         as_found = np.array_equal(now, record.found[key])
         record.seen[key] = record.found[key] if as_found else np.array(now)
+        self._book.note_corrections(record)
         self._measure(record, key, touched)
 
     def _measure(self, record: CellRecord, key: Key, touched: set[int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari.components import ViewerModel
+from napari.layers import Image
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
@@ -17,13 +18,21 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.core.objects.label_instances import DEFAULTS
+from napari_unet.core.objects.label_instances import DEFAULTS, smaller_said
 from napari_unet.core.objects.split_touching import InstanceSettings
+from napari_unet.errors import Level
 from napari_unet.session.session import Session
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.finding import CellFinding
-from napari_unet.widgets.cells.places import Key, all_keys, current_key, time_axis
+from napari_unet.widgets.cells.places import (
+    Key,
+    all_keys,
+    current_key,
+    has_several,
+    time_axis,
+)
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.layers.pixel_size import size_match
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
@@ -62,6 +71,7 @@ class CellFindPanel(QWidget):
         Connections(self).add(session.model_changed, self._update)
         choice.image_changed.connect(self._update)
         choice.image_retaken.connect(self._update)
+        choice.image_measured.connect(self._update)
         book.record_changed.connect(self._on_record_changed)
         book.measured.connect(self._say_count)
         finding.progressed.connect(self._on_progressed)
@@ -129,7 +139,7 @@ class CellFindPanel(QWidget):
             form.setContentsMargins(0, 0, 0, 0)
             form.setVerticalSpacing(4)
         left.addRow("Threshold", self.threshold)
-        left.addRow("Smallest", self.smallest)
+        left.addRow("Ignore smaller than", self.smallest)
         right.addRow("Neck", self.neck)
         right.addRow(self.border)
         both = QHBoxLayout()
@@ -167,17 +177,22 @@ class CellFindPanel(QWidget):
             self._find(all_keys(image, header.network.ndim))
 
     def _find(self, keys: Sequence[Key]) -> None:
-        image = self._choice.image
-        if image is None or not self._may_lose_corrections(keys):
+        image, header = self._choice.image, self._session.header
+        if (
+            image is None
+            or header is None
+            or not self._may_lose_corrections(image, keys, header.network.ndim)
+        ):
             return
         with errors_shown():
             self._finding.find(image, keys, self.settings, linked=self._is_linked())
+            said = size_match(image, header)[1]
+            if said is not None:
+                self._session.said.emit(Level.INFO, f"{image.name}: {said}")
         self._update()
 
-    def _may_lose_corrections(self, keys: Sequence[Key]) -> bool:
-        record = self._book.record
-        lost = [] if record is None else [key for key in record.corrections if key in keys]
-        if not lost:
+    def _may_lose_corrections(self, image: Image, keys: Sequence[Key], ndim: int) -> bool:
+        if not self._book.would_lose(image, keys, ndim):
             return True
         buttons = QMessageBox.StandardButton
         answer = QMessageBox.question(
@@ -214,11 +229,16 @@ class CellFindPanel(QWidget):
 
     def _say_count(self) -> None:
         record, key = self._book.record, self._book.current
-        if record is None or key is None:
-            self.status.setText("")
+        if record is None or key is None:  # why nothing can be found yet stands here
+            reason = why_not_segment(self._choice.image, self._session.header) or ""
+            self.status.setText(reason[:1].upper() + reason[1:])
             return
         here = len(record.tables[key]["id"]) if key in record.tables else 0
         total = sum(len(table["id"]) for table in record.tables.values())
+        smaller = sum(record.smaller.values())
+        if not total and smaller:
+            self.status.setText(f"{smaller_said(smaller, self.smallest.value())}.")
+            return
         text = f"{total:,} cells"
         if len(record.tables) > 1:
             text += f" on {len(record.tables)} planes, {here:,} on this one"
@@ -232,7 +252,9 @@ class CellFindPanel(QWidget):
         header = self._session.header
         several = False
         if image is not None and header is not None and reason is None:
-            several = len(all_keys(image, header.network.ndim)) > 1
+            several = has_several(image, header.network.ndim)
+        if self._book.record is None and not running:
+            self._say_count()
         self.here_button.setEnabled(reason is None)
         self.here_button.setToolTip(reason or "Find the cells of what is looked at, all of it")
         self.all_button.setEnabled(several)

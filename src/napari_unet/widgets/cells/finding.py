@@ -26,8 +26,9 @@ from napari_unet.widgets.cells.places import (
 from napari_unet.widgets.cells.preview import Sketch, sketch_of
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.cells.run import Found, Run, There
+from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.layers.picture import picture_of
-from napari_unet.widgets.qt.background import Bench
+from napari_unet.widgets.layers.pixel_size import size_match
 
 _PAUSE_MS = 400  # without another setting, before more than the view is found again
 
@@ -142,7 +143,7 @@ class CellFinding(QObject):
             self._run = None
         self._wanted = settings, linked
         self._timer.start()
-        sketch = sketch_of(record, key, settings, self._book.viewer.dims)
+        sketch = sketch_of(record, key, settings, self._book.viewer)
         if sketch is not None:
             self._sketch += 1
             then = partial(self._on_sketched, self._sketch, record, sketch)
@@ -199,6 +200,7 @@ class CellFinding(QObject):
             header=header,
             settings=settings,
             linked=linked,
+            factors=size_match(image, header)[0],
             spacing=spacing_of(image, ndim, header.pixel_size),
             size=size,
             unit=unit,
@@ -242,8 +244,8 @@ class CellFinding(QObject):
         self._sketch += 1
         if found.probabilities is not None and run.predictor is not None:
             record.keep(found.key, found.probabilities)
-        record.place_found(found.key, found.table, found.classes)
-        self._book.write(record, found.key, found.ids)
+        record.place_found(found.key, found.table, found.classes, found.smaller)
+        self._book.show_found(record, found.key, found.ids)
         self._book.measured.emit()
 
     def _on_ended(self, run: Run, left_out: int) -> None:

@@ -10,6 +10,7 @@ from napari_unet.session.session import Session
 from napari_unet.widgets.common.layer_combo import LayerCombo
 from napari_unet.widgets.common.picture_row import PictureRow
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.picture import is_picture
 
 
@@ -48,4 +49,6 @@ class CellImageRow(QWidget):
             self.images.choose(active if active in offered else offered[-1])
 
     def _on_chosen(self, image: Image | None) -> None:
+        if image is not None:
+            bring_channels_first(self._viewer, image)
         self._choice.image = image

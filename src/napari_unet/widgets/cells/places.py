@@ -40,6 +40,13 @@ def all_keys(image: Image, ndim: int) -> list[Key]:
     return list(dict.fromkeys(key_of(image, index, ndim) for index in indices))
 
 
+def has_several(image: Image, ndim: int) -> bool:
+    """Return whether an image has more than one place, without looking at each."""
+    picture = picture_of(image)
+    pairs = zip(picture.painted_axes[:-2], picture.shape, strict=False)
+    return any(size > 1 for letter, size in pairs if ndim == 2 or letter != "Z")
+
+
 def current_key(image: Image, point: Iterable[float], ndim: int) -> Key:
     """Return the place that is looked at, at a point of the world."""
     return key_of(image, current_index(image, tuple(point)), ndim)

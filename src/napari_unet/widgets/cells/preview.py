@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from napari.components import Dims
+from napari.components import ViewerModel
 
 from napari_unet.core.models.header import background_output
 from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.widgets.cells.places import Key, sides, spacing_of
 from napari_unet.widgets.cells.record import CellRecord
+from napari_unet.widgets.desk.background import Worker
 from napari_unet.widgets.layers.picture import picture_of
 from napari_unet.widgets.layers.view import in_view, is_empty
-from napari_unet.widgets.qt.background import Worker
 
 _MOST_IN_VIEW = 1024  # pixels a side that are found again at once
 _SLICES = 12  # on each side of the one that is looked at
@@ -56,11 +56,11 @@ class Sketch:
 
 
 def sketch_of(
-    record: CellRecord, key: Key, settings: InstanceSettings, dims: Dims
+    record: CellRecord, key: Key, settings: InstanceSettings, viewer: ViewerModel
 ) -> Sketch | None:
     """Return what finds the cells in view; ``None`` where nothing is known of it."""
     probabilities, header = record.probabilities.get(key), record.header
-    planes, region = in_view(record.image, dims)
+    planes, region = in_view(record.image, viewer)
     if probabilities is None or header is None or is_empty(region) or not record.editable:
         return None
     shape = sides(record.image, key)

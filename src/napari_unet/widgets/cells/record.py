@@ -35,6 +35,11 @@ class CellRecord:
         For each place (K, *axes), the latest of up to 1 GiB.
     classes
         For each place the class id of each pixel if it is a cell's, where there are several.
+    smaller
+        For each place without a cell, how many pieces were too small to be one.
+    earlier
+        Places that were corrected when the layer had another record: before the dock was closed,
+        or the image taken otherwise.
     found, seen
         For places that are or were looked at: ids as they were found, and when last measured.
     """
@@ -47,6 +52,8 @@ class CellRecord:
     tables: dict[Key, Table] = field(default_factory=dict)
     probabilities: dict[Key, np.ndarray] = field(default_factory=dict)
     classes: dict[Key, np.ndarray] = field(default_factory=dict)
+    smaller: dict[Key, int] = field(default_factory=dict)
+    earlier: set[Key] = field(default_factory=set)
     found: dict[Key, np.ndarray] = field(default_factory=dict)
     seen: dict[Key, np.ndarray] = field(default_factory=dict)
 
@@ -107,9 +114,13 @@ class CellRecord:
         classes = self.object_classes
         return dict.fromkeys(ids, classes[0].id if classes else 0)
 
-    def place_found(self, key: Key, table: Table, classes: np.ndarray | None) -> None:
+    def place_found(
+        self, key: Key, table: Table, classes: np.ndarray | None, smaller: int = 0
+    ) -> None:
         """Take in what was found in a place."""
         self.tables[key] = table
+        self.earlier.discard(key)
+        self.smaller[key] = smaller
         self.found.pop(key, None)
         self.seen.pop(key, None)
         if classes is None:
@@ -135,7 +146,8 @@ class CellRecord:
     @property
     def corrections(self) -> list[Key]:
         """The places where cells are not as they were found."""
-        return [key for key in self.found if self.found[key] is not self.seen[key]]
+        now = [key for key in self.found if self.found[key] is not self.seen[key]]
+        return [*now, *(key for key in self.earlier if key not in now)]
 
     def rows(self) -> tuple[Table, list[Key], np.ndarray]:
         """Return all measurements as one table, the places, and which of them each row is of."""

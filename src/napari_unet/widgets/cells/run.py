@@ -11,8 +11,10 @@ import numpy as np
 
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.images.lazy_plane import whole_plane
+from napari_unet.core.images.stack_intensity import as_stack
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.models.header import ModelHeader, background_output
+from napari_unet.core.objects.label_instances import count_smaller
 from napari_unet.core.objects.link import link
 from napari_unet.core.objects.measure import Table
 from napari_unet.core.objects.split_touching import InstanceSettings
@@ -21,8 +23,8 @@ from napari_unet.core.segmentation.pieces import Piece, nothing_to_find
 from napari_unet.learner.remote_predictor import RemotePredictor
 from napari_unet.widgets.cells.places import Key, place_of
 from napari_unet.widgets.cells.record import CellRecord
+from napari_unet.widgets.desk.background import Worker
 from napari_unet.widgets.layers.result_arrays import write_part
-from napari_unet.widgets.qt.background import Worker
 
 _SIDES = {2: 2048, 3: 256}  # of what is read at a time of a large place, in pixels
 _LARGE = 2**27  # values
@@ -31,13 +33,14 @@ _PREDICTED = 0.7  # share of the progress
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The cells of a place."""
+    """The cells of a place; if there are none, how many pieces were too small."""
 
     key: Key
     ids: np.ndarray
     table: Table
     probabilities: np.ndarray | None
     classes: np.ndarray | None
+    smaller: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,8 @@ class Run:
         What reads each of them.
     header, settings, linked
         Of the model; how cells are found; whether they keep their id over time.
+    factors
+        By which the network sees the image resampled.
     spacing, size, unit
         Of a pixel, to find and to measure.
     used
@@ -72,6 +77,7 @@ class Run:
     header: ModelHeader
     settings: InstanceSettings
     linked: bool
+    factors: tuple[float, float] | None
     spacing: tuple[float, ...]
     size: tuple[float, ...] | None
     unit: str | None
@@ -103,7 +109,9 @@ class Run:
                 left_out += 1
                 continue
             ids = self._ids(worker, key, probabilities, used, last)
-            used = max(used, int(ids.max(initial=0)))
+            highest = int(ids.max(initial=0))
+            smaller = 0 if highest else self._smaller(worker, probabilities, ids)
+            used = max(used, highest)
             if self.linked:
                 last[key] = ids
             tell((1 + _PREDICTED) / 2)
@@ -118,23 +126,26 @@ class Run:
             if not self.record.editable:
                 worker.check()
                 write_part(self.record.layer, place_of(key), None, ids)
-            worker.tell(partial(found, Found(key, ids, table, probabilities, classes)))
+            worker.tell(partial(found, Found(key, ids, table, probabilities, classes, smaller)))
         return left_out
 
     def _probabilities(self, key: Key, tell: Callable[[float], None]) -> np.ndarray | None:
         if self.predictor is None:
             return self.kept.get(key)
-        piece = Piece(self.pieces[key], {}, None)
-        shape = tuple(piece.shape[1:])
+        together = self.header.scaling.way == "stack"
+        seen = as_stack(self.pieces[key]) if together else self.pieces[key]
+        piece = Piece(seen, {}, self.factors)
+        shape = tuple(seen.shape[1:])
         out = zeros((len(self.header.classes), *shape), np.float32)
         if piece.is_constant:
             if len(self.keys) == 1:
-                raise nothing_to_find(piece.ranges[0, 0])
+                raise nothing_to_find(piece.intensities()[0].ground)
             out[background_output(self.header) or 0] = 1
             return out
         for part in self.predictor(piece, None):
             if isinstance(part, TileProbabilities):
-                out[(slice(None), *part.tile.slices)] = part.probabilities
+                where, values = piece.put_back(part)
+                out[(slice(None), *(where[letter] for letter in "ZYX"[-len(shape) :]))] = values
                 tell(_PREDICTED * part.fraction)
         return out
 
@@ -147,13 +158,12 @@ class Run:
         last: Mapping[Key, np.ndarray],
     ) -> np.ndarray:
         ids = zeros(probabilities.shape[1:], np.int32)
-        large = probabilities.size > _LARGE or is_large(ids.shape)
         worker.finder(
             probabilities,
             background_output(self.header),
             self.settings,
             spacing=self.spacing,
-            chunk=_SIDES[ids.ndim] if large else None,
+            chunk=_chunk(probabilities),
             out=ids,
         )
         earlier = self.earlier.get(key)
@@ -161,6 +171,22 @@ class Run:
             return link(last[earlier], ids, unused=used + 1)
         ids[ids > 0] += used
         return ids
+
+    def _smaller(self, worker: Worker, probabilities: np.ndarray, ids: np.ndarray) -> int:
+        return count_smaller(
+            probabilities,
+            background_output(self.header),
+            self.settings,
+            chunk=_chunk(probabilities),
+            out=ids,
+            find=worker.finder,
+        )
+
+
+def _chunk(probabilities: np.ndarray) -> int | None:
+    """Return the side of what is read at a time, (K, *axes); ``None`` for everything at once."""
+    shape = probabilities.shape[1:]
+    return _SIDES[len(shape)] if probabilities.size > _LARGE or is_large(shape) else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -108,7 +108,7 @@ class CellSelection(QObject):
             viewer.camera.center = (0.0, *shown)[-3:]
 
     def _on_canvas(self, record: CellRecord, middle: list[float]) -> bool:
-        region = in_view(record.image, self._book.viewer.dims)[1]
+        region = in_view(record.image, self._book.viewer)[1]
         if region is None:
             return True
         top, bottom, left, right = region

@@ -16,19 +16,21 @@ from qtpy.QtWidgets import (
     QTableView,
     QWidget,
 )
+from superqt.utils import qthrottled
 
 from napari_unet.core.objects.measure import write_csv
-from napari_unet.session.state import Level
+from napari_unet.errors import Level
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.cells.selection import CellSelection
 from napari_unet.widgets.cells.table_model import CellTable
-from napari_unet.widgets.qt.background import Bench
+from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.qt.notify import notify
 
 _ROW = 22  # pixels
 _ROWS_SHOWN = 8
 _PADDING = 28
+_PAUSE_MS = 500  # between two fillings; the first is at once
 
 
 class CellTablePanel(QWidget):
@@ -64,10 +66,12 @@ class CellTablePanel(QWidget):
         layout.addWidget(self.save_button, 1, 1)
         layout.setColumnStretch(0, 1)
         self.view.selectionModel().selectionChanged.connect(self._on_rows_selected)
-        book.measured.connect(self._fill)
-        book.record_changed.connect(self._fill)
+        # While planes are found one after the other, the rows of all are not shown for each.
+        self._fill_soon = qthrottled(self.fill, timeout=_PAUSE_MS, parent=self)
+        book.measured.connect(self._fill_soon)
+        book.record_changed.connect(self.fill)
         selection.changed.connect(self._show_selection)
-        self._fill()
+        self.fill()
 
     def _make_view(self) -> QTableView:
         view = QTableView()
@@ -90,7 +94,7 @@ class CellTablePanel(QWidget):
         view.setMinimumHeight(header.sizeHint().height() + _ROWS_SHOWN * _ROW)
         return view
 
-    def _fill(self) -> None:
+    def fill(self, *_: object) -> None:
         """Show other rows; what is selected and looked at stays."""
         record = self._book.record
         bar = self.view.verticalScrollBar()

@@ -15,8 +15,8 @@ from napari_unet.session.session import Session
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.places import Key, place_of, set_pixels
 from napari_unet.widgets.cells.record import CellRecord
+from napari_unet.widgets.desk.background import Bench, Worker
 from napari_unet.widgets.layers.strokes import FIRST_CLASS, find_annotation, new_annotation
-from napari_unet.widgets.qt.background import Bench, Worker
 
 SCOPES = ("selected", "corrected", "all")
 

@@ -13,11 +13,14 @@ from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.open_image import is_readable, open_image
-from napari_unet.errors import InvalidInput
+from napari_unet.errors import InvalidInput, Level
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level
+from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.geometry import same_place, transform_of
-from napari_unet.widgets.layers.picture import Picture, choose_axes, fits, is_guessed, is_picture
+from napari_unet.widgets.layers.image_marks import image_of
+from napari_unet.widgets.layers.layer_axes import fits
+from napari_unet.widgets.layers.picture import Picture, choose_axes, is_guessed, is_picture
+from napari_unet.widgets.layers.roles import Role, detail, role_of
 from napari_unet.widgets.qt.notify import errors_shown
 
 
@@ -83,21 +86,27 @@ def take_from(viewer: ViewerModel, image: Image, source: ImageSource) -> bool:
         The layer holds something else than the file, as a stack of several does.
     """
     shape = tuple(image.data[0].shape if image.multiscale else image.data.shape)
-    if shape != tuple(source.levels[0].shape):
+    axes, stored = source.axes, tuple(source.levels[0].shape)
+    if not image.rgb and axes[-1] in "CS" and not source.guesses:
+        if shape == stored and bring_channels_first(viewer, image, axes):
+            shape = (stored[-1], *stored[:-1])
+        if shape == (stored[-1], *stored[:-1]):
+            axes, stored = "C" + axes[:-1], shape
+    if shape != stored:
         raise InvalidInput(
-            f"{image.name} has the shape {shape} and its file {tuple(source.levels[0].shape)}; "
+            f"{image.name} has the shape {shape} and its file {stored}; "
             "set its axes here, and its scale in napari."
         )
-    letters = source.axes.removesuffix("S") if image.rgb else source.axes
+    letters = axes.removesuffix("S") if image.rgb else axes
     if len(letters) != image.ndim:
         return False
     on_it = [layer for layer in viewer.layers if layer is not image and _lies_on(layer, image)]
     sizes, units = source.pixel_size, source.units
     image.scale = [sizes.get(a, step) for a, step in zip(letters, image.scale, strict=True)]
     image.units = [units.get(a, unit) for a, unit in zip(letters, image.units, strict=True)]
-    told = not source.guesses and fits(source.axes, image)
+    told = not source.guesses and fits(axes, image)
     if told:
-        choose_axes(image, source.axes)
+        choose_axes(image, axes)
     for layer in on_it:
         for name, value in transform_of(image).items():
             setattr(layer, name, value)
@@ -107,7 +116,9 @@ def take_from(viewer: ViewerModel, image: Image, source: ImageSource) -> bool:
 
 
 def _lies_on(layer: Layer, image: Image) -> bool:
-    """Return whether a layer is strokes or a result that lie on an image."""
-    if is_picture(layer) or not isinstance(layer, Image | Labels):
+    """Return whether a layer is strokes or a result of an image, or labels of others on it."""
+    if is_picture(layer) or not isinstance(layer, Image | Labels) or not same_place(layer, image):
         return False
-    return same_place(layer, image)
+    if role_of(layer) is Role.STROKES:
+        return image_of([image], layer) is image
+    return role_of(layer) is None or detail(layer, "image") == str(image.unique_id)

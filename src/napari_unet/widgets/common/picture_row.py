@@ -7,8 +7,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_unet.core.segmentation.model_fit import order_said
+from napari_unet.errors import Level
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level
 from napari_unet.widgets.common.axes_combo import AxesCombo
 from napari_unet.widgets.common.channel_menu import ChannelMenu
 from napari_unet.widgets.common.from_file import FromFileButton
@@ -58,6 +58,7 @@ class PictureRow(QWidget):
         links.add(viewer.layers.events.removed, self._on_layer_removed)
         choice.image_changed.connect(self._on_model_changed)
         choice.image_retaken.connect(self._update)
+        choice.image_measured.connect(self._on_model_changed)
         self._on_model_changed()
 
     def _lay_out(self) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from napari.layers import Image, Labels
+from collections.abc import Callable
+from typing import Any
+
+from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.errors import InvalidInput
-from napari_unet.widgets.layers.picture import picture_of
+from napari_unet.widgets.layers.picture import is_taken_as, picture_of
+from napari_unet.widgets.layers.roles import details
 from napari_unet.widgets.qt.connections import Connections
 
 
@@ -16,13 +20,15 @@ class Choice(QObject):
     Notes
     -----
     Signals: ``image_changed(image | None)`` and ``annotation_changed(annotation | None)``, and
-    ``image_retaken(image)`` when other axes, channels or another level of the image are chosen, or
-    when it, or a layer that lends it channels, gets other data.
+    ``image_retaken(image)`` when other axes, channels or another level of the image are chosen or
+    napari is told other names of its axes, or when it, or a layer that lends it channels, gets
+    other data. ``image_measured(image)`` when its pixels have another size or unit.
     """
 
     image_changed = Signal(object)
     annotation_changed = Signal(object)
     image_retaken = Signal(object)
+    image_measured = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -32,6 +38,7 @@ class Choice(QObject):
         self._links = Connections(self)
         self._followed: tuple[Image, ...] = ()
         self._meaning: tuple[object, ...] | None = None
+        self._links.add(details.changed, self._on_details_changed)
 
     @property
     def image(self) -> Image | None:
@@ -73,15 +80,32 @@ class Choice(QObject):
         self._meaning = None if picture is None else picture.meaning
         before, self._followed = self._followed, () if picture is None else picture.layers
         for layer in set(before) - set(self._followed):
-            self._links.remove(layer.events.metadata, self._on_metadata_changed)
-            self._links.remove(layer.events.data, self._on_data_replaced)
+            for emitter, slot in self._events(layer):
+                self._links.remove(emitter, slot)
         for layer in set(self._followed) - set(before):
-            self._links.add(layer.events.metadata, self._on_metadata_changed)
-            self._links.add(layer.events.data, self._on_data_replaced)
+            for emitter, slot in self._events(layer):
+                self._links.add(emitter, slot)
 
-    def _on_metadata_changed(self) -> None:
-        if self._image is not None and picture_of(self._image).meaning != self._meaning:
+    def _events(self, layer: Image) -> list[tuple[Any, Callable[..., None]]]:
+        events = layer.events
+        return [
+            (events.axis_labels, self._on_named),
+            (events.data, self._on_data_replaced),
+            (events.scale, self._on_measured),
+            (events.units, self._on_measured),
+        ]
+
+    def _on_details_changed(self, layer: Layer) -> None:
+        if layer in self._followed:
+            self._on_named()
+
+    def _on_named(self) -> None:
+        if self._image is not None and not is_taken_as(self._image, self._meaning):
             self._on_data_replaced()
+
+    def _on_measured(self) -> None:
+        if self._image is not None:
+            self.image_measured.emit(self._image)
 
     def _on_data_replaced(self) -> None:
         image = self._image

@@ -14,10 +14,11 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.images.box import Tile
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.layers.doubts import doubt_about
 from napari_unet.widgets.layers.paint_events import shown_box, stroke_box, stroke_planes
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices
 from napari_unet.widgets.layers.spots import Spot, spots_of
-from napari_unet.widgets.layers.strokes import count_ids
+from napari_unet.widgets.layers.strokes import count_ids, is_computed, is_dressed
 from napari_unet.widgets.layers.view import box_in_view, current_index
 from napari_unet.widgets.qt.connections import Connections
 
@@ -53,6 +54,7 @@ class PaintWatch(QObject):
         self._layer: Labels | None = None
         self._spots: dict[Spot, dict[int, int]] = {}  # that were ever painted on
         self._dirty: dict[Spot, None] = {}
+        self._doubt: str | None = None
         self._links = Connections(self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -73,12 +75,25 @@ class PaintWatch(QObject):
         """What ``counts`` is the sum of: of each plane or cell that was ever painted on."""
         return dict(self._spots)
 
+    @property
+    def settled(self) -> bool:
+        """Whether ``counts`` is up to date."""
+        return not self._dirty
+
+    @property
+    def doubt(self) -> str | None:
+        """Ask whether the layer holds strokes, if it is not the plugin's own and looks otherwise.
+
+        See :func:`napari_unet.widgets.layers.doubts.doubt_about`.
+        """
+        return None if self._layer is None or is_dressed(self._layer) else self._doubt
+
     def painted_planes(self) -> dict[Index, list[Tile] | None]:
         """Return the planes with strokes as they are now, and of large ones the painted cells."""
         while self._dirty:
             self._count_next()
         self._timer.stop()
-        self.changed.emit()
+        self._tell()
         found: dict[Index, list[Tile] | None] = {}
         for spot in sorted(spot for spot, counts in self._spots.items() if counts):
             if spot.cell is None:
@@ -111,7 +126,8 @@ class PaintWatch(QObject):
     def _start_over(self) -> None:
         self._spots.clear()
         self._dirty.clear()
-        if self._layer is not None:
+        self._doubt = None
+        if self._layer is not None and not is_computed(self._layer):
             shape = self._layer.data.shape
             for index in plane_indices(shape):
                 self._dirty.update(dict.fromkeys(spots_of(shape, index)))
@@ -132,7 +148,7 @@ class PaintWatch(QObject):
 
     def _on_refreshed(self) -> None:
         if self._layer is not None:
-            shown = self._current_spots(self._layer, box_in_view(self._layer, self._viewer.dims))
+            shown = self._current_spots(self._layer, box_in_view(self._layer, self._viewer))
             told = [spot for spot in shown if spot.cell is None or spot in self._dirty]
             told += [spot for spot in self._spots if spot.cell is not None]
             self._mark([*self._spots, *shown])
@@ -161,7 +177,12 @@ class PaintWatch(QObject):
         if self._dirty:
             self._timer.start(0)
         else:
-            self.changed.emit()
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._layer is not None and not is_dressed(self._layer):
+            self._doubt = doubt_about(self._layer, self._spots)
+        self.changed.emit()
 
     def _count_next(self) -> None:
         spot = next(iter(self._dirty))

@@ -22,6 +22,7 @@ from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner.messages import PlanePredicted
 from napari_unet.session.session import Session
 from napari_unet.widgets.layers.picture import Place, picture_of
+from napari_unet.widgets.layers.pixel_size import size_match
 from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
 from napari_unet.widgets.layers.prediction_order import parts_of
 from napari_unet.widgets.layers.reading import reader
@@ -37,6 +38,7 @@ from napari_unet.widgets.layers.view import in_view
 from napari_unet.widgets.layers.volumes import Part, has_place, sides_of, volumes_under
 from napari_unet.widgets.qt.connections import Connections
 
+_CHANGED = "the image was changed, or is taken as something else; segment it again."
 _BYTES_AT_ONCE = 64 * 2**20
 
 
@@ -57,6 +59,7 @@ class _Task:
     device: DeviceName
     total: int
     meaning: tuple[object, ...]
+    factors: tuple[float, float] | None  # by which the network sees it resampled
     seen: Seen | None  # of whole planes; a part of one may well show one class
     job: int = -1
     stopping: bool = False
@@ -144,7 +147,7 @@ class Predictions(QObject):
         view = None
         waiting: list[tuple[Place, Part | None]]
         if is_large(shape):
-            view = in_view(image, self._viewer.dims)[1]
+            view = in_view(image, self._viewer)[1]
             if segmentation_of(self._viewer, image) is None:  # refused now if it has no room
                 legend = legend_of(header, self._session.classes)
                 add_segmentation(self._viewer, image, legend)
@@ -164,6 +167,7 @@ class Predictions(QObject):
             device=device,
             total=len(waiting),
             meaning=picture_of(image).meaning,
+            factors=size_match(image, header)[0],
             seen=Seen(header) if region is None else None,
         )
         self._tasks[number] = task
@@ -192,6 +196,7 @@ class Predictions(QObject):
             _reader(task),
             task.model,
             region=task.current[0][1],
+            factors=task.factors,
             probabilities=task.probabilities,
             doubt=task.doubt,
             device=task.device,
@@ -207,11 +212,11 @@ class Predictions(QObject):
         number, task = found
         index, region = task.current[plane.plane]
         if not _fits(plane.classes, task, index, region):
-            self.stop(number)  # the layer is another image meanwhile
+            self._fail(number, _CHANGED)
             return
         if task.seen is not None:
             task.seen.add_classes(plane.classes)
-            task.seen.add_grey_values(plane.grey_values)
+            task.seen.add_intensities(plane.intensities)
         legend = legend_of(task.header, self._session.classes)
         target = (self._viewer, task.image, index, region)
         try:
@@ -221,9 +226,7 @@ class Predictions(QObject):
             if plane.doubt is not None:
                 write_uncertainty(*target, plane.doubt.percent)
         except UserError as error:  # a large result finds no room
-            del self._tasks[number]
-            self._session.predictions.stop(job)
-            self.ended.emit(number, str(error), False)
+            self._fail(number, str(error))
             return
         if plane.doubt is not None:
             where = (number, task.image, index, region)
@@ -256,9 +259,13 @@ class Predictions(QObject):
         removed = event.value  # type: ignore[attr-defined]
         for number, task in list(self._tasks.items()):
             if task.image is removed:
-                del self._tasks[number]
-                self._session.predictions.stop(task.job)
-                self.ended.emit(number, "the layer was removed.", False)
+                self._fail(number, "the layer was removed.")
+
+    def _fail(self, number: int, error: str) -> None:
+        """End a task; what is still predicted of it is not shown."""
+        task = self._tasks.pop(number)
+        self._session.predictions.stop(task.job)
+        self.ended.emit(number, error, False)
 
 
 def _reader(task: _Task) -> Callable[[], Sequence[Plane]]:

@@ -10,9 +10,11 @@ from qtpy.QtWidgets import QWidget
 
 from napari_unet.learner import Learner
 from napari_unet.session.session import Session
+from napari_unet.session.telling import each_of
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.desk.supervisor import Supervisor
 from napari_unet.widgets.qt.connections import when_destroyed
+from napari_unet.widgets.qt.logging_errors import log_errors
 from napari_unet.widgets.qt.notify import notify
 
 # A session outlives the docks, so that a model is still there when one is opened again.
@@ -30,6 +32,7 @@ class Shared:
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
+        log_errors()
         learner = Learner()
         session = _sessions.get(viewer)
         if session is None:
@@ -57,9 +60,7 @@ class Shared:
             return
         del _shared[self.viewer]
         QCoreApplication.instance().aboutToQuit.disconnect(self.end)
-        self.session.close()
-        self.supervisor.end()
-        self.predictions.forget_all()
+        each_of(self.session.close, self.supervisor.end, self.predictions.forget_all)
 
     def _release(self) -> None:
         self._holders -= 1

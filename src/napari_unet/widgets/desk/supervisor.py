@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from qtpy.QtCore import QObject, Signal
 
@@ -55,7 +56,8 @@ class Supervisor(QObject):
 
     def _work(self) -> None:
         for reply in self._replies():
-            self.replied.emit(reply)
+            with suppress(RuntimeError):  # Qt may be gone already, as after a script's error
+                self.replied.emit(reply)
 
     def _on_replied(self, reply: Reply) -> None:
         if not self._ended:

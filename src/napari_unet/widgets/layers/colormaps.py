@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from napari.experimental import unlink_layers
+from napari.layers import Labels
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from napari_unet.core.labels.classes import ClassInfo, default_color
+
+
+def color(layer: Labels, colormap: DirectLabelColormap) -> None:
+    """Give a layer the colours of its classes, which are its own also where layers are linked.
+
+    napari fails where it is to give such a colormap to a linked layer, an image or labels.
+    """
+    unlink_layers([layer], ["colormap"])
+    layer.colormap = colormap
 
 
 def label_colormap(

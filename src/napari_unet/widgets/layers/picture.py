@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TypeGuard
 from weakref import WeakValueDictionary
 
 from napari.layers import Image, Layer
 
-from napari_unet.core.images.axes import UNTOLD, checked_axes, guess_axes
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
 from napari_unet.core.images.stacked_channels import same_size, stack_channels
 from napari_unet.core.images.units import known_size, long_name
 from napari_unet.errors import InvalidInput
+from napari_unet.widgets.layers.layer_axes import levels_of, named_axes
 from napari_unet.widgets.layers.roles import detail, remember, role_of
 
 Place = tuple[int | slice, ...]
-_NAMED = "TCZYX"
 
 # Layers that lend channels, by their id: metadata with layers in them could not be saved.
 _lenders: WeakValueDictionary[str, Image] = WeakValueDictionary()
@@ -127,7 +126,7 @@ def picture_of(layer: Image) -> Picture:
     )
 
 
-def is_taken_as(layer: Image, meaning: tuple[object, ...]) -> bool:
+def is_taken_as(layer: Image, meaning: tuple[object, ...] | None) -> bool:
     """Return whether an image layer is still taken as when its picture had that meaning."""
     try:
         return picture_of(layer).meaning == meaning
@@ -143,8 +142,8 @@ def source_of(layer: Image) -> ImageSource:
     InvalidInput
         It is empty, not numeric, or has more axes than can be named.
     """
-    levels = _levels(layer)
-    axes, guesses = _named(layer)
+    levels = levels_of(layer)
+    axes, guesses = named_axes(layer)
     sizes, units = _pixel_sizes(layer, axes)
     return ImageSource(
         levels, axes, pixel_size=sizes, units=units, name=layer.name, guesses=guesses
@@ -153,16 +152,7 @@ def source_of(layer: Image) -> ImageSource:
 
 def is_guessed(layer: Image) -> bool:
     """Return whether nobody named all of a layer's axes that matter."""
-    return bool(_named(layer)[1])
-
-
-def fits(axes: str, layer: Image) -> bool:
-    """Return whether letters can be a layer's axes; rows and columns have to be the last two."""
-    ending = "YXS" if layer.rgb else "YX"
-    try:
-        return checked_axes(axes, _levels(layer)[0].shape) == axes and axes.endswith(ending)
-    except InvalidInput:
-        return False
+    return bool(named_axes(layer)[1])
 
 
 def choose_axes(layer: Image, axes: str) -> None:
@@ -212,47 +202,6 @@ def choose_level(layer: Image, level: int, *, by_user: bool = True) -> None:
 def is_level_chosen(layer: Image) -> bool:
     """Return whether the user chose the level."""
     return detail(layer, "level_by_user") is True
-
-
-def _levels(layer: Image) -> tuple[Any, ...]:
-    """Return a layer's arrays, the finest first; of one size but for rows and columns."""
-    if not layer.multiscale:
-        return (layer.data,)
-    shapes = [list(level.shape) for level in layer.data]
-    for shape in shapes:
-        shape[layer.ndim - 2 : layer.ndim] = []
-    return tuple(
-        level for level, shape in zip(layer.data, shapes, strict=True) if shape == shapes[0]
-    )
-
-
-def _named(layer: Image) -> tuple[str, tuple[str, ...]]:
-    """Return a layer's axes, and what of them was guessed and why."""
-    chosen, finest = detail(layer, "axes"), _levels(layer)[0]
-    if isinstance(chosen, str) and fits(chosen, layer):
-        return chosen, ()
-    told, said = _told(layer)
-    guessed = guess_axes(tuple(finest.shape), finest.dtype, told=told)
-    return guessed.axes, (*said, *guessed.reasons)
-
-
-def _told(layer: Image) -> tuple[str, tuple[str, ...]]:
-    """Return what the layer's own names say of its axes, and what is said if they cannot be."""
-    names = [str(name).strip().upper() for name in layer.axis_labels]
-    letters = [name if len(name) == 1 and name in _NAMED else UNTOLD for name in names]
-    ending = "S" if layer.rgb else ""
-    if "".join(letters[-2:]) in ("Y" + UNTOLD, UNTOLD + "X", "YX"):
-        letters[-2:] = "YX"
-    known = [letter for letter in letters if letter != UNTOLD]
-    doubled = len(set(known)) < len(known)
-    misplaced = {"Y", "X"} & set(letters[:-2]) or letters[-2:] not in (["Y", "X"], [UNTOLD] * 2)
-    if doubled or misplaced:
-        said = (
-            f"its axes are named {', '.join(names)}, which cannot be used here: rows (Y) and "
-            "columns (X) have to be the last two, and each name is used once."
-        )
-        return UNTOLD * len(letters) + ending, (said,)
-    return "".join(letters) + ending, ()
 
 
 def _pixel_sizes(layer: Image, axes: str) -> tuple[dict[str, float], dict[str, str]]:

@@ -11,7 +11,7 @@ from napari_unet.core.models.header import ModelHeader
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.layers.picture import picture_of
 from napari_unet.widgets.layers.planes import channel_count, spatial_shape
-from napari_unet.widgets.layers.strokes import too_many
+from napari_unet.widgets.layers.strokes import is_computed, too_many
 from napari_unet.widgets.layers.volumes import NO_SLICES, has_slices
 
 NO_IMAGE = "Open an image and choose it above."
@@ -19,7 +19,10 @@ NO_MODEL = "Train a model first, or open a saved one."
 
 
 def why_not_paint(
-    image: Image | None, annotation: Labels | None, painted: Mapping[int, int]
+    image: Image | None,
+    annotation: Labels | None,
+    painted: Mapping[int, int],
+    doubt: str | None = None,
 ) -> str | None:
     """Say why strokes on a layer cannot teach anything about an image; ``None`` if they can.
 
@@ -29,11 +32,19 @@ def why_not_paint(
         The chosen layers.
     painted
         Number of painted pixels by id.
+    doubt
+        Whether the layer holds strokes at all, see
+        :func:`napari_unet.widgets.layers.doubts.doubt_about`.
     """
     if image is None:
         return NO_IMAGE
     if annotation is None:
-        return "Press New to make a layer to paint on."
+        return f"Press New to make a layer to paint on: no strokes of {image.name} are chosen."
+    if is_computed(annotation):
+        return (
+            f"{annotation.name} is a dask array, which cannot be painted on; press New, or open "
+            "the labels as an array in memory."
+        )
     here, there = spatial_shape(annotation), spatial_shape(image)
     if here != there:
         return (
@@ -45,7 +56,7 @@ def why_not_paint(
             f"{annotation.name} has {len(painted)} different ids, which look like single objects; "
             "press New to make a layer for strokes."
         )
-    return None
+    return doubt
 
 
 def why_not_train(
@@ -54,19 +65,20 @@ def why_not_train(
     painted: Mapping[int, int],
     classes: tuple[ClassInfo, ...],
     model: ModelHeader | None = None,
+    doubt: str | None = None,
 ) -> str | None:
     """Say why a training cannot start; ``None`` if it can.
 
     Parameters
     ----------
-    image, annotation, painted
+    image, annotation, painted, doubt
         As for :func:`why_not_paint`.
     classes
         Classes with their names.
     model
         That the training would go on with, if any.
     """
-    reason = why_not_paint(image, annotation, painted)
+    reason = why_not_paint(image, annotation, painted, doubt)
     if reason is not None:
         return reason
     if image is not None and model is not None:

@@ -9,8 +9,9 @@ from napari.layers import Image, Labels
 
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Measured, is_large
-from napari_unet.core.images.lazy_plane import Plane, whole_plane
+from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.images.source_piece import SourcePlane
+from napari_unet.core.labels.across_planes import Place as PlaneIn
 from napari_unet.core.training.stroke_regions import stroke_pieces
 from napari_unet.session.state import PaintedPlanes
 from napari_unet.widgets.layers.picture import Place
@@ -35,7 +36,7 @@ def reader(image: Image, indices: Iterable[Place]) -> Callable[[], tuple[Plane, 
     if is_large(spatial_shape(image)) and all(isinstance(p, SourcePlane) for p in planes):
         measured = tuple(Measured(plane) for plane in planes)
         return lambda: measured
-    return lambda: tuple(whole_plane(plane) for plane in planes)
+    return lambda: tuple(planes)
 
 
 def plane_reader(image: Image, index: Index) -> Callable[[], Plane]:
@@ -70,6 +71,7 @@ def painted_reader(
         pixel_size=size,
         pixel_unit=unit,
         channels=channels,
+        places=_places(annotation, wanted),
     )
 
 
@@ -93,6 +95,7 @@ def painted_pieces_reader(
     """
     keys, planes, labels = [], [], []
     boxes: list[Region | None] = []
+    indices: list[Index] = []
     for index, within in painted.items():
         plane, strokes = Measured(plane_of(image, index)), annotation.data[index]
         for box, part in stroke_pieces(strokes, reach=reach, within=within):
@@ -100,6 +103,7 @@ def painted_pieces_reader(
             planes.append(plane)
             labels.append(part)
             boxes.append((*box.rows, *box.columns))
+            indices.append(index)
     size, unit = pixel_size(image)
     found = PaintedPlanes(
         keys=tuple(keys),
@@ -109,8 +113,17 @@ def painted_pieces_reader(
         pixel_size=size,
         pixel_unit=unit,
         channels=own_channels(image),
+        places=_places(annotation, indices),
     )
     return lambda: found
+
+
+def _places(annotation: Labels, indices: Sequence[Place]) -> tuple[PlaneIn, ...]:
+    """Return where planes lie in their stack; nothing of volumes."""
+    known = [tuple(at for at in index if isinstance(at, int)) for index in indices]
+    if any(len(short) < len(index) for short, index in zip(known, indices, strict=True)):
+        return ()
+    return tuple((str(annotation.unique_id), index) for index in known)
 
 
 def spot_reader(annotation: Labels, spot: Spot) -> Callable[[], np.ndarray]:

@@ -13,7 +13,7 @@ from napari.layers import Image, Labels, Layer
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.labels.classes import ClassInfo, background_id
 from napari_unet.core.models.header import ModelHeader
-from napari_unet.widgets.layers.colormaps import label_colormap, probability_colormap
+from napari_unet.widgets.layers.colormaps import color, label_colormap, probability_colormap
 from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.picture import Place
 from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
@@ -251,7 +251,7 @@ def recolor(viewer: ViewerModel, classes: Sequence[ClassInfo]) -> None:
     hidden = (background_id("scribbles"),)
     for layer in viewer.layers:
         if role_of(layer) is Role.SEGMENTATION and detail(layer, "strokes"):
-            layer.colormap = label_colormap(classes, transparent=hidden)
+            color(layer, label_colormap(classes, transparent=hidden))
 
 
 def insert_quietly(viewer: ViewerModel, layer: Layer, image: Image) -> None:

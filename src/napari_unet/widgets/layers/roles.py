@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 from napari.layers import Layer
+from psygnal import Signal
 
 KEY = "napari_unet"
 
@@ -18,16 +19,28 @@ class Role(Enum):
     STROKES = "strokes"
     SEGMENTATION = "segmentation"
     PROBABILITY = "probability"
-    COMPARISON = "comparison"
     INSTANCES = "instances"
     UNCERTAINTY = "uncertainty"
     CELLS = "cells"
     OUTLINES = "outlines"
 
 
-def entry(role: Role, **details: object) -> dict[str, dict[str, object]]:
+class Details:
+    """Tells of changes to what the plugin writes into layers: ``changed(layer)``.
+
+    napari's own event would do more: linked layers would get the metadata of this one, and lose
+    their roles and classes.
+    """
+
+    changed = Signal(Layer)
+
+
+details = Details()
+
+
+def entry(role: Role, **more: object) -> dict[str, dict[str, object]]:
     """Return the metadata of a layer with that role."""
-    return {KEY: {"role": role.value, **details}}
+    return {KEY: {"role": role.value, **more}}
 
 
 def role_of(layer: Layer) -> Role | None:
@@ -44,13 +57,14 @@ def detail(layer: Layer, name: str) -> object:
     return own.get(name) if isinstance(own, dict) else None
 
 
-def remember(layer: Layer, **details: object) -> None:
-    """Keep details in a layer's metadata, ``None`` to forget one; listeners are told of a change.
+def remember(layer: Layer, **more: object) -> None:
+    """Keep details in a layer's metadata, ``None`` to forget one.
 
-    They are told through ``layer.events.metadata``.
+    Listeners to :attr:`Details.changed` are told of a change.
     """
     own = layer.metadata.get(KEY)
     before = own if isinstance(own, dict) else {}
-    now = {name: value for name, value in (before | details).items() if value is not None}
+    now = {name: value for name, value in (before | more).items() if value is not None}
     if now != before:
-        layer.metadata = {**layer.metadata, KEY: now}
+        layer.metadata[KEY] = now  # another dictionary: a duplicated layer has the one before, too
+        details.changed.emit(layer)

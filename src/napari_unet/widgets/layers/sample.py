@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
+from napari_unet.core.io.fingerprint import identify_array
 from napari_unet.widgets.layers.colormaps import label_colormap
+from napari_unet.widgets.layers.image_marks import ImageMark
 from napari_unet.widgets.layers.strokes import STROKES_OPACITY, strokes_metadata
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -21,10 +24,17 @@ def tissue_layers() -> list[LayerData]:
     from napari_unet.samples import tissue
 
     sample = tissue()
+    identity = identify_array(sample.image)
+    mark = ImageMark(
+        id=uuid4().hex,
+        name=sample.name,
+        shape=sample.image.shape,
+        pixels=None if identity is None else identity.checksum,
+    )
     strokes = {
         "name": f"strokes on {sample.name}",
         "colormap": label_colormap(sample.classes),
-        "metadata": strokes_metadata(sample.classes),
+        "metadata": strokes_metadata(sample.classes, mark),
         "opacity": STROKES_OPACITY,
     }
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import TypeGuard
 
 import numpy as np
 from napari.components import ViewerModel
@@ -11,10 +12,18 @@ from pydantic import ValidationError
 
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.widgets.layers.colormaps import label_colormap
-from napari_unet.widgets.layers.geometry import same_place, transform_of
+from napari_unet.widgets.layers.colormaps import color, label_colormap
+from napari_unet.widgets.layers.geometry import transform_of
+from napari_unet.widgets.layers.image_marks import (
+    ImageMark,
+    attach,
+    id_of,
+    know_again,
+    mark_in,
+    mark_of,
+)
 from napari_unet.widgets.layers.planes import spatial_shape
-from napari_unet.widgets.layers.roles import KEY, Role, detail, entry, role_of
+from napari_unet.widgets.layers.roles import Role, detail, entry, remember, role_of
 
 BRUSH_SIZE = 5
 FIRST_CLASS = 2
@@ -24,15 +33,26 @@ _FEW_IDS = 16
 _LARGEST_ID = 65535
 
 
-def can_be_painted(layer: Layer) -> bool:
+def can_be_painted(layer: Layer) -> TypeGuard[Labels]:
     """Return whether a layer can hold strokes: labels that are not a result."""
     may_be = role_of(layer) in (None, Role.STROKES)
     return isinstance(layer, Labels) and not layer.multiscale and may_be
 
 
-def strokes_metadata(classes: Iterable[ClassInfo]) -> dict[str, dict[str, object]]:
-    """Return the metadata that makes a labels layer an annotation layer with these classes."""
-    return entry(Role.STROKES, classes=[info.model_dump() for info in classes])
+def is_computed(layer: Labels) -> bool:
+    """Return whether a layer's labels are computed when they are looked at, as dask's are.
+
+    A stroke is no more than a plan there, or fails.
+    """
+    return type(layer.data).__module__.partition(".")[0] == "dask"
+
+
+def strokes_metadata(
+    classes: Iterable[ClassInfo], image: ImageMark | None
+) -> dict[str, dict[str, object]]:
+    """Return the metadata of an annotation layer with these classes, of that image if known."""
+    mark = {} if image is None else {"image": image.model_dump()}
+    return entry(Role.STROKES, classes=[info.model_dump() for info in classes], **mark)
 
 
 def new_annotation(image: Image, classes: tuple[ClassInfo, ...]) -> Labels:
@@ -41,7 +61,7 @@ def new_annotation(image: Image, classes: tuple[ClassInfo, ...]) -> Labels:
         zeros(spatial_shape(image), np.uint8, sparse=True),
         name=f"strokes on {image.name}",
         colormap=label_colormap(classes),
-        metadata=strokes_metadata(classes),
+        metadata=strokes_metadata(classes, mark_of(image)),
         opacity=STROKES_OPACITY,
         **transform_of(image),
     )
@@ -71,25 +91,56 @@ def classes_of(layer: Labels) -> tuple[ClassInfo, ...] | None:
 
 def dress(layer: Labels, classes: tuple[ClassInfo, ...]) -> None:
     """Give a layer the classes' names and colours, and make it an annotation layer."""
-    layer.metadata.update(strokes_metadata(classes))
-    layer.colormap = label_colormap(classes, extra=(layer.selected_label,))
+    stored = [info.model_dump() for info in classes]
+    remember(layer, role=Role.STROKES.value, classes=stored)
+    color(layer, label_colormap(classes, extra=(layer.selected_label,)))
 
 
 def is_dressed(layer: Labels) -> bool:
     """Return whether a layer already is an annotation layer."""
-    return KEY in layer.metadata and role_of(layer) is Role.STROKES
+    return role_of(layer) is Role.STROKES
+
+
+def take_over(layer: Labels, image: Image, classes: tuple[ClassInfo, ...]) -> None:
+    """Make a layer an annotation layer, of this image unless it is known to be of another."""
+    dress(layer, classes)
+    if mark_in(layer) is None:
+        attach(layer, mark_of(image))
 
 
 def find_annotation(layers: Iterable[Layer], image: Image) -> Labels | None:
-    """Return the annotation layer that fits an image; one of the plugin's own comes first."""
+    """Return the strokes of an image: those that were chosen last for it, or else the topmost.
+
+    Strokes of another image are never among them, nor those that fit another level or other axes
+    of it. An image that was opened again is known by this.
+    """
+    layers = list(layers)
+    strokes = [(x, mark) for x in layers if can_be_painted(x) and (mark := mark_in(x))]
+    know_again(image, layers, [mark for _, mark in strokes])
+    own, shape = id_of(image), spatial_shape(image)
+    fitting = [x for x, mark in strokes if mark.id == own and spatial_shape(x) == shape]
+    last = detail(image, "last_strokes")
+    chosen = [x for x in fitting if str(x.unique_id) == last]
+    return next(reversed(chosen or fitting), None)
+
+
+def prefer(image: Image, strokes: Labels) -> None:
+    """Find these strokes first, if they belong to the image."""
+    mark = mark_in(strokes)
+    if mark is not None and mark.id == id_of(image):
+        remember(image, last_strokes=str(strokes.unique_id))
+
+
+def fit_to(layer: Labels, image: Image) -> None:
+    """Give strokes the image's shape where they differ by axes of length 1 before the rows."""
     shape = spatial_shape(image)
-    fitting = [
-        layer
-        for layer in layers
-        if can_be_painted(layer) and spatial_shape(layer) == shape and same_place(layer, image)
-    ]
-    own = [layer for layer in fitting if is_dressed(layer)]
-    return next(reversed(own or fitting), None)
+    differ = layer.data.shape != shape and isinstance(layer.data, np.ndarray)
+    if differ and _without_ones(layer.data.shape) == _without_ones(shape):
+        layer.data = layer.data.reshape(shape)
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(length for length in shape[:-2] if length > 1) + shape[-2:]
 
 
 def count_ids(plane: np.ndarray) -> dict[int, int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
 import numpy as np
-from napari.components import Dims
+from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_unet.widgets.layers.picture import is_picture, picture_of
@@ -24,7 +25,7 @@ def current_index(layer: Image | Labels, point: Sequence[float]) -> Index:
     return tuple(int(np.clip(i, 0, n - 1)) for i, n in pairs)
 
 
-def in_view(image: Image, dims: Dims) -> tuple[list[Index], Region | None]:
+def in_view(image: Image, viewer: ViewerModel) -> tuple[list[Index], Region | None]:
     """Return the planes of an image that are shown, and the part of them on the canvas.
 
     Returns
@@ -36,12 +37,10 @@ def in_view(image: Image, dims: Dims) -> tuple[list[Index], Region | None]:
         for all of a plane.
     """
     picture = picture_of(image)
-    letters = picture.layer_axes
-    shown = {axis - (dims.ndim - image.ndim) for axis in dims.displayed}
-    spans = {letter: _span(image, axis) for axis, letter in enumerate(letters) if axis in shown}
+    spans = {picture.layer_axes[axis]: span for axis, span in _spans(image, viewer).items()}
     spans["C"] = (0, 1)
     leading = picture.painted_axes[:-2]
-    current = current_index(image, dims.point)
+    current = current_index(image, viewer.dims.point)
     starts = [spans.get(letter, (at,))[0] for letter, at in zip(leading, current, strict=True)]
     stops = [spans.get(letter, (0, at + 1))[1] for letter, at in zip(leading, current, strict=True)]
     planes = [
@@ -65,14 +64,41 @@ def _coarser(span: tuple[int, int] | None, ratio: float, length: int) -> tuple[i
     return min(math.floor(span[0] / ratio), stop), stop
 
 
-def _span(image: Image, axis: int) -> tuple[int, int]:
-    """Return start and stop of what the canvas shows along an axis, at full resolution."""
-    factor = image.downsample_factors[image.data_level][axis] if image.multiscale else 1.0
-    first, last = image.corner_pixels[:, axis] * factor
-    length = image.level_shapes[0][axis] if image.multiscale else image.data.shape[axis]
-    start = int(np.clip(np.floor(first), 0, length))
-    stop = int(np.clip(np.ceil(last + factor), start, length))
-    return start, stop
+def _spans(layer: Image | Labels, viewer: ViewerModel) -> dict[int, tuple[int, int]]:
+    """Return, of each displayed axis of a layer, start and stop of the pixels on the canvas.
+
+    From the camera and the canvas: a layer's own ``corner_pixels`` stay behind them, and of a
+    pyramid they are as wide as its chunks. At full resolution; 3D shows all along its axes.
+    """
+    dims = viewer.dims
+    first = dims.ndim - layer.ndim
+    lengths = layer.level_shapes[0] if layer.multiscale else layer.data.shape
+    shown = [axis - first for axis in dims.displayed if axis >= first]
+    if dims.ndisplay == 3:
+        return {axis: (0, lengths[axis]) for axis in shown}
+    center = np.array(viewer.camera.center[-2:])
+    half = np.array(_canvas_sides(viewer)) / viewer.camera.zoom / 2
+    corners = []
+    for signs in itertools.product((-1, 1), repeat=2):
+        point = np.array(dims.point, float)
+        point[list(dims.displayed)] = center + signs * half
+        corners.append(layer.world_to_data(point))
+    edges = np.round(np.array(corners) + 0.5, 6)  # a pixel's middle is where its index is
+    starts, stops = np.floor(edges.min(axis=0)), np.ceil(edges.max(axis=0))
+    spans = {}
+    for axis in shown:
+        start = int(np.clip(starts[axis], 0, lengths[axis]))
+        spans[axis] = start, int(np.clip(stops[axis], start, lengths[axis]))
+    return spans
+
+
+def _canvas_sides(viewer: ViewerModel) -> tuple[float, float]:
+    """Return height and width of what shows a layer, in pixels of the canvas; of a grid, a cell."""
+    if hasattr(viewer, "canvas"):
+        height, width = viewer.canvas.viewbox_size(viewer.layers)
+    else:  # napari before 0.9
+        height, width = viewer._get_viewbox_size()
+    return float(height), float(width)
 
 
 def is_empty(region: Region | None) -> bool:
@@ -80,12 +106,13 @@ def is_empty(region: Region | None) -> bool:
     return region is not None and (region[0] >= region[1] or region[2] >= region[3])
 
 
-def box_in_view(layer: Labels, dims: Dims) -> Region | None:
+def box_in_view(layer: Labels, viewer: ViewerModel) -> Region | None:
     """Return the rows and columns of a layer to paint on that are on the canvas, or ``None``.
 
     ``None`` where anything but rows and columns is shown.
     """
+    dims = viewer.dims
     if tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
         return None
-    (top, left), (bottom, right) = np.asarray(layer.corner_pixels)[:, -2:].astype(int).tolist()
-    return top, bottom + 1, left, right + 1
+    spans = _spans(layer, viewer)
+    return (*spans[layer.ndim - 2], *spans[layer.ndim - 1])

@@ -17,7 +17,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import UnwritableOutput
+from napari_unet.errors import Level, UnwritableOutput
 from napari_unet.project.autosave import Autosave, NotSaved, Saved
 from napari_unet.project.changes import NewVersion, PlaneStrokes
 from napari_unet.project.files import model_path
@@ -26,10 +26,10 @@ from napari_unet.project.location import Place
 from napari_unet.project.open_project import read_version
 from napari_unet.project.versions import History
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.layers.spots import Spot, all_spots
+from napari_unet.widgets.layers.strokes import is_dressed
 from napari_unet.widgets.project.layer_keys import LayerKeys, Left, left_by
 from napari_unet.widgets.project.stroke_watch import StrokeSaving
 from napari_unet.widgets.qt.main_thread import MainThread
@@ -95,6 +95,9 @@ class ProjectKeeper:
     def _listen(self) -> None:
         self.session.classes_changed.connect(self.tell)
         self.history.in_use_changed.connect(self.tell)
+        self._choice.image_changed.connect(self.tell)
+        self._choice.image_retaken.connect(self.tell)
+        self._choice.image_measured.connect(self.tell)
         self._choice.annotation_changed.connect(self.strokes.look)
         self._watch.changed.connect(self.strokes.look)  # a layer may have got its classes
         self.strokes.look()
@@ -165,7 +168,7 @@ class ProjectKeeper:
 
     def tell(self, *_: object) -> None:
         """Have classes, settings and the list of layers saved."""
-        if self._begun:
+        if self._begun and not self._main.closed:
             facts = self.keys.facts(
                 self.viewer,
                 self.strokes.layers,
@@ -197,7 +200,7 @@ class ProjectKeeper:
 
     def strokes_used(self) -> tuple[PlaneStrokes, ...]:
         """Return the strokes as they are now: of the chosen layer, or else of all."""
-        everything = self.strokes.layers
+        everything = tuple(layer for layer in self.strokes.layers if is_dressed(layer))
         chosen = tuple(layer for layer in everything if layer is self._choice.annotation)
         used = []
         layers: tuple[Labels, ...] = chosen or everything

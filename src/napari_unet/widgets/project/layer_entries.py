@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
+from pydantic import ValidationError
 
 from napari_unet.core.io.open_image import open_image
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.errors import InvalidInput
-from napari_unet.project.index import AnnotationEntry, ImageEntry, Placement
+from napari_unet.project.entries import CellsEntry, Placement
+from napari_unet.project.index import AnnotationEntry, ImageEntry
 from napari_unet.widgets.layers.colormaps import label_colormap
-from napari_unet.widgets.layers.geometry import same_place
+from napari_unet.widgets.layers.image_marks import (
+    ImageMark,
+    file_of,
+    full_data,
+    is_same,
+    mark_of,
+    seen_as,
+)
 from napari_unet.widgets.layers.picture import (
     choose_axes,
     choose_channels,
     choose_level,
     chosen_channels,
-    is_picture,
     picture_of,
 )
-from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.removal import let_draw
-from napari_unet.widgets.layers.strokes import BRUSH_SIZE, STROKES_OPACITY, strokes_metadata
-
-
-def full_data(layer: Image) -> Any:
-    """Return an image layer's array at full resolution."""
-    return layer.data[0] if layer.multiscale else layer.data
+from napari_unet.widgets.layers.results import SEGMENTATION_OPACITY
+from napari_unet.widgets.layers.roles import Role, detail, role_of
+from napari_unet.widgets.layers.roles import entry as role_entry
+from napari_unet.widgets.layers.strokes import (
+    BRUSH_SIZE,
+    STROKES_OPACITY,
+    can_be_painted,
+    strokes_metadata,
+)
 
 
 def placement_of(layer: Layer) -> Placement:
@@ -65,15 +77,17 @@ def image_entry(layer: Image, key: str, key_of: Callable[[Image], str]) -> Image
     key_of
         Gives the key of an image that lends it channels.
     """
-    path = layer.source.path
+    mark, path = mark_of(layer), file_of(layer)
     picture = picture_of(layer)
     places = chosen_channels(layer)
     own = [(layer, channel) for channel in range(picture.own.channels)]
     return ImageEntry(
         key=key,
         name=layer.name,
-        path=None if path is None or "://" in str(path) else str(Path(path).absolute()),
-        shape=tuple(map(int, full_data(layer).shape)),
+        id=mark.id,
+        path=None if path is None or "://" in path else path,
+        shape=tuple(map(int, mark.shape)),
+        pixels=mark.pixels,
         rgb=bool(layer.rgb),
         axes=picture.own.axes,
         channels=() if places == own else tuple((key_of(x), c) for x, c in places),
@@ -93,23 +107,9 @@ def annotation_entry(layer: Labels, key: str, image: str | None) -> AnnotationEn
             "shape": tuple(map(int, layer.data.shape)),
             "dtype": str(np.dtype(layer.data.dtype).newbyteorder("=")),
             "placement": placement_of(layer),
+            "cells": None if can_be_painted(layer) else kept_cells(layer),
         }
     )
-
-
-def image_under(viewer: ViewerModel, strokes: Labels) -> Image | None:
-    """Return the image that strokes lie on: the topmost of their shape and place."""
-    fitting = [
-        layer for layer in viewer.layers if is_picture(layer) and _lies_under(layer, strokes)
-    ]
-    return next(reversed(fitting), None)
-
-
-def _lies_under(image: Image, strokes: Labels) -> bool:
-    try:
-        return spatial_shape(image) == tuple(strokes.data.shape) and same_place(image, strokes)
-    except InvalidInput:  # it is no image that can be worked on
-        return False
 
 
 def take_as(layer: Image, entry: ImageEntry, lenders: Mapping[str, Image]) -> None:
@@ -133,13 +133,18 @@ def take_as(layer: Image, entry: ImageEntry, lenders: Mapping[str, Image]) -> No
         choose_channels(layer, [(lenders[key], channel) for key, channel in entry.channels])
 
 
-def new_strokes(entry: AnnotationEntry, data: np.ndarray, classes: tuple[ClassInfo, ...]) -> Labels:
-    """Make the layer of strokes of a project again."""
+def new_strokes(
+    entry: AnnotationEntry,
+    data: np.ndarray,
+    classes: tuple[ClassInfo, ...],
+    image: ImageMark | None,
+) -> Labels:
+    """Make the layer of strokes of a project again, of that image where it is known."""
     layer = Labels(
         data,
         name=entry.name,
         colormap=label_colormap(classes),
-        metadata=strokes_metadata(classes),
+        metadata=strokes_metadata(classes, image),
         opacity=STROKES_OPACITY,
         **keywords_of(entry.placement, data.ndim),
     )
@@ -147,18 +152,56 @@ def new_strokes(entry: AnnotationEntry, data: np.ndarray, classes: tuple[ClassIn
     return layer
 
 
-def is_image_of(layer: Layer, entry: ImageEntry, path: Path | None) -> bool:
-    """Return whether an open layer is an image of a project: that file, or else that array."""
-    if not isinstance(layer, Image) or tuple(full_data(layer).shape) != entry.shape:
-        return False
-    source = layer.source.path
-    if entry.path is None:
-        return source is None and layer.name == entry.name
-    found = [Path(entry.path)] if path is None else [path, Path(entry.path)]
-    return source is not None and Path(source).absolute() in [p.absolute() for p in found]
+def kept_cells(layer: Labels) -> CellsEntry | None:
+    """Return what a project says of corrected cells; ``None`` for any other layer."""
+    corrected = detail(layer, "corrected")
+    if role_of(layer) is not Role.CELLS or layer.multiscale or not corrected:
+        return None
+    try:
+        return CellsEntry.model_validate({"ndim": detail(layer, "ndim"), "corrected": corrected})
+    except ValidationError:
+        return None
 
 
-def open_layer(viewer: ViewerModel, entry: ImageEntry, path: Path) -> Image:
+def new_cells(entry: AnnotationEntry, data: np.ndarray, image: Image | None) -> Labels:
+    """Make the layer of corrected cells of a project again."""
+    cells = entry.cells or CellsEntry(ndim=2, corrected=())
+    corrected = [list(place) for place in cells.corrected]
+    own = None if image is None else str(image.unique_id)
+    return Labels(
+        data,
+        name=entry.name,
+        metadata=role_entry(Role.CELLS, image=own, ndim=cells.ndim, corrected=corrected),
+        opacity=SEGMENTATION_OPACITY,
+        **keywords_of(entry.placement, data.ndim),
+    )
+
+
+def entry_from(mark: ImageMark, key: str) -> ImageEntry:
+    """Return what a project says of an image that is not open."""
+    in_file = mark.path is not None and "://" not in mark.path
+    return ImageEntry(
+        key=key,
+        name=mark.name,
+        id=mark.id,
+        path=mark.path if in_file else None,
+        shape=mark.shape,
+        pixels=mark.pixels,
+    )
+
+
+def mark_from(entry: ImageEntry, path: Path | None) -> ImageMark:
+    """Return what a project knows an image by, whose file may be elsewhere now."""
+    return ImageMark(
+        id=entry.id or uuid4().hex,
+        name=entry.name,
+        path=entry.path if path is None else str(path.absolute()),
+        shape=entry.shape,
+        pixels=(entry.checksum or entry.pixels) if entry.path is None else entry.pixels,
+    )
+
+
+def open_layer(viewer: ViewerModel, entry: ImageEntry, mark: ImageMark, path: Path) -> Image:
     """Open the file of an image as it was opened when it was painted on.
 
     Raises
@@ -166,7 +209,7 @@ def open_layer(viewer: ViewerModel, entry: ImageEntry, path: Path) -> Image:
     UserError
         It cannot be read, or has another shape.
     """
-    layer = _as_before(viewer, entry, path)
+    layer = _as_before(viewer, entry, mark, path)
     if layer is None:
         with open_image(path) as source:
             data = np.array(source.levels[0][...])
@@ -183,17 +226,23 @@ def open_layer(viewer: ViewerModel, entry: ImageEntry, path: Path) -> Image:
     return layer
 
 
-def _as_before(viewer: ViewerModel, entry: ImageEntry, path: Path) -> Image | None:
-    """Open it by the viewer's own reader; ``None`` if that gives no such image."""
+def _as_before(viewer: ViewerModel, entry: ImageEntry, mark: ImageMark, path: Path) -> Image | None:
+    """Open it by the viewer's own reader; ``None`` if that gives no such image.
+
+    Of several that a file gives, such as one a channel, it is the one that is the same.
+    """
     try:
         layers = viewer.open(str(path), plugin=entry.reader or "napari")
     except Exception:  # a reader's plugin may be gone, or raise anything
+        logging.getLogger(__name__).exception("%s could not be opened as before", path)
         return None
     fitting = [
         layer
         for layer in layers
         if isinstance(layer, Image) and tuple(full_data(layer).shape) == entry.shape
     ]
+    if len(fitting) > 1:
+        fitting.sort(key=lambda layer: not is_same(mark, seen_as(layer)))
     for layer in layers:
         if layer not in fitting[:1]:
             viewer.layers.remove(layer)

@@ -15,22 +15,32 @@ from napari.layers import Image, Labels, Layer
 from napari_unet.errors import InvalidInput
 from napari_unet.project.changes import Facts, next_key
 from napari_unet.project.index import AnnotationEntry, ImageEntry, ProjectIndex
+from napari_unet.widgets.layers.image_marks import (
+    ImageMark,
+    full_data,
+    id_of,
+    image_of,
+    mark_in,
+    mark_of,
+)
 from napari_unet.widgets.layers.picture import is_picture, picture_of
+from napari_unet.widgets.layers.roles import Role, detail, role_of
 from napari_unet.widgets.project.layer_entries import (
     annotation_entry,
-    full_data,
+    entry_from,
     image_entry,
-    image_under,
 )
 
 
 class LayerKeys:
-    """Gives each layer a key in its project, the same for as long as the project is open."""
+    """Gives each layer a key in its project, the same for as long as the project is open.
+
+    An image is known by its id, also when it was closed and opened again.
+    """
 
     def __init__(self) -> None:
-        self._keys: WeakKeyDictionary[Layer, str] = WeakKeyDictionary()
+        self._keys: dict[str, str] = {}  # by what a layer is called here
         self._taken: set[str] = set()
-        self._images: dict[str, str] = {}  # of an annotation: the key of its image
         self._told_images: dict[str, ImageEntry] = {}
         self._told_strokes: dict[str, AnnotationEntry] = {}
 
@@ -40,23 +50,26 @@ class LayerKeys:
         self._told_images.clear()
         self._told_strokes.clear()
         self._taken = {x.key for x in index.images} | {x.key for x in index.annotations}
-        self._images = {x.key: x.image for x in index.annotations if x.image is not None}
 
-    def assign(self, layer: Layer, key: str) -> None:
-        """Say which layer of the project a layer is."""
-        self._keys[layer] = key
+    def assign(self, strokes: Labels, key: str) -> None:
+        """Say which annotation layer of the project a layer is."""
+        self._keys[_name(strokes)] = key
+
+    def assign_image(self, mark: ImageMark, key: str) -> None:
+        """Say which image of the project is the one of a mark, also if it is not open."""
+        self._keys[mark.id] = key
 
     def key_of(self, layer: Layer) -> str:
         """Return a layer's key, a new one if it has none."""
-        if layer not in self._keys:
-            key = next_key(self._taken, "i" if isinstance(layer, Image) else "a")
-            self._taken.add(key)
-            self._keys[layer] = key
-        return self._keys[layer]
+        return self._key(_name(layer), "i" if isinstance(layer, Image) else "a")
 
     def layer_of(self, key: str, layers: Iterable[Layer]) -> Layer | None:
         """Return the layer of a key, if it is among these."""
-        return next((layer for layer in layers if self._keys.get(layer) == key), None)
+        for layer in layers:
+            name = id_of(layer) if isinstance(layer, Image) else _name(layer)
+            if name is not None and self._keys.get(name) == key:
+                return layer
+        return None
 
     def facts(self, viewer: ViewerModel, strokes: Iterable[Labels], **others: Any) -> Facts:
         """Return what a project is told: of layers that are gone too, as they were last.
@@ -75,12 +88,19 @@ class LayerKeys:
         arrays: dict[str, Any] = {}
         for layer in strokes:
             key = self.key_of(layer)
+            image, mark = _image_of(viewer, layer)
             with suppress(InvalidInput):  # an image that cannot be worked on now stays as it was
-                for part in self._images_of(viewer, layer, key):
+                for part in _layers_of(image):
                     part_key = self.key_of(part)
                     self._told_images[part_key] = image_entry(part, part_key, self.key_of)
                     arrays[part_key] = full_data(part)
-            self._told_strokes[key] = annotation_entry(layer, key, self._images.get(key))
+            if mark is not None and mark.id not in self._keys:  # it is not open
+                unseen = self._key(mark.id, "i")
+                self._told_images[unseen] = entry_from(mark, unseen)
+            before = self._told_strokes.get(key)
+            image_key = None if before is None else before.image
+            image_key = image_key if mark is None else self._keys[mark.id]
+            self._told_strokes[key] = annotation_entry(layer, key, image_key)
         return Facts(
             images=tuple(self._told_images.values()),
             arrays=arrays,
@@ -88,14 +108,31 @@ class LayerKeys:
             **others,
         )
 
-    def _images_of(self, viewer: ViewerModel, layer: Labels, key: str) -> tuple[Image, ...]:
-        """Return the image under strokes, which stays the same, and those that lend it channels."""
-        known = self.layer_of(self._images.get(key, ""), viewer.layers)
-        image = known if known is not None and is_picture(known) else image_under(viewer, layer)
-        if image is None:
-            return ()
-        self._images[key] = self.key_of(image)
-        return picture_of(image).layers
+    def _key(self, name: str, kind: str) -> str:
+        if name not in self._keys:
+            key = next_key(self._taken, kind)
+            self._taken.add(key)
+            self._keys[name] = key
+        return self._keys[name]
+
+
+def _name(layer: Layer) -> str:
+    return mark_of(layer).id if isinstance(layer, Image) else str(layer.unique_id)
+
+
+def _image_of(viewer: ViewerModel, layer: Labels) -> tuple[Image | None, ImageMark | None]:
+    """Return the image under strokes or cells, and what it is known by."""
+    if role_of(layer) is not Role.CELLS:
+        return image_of(viewer.layers, layer), mark_in(layer)
+    own = detail(layer, "image")
+    images = (x for x in viewer.layers if isinstance(x, Image) and str(x.unique_id) == own)
+    image = next(images, None)
+    return image, None if image is None else mark_of(image)
+
+
+def _layers_of(image: Image | None) -> tuple[Image, ...]:
+    """Return an image and those that lend it channels."""
+    return () if image is None or not is_picture(image) else picture_of(image).layers
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,19 +10,27 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from napari.layers import Image, Layer
 
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput, UserError, reason_of
+from napari_unet.errors import InvalidInput, Level, UserError, reason_of
+from napari_unet.log import with_log
 from napari_unet.project.files import model_path
 from napari_unet.project.index import AnnotationEntry, ProjectIndex
 from napari_unet.project.location import Place
 from napari_unet.project.open_project import OpenedProject, open_project, read_version
 from napari_unet.project.recovery import Recoverable, Recovery, recoverable
-from napari_unet.session.state import Level, State
+from napari_unet.session.state import State
+from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of, marked
 from napari_unet.widgets.layers.removal import let_draw
+from napari_unet.widgets.project.image_matching import match_images
 from napari_unet.widgets.project.keeper import ProjectKeeper, recovery_root
-from napari_unet.widgets.project.layer_entries import is_image_of, new_strokes, open_layer, take_as
+from napari_unet.widgets.project.layer_entries import (
+    mark_from,
+    new_cells,
+    new_strokes,
+    open_layer,
+    take_as,
+)
 from napari_unet.widgets.project.layer_keys import left_by
 from napari_unet.widgets.qt.main_thread import MainThread
 
@@ -188,7 +197,7 @@ class ProjectOpening:
             try:
                 read = _read(folder)
             except Exception as error:  # whatever a damaged folder holds
-                text = str(error) if isinstance(error, UserError) else f"{reason_of(error)}."
+                text = _said_of(error)
                 self._main.call(lambda: self._fail(text, give_up))
             else:
                 self._main.call(lambda: self._show(read, place_of, give_up))
@@ -231,9 +240,13 @@ class ProjectOpening:
             keeper.viewer.layers.remove(layer)
             let_draw()
         keeper.keys.begin(index)
-        self._show_images(read.opened, problems)
+        marks = self._show_images(read.opened, problems)
         for entry, data in read.strokes:
-            strokes = new_strokes(entry, data, index.classes or keeper.session.classes)
+            image = marks.get(entry.image or "")
+            if entry.cells is None:
+                strokes = new_strokes(entry, data, index.classes or keeper.session.classes, image)
+            else:
+                strokes = new_cells(entry, data, marked(keeper.viewer.layers, image))
             keeper.keys.assign(strokes, entry.key)
             keeper.viewer.add_layer(strokes)
             keeper.strokes.know(strokes, [(plane.index, plane.at) for plane in entry.planes])
@@ -243,22 +256,23 @@ class ProjectOpening:
         if index.settings is not None:
             self._show_settings(index.settings)
 
-    def _show_images(self, opened: OpenedProject, problems: list[str]) -> None:
+    def _show_images(self, opened: OpenedProject, problems: list[str]) -> dict[str, ImageMark]:
+        """Find or open the images; returns by which marks their strokes know them, by key."""
         keeper = self._keeper
-        found: dict[str, Image] = {}
+        marks = {x.entry.key: mark_from(x.entry, x.path) for x in opened.images}
+        found = match_images(marks, keeper.viewer.layers)
         for image in opened.images:
-            layer: Layer | None = next(
-                (x for x in keeper.viewer.layers if is_image_of(x, image.entry, image.path)), None
-            )
-            if layer is None and image.path is not None:
+            key = image.entry.key
+            if key not in found and image.path is not None:
                 try:
-                    layer = open_layer(keeper.viewer, image.entry, image.path)
+                    found[key] = open_layer(keeper.viewer, image.entry, marks[key], image.path)
                     let_draw()
                 except UserError as error:
                     problems.append(str(error))
-            if isinstance(layer, Image):
-                keeper.keys.assign(layer, image.entry.key)
-                found[image.entry.key] = layer
+            keeper.keys.assign_image(marks[key], key)
+            if key in found:
+                give_id(found[key], marks[key].id)
+                marks[key] = mark_of(found[key])
                 in_memory = f"the image {image.entry.name!r} was only in memory"
                 problems[:] = [x for x in problems if not x.startswith(in_memory)]
         for image in opened.images:
@@ -267,6 +281,7 @@ class ProjectOpening:
                     take_as(found[image.entry.key], image.entry, found)
                 except UserError as error:
                     problems.append(str(error))
+        return marks
 
     def _show_model(self, opened: OpenedProject, problems: list[str]) -> None:
         session, number = self._keeper.session, opened.index.in_use
@@ -285,6 +300,14 @@ class ProjectOpening:
             said.emit(Level.WARNING, problem)
         if len(problems) > _MOST_SAID:
             said.emit(Level.WARNING, f"{len(problems) - _MOST_SAID} more could not be read.")
+
+
+def _said_of(error: Exception) -> str:
+    """Return what to say of an error; call it where it is handled."""
+    if isinstance(error, UserError):
+        return str(error)
+    logging.getLogger(__name__).exception("a project could not be read")
+    return with_log(f"the project could not be read ({reason_of(error)}).")
 
 
 def _read(folder: Path) -> _Read:

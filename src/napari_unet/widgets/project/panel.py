@@ -16,9 +16,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unet.errors import Level
 from napari_unet.project.recovery import Recoverable
 from napari_unet.session.session import Session
-from napari_unet.session.state import Level, State
+from napari_unet.session.state import State
 from napari_unet.widgets.project.keeper import ProjectKeeper
 from napari_unet.widgets.project.opening import ProjectOpening
 from napari_unet.widgets.qt.connections import Connections

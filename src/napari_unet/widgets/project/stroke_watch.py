@@ -1,25 +1,28 @@
-"""Watches every layer of strokes of a viewer, and says which parts of it may have changed."""
+"""Watches what a viewer's projects keep, and says which parts of it may have changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeGuard
 from weakref import WeakKeyDictionary
 
 from napari.components import ViewerModel
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 
 from napari_unet.widgets.layers.paint_events import shown_box, stroke_box, stroke_planes
 from napari_unet.widgets.layers.planes import Index, Region
+from napari_unet.widgets.layers.roles import Role, details, role_of
 from napari_unet.widgets.layers.spots import Spot, all_spots, spots_of
 from napari_unet.widgets.layers.strokes import can_be_painted, is_dressed
 from napari_unet.widgets.layers.view import current_index
+from napari_unet.widgets.project.layer_entries import kept_cells
 
 
 class StrokeSaving:
     """Tells which planes, of large planes cells, of which annotation layer may have changed.
 
-    An annotation layer is one that the plugin gave classes to. A plane that is told of too often
+    An annotation layer is one that the plugin gave classes to; cells that somebody corrected are
+    kept as such a layer is. A plane that is told of too often
     costs a look at it, one that is not told of is lost; so where it is not sure, it tells.
 
     Parameters
@@ -48,6 +51,7 @@ class StrokeSaving:
         self._known: WeakKeyDictionary[Labels, set[Spot]] = WeakKeyDictionary()
         self._seen_at: WeakKeyDictionary[Labels, tuple[float, ...]] = WeakKeyDictionary()
         self._watched: dict[Labels, list[tuple[Any, Callable[..., None]]]] = {}
+        details.changed.connect(self._on_details_changed)
         viewer.layers.events.removed.connect(self.look)
         viewer.layers.events.inserted.connect(self.look)
 
@@ -68,7 +72,7 @@ class StrokeSaving:
 
     def look(self, _event: object = None) -> None:
         """Look which annotation layers there are now."""
-        there = [x for x in self._viewer.layers if can_be_painted(x) and is_dressed(x)]
+        there = [x for x in self._viewer.layers if _is_kept(x)]
         gone = [layer for layer in self._watched if layer not in there]
         new = [layer for layer in there if layer not in self._watched]
         for layer in gone:
@@ -80,10 +84,20 @@ class StrokeSaving:
 
     def close(self) -> None:
         """Watch no more."""
+        details.changed.disconnect(self._on_details_changed)
         self._viewer.layers.events.removed.disconnect(self.look)
         self._viewer.layers.events.inserted.disconnect(self.look)
         for layer in list(self._watched):
             self._unwatch(layer)
+
+    def _on_details_changed(self, layer: Layer) -> None:
+        """Hear that cells were corrected, or found anew."""
+        if role_of(layer) is not Role.CELLS or layer not in self._viewer.layers:
+            return
+        self.look()
+        if isinstance(layer, Labels) and layer in self._watched:
+            self._changed()
+            self._tell(layer, all_spots(layer.data.shape))
 
     def _watch(self, layer: Labels) -> None:
         events = layer.events
@@ -133,3 +147,9 @@ class StrokeSaving:
     def _tell(self, layer: Labels, spots: list[Spot]) -> None:
         self._known.setdefault(layer, set()).update(spots)
         self._painted(layer, spots)
+
+
+def _is_kept(layer: Layer) -> TypeGuard[Labels]:
+    if can_be_painted(layer):
+        return is_dressed(layer)
+    return isinstance(layer, Labels) and kept_cells(layer) is not None

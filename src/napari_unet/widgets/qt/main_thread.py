@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from qtpy.QtCore import QObject, Signal
 
@@ -18,9 +19,13 @@ class MainThread(QObject):
         self._called.connect(self._on_called)
 
     def call(self, function: Callable[[], None]) -> None:
-        """Call a function in the main thread, soon; from any thread."""
+        """Call a function in the main thread, soon; from any thread.
+
+        Where Qt has gone already, as after a script that ended in an error, nobody is left to hear.
+        """
         if not self.closed:
-            self._called.emit(function)
+            with suppress(RuntimeError):
+                self._called.emit(function)
 
     def close(self) -> None:
         """Call nothing any more."""

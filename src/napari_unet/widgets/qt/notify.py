@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from napari.utils.notifications import show_error, show_info, show_warning
+from psygnal import EmitLoopError
 
-from napari_unet.errors import UserError
-from napari_unet.session.state import Level
+from napari_unet.errors import Level, UserError
 
+_LOG = logging.getLogger(__name__)
+_LEVELS = {
+    Level.INFO: logging.INFO,
+    Level.WARNING: logging.WARNING,
+    Level.ERROR: logging.ERROR,
+}
 _SHOW = {Level.INFO: show_info, Level.WARNING: show_warning, Level.ERROR: show_error}
 
 
 def notify(level: Level, text: str) -> None:
     """Show a message as one of napari's notifications."""
+    _LOG.log(_LEVELS[level], text)
     _SHOW[level](text[:1].upper() + text[1:])
 
 
@@ -23,5 +31,15 @@ def errors_shown() -> Iterator[None]:
     """Show what a user can do something about as a notification; the action ends there."""
     try:
         yield
-    except UserError as error:
-        notify(Level.ERROR, str(error))
+    except (UserError, EmitLoopError) as error:
+        said = _said_by(error)
+        if said is None:
+            raise
+        notify(Level.ERROR, str(said))
+
+
+def _said_by(error: BaseException | None) -> UserError | None:
+    """Return the user's error in what a signal raised for a listener; ``None`` if it is a bug."""
+    while isinstance(error, EmitLoopError):
+        error = error.__cause__
+    return error if isinstance(error, UserError) else None

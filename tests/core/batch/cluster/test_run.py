@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +20,9 @@ import zarr
 from napari_unet.cli import main
 from napari_unet.core.batch.cluster.connect import connected
 from napari_unet.core.batch.cluster.run import run_batch_on
-from napari_unet.core.batch.plan import BatchOptions, plan_batch
+from napari_unet.core.batch.cluster.workers import Workers
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import plan_batch
 from napari_unet.core.batch.run import ItemEnded, ItemNotice, ItemProgress, ItemStarted
 from napari_unet.errors import InvalidModel, SchedulerUnavailable
 from scenes import preset_model, random_model, small_network
@@ -92,6 +97,8 @@ def test_two_workers_make_the_same_as_none(client, model, folder):
     assert {e.status for e in ended(events).values()} == {"done"}
     list(run_batch_on(None, model, planned(model, folder, "none", **save), device="cpu"))
     assert_same_results(folder / "two", folder / "none")
+    for out in ("two", "none"):
+        assert not planned(model, folder, out, **save).to_run  # what was made knows from what
     assert sum(isinstance(e, ItemStarted) for e in events) == 3
     progress = [e.overall for e in events if isinstance(e, ItemProgress)]
     assert progress == sorted(progress)
@@ -227,8 +234,12 @@ def test_the_model_is_loaded_once_a_worker(client, model, folder, monkeypatch):
 
 def test_a_model_that_no_worker_can_load_is_told_at_once(client, model, folder, monkeypatch):
     monkeypatch.setattr(type(model), "to_bytes", lambda self: b"none")
+    plan = planned(model, folder, "out")
     with pytest.raises(InvalidModel, match="not a napari-unet model"):
-        list(run_batch_on(client, model, planned(model, folder, "out"), device="cpu"))
+        list(run_batch_on(client, model, plan, device="cpu"))
+    assert all(not any("napari" in name for name in names) for names in plugins(client))
+    left = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.worker_plugins))
+    assert not any("napari" in name for name in left)
 
 
 def test_without_a_worker_it_waits_and_says_so(model, folder):
@@ -246,6 +257,42 @@ def test_without_a_worker_it_waits_and_says_so(model, folder):
                 empty.scale(1)
     assert ended(events)["a.tif"].status == "done"
     assert sum("no worker" in event.text for event in events if isinstance(event, ItemNotice)) == 1
+
+
+def test_while_there_is_no_worker_it_rests_between_two_looks(model, folder, monkeypatch):
+    rests, turns = [], itertools.count()
+    monkeypatch.setattr(Workers, "done", lambda self, seconds: rests.append(seconds) or [])
+    nobody = SimpleNamespace(
+        register_plugin=lambda *_, **__: None,
+        unregister_worker_plugin=lambda *_: None,
+        nthreads=dict,
+    )
+    plan = planned(model, folder, "out", "a.tif")
+    events = list(run_batch_on(nobody, model, plan, stop=lambda: next(turns) > 5))
+    assert ended(events)["a.tif"].status == "stopped"
+    assert len([seconds for seconds in rests if seconds > 0]) == 6
+
+
+def test_a_compressed_file_is_decompressed_once_a_worker(model, tmp_path, rng, monkeypatch):
+    from napari_unet.core.batch.cluster import worker_tasks
+    from napari_unet.core.batch.cluster.image_tasks import tasks_of
+    from napari_unet.core.io import read_tiff
+
+    image = rng.integers(0, 255, (300, 500)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "large.tif", image, compression="zlib")
+    reads, real = [], read_tiff._read_quietly
+    monkeypatch.setattr(read_tiff, "_read_quietly", lambda s: reads.append(s) or real(s))
+    (item,) = plan_batch([tmp_path / "large.tif"], model, tmp_path).items
+    item = replace(item, outputs={"labels": tmp_path / "large_labels.ome.zarr"})
+    sent = worker_tasks.SentModel(model.to_bytes(), "cpu")
+    monkeypatch.setattr(worker_tasks, "_sent", lambda name: sent)
+    work = worker_tasks.Work("model", "0", item, BatchOptions())
+    tasks = tasks_of(work, model, lambda f, *args: f(*args), side=TILE, threads=2)
+    written = list(tasks)
+    assert len(written) > 3
+    assert written.pop() is None
+    assert sum(part.pixels for part in written) == image.size
+    assert len(reads) == 1
 
 
 def test_in_the_shell(cluster, model, folder, monkeypatch, capsys):
@@ -329,7 +376,7 @@ def test_somebody_else_who_listens_is_told():
 def test_a_missing_package_is_told_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with (
-        pytest.raises(SchedulerUnavailable, match=r"pip install \"napari-unet\[cluster\]\""),
+        pytest.raises(SchedulerUnavailable, match=r"pip install \"napari-unet-live\[cluster\]\""),
         connected("127.0.0.1:1"),
     ):
         pass

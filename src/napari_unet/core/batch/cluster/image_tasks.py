@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import torch
 
 from napari_unet.core.batch.cluster.worker_tasks import (
     Work,
-    range_of_plane,
+    measure_plane,
     segment_whole,
     write_tiles,
 )
@@ -24,6 +25,7 @@ from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.write_result import open_result
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.tiling import plan
+from napari_unet.core.segmentation.provenance import made_from
 from napari_unet.core.segmentation.segment import chunk_of, result_of
 
 if TYPE_CHECKING:
@@ -86,9 +88,9 @@ def tasks_of(
             stack.callback(_remove_partial, Path(array.store.root))
             arrays[what] = (result, str(Path(array.store.root) / array.path))
         for index in planes:
-            ranges = submit(range_of_plane, work, index)
+            known = submit(measure_plane, work, index)
             for some in _groups(tiles, group):
-                yield submit(write_tiles, work, index, some, ranges, arrays)
+                yield submit(write_tiles, work, index, some, known, arrays)
         yield None
 
 
@@ -111,8 +113,12 @@ def _described(
         count = prod(source.lead) * prod(-(-a // b) for a, b in zip(shape, chunk, strict=True))
         if count < _FEWEST_TILES or _in_memory(source, item.level):
             return None
+        known = made_from(model, source, item.choices(work.options), tuple(item.outputs))
         results = {
-            what: result_of(model, source, what, level=item.level, chunk=chunk)
+            what: replace(
+                result_of(model, source, what, level=item.level, chunk=chunk),
+                made_from=known[what],
+            )
             for what in item.outputs
         }
         # As segment() cuts it, so that the result is the same to the bit.

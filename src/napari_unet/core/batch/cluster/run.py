@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from napari_unet.core.batch.cluster.workers import Workers
-from napari_unet.core.batch.plan import BatchPlan, OpenFile, PlannedItem
+from napari_unet.core.batch.find_images import OpenFile
+from napari_unet.core.batch.plan import BatchPlan, PlannedItem
 from napari_unet.core.batch.run import (
     BatchEvent,
     ItemEnded,
@@ -155,9 +156,11 @@ class _Run:
             self._stop()
         else:
             self._fill()
-        if self._futures or self._asked is not None:
-            for future in self._workers.done(_LOOK):
-                self._take_in(future)
+        ready = self.finished or any(
+            not image.in_flight and not image.takes_tasks for image in self._images
+        )
+        for future in self._workers.done(0.0 if ready else _LOOK):
+            self._take_in(future)
         for image in [image for image in self._images if not image.in_flight]:
             if not image.takes_tasks:
                 self._end(image)

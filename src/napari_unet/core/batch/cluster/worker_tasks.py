@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,19 +15,24 @@ import numpy as np
 import torch
 from distributed import WorkerPlugin, get_worker
 
-from napari_unet.core.batch.plan import BatchOptions, PlannedItem
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import PlannedItem
 from napari_unet.core.batch.run import segment_item
 from napari_unet.core.events import Notice
-from napari_unet.core.forest.filter_blocks import FilterBlocks
-from napari_unet.core.forest.forest_map import Guide
+from napari_unet.core.forest.class_map import ClassMap
+from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.images.intensity import Intensities
+from napari_unet.core.images.stack_intensity import as_stack
+from napari_unet.core.io.file_content import ReadOnce
 from napari_unet.core.io.optional import needed_zarr
 from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
 from napari_unet.core.network.tile_size import best_tile
-from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
 from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.segmentation.pieces import Piece
 from napari_unet.errors import UnwritableOutput
@@ -52,11 +57,26 @@ class SentModel(WorkerPlugin):
         self._data = data
         self._device = device
         self.given_up: set[str] = set()
+        self._kept: tuple[str, ImageSource] | None = None
 
     def setup(self, worker: Any) -> None:
         """Load the model, so that a worker that cannot is known before the work begins."""
         _ = self.model, self.device
         _keep_memory()
+
+    @contextmanager
+    def opened(self, work: Work) -> Iterator[ImageSource]:
+        """Open an image; the latest that is read as a whole is kept for the tasks that follow."""
+        if self._kept is not None and self._kept[0] == work.key:
+            yield self._kept[1]
+            return
+        source = work.item.candidate.open()
+        if isinstance(source.levels[work.item.level], ReadOnce):
+            self._kept = (work.key, source)  # another thread may be at the one before: not closed
+            yield source
+            return
+        with source:
+            yield source
 
     @cached_property
     def model(self) -> Model:
@@ -130,18 +150,19 @@ def segment_whole(work: Work) -> Written:
     return Written(work.item.pixels, notices=tuple(notices))
 
 
-def range_of_plane(work: Work, index: tuple[int, ...]) -> np.ndarray:
-    """Return the grey range of a plane, (C, 2), by which all its tiles are normalised."""
-    with work.item.candidate.open() as source:
+def measure_plane(work: Work, index: tuple[int, ...]) -> Intensities:
+    """Return what the grey values of a plane are like, by which all its tiles are scaled."""
+    with _sent(work.model).opened(work) as source:
         plane = source.plane(index, channels=work.item.channels, level=work.item.level)
-        return plane.grey_range()
+        together = _sent(work.model).model.header.scaling.way == "stack"
+        return (as_stack(plane) if together else plane).intensities()
 
 
 def write_tiles(
     work: Work,
     index: tuple[int, ...],
     tiles: Sequence[Tile],
-    ranges: np.ndarray,
+    known: Intensities,
     results: Mapping[Saved, tuple[Result, str]],
 ) -> Written:
     """Segment tiles of a plane into chunks that nobody else writes.
@@ -152,8 +173,8 @@ def write_tiles(
         The image.
     index, tiles
         Of the plane, and where on it; each tile is a chunk of the results.
-    ranges
-        Of the plane, see :func:`range_of_plane`.
+    known
+        Of the plane, see :func:`measure_plane`.
     results
         What the results are, and the path of each one's array.
 
@@ -166,10 +187,10 @@ def write_tiles(
     ids = sent.model.class_ids
     notices: list[str] = []
     pixels = 0
-    with work.item.candidate.open() as source:
+    with sent.opened(work) as source:
         plane = source.plane(index, channels=work.item.channels, level=work.item.level)
         lead = dict(zip(source.plane_axes, index, strict=True))
-        piece = Piece(replace(plane, ranges=ranges), lead, None)
+        piece = Piece(replace(plane, known=known), lead, None)
         for part in _predicted(sent, piece, tiles):
             if work.key in sent.given_up:
                 break
@@ -178,10 +199,10 @@ def write_tiles(
                 continue
             where, found = piece.put_back(part)
             for what, (result, path) in results.items():
-                values = ids[found.argmax(axis=0)] if what == "labels" else found
+                values = ids_of(found, ids) if what == "labels" else found
                 _write(path, result.place(where), values, work.item.outputs[what])
             pixels += part.tile.pixels
-    constant = float(ranges[0, 0]) if piece.is_constant else None
+    constant = known[0].ground if piece.is_constant else None
     return Written(pixels, constant, tuple(dict.fromkeys(notices)))
 
 
@@ -189,8 +210,10 @@ def _predicted(
     sent: SentModel, plane: Piece, tiles: Sequence[Tile]
 ) -> Iterator[TileProbabilities | Notice]:
     """Predict tiles as they are, so that they are those of a run without a cluster."""
-    first = sent.model.first
-    guide = None if first is None else Guide(FilterBlocks(plane), first.forest)
+    model = sent.model
+    class_map = None
+    if model.classifier is not None:
+        class_map = ClassMap(PixelFeatures(plane, model.header.scaling), model.classifier)
     stride = sent.model.header.network.stride
     for tile in tiles:
         yield from predict_tiles(
@@ -199,7 +222,7 @@ def _predicted(
             device=sent.device,
             tile=max(tile.sides) + stride,  # not to be cut further
             region=tile,
-            guide=guide,
+            class_map=class_map,
         )
 
 

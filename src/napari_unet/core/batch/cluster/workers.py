@@ -55,8 +55,10 @@ class Workers:
         try:
             client.register_plugin(SentModel(model.to_bytes(), device), name=self.model)
         except UserError:
+            self.leave()
             raise
         except Exception as error:  # of any library that a worker lacks
+            self.leave()
             raise SchedulerUnavailable(
                 f"the workers of {self._address} cannot take the model ({type(error).__name__}: "
                 f"{reason_of(error)}); install the same napari-unet for scheduler and workers."

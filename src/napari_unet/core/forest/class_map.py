@@ -1,0 +1,82 @@
+"""What a pixel classifier says of a plane, block by block and only where it is asked for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import numpy as np
+
+from napari_unet.core.forest.filters import BLOCK
+from napari_unet.core.forest.pixel_classifier import PixelClassifier
+from napari_unet.core.forest.pixel_features import PixelFeatures
+from napari_unet.core.images.box import Tile
+
+_LARGEST = 4.0
+_SMALLEST = 1.0 / (1.0 + np.exp(_LARGEST))
+_MOST_LAZY_BYTES = 2**28
+
+
+def log_odds(probabilities: np.ndarray) -> np.ndarray:
+    """Return the log-odds of each class against the others.
+
+    Parameters
+    ----------
+    probabilities
+        (K, ...) float32.
+
+    Returns
+    -------
+    ndarray
+        (K, ...) float32, within [-4, 4].
+    """
+    p = probabilities.clip(_SMALLEST, 1 - _SMALLEST)
+    return np.log(p / (1 - p)).astype(np.float32)
+
+
+class ClassMap:
+    """The probabilities of a plane's classes, computed where they are asked for.
+
+    Parameters
+    ----------
+    features
+        Of the plane.
+    classifier
+        What to ask.
+
+    Attributes
+    ----------
+    scaled
+        How the plane's grey values are scaled.
+    """
+
+    def __init__(self, features: PixelFeatures, classifier: PixelClassifier) -> None:
+        self.scaled = features.scaled
+        self._features = features
+        self._classifier = classifier
+        self._blocks: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
+
+    def probabilities(self, tile: Tile) -> np.ndarray:
+        """Return the (K, Y, X) float32 probabilities of a part of the plane."""
+        found = np.empty((self._classifier.n_classes, *tile.sides), dtype=np.float32)
+        first = [start // BLOCK for start, _ in tile.ranges]
+        last = [-(-stop // BLOCK) for _, stop in tile.ranges]
+        for number in np.ndindex(*(b - a for a, b in zip(first, last, strict=True))):
+            index = tuple(a + n for a, n in zip(first, number, strict=True))
+            spans = [
+                (max(start, at * BLOCK), min(stop, (at + 1) * BLOCK))
+                for at, (start, stop) in zip(index, tile.ranges, strict=True)
+            ]
+            part, corner = Tile(*spans), Tile(*((at * BLOCK, (at + 1) * BLOCK) for at in index))
+            block = self._block((index[0], index[1]))
+            found[:, *part.within(tile)] = block[:, *part.within(corner)]
+        return found / found.sum(axis=0)
+
+    def _block(self, number: tuple[int, int]) -> np.ndarray:
+        if number not in self._blocks:
+            found = self._classifier.predict_block(self._features.block(number))
+            self._blocks[number] = found.astype(np.float16)
+            most = max(1, _MOST_LAZY_BYTES // self._blocks[number].nbytes)
+            if len(self._blocks) > most and not self._features.in_memory:
+                self._blocks.popitem(last=False)
+        self._blocks.move_to_end(number)
+        return self._blocks[number]

@@ -1,0 +1,77 @@
+"""Strokes that go on from plane to plane of a stack: one stroke, though planes are learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import combinations, product
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Place = tuple[Hashable, tuple[int, ...]]
+"""Where a plane lies: in which stack, and its index along each axis before the rows."""
+
+_NEIGHBOURS = tuple(product((-1, 0, 1), repeat=2))
+
+
+def are_beside(one: Place, other: Place) -> bool:
+    """Return whether two places are neighbours in a stack, diagonally too, or the same plane."""
+    pairs = zip(one[1], other[1], strict=False)
+    return one[0] == other[0] and all(abs(here - there) <= 1 for here, there in pairs)
+
+
+def numbered_across(
+    classes: Sequence[np.ndarray],
+    strokes: Sequence[np.ndarray],
+    places: Sequence[Place],
+    origins: Sequence[tuple[int, int]],
+) -> list[np.ndarray]:
+    """Give strokes numbers over all planes; those of a class that touch across planes are one.
+
+    Parameters
+    ----------
+    classes
+        Of each plane, (Y, X) integer index of the class.
+    strokes
+        Of each plane, (Y, X) integer number of the stroke within it, from 1; 0 unlabelled.
+    places
+        Of each plane.
+    origins
+        Of each plane, row and column of its first pixel, where it is a part of one.
+
+    Returns
+    -------
+    list of ndarray
+        Of each plane, (Y, X) int32 numbers from 1, in the order of the planes; 0 unlabelled.
+    """
+    counts = [int(plane.max(initial=0)) for plane in strokes]
+    before = np.concatenate([[0], np.cumsum(counts)])
+    pixels = [np.nonzero(plane) for plane in strokes]
+    edges: list[np.ndarray] = []
+    for i, j in combinations(range(len(strokes)), 2):
+        if are_beside(places[i], places[j]):
+            shift = np.subtract(origins[i], origins[j])
+            for rows, columns, r, c in _touching(pixels[i], shift, strokes[j].shape):
+                same = (strokes[j][r, c] > 0) & (classes[j][r, c] == classes[i][rows, columns])
+                pairs = strokes[i][rows, columns][same], strokes[j][r, c][same]
+                edges.append(np.stack([pairs[0] + before[i] - 1, pairs[1] + before[j] - 1]))
+    ends = np.unique(np.concatenate(edges, axis=1), axis=1) if edges else np.zeros((2, 0), int)
+    graph = coo_array((np.ones(ends.shape[1]), tuple(ends)), shape=(before[-1], before[-1]))
+    _, joined = connected_components(graph, directed=False)
+    out = []
+    for plane, start, count in zip(strokes, before, counts, strict=False):
+        names = np.concatenate([[0], joined[start : start + count] + 1]).astype(np.int32)
+        out.append(names[plane])
+    return out
+
+
+def _touching(
+    pixels: tuple[np.ndarray, ...], shift: np.ndarray, shape: tuple[int, ...]
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield rows and columns of pixels, and of their neighbours in a plane of another origin."""
+    rows, columns = pixels
+    for down, right in _NEIGHBOURS:
+        r, c = rows + shift[0] + down, columns + shift[1] + right
+        inside = (r >= 0) & (r < shape[0]) & (c >= 0) & (c < shape[1])
+        yield rows[inside], columns[inside], r[inside], c[inside]

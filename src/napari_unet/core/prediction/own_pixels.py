@@ -1,0 +1,62 @@
+"""A prediction on a model's pixel size, given on the image's own pixels tile by tile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from napari_unet.core.events import Notice
+from napari_unet.core.images.box import Tile
+from napari_unet.core.images.cutout import Measured
+from napari_unet.core.images.lazy_plane import Plane
+from napari_unet.core.images.resampling import Resampled
+from napari_unet.core.models.model import Model
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.tiles import predict_tiles
+
+
+def predict_own_pixels(
+    model: Model,
+    plane: Plane,
+    factors: tuple[float, float] | None,
+    *,
+    device: torch.device,
+    region: Tile,
+) -> Iterator[TileProbabilities | Notice]:
+    """Predict a part of a plane or volume in the device's fastest precision.
+
+    Parameters
+    ----------
+    model, plane, device
+        As for :func:`napari_unet.core.prediction.tiles.predict_tiles`.
+    factors
+        New pixels for each of the plane's, along rows and columns, that the network is given;
+        ``None`` for the plane's own.
+    region
+        What to predict, in the plane's own pixels.
+
+    Yields
+    ------
+    TileProbabilities, Notice
+        Tiles of the plane's own pixels, which together are the region.
+    """
+    if factors is None:
+        yield from predict_tiles(model, plane, device=device, region=region, fast=True)
+        return
+    seen = Resampled(Measured(plane), factors)
+    over = seen.over(region)
+    for part in predict_tiles(model, seen, device=device, region=over, fast=True):
+        if isinstance(part, Notice):
+            yield part
+            continue
+        where, values = seen.put_back(part.tile, part.probabilities)
+        spans = [
+            (max(place.start, start), max(place.start, start, min(place.stop, stop)))
+            for place, (start, stop) in zip(where, region.ranges, strict=True)
+        ]
+        inside = tuple(
+            slice(start - place.start, stop - place.start)
+            for place, (start, stop) in zip(where, spans, strict=True)
+        )
+        yield TileProbabilities(Tile(*spans), values[:, *inside], part.fraction)

@@ -1,0 +1,82 @@
+"""Whether results that are there were made from the same image, model and options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.io.fingerprint import fingerprint
+from napari_unet.core.io.made_from import MadeFrom
+from napari_unet.core.io.result import Saved
+from napari_unet.core.io.write_result import read_made_from
+from napari_unet.core.objects.label_instances import DEFAULTS
+from napari_unet.core.objects.split_touching import InstanceSettings
+from napari_unet.core.prediction.tile_probabilities import Described
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is chosen for an image and counts for its results.
+
+    Attributes
+    ----------
+    channels, level, factors, average_rotations
+        As for :func:`napari_unet.core.segmentation.segment.segment`.
+    objects
+        How probabilities become objects.
+    """
+
+    channels: Sequence[int] | None = None
+    level: int = 0
+    factors: tuple[float, float] | None = None
+    average_rotations: bool = False
+    objects: InstanceSettings = DEFAULTS
+
+
+def made_from(
+    model: Described, source: ImageSource, choices: Choices, saved: Sequence[Saved]
+) -> dict[Saved, MadeFrom]:
+    """Return for each kind of result what it is made from; the image is looked at once."""
+    image = fingerprint(source)
+    return {what: MadeFrom(image, model.digest, _told(source, choices, what)) for what in saved}
+
+
+def _told(source: ImageSource, choices: Choices, what: Saved) -> str:
+    """Return as JSON what is chosen for one kind of result, the image's own axes included."""
+    channels = choices.channels
+    told: dict[str, object] = {
+        "axes": source.axes,
+        "channels": list(range(source.channels) if channels is None else channels),
+        "level": choices.level,
+        "pixel_size": {axis: round(size, 9) for axis, size in source.pixel_size.items()},
+        "units": dict(source.units),
+        "resampled_by": None if choices.factors is None else list(choices.factors),
+        "average_rotations": choices.average_rotations,
+    }
+    if what == "instances":
+        objects = choices.objects
+        told |= {
+            "threshold": objects.threshold,
+            "smallest": objects.smallest,
+            "neck": objects.neck,
+            "border_objects": objects.border_objects,
+        }
+    return json.dumps(told, sort_keys=True)
+
+
+def why_anew(there: Mapping[Saved, Path], now: Mapping[Saved, MadeFrom]) -> str | None:
+    """Say why results that are there are made anew; ``None`` if they would be the same."""
+    differences: set[str] = set()
+    for what, path in there.items():
+        before = read_made_from(path)
+        if before is None:
+            return "its results are there already, and nothing says what they were made from"
+        differences |= set(before.differences(now[what]))
+    if not differences:
+        return None
+    names = [name for name in ("image", "model", "options") if name in differences]
+    others = " and ".join(f"other {n}" if n == "options" else f"another {n}" for n in names)
+    return f"its results are there already, but made from {others}"
