@@ -1,9 +1,10 @@
-"""The refiner: begins as the guide itself, tile by tile as of the whole, for any channels."""
+"""The refiner: can learn, is tile by tile as of the whole, and takes any channels."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional
 
 from napari_unet.core.network.encoder import fill_up, window
 from napari_unet.core.network.pretrained import pretrained_encoder
@@ -11,11 +12,9 @@ from napari_unet.core.network.refiner import MARGIN, Refiner
 
 
 def random_refiner(channels: int = 3) -> Refiner:
-    """A refiner whose last layer too is at random."""
+    """An untrained refiner."""
     torch.manual_seed(0)
-    refiner = Refiner(channels).eval().requires_grad_(False)
-    torch.nn.init.normal_(refiner.last.weight)
-    return refiner
+    return Refiner(channels).eval().requires_grad_(False)
 
 
 def answer(refiner: Refiner, image: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
@@ -23,9 +22,17 @@ def answer(refiner: Refiner, image: torch.Tensor, guide: torch.Tensor) -> torch.
         return refiner(image, pretrained_encoder(image.shape[1])(image), guide)
 
 
-def test_an_untrained_refiner_gives_the_guide():
-    image, guide = torch.rand(1, 3, 32, 48), 3 * torch.rand(1, 1, 32, 48)
-    assert torch.equal(answer(Refiner(), image, guide), guide)
+def test_what_is_wrong_reaches_every_layer_from_the_first_step_on():
+    image, guide = torch.rand(1, 3, 32, 48), torch.randn(1, 1, 32, 48)
+    torch.manual_seed(0)
+    refiner = Refiner()
+    with torch.no_grad():
+        taps = pretrained_encoder(3)(image)
+    found = refiner(image, taps, guide)
+    assert found.shape == guide.shape
+    functional.softplus(found).mean().backward()
+    for parameter in refiner.parameters():
+        assert parameter.grad is not None and parameter.grad.abs().max() > 1e-6
 
 
 def test_the_classes_of_one_image_at_once_are_those_one_by_one():
