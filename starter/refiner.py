@@ -25,21 +25,15 @@ _LEAK = 0.1
 
 
 class Refiner(nn.Module):
-    """See the module.
+    """See the module."""
 
-    Parameters
-    ----------
-    in_channels
-        Of the image.
-    """
-
-    def __init__(self, in_channels: int = 3) -> None:
+    def __init__(self) -> None:
         super().__init__()
         deep, *sides = _SIDEWAYS
         taps = (TAP_CHANNELS[4], TAP_CHANNELS[3], TAP_CHANNELS[2], sum(TAP_CHANNELS[:2]))
         self.sideways = nn.ModuleList(
             [nn.Conv2d(i, o, 1) for i, o in zip(taps, (deep, *sides[:-1]), strict=True)]
-            + [nn.Conv2d(in_channels, sides[-1], 3, padding=1)]
+            + [nn.Conv2d(3, sides[-1], 3, padding=1)]
         )
         # What comes up is made narrow before it is enlarged to the image's size.
         self.narrow = nn.Conv2d(_WIDTHS[3], _WIDTHS[4], 1)
@@ -64,7 +58,7 @@ class Refiner(nn.Module):
         Parameters
         ----------
         image
-            (B, C, Y, X), normalised; Y and X are multiples of 16.
+            (B, 3, Y, X), normalised, grey three times; Y and X are multiples of 16.
         taps
             Of that image, see :class:`napari_unet.core.network.encoder.Encoder`.
         guide
