@@ -187,7 +187,7 @@ class GreyTrainer:
         self._new: list[tuple[int, np.ndarray]] = []
         self._left = self._step = self._strokes = 0
 
-    def add_image(self, image: np.ndarray) -> int:
+    def add_image(self, image: np.ndarray, place: object = None) -> int:
         check_array(image)
         self.images.append(image)
         self.labels.append(np.zeros(image.shape[-2:], np.uint8))
