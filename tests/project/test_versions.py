@@ -24,9 +24,11 @@ class Desk:
         self.kept = []
         self.now = 0.0
         self.strokes = (stroke(),)
-        self.history = History(
-            self.session, self.kept.append, lambda: self.strokes, clock=lambda: self.now
-        )
+        self.reads = []  # copies that were made
+        self.history = History(self.session, self.kept.append, self.used, clock=lambda: self.now)
+
+    def used(self):
+        return lambda strokes=self.strokes: self.reads.append(strokes) or strokes
 
     def answer(self, *contents) -> None:
         job = self.learner.trainings[-1].number
@@ -68,6 +70,8 @@ def test_live_has_the_strokes_of_its_end(desk):
     desk.strokes = (stroke(value=2),)
     desk.answer(trained(0.5))
     (version,) = desk.kept
+    assert desk.reads == [], "they are copied by the thread that saves"
+    version = version.with_planes()
     assert (version.kind, version.parent, version.planes) == ("live", None, desk.strokes)
 
 

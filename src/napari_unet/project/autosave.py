@@ -207,7 +207,9 @@ class Autosave:
                 unread[key, index, at], problem = read, _sentence(error)
             else:
                 planes.append(PlaneStrokes(key, index, labels, at))
-        changes = Changes(taken.facts, tuple(planes), tuple(taken.versions.values()))
+        changes = Changes(
+            taken.facts, tuple(planes), tuple(v.with_planes() for v in taken.versions.values())
+        )
         saved = self._store.commit(changes)
         if not unread:
             return Saved(self._store.folder, saved)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +48,8 @@ class NewVersion:
         Content of a model file.
     planes
         The strokes that it was trained on.
+    read_planes
+        Gives them instead, in the thread that saves; for a loop that learns what is painted then.
     """
 
     number: int
@@ -57,6 +59,13 @@ class NewVersion:
     model: bytes
     parent: int | None = None
     planes: tuple[PlaneStrokes, ...] = ()
+    read_planes: Callable[[], tuple[PlaneStrokes, ...]] | None = None
+
+    def with_planes(self) -> NewVersion:
+        """Return it with its strokes read."""
+        if self.read_planes is None:
+            return self
+        return replace(self, planes=self.read_planes(), read_planes=None)
 
     @property
     def says(self) -> tuple[float | None, int]:

@@ -44,8 +44,8 @@ class History:
     keep
         Keeps a version; of one number the last one counts.
     used
-        Gives the strokes that a training which begins now, or Live, which ends now, has learnt
-        from.
+        Gives what copies the strokes that a training which begins now, or Live, which ends now,
+        has learnt from.
     clock
         Gives seconds.
 
@@ -62,7 +62,7 @@ class History:
         self,
         session: Session,
         keep: Callable[[NewVersion], None],
-        used: Callable[[], tuple[PlaneStrokes, ...]],
+        used: Callable[[], Callable[[], tuple[PlaneStrokes, ...]]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
@@ -138,7 +138,7 @@ class History:
                 ended=False,
                 model=b"",
                 parent=None if live else self.in_use,
-                planes=() if live else self._used(),
+                planes=() if live else self._used()(),
             )
             self._training = _Training(version, self._session.model, self._clock())
         elif state is State.IDLE and self._training is not None:
@@ -157,7 +157,7 @@ class History:
             made=_now(),
             ended=ended,
             model=model,
-            planes=self._used() if version.kind == "live" else version.planes,
+            read_planes=self._used() if version.kind == "live" else None,
         )
         self._keep(training.version)
 

@@ -42,7 +42,7 @@ def test_a_block_depends_on_no_more_than_the_margin():
     other = plane.copy()
     other[:, :, 2 * BLOCK + MARGIN :] = rng.random((1, 40, 50))
     one, two = PixelFeatures(plane), PixelFeatures(other)
-    two.ranges = one.ranges
+    two.scaled = one.scaled
     at = np.arange(40).repeat(3), np.tile([BLOCK, 2 * BLOCK - 2, 2 * BLOCK - 1], 40)
     np.testing.assert_array_equal(one.at(*at), two.at(*at))
 

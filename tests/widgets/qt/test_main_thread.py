@@ -1,4 +1,4 @@
-"""Threads that outlive Qt, as after a script that ends in an error, end without one of their own."""
+"""Threads that outlive Qt, as after a script ended in an error, end without one of their own."""
 
 from __future__ import annotations
 

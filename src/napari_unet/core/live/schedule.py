@@ -228,7 +228,7 @@ class LiveLoop:
         steps, elapsed = self._tuning.steps, self._elapsed()
         self._scored_at = steps
         model = self._snapshot(weights)
-        opinions = self.judge.ask_again(model, self.book.held_out_strokes(_MOST_ASKED))
+        opinions = self.judge.ask(model, self.book.held_out_strokes(_MOST_ASKED))
         share = best_share([*opinions, *self.evidence.latest], steps)
         value = score_of(opinions, share)
         events: list[LiveEvent] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -204,19 +204,17 @@ class ProjectKeeper:
             read_version(folder, self.index, number)
             self.session.load_model(model_path(folder, self.index.version(number)))
 
-    def strokes_used(self) -> tuple[PlaneStrokes, ...]:
-        """Return the strokes as they are now: of the chosen layer, or else of all."""
+    def strokes_used(self) -> Callable[[], tuple[PlaneStrokes, ...]]:
+        """Return what copies the chosen strokes, or else all, as they are then, in any thread."""
         everything = tuple(layer for layer in self.strokes.layers if is_dressed(layer))
         chosen = tuple(layer for layer in everything if layer is self._choice.annotation)
-        used = []
         layers: tuple[Labels, ...] = chosen or everything
-        for layer in layers:
-            key, data = self.keys.key_of(layer), layer.data
-            for spot in self.strokes.known(layer) or all_spots(data.shape):
-                labels = np.asarray(data[spot.slices])
-                if labels.any():
-                    used.append(PlaneStrokes(key, spot.index, labels.copy(), spot.at))
-        return tuple(used)
+        found = [
+            (self.keys.key_of(layer), layer.data, spot)
+            for layer in layers
+            for spot in self.strokes.known(layer) or all_spots(layer.data.shape)
+        ]
+        return partial(_used, found)
 
     def close(self) -> None:
         """Save what there is and end; a dock that is opened again goes on."""
@@ -290,6 +288,15 @@ class ProjectKeeper:
                     self.strokes.know(layer, [(plane.index, plane.at) for plane in entry.planes])
             self.history.show(said.index)
         self.changed.emit()
+
+
+def _used(found: Sequence[tuple[str, Any, Spot]]) -> tuple[PlaneStrokes, ...]:
+    used = []
+    for key, data, spot in found:
+        labels = np.array(data[spot.slices])
+        if labels.any():
+            used.append(PlaneStrokes(key, spot.index, labels, spot.at))
+    return tuple(used)
 
 
 def _read(data: Any, spot: Spot) -> np.ndarray:
