@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,14 @@ def _text(root: Path | zipfile.Path) -> dict[str, Any]:
         raise InvalidModel(f"its {name} cannot be read ({line}); take another copy.") from None
     if not isinstance(found, dict) or found.get("type") != "model":
         raise InvalidModel(f"its {name} describes no model; choose another package.")
+    version = str(found.get("format_version"))
+    if not re.match(
+        r"0\.[345]\.", version
+    ):  # bioimageio.spec reads a newer one as the last it knows
+        raise InvalidModel(
+            f"it is of the format {version[:20]}, and this version reads 0.3 to 0.5; update "
+            "napari-unet, or get the model in format 0.5."
+        )
     return found
 
 
@@ -127,8 +136,9 @@ def _described(text: dict[str, Any]) -> Any:
 
 
 def _unusable(reason: str) -> InvalidModel:
+    first = reason.partition("\n")[0][:300]
     return InvalidModel(
-        f"the package's description cannot be used ({' '.join(reason.split())[:300]}); check it "
+        f"the package's description cannot be used ({first}); check it "
         "with bioimageio.core, or update bioimageio.spec where the package is newer."
     )
 
