@@ -31,6 +31,8 @@ from napari_unet.core.sharing.load_model import load_model
 from napari_unet.core.training.train import train
 from napari_unet.errors import InvalidInput, InvalidModel, UserError
 
+pytestmark = packages.needs_bioimageio
+
 OWN = {
     "planes": (scenes.small_network(), [(64, 64), (33, 50), (150, 170)]),
     "channels": (
@@ -228,6 +230,16 @@ class TestSteps:
             )
             assert [entry.name for entry in load_model(path).classes] == kinds
 
+    def test_binarize_each_channel(self, tmp_path, image):
+        """What bioimageio.core 0.11 cannot do."""
+        step = {"id": "binarize", "kwargs": {"axis": "channel", "threshold": [0.9, 0.2]}}
+        pair = {"given": ("a", "b"), "found": ("a", "b")}
+        described = packages.description(**pair, after=[step, {"id": "sigmoid"}])
+        model = imported(tmp_path, described, packages.identity())
+        found = predict_probabilities(model, np.stack([image, image]))
+        assert np.array_equal(found[1] > found[1].min(), image > 0.9)
+        assert np.array_equal(found[2] > found[2].min(), image > 0.2)
+
     def test_binarize(self, tmp_path, image):
         after = [{"id": "binarize", "kwargs": {"threshold": 0.9}}]
         model = imported(tmp_path, packages.description(after=after), packages.identity())
@@ -337,7 +349,7 @@ STATE = {
 }
 STARDIST = {
     "id": "stardist_postprocessing",
-    "kwargs": {"grid": [1, 1], "prob_threshold": 0.5, "nms_threshold": 0.5, "n_rays": 8},
+    "kwargs": {"grid": [1, 1], "prob_threshold": 0.5, "nms_threshold": 0.5, "n_rays": 8, "b": 2},
 }
 
 

@@ -16,10 +16,11 @@ from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import InvalidModel
 
 spec = pytest.importorskip("bioimageio.spec")
+pytestmark = packages.needs_bioimageio
 
 
 def network(given: int, found: int, axes: str = "bcyx") -> bytes:
-    """Return a graph of ``found`` logits a pixel, of ``given`` channels, in the order of ``axes``."""
+    """Return a graph of ``found`` logits a pixel, of ``given`` channels, with axes in an order."""
     rng = np.random.default_rng(0)
     letters = "bc" + "zyx"[-(len(axes) - 2) :]
     weights = rng.normal(size=(found, given, *(1,) * (len(axes) - 2))).astype(np.float32)
@@ -55,7 +56,7 @@ def of_five(folder, *, before, after, given=2, found=2, axes="bcyx"):
     files_of(
         folder,
         network(given, found, axes),
-        np.zeros([sides.get(one, given) for one in axes], np.float32),
+        np.ones([sides.get(one, given) for one in axes], np.float32),
         np.ones([sides.get(one, found) for one in axes], np.float32),
     )
 
@@ -104,7 +105,7 @@ def of_four(folder, *, before, after, axes="bcyx", halo=None, offset=0):
     files_of(
         folder,
         network(1, 1, axes),
-        np.zeros([sides[one] for one in axes], np.float32),
+        np.ones([sides[one] for one in axes], np.float32),
         np.ones([sides[one] for one in axes], np.float32),
     )
     least, step = {"b": 1, "c": 1, "y": 16, "x": 16}, {"b": 0, "c": 0, "y": 8, "x": 8}
@@ -175,7 +176,7 @@ SIGMOID = [{"id": "sigmoid"}]
 FIVE = {
     "zero mean of all": dict(before=[{"id": "zero_mean_unit_variance"}], after=SIGMOID),
     "zero mean of each": dict(
-        before=[{"id": "zero_mean_unit_variance", "kwargs": {"axes": ["y", "x"], "eps": 0.01}}],
+        before=[{"id": "zero_mean_unit_variance", "kwargs": {"axes": ["y", "x"]}}],
         after=SIGMOID,
     ),
     "linear": dict(
@@ -210,7 +211,7 @@ FIVE = {
         before=[{"id": "zero_mean_unit_variance"}],
         after=[
             {"id": "sigmoid"},
-            {"id": "binarize", "kwargs": {"axis": "channel", "threshold": [0.3, 0.6]}},
+            {"id": "binarize", "kwargs": {"threshold": 0.6}},
         ],
     ),
     "scaled and clipped after": dict(
