@@ -1,7 +1,7 @@
 """The files of a package from somebody else, none of which is trusted.
 
-bioimageio.spec would read them too, but fetches what is an address, follows paths out of the package
-and takes whatever size there is into memory.
+bioimageio.spec would read them too, but fetches what is an address, follows paths out of the
+package and takes whatever size there is into memory.
 """
 
 from __future__ import annotations
