@@ -32,7 +32,7 @@ from napari_unet.widgets.cells.places import (
     time_axis,
 )
 from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.layers.pixel_size import size_match
+from napari_unet.widgets.layers.model_match import size_match
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
