@@ -232,8 +232,8 @@ def augmented(generator: torch.Generator, tile: Tensor, labels: Tensor) -> tuple
 
     tile = scaled(tile)
     if often():  # displacements of 1 to 5 px, smooth over some 80 px
-        field = displacements(generator, 1, SIDE, elastic=uniform(1, 5))[0].permute(1, 2, 0)
-        tile, labels = sample(tile, labels, plain_positions(SIDE) + (SIDE - 1) / 2 + field)
+        field = displacements(generator, 1, (SIDE, SIDE), elastic=uniform(1, 5))[0].permute(1, 2, 0)
+        tile, labels = sample(tile, labels, plain_positions((SIDE, SIDE)) + (SIDE - 1) / 2 + field)
     if often():
         sigma = 0.09 * abs(float(torch.randn((), generator=generator)))
         tile = tile + sigma * torch.randn(tile.shape, generator=generator)
