@@ -230,7 +230,7 @@ class TestRefusal:
 
     @pytest.mark.parametrize(
         ("module", "format", "extra"),
-        [("onnx", "onnx", "onnx"), ("yaml", "bioimageio", "bioimageio")],
+        [("onnx", "onnx", "onnx"), ("bioimageio.spec.utils", "bioimageio", "bioimageio")],
     )
     def test_names_the_extra_that_is_missing(
         self, tmp_path, monkeypatch, trained, module, format, extra
