@@ -25,11 +25,11 @@ from napari_unet.core.forest.random_forest import fit_forest
 from napari_unet.core.images.arrange import as_plane
 from napari_unet.core.images.normalise import normalise
 from napari_unet.core.network.device import computing, fast_dtype
-from napari_unet.core.network.encoder import Taps, fill_up, for_channels
-from napari_unet.core.network.pretrained import pretrained_encoder, pretrained_refiner
-from napari_unet.core.network.refiner import Refiner
+from napari_unet.core.network.encoder import Taps, fill_up
+from napari_unet.core.network.pretrained import pretrained_encoder
 from napari_unet.core.network.taps import values_at
 from starter.corpus import JUDGED
+from starter.refiner import Refiner
 
 _SIDE = 448  # of the images' middle that is used
 _MOST_PIXELS = 1200  # of a class, that a forest is fitted on
@@ -46,19 +46,19 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(JUDGED))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--refiner", type=Path, help="its weights; without it, those that ship")
+    parser.add_argument("--refiner", type=Path, required=True, help="its weights")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     columns = "  ".join(f"{name:>11}" for name in METHODS)
     print(f"{'mean IoU of the rounds / of the last':32}{columns}", flush=True)
-    table = []
+    network, table = read_refiner(options.refiner), []
     for name in options.sets:
         for seed in options.seeds:
             path = options.folder / f"{name}-{seed}-{options.rounds}.npz"
             if not path.exists():
                 simulate(options.data / name, seed, options.rounds, path)
-            ious = judge(path, refiner(options.refiner))
+            ious = judge(path, network)
             table.append(ious)
             _say(f"{name}, seed {seed}", ious)
     _say("mean", np.mean(table, axis=0))
@@ -69,15 +69,12 @@ def _say(name: str, ious: np.ndarray) -> None:
     print(f"{name:32}" + "  ".join(f"{cell:>11}" for cell in cells), flush=True)
 
 
-def refiner(path: Path | None, channels: int = 3) -> Refiner:
-    """Return the refiner of a file, or the one that ships."""
-    if path is None:
-        return pretrained_refiner(channels)
-    weights = {name: value.float() for name, value in load_file(path).items()}
-    first = "sideways.4.weight"
-    network = Refiner(channels)
-    network.load_state_dict(weights | {first: for_channels(weights[first], channels)})
-    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+def read_refiner(path: Path) -> Refiner:
+    """Return the refiner of a file, ready to predict."""
+    network = Refiner()
+    network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    network.eval().requires_grad_(False)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class Seen:

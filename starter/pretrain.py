@@ -20,14 +20,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_unet.core.network.device import computing, fast_dtype, pick_device
 from napari_unet.core.network.pretrained import pretrained_encoder
-from napari_unet.core.network.refiner import Refiner
+from starter.refiner import Refiner
 from starter.shards import Batch, Pool, start_drawing
 
-_BATCH, _SIDE = 8, 128
+# Patches and their side: first many tasks a step, then more of what surrounds a pixel.
+_BATCHES = ((14, 96), (6, 144))
 _LEARNING_RATE = 2e-3
 _WARM_UP = 50
-_LAST_PART = 0.3  # of the steps, over which the learning rate goes down to nothing
-_DECAY = 0.996
+_LAST_PART = 0.4  # of the steps, over which the learning rate goes down to nothing
+_DECAY = 0.99
 _FIRST_SHARDS = 6
 _CHECKPOINT_SECONDS, _SNAPSHOT_SECONDS = 180, 900
 _REPORT = 100  # steps
@@ -93,7 +94,7 @@ class Training:
         losses: list[float] = []
         scores: list[np.ndarray] = []
         while self.step < stop:
-            loss, score = self._learn(pool.draw(self._rng, _BATCH, _SIDE))
+            loss, score = self._learn(pool.draw(self._rng, *self._batch()))
             losses.append(loss)
             scores.append(score)
             if self.step % _REPORT == 0:
@@ -138,6 +139,9 @@ class Training:
         with torch.no_grad():
             score = [float(dice((one > 0).float(), truth, known).mean()) for one in (odds, guides)]
         return loss.item(), np.array(score)
+
+    def _batch(self) -> tuple[int, int]:
+        return _BATCHES[min(self.step * len(_BATCHES) // self._steps, len(_BATCHES) - 1)]
 
     def _rate(self) -> float:
         left = (self._steps - self.step) / (_LAST_PART * self._steps)

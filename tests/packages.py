@@ -85,7 +85,7 @@ def description(
     return {
         "type": "model",
         "format_version": "0.5.3",
-        "name": "tiny",
+        "name": "tiny network",
         "inputs": [
             {
                 "id": "image",

@@ -14,9 +14,9 @@ import torch
 # The scripts lie beside the package, not in it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from starter.refiner import Refiner
 from starter.variation import varied_guide, varied_image
 
-from napari_unet.core.network.refiner import Refiner
 from starter import corpus, episodes, pretrain, shards, tasks
 
 SIDE = 64
@@ -58,8 +58,7 @@ def small(monkeypatch) -> None:
         (episodes, "SIDE", SIDE),
         (episodes, "SHARD", 2),
         (shards, "SHARD", 2),
-        (pretrain, "_SIDE", 32),
-        (pretrain, "_BATCH", 2),
+        (pretrain, "_BATCHES", ((2, 32),)),
     ):
         monkeypatch.setattr(module, name, value)
 

@@ -85,7 +85,7 @@ def test_an_image_without_strokes_is_not_learnt_with_those_of_another(qtbot, mak
     qtbot.waitUntil(train_button(dock).isEnabled)
     assert choose(dock, "b") == ""
     assert not train_button(dock).isEnabled()
-    assert "Press New to make a layer to paint on: no strokes of b are chosen" in said(dock)
+    assert "Press New strokes to make a layer to paint on: no strokes of b are chosen" in said(dock)
     combo(dock).setCurrentText(strokes.name)
     qtbot.waitUntil(train_button(dock).isEnabled)
     assert said(dock, "strokes_note") == "These are strokes of “a”; Train learns them on “b”."

@@ -211,7 +211,7 @@ class TestPackage:
 
 class TestRefusal:
     def test_of_a_model_with_a_classifier_too_leaves_what_is_there(self, tmp_path, trained):
-        live = replace(trained, classifier=SimpleNamespace())
+        live = replace(trained.scaled("image"), classifier=SimpleNamespace())
         live = replace(live, header=trained.header.model_copy(update={"network_share": 0.5}))
         path = tmp_path / "m.onnx"
         path.write_bytes(b"before")
@@ -260,10 +260,11 @@ class TestRefusal:
 
 
 def test_a_live_model_whose_network_answers_alone_keeps_its_temperature(trained, rng):
-    live = replace(trained, classifier=SimpleNamespace())
+    live = replace(trained.scaled("image"), classifier=SimpleNamespace())
     image = rng.normal(size=(30, 40)).astype(np.float32)
     x = torch.from_numpy(normalise(image[None]))[None]
-    found = portable(live).network()(x)[0].numpy()
+    with torch.inference_mode():
+        found = portable(live).network()(x)[0].numpy()
     np.testing.assert_allclose(found, predict_probabilities(live, image), atol=1e-5)
 
 

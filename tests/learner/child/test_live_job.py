@@ -6,6 +6,7 @@ import io
 import os
 import queue
 import signal
+import threading
 import time
 
 import numpy as np
@@ -295,6 +296,52 @@ class TestParts:
             found = np.where(whole[600:664, 200:264] > 0, whole[600:664, 200:264], found)
         assert (found == scene.truth).mean() > 0.7
         assert not contents(replies, Notice)
+
+
+class TestImages:
+    """Two images with strokes of their own, one looked at after the other; the real trainer."""
+
+    def test_each_is_predicted_at_once_whenever_it_is_looked_at(self):
+        """The strokes of the second, forty dots, all come with it."""
+        one, other = discs(0), discs(1)
+        dots = np.zeros_like(other.truth)
+        dots[::8, 4::10] = other.truth[::8, 4::10]
+        both = [
+            LivePlane(JOB, "b", other.image[None]),
+            LiveStrokes(JOB, "b", (0, 64, 0, 64), dots),
+            view(2, "b", None, other.image[None]),
+        ]
+        painted = [
+            LivePlane(JOB, "a", one.image[None]),
+            LiveStrokes(JOB, "a", (0, 64, 0, 64), one.strokes),
+        ]
+        job = live_job.LiveJob(START, threading.Event())
+        said = job.contents()
+
+        def after(messages, *, pieces) -> list:
+            for message in messages:
+                job.take(message)
+            return [content for _ in range(pieces) if (content := next(said)) is not None]
+
+        (first, *_) = [
+            content
+            for content in after([*painted, view()], pieces=20)
+            if isinstance(content, LiveTile)
+        ]
+        at_once = after(both, pieces=1)
+        learnt = after([], pieces=20)
+        again = after([view(3, "a")], pieces=1)
+        job.stopping.set()
+        assert isinstance([*said][-1], Trained)
+
+        assert first.key == "a"
+        assert [(type(content), content.key) for content in at_once] == [(LiveTile, "b")]
+        kinds = [type(content) for content in learnt]
+        assert 0 < kinds.count(Corrective) <= 5
+        assert LiveTile in kinds[kinds.index(Shown) :]
+        newest = max(content.version for content in learnt if isinstance(content, LiveTile))
+        assert [(type(content), content.key) for content in again] == [(LiveTile, "a")]
+        assert again[0].version >= newest > at_once[0].version
 
 
 class TestRealProcess:

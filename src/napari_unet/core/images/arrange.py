@@ -90,12 +90,13 @@ def planes_for(image: np.ndarray, channels: int) -> Planes:
     InvalidInput
         The image has no such number of channels, or is not an image.
     """
+    shape = np.shape(image)
     image, axis = _with_channels(check_array(image), channels)
     if image.shape[axis] == channels:
         return _pile(np.moveaxis(image, axis, -3))
     raise InvalidInput(
         f"the model was trained on {channels} channel{'s' * (channels > 1)} and this image has "
-        f"{image.shape[axis]}, of the shape {image.shape}; choose an image like those it was "
+        f"{image.shape[axis]}, of the shape {shape}; choose an image like those it was "
         "trained on, or train a new model."
     )
 
@@ -215,6 +216,7 @@ def volumes_for(image: np.ndarray, channels: int) -> Volumes:
     InvalidInput
         The image is no volume of so many channels.
     """
+    shape = np.shape(image)
     image, axis = _with_channels(check_array(image), channels)
     if image.ndim >= 5 and axis == 0 and image.shape[0] == image.shape[-3] == 1 == channels:
         axis = image.ndim - 3  # (..., Z, 1, Y, X): there is no volume of one slice in a stack
@@ -222,7 +224,7 @@ def volumes_for(image: np.ndarray, channels: int) -> Volumes:
         return _pile_volumes(np.moveaxis(image, axis, -4))
     raise InvalidInput(
         f"the model was trained on volumes of {channels} channel{'s' * (channels > 1)} and this "
-        f"image has the shape {image.shape}; give (planes, rows, columns), with an axis of "
+        f"image has the shape {shape}; give (planes, rows, columns), with an axis of "
         "channels before the planes where there are several."
     )
 

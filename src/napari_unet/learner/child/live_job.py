@@ -62,7 +62,8 @@ class LiveJob:
     """Takes messages in, and does one bounded piece of work at a time.
 
     What is in view comes first, then learning and the rest of the plane by turns. New strokes are
-    learnt before the view is predicted again, so that the next prediction knows them.
+    learnt before the view is predicted again, so that the next prediction knows them; but where
+    nothing was predicted yet, there is an answer first.
 
     Attributes
     ----------
@@ -194,6 +195,7 @@ class LiveJob:
         same = before is not None and before.generation == message.generation
         cover = before.cover if before is not None and same else Cover(shape)
         self._view = View(message.generation, key, region, cover, features)
+        self._view_is_next = self._view_is_next or not same
 
     def _work(self) -> Iterator[Content | None]:
         self._resting = False

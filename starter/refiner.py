@@ -20,24 +20,20 @@ _LARGEST = 4.0  # of the guide's log-odds
 _WIDTHS = (64, 48, 32, 24, 16)  # from the coarsest level to that of the image
 _SIDEWAYS = (64, 32, 24, 24, 8)  # channels that a tap, or the image, is brought down to
 _CLIP = (-0.5, 1.5)  # of normalised grey values
+_TAP_SCALE = 1 / 6  # brings what the taps say to a standard deviation of about 1
+_LEAK = 0.1
 
 
 class Refiner(nn.Module):
-    """See the module.
+    """See the module."""
 
-    Parameters
-    ----------
-    in_channels
-        Of the image.
-    """
-
-    def __init__(self, in_channels: int = 3) -> None:
+    def __init__(self) -> None:
         super().__init__()
         deep, *sides = _SIDEWAYS
         taps = (TAP_CHANNELS[4], TAP_CHANNELS[3], TAP_CHANNELS[2], sum(TAP_CHANNELS[:2]))
         self.sideways = nn.ModuleList(
             [nn.Conv2d(i, o, 1) for i, o in zip(taps, (deep, *sides[:-1]), strict=True)]
-            + [nn.Conv2d(in_channels, sides[-1], 3, padding=1)]
+            + [nn.Conv2d(3, sides[-1], 3, padding=1)]
         )
         # What comes up is made narrow before it is enlarged to the image's size.
         self.narrow = nn.Conv2d(_WIDTHS[3], _WIDTHS[4], 1)
@@ -49,18 +45,20 @@ class Refiner(nn.Module):
             ]
         )
         self.last = nn.Conv2d(_WIDTHS[-1], 1, 1)
-        for parameter in self.last.parameters():
-            nn.init.zeros_(parameter)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                # He et al. 2015 (arXiv:1502.01852), equation 15.
+                nn.init.kaiming_normal_(layer.weight, _LEAK)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
     def forward(self, image: Tensor, taps: Taps, guide: Tensor) -> Tensor:
         """Return the log-odds of a class.
 
-        Before any training they are the guide itself.
-
         Parameters
         ----------
         image
-            (B, C, Y, X), normalised; Y and X are multiples of 16.
+            (B, 3, Y, X), normalised, grey three times; Y and X are multiples of 16.
         taps
             Of that image, see :class:`napari_unet.core.network.encoder.Encoder`.
         guide
@@ -75,10 +73,10 @@ class Refiner(nn.Module):
 
     def seen(self, image: Tensor, taps: Taps) -> tuple[Tensor, ...]:
         """Return what does not depend on the class, from the coarsest level to the finest."""
-        inputs = (taps[4], taps[3], taps[2], torch.cat(taps[:2], dim=1), image.clamp(*_CLIP))
-        return tuple(
-            functional.relu(side(x)) for side, x in zip(self.sideways, inputs, strict=True)
-        )
+        scaled = [tap * _TAP_SCALE for tap in taps]
+        finest = torch.cat(scaled[:2], dim=1)
+        inputs = (scaled[4], scaled[3], scaled[2], finest, image.clamp(*_CLIP))
+        return tuple(_bend(side(x)) for side, x in zip(self.sideways, inputs, strict=True))
 
     def refine(self, seen: tuple[Tensor, ...], guide: Tensor) -> Tensor:
         """Return the log-odds from what :meth:`seen` found and a guide."""
@@ -97,7 +95,7 @@ class Refiner(nn.Module):
                 )
                 parts.append(up)
             x = level(torch.cat(parts, dim=1))
-        return guide + self.last(x)
+        return self.last(x)
 
 
 class _Level(nn.Module):
@@ -109,5 +107,9 @@ class _Level(nn.Module):
         self.second = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = functional.relu(self.first(x))
-        return x + functional.relu(self.second(x))
+        x = _bend(self.first(x))
+        return x + _bend(self.second(x))
+
+
+def _bend(x: Tensor) -> Tensor:
+    return functional.leaky_relu(x, _LEAK)
