@@ -29,6 +29,12 @@ class TestCheck:
     def test_negative_values_are_fine(self):
         assert check_array(np.array([[-5.0, -1.0]])).min() == -5
 
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
+    @pytest.mark.filterwarnings("error")
+    def test_takes_unsigned_numbers(self, dtype):
+        image = np.array([[3, 9]], dtype)
+        np.testing.assert_array_equal(check_array(image), image)
+
     @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (3, 0, 4), (7,), ()])
     def test_an_empty_array_is_refused(self, shape):
         with pytest.raises(InvalidInput, match="empty or no image"):

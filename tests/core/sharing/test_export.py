@@ -271,7 +271,7 @@ class TestIntensities:
 
     def test_of_the_training_images_is_a_fixed_formula(self, tmp_path):
         model = scenes.random_model(scenes.small_network())
-        scaling = Scaling("training", (Intensity(100.0, 300.0, 200.0, 110.0, 5.0),))
+        scaling = Scaling("training", (Intensity(100.0, 300.0, 200.0, 110.0, 5.0, 0.1),))
         header = model.header.model_copy(update={"scaling": scaling})
         rdf, text = self.described(replace(model, header=header), tmp_path)
         step = rdf["inputs"][0]["preprocessing"][0]
