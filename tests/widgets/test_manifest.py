@@ -7,6 +7,7 @@ from importlib.resources import files
 import numpy as np
 from napari.layers import Layer
 from npe2 import PluginManifest
+from qtpy.QtWidgets import QPlainTextEdit
 
 from napari_unet.widgets.layers.sample import tissue_layers
 from napari_unet.widgets.layers.strokes import can_be_painted, classes_of, find_annotation
@@ -20,6 +21,7 @@ def test_the_manifest_is_valid_and_everything_in_it_can_be_loaded():
         "Annotate and train",
         "Cells",
         "Batch segment open layers",
+        "Report a problem",
     ]
 
 
@@ -39,3 +41,11 @@ def test_the_sample_opens_from_the_menu_with_the_dock(make_window, learners, qtb
     viewer.open_sample("napari-unet-live", "tissue")
     _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Annotate and train")
     qtbot.waitUntil(dock.findChild(object, "train_button").isEnabled)
+
+
+def test_a_problem_can_be_reported_with_no_other_dock_open(make_window, learners, qtbot):
+    viewer = make_window(show=True)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Report a problem")
+    text = dock.findChild(QPlainTextEdit)
+    qtbot.waitUntil(lambda: "napari-unet-live" in text.toPlainText())
+    assert not learners  # nothing is started for it

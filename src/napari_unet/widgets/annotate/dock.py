@@ -23,7 +23,7 @@ from napari_unet.widgets.annotate.train_panel import TrainPanel
 from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.annotate.training_preview import LivePrediction
 from napari_unet.widgets.common.model_row import ModelRow
-from napari_unet.widgets.common.report_button import ReportButton
+from napari_unet.widgets.common.problem_report import ReportButton
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.desk.shared import shared_by

@@ -84,3 +84,9 @@ def shared_by(viewer: ViewerModel, widget: QWidget) -> Shared:
         shared = _shared[viewer] = Shared(viewer)
     shared.hold(widget)
     return shared
+
+
+def device_of(viewer: ViewerModel) -> str:
+    """Return where a viewer's learner computes, in words; empty if none is known."""
+    session = _sessions.get(getattr(viewer, "__wrapped__", viewer))
+    return "" if session is None else session.device

@@ -24,10 +24,7 @@ def fitting(viewer: ViewerModel, layer: L | None, ndim: int) -> L | None:
     """Return a layer for data of that many axes; one that cannot take them is removed."""
     if layer is None or (layer.ndim == ndim and not layer.multiscale):
         return layer
-    if layer.multiscale:
-        viewer.layers.remove(layer)  # at once, as it may hold most of the memory
-    else:
-        remove_soon(viewer, layer)
+    _remove(viewer, layer)
     return None
 
 
@@ -43,7 +40,7 @@ def kept(
     data = layer.data[0] if layer.multiscale else layer.data
     if layer.multiscale and data.shape == shape and data.dtype.itemsize >= dtype.itemsize:
         return layer
-    viewer.layers.remove(layer)
+    _remove(viewer, layer)
     return None
 
 
@@ -51,7 +48,7 @@ def replaced(viewer: ViewerModel, layer: L | None, levels: Sequence[np.ndarray])
     """Return a layer with other data; one that cannot take them, as a pyramid, is removed."""
     layer = fitting(viewer, layer, levels[0].ndim)
     if layer is not None and len(levels) > 1:
-        viewer.layers.remove(layer)
+        _remove(viewer, layer)
         return None
     if layer is not None:
         layer.data = levels[0]
@@ -78,3 +75,11 @@ def write_part(layer: Image | Labels, place: Place, part: Part | None, values: n
     levels = list(layer.data) if layer.multiscale else [layer.data]
     rows, columns = levels[0].shape[-2:]
     write_block(levels, place, part or (0, rows, 0, columns), values)
+
+
+def _remove(viewer: ViewerModel, layer: Layer) -> None:
+    """Remove a layer; a pyramid, which nobody can paint on, at once: it may hold most memory."""
+    if layer.multiscale:
+        viewer.layers.remove(layer)
+    else:
+        remove_soon(viewer, layer)
