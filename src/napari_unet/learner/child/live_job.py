@@ -219,7 +219,7 @@ class LiveJob:
             else:
                 self._resting = True
             self._rest_is_next = not self._rest_is_next
-            yield from self._keep()
+        yield from self._keep()
 
     def _outdated_view(self) -> Tile | None:
         view = self._view
@@ -259,7 +259,10 @@ class LiveJob:
         view.cover.mark(block, version)
 
     def _keep(self) -> Iterator[Improved]:
-        """Send what is shown as a model now and then, so that little is lost with the process."""
+        """Send what is shown as a model now and then, so that little is lost with the process.
+
+        The first at once, before anything is predicted with it: what was seen is never lost.
+        """
         now = time.monotonic()
         if self._trainer.version == self._kept_version or self._problem is not None:
             return
