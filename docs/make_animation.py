@@ -56,7 +56,7 @@ def _window() -> Iterator[tuple[Any, Any]]:
 
 
 def _painting(viewer: Any, dock: Any) -> Iterator[tuple[np.ndarray, int]]:
-    """Press New and paint the sample's strokes, a few at a time; yield frames with their time."""
+    """Press New strokes and paint the sample's, a few at a time; yield frames with their time."""
     from qtpy.QtWidgets import QPushButton
     from scipy import ndimage
 

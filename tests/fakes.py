@@ -174,7 +174,6 @@ class GreyTrainer:
     """
 
     steps = 2
-    scaling = EACH_BY_ITSELF
 
     def __init__(self, images=(), device="auto", seed=0, *, classes=(), clock=None) -> None:
         self.images: list[np.ndarray] = []
@@ -188,7 +187,7 @@ class GreyTrainer:
         self._new: list[tuple[int, np.ndarray]] = []
         self._left = self._step = self._strokes = 0
 
-    def add_image(self, image: np.ndarray, place=None) -> int:
+    def add_image(self, image: np.ndarray, place: object = None) -> int:
         check_array(image)
         self.images.append(image)
         self.labels.append(np.zeros(image.shape[-2:], np.uint8))

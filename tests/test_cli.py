@@ -310,14 +310,14 @@ class TestPredict:
     def test_a_halved_tile_is_told(self, model, capsys, monkeypatch):
         from napari_unet.core.prediction.plane_predictor import Answers
 
-        forward = Answers._forward
+        forward = Answers._by_network
 
-        def limited(self, network, patch, *args):
-            if patch.size > 240 * 240:
+        def limited(self, pixels, tile):
+            if pixels.size > 240 * 240:
                 raise MemoryError
-            return forward(self, network, patch, *args)
+            return forward(self, pixels, tile)
 
-        monkeypatch.setattr(Answers, "_forward", limited)
+        monkeypatch.setattr(Answers, "_by_network", limited)
         assert main(["predict", str(model), "image.tif", "--output", "out", "--device", "cpu"]) == 0
         assert "memory ran out" in capsys.readouterr().out
 

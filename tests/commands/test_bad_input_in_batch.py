@@ -165,7 +165,7 @@ def test_a_folder_that_can_only_be_read_is_told_before_anything(folder, monkeypa
     def refused(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(folders.Path, "touch", refused)
+    monkeypatch.setattr(folders.tempfile, "TemporaryFile", refused)
     words = ["batch", "model.unet", "in", "--output", "out", "--device", "cpu"]
     assert main(words) == 2
     said = capsys.readouterr().err

@@ -75,17 +75,17 @@ def test_a_read_error_at_any_tile_costs_one_image(tmp_path, save):
 @pytest.mark.fault("out of memory, batch")
 @pytest.mark.parametrize("times", [1, math.inf])
 def test_memory_that_runs_out_costs_one_image_at_most(tmp_path, monkeypatch, times):
-    forward = Answers._forward
+    forward = Answers._by_network
     for at in (0, 3):
         calls = iter(range(10**9))
 
-        def failing(self, network, patch, *arguments, at=at, calls=calls):
-            if at <= next(calls) < at + times and patch.shape[-1] > 30:
+        def failing(self, pixels, tile, at=at, calls=calls):
+            if at <= next(calls) < at + times and pixels.shape[-1] > 30:
                 raise NO_MEMORY
-            return forward(self, network, patch, *arguments)
+            return forward(self, pixels, tile)
 
         with monkeypatch.context() as patch:
-            patch.setattr(Answers, "_forward", failing)
+            patch.setattr(Answers, "_by_network", failing)
             found = ends(tmp_path / str(at), {"one": IMAGE, "two": IMAGE})
         assert [end.status for end in found] in (["done", "done"], ["failed", "failed"])
         for end in found:

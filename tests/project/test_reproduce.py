@@ -55,7 +55,8 @@ def project(tmp_path, discs):
     one = train(stack[:1], discs.strokes[None], newest=[painted[0][None]], **settings)
     both = [first.labels, second.labels]
     newest = [np.zeros_like(painted[0]), second.labels != 0]
-    two = train(list(stack), both, model=one, newest=newest, elastic=0.0, **settings)
+    places = [("a1", (0,)), ("a1", (1,))]
+    two = train(list(stack), both, model=one, newest=newest, places=places, elastic=0.0, **settings)
     store = ProjectStore.create(tmp_path / "project")
     versions = (
         as_version(1, one, [first]),

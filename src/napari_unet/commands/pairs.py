@@ -15,13 +15,16 @@ def check_pairs(firsts: Sequence[Path], seconds: Sequence[Path]) -> None:
     Parameters
     ----------
     firsts, seconds
-        As many of each, such as images and their labels. Names that say nothing are fine.
+        As many of each, such as images and their labels. Names that say nothing are fine, and so
+        are files that are given more than once.
 
     Raises
     ------
     InvalidInput
         ``b_labels.tif`` stands beside ``a.tif``, and there is a ``b.tif``.
     """
+    if len(set(firsts)) < len(firsts) or len(set(seconds)) < len(seconds):
+        return
     for ones, others in ((firsts, seconds), (seconds, firsts)):
         for number, file in enumerate(ones):
             lengths = [len(stem_of(x)) if _is_named_after(file, x) else 0 for x in others]

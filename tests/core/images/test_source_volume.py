@@ -146,7 +146,7 @@ class TestIntensities:
 class TestSegmenting:
     @settings(deadline=None, max_examples=15)
     @given(
-        st.tuples(st.integers(1, 13), st.integers(1, 15), st.integers(2, 15)),
+        st.tuples(st.integers(1, 13), st.integers(1, 15), st.integers(5, 15)),
         st.integers(4, 12),
         st.sampled_from(["r.tif", "r.ome.zarr"]),
         st.integers(0, 99),

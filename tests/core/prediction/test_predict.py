@@ -136,15 +136,15 @@ class TestOutOfMemory:
     @pytest.fixture
     def limit(self, monkeypatch):
         """Let inputs above some number of pixels fail as the CPU's allocator does."""
-        forward = Answers._forward
+        forward = Answers._by_network
 
         def allow(pixels, error=NO_MEMORY):
-            def limited(self, network, patch, *args):
+            def limited(self, patch, tile):
                 if patch.shape[-2] * patch.shape[-1] > pixels:
                     raise error
-                return forward(self, network, patch, *args)
+                return forward(self, patch, tile)
 
-            monkeypatch.setattr(Answers, "_forward", limited)
+            monkeypatch.setattr(Answers, "_by_network", limited)
 
         return allow
 

@@ -171,7 +171,29 @@ def test_labels_that_do_not_fit_are_refused(discs):
     with pytest.raises(InvalidInput, match="does not fit"):
         around([Counted(discs.image)], [np.zeros((64, 60), np.uint8)])
     with pytest.raises(InvalidInput, match="does not fit"):
-        around([ImageSource.from_array(discs.image, "YX")], [np.zeros((1, 64, 64), np.uint8)])
+        around([ImageSource.from_array(discs.image, "YX")], [np.zeros((2, 64, 64), np.uint8)])
+
+
+@pytest.mark.parametrize("ones", [(1,), (1, 1)])
+@pytest.mark.parametrize("kind", ["array", "channels", "stack", "source", "plane"])
+def test_axes_of_length_1_that_only_the_labels_have_are_left_out(discs, kind, ones):
+    image, labels = {
+        "array": (Counted(discs.image), discs.strokes),
+        "channels": (Counted(np.stack([discs.image] * 3)), discs.strokes),
+        "stack": (Counted(np.stack([discs.image] * 2)), np.stack([discs.strokes] * 2)),
+        "source": (ImageSource.from_array(discs.image, "YX"), discs.strokes),
+        "plane": (ImageSource.from_array(discs.image, "YX").plane(), discs.strokes),
+    }[kind]
+    under_ones = labels.reshape(ones + labels.shape)
+    newest = under_ones == 2
+    known = {"kind": "scribbles", "reach": 64}
+    ours = read_around_strokes([image], [under_ones], [newest], **known)
+    theirs = read_around_strokes([image], [labels], [labels == 2], **known)
+    assert len(ours[0]) == (2 if kind == "stack" else 1)
+    for one, other in zip(ours[0], theirs[0], strict=True):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+    for one, other in zip((*ours[1], *ours[2]), (*theirs[1], *theirs[2]), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_without_strokes_there_is_nothing_to_learn(discs):

@@ -6,6 +6,7 @@ import io
 import os
 import queue
 import signal
+import threading
 import time
 
 import numpy as np
@@ -145,7 +146,7 @@ class TestLoop:
         replies = run([START, *PAINTED, view()], [stroke(2, 5)])
         said = contents(replies)
         after = said[said.index(contents(replies, Corrective)[0]) :]
-        kinds = [type(content) for content in after]
+        kinds = [type(content) for content in after if not isinstance(content, Improved)]
         assert kinds[:3] == [Corrective, Shown, LiveTile]
 
     def test_somebody_who_never_stops_painting_sees_what_it_taught(self, trainers, monkeypatch):
@@ -215,6 +216,20 @@ class TestLoop:
         last = contents(replies)[-1]
         assert (type(last), last.reason, last.score) == (Trained, "stopped", 0.8)
         assert last.step == 2
+
+    def test_nothing_is_shown_before_its_model_is_sent(self, trainers):
+        """Whoever stops a busy process may have to kill it: what was seen must not be lost."""
+        said = contents(run([START, *PAINTED, view()]), Improved, LiveTile)
+        assert [type(content) for content in said][:2] == [Improved, LiveTile]
+
+    def test_models_are_sent_to_somebody_who_never_stops_painting(self, trainers, monkeypatch):
+        monkeypatch.setattr(live_job, "SECONDS_BETWEEN_MODELS", 0.0)
+        strokes = [[stroke(2, 21 + number)] for number in range(8)]
+        said = contents(run([START, *PAINTED, view()], *strokes), Improved, LiveTile)
+        kinds = [type(content) for content in said]
+        shown = [number for number, kind in enumerate(kinds) if kind is LiveTile]
+        assert len(shown) > len(strokes)
+        assert all(kinds[number - 1] is Improved for number in shown)
 
     def test_strokes_that_are_erased_leave_the_model(self, trainers):
         erase = LiveStrokes(JOB, "a", (0, 40, 0, 40), np.zeros((40, 40), np.uint8))
@@ -297,6 +312,52 @@ class TestParts:
         assert not contents(replies, Notice)
 
 
+class TestImages:
+    """Two images with strokes of their own, one looked at after the other; the real trainer."""
+
+    def test_each_is_predicted_at_once_whenever_it_is_looked_at(self):
+        """The strokes of the second, forty dots, all come with it."""
+        one, other = discs(0), discs(1)
+        dots = np.zeros_like(other.truth)
+        dots[::8, 4::10] = other.truth[::8, 4::10]
+        both = [
+            LivePlane(JOB, "b", other.image[None]),
+            LiveStrokes(JOB, "b", (0, 64, 0, 64), dots),
+            view(2, "b", None, other.image[None]),
+        ]
+        painted = [
+            LivePlane(JOB, "a", one.image[None]),
+            LiveStrokes(JOB, "a", (0, 64, 0, 64), one.strokes),
+        ]
+        job = live_job.LiveJob(START, threading.Event())
+        said = job.contents()
+
+        def after(messages, *, pieces) -> list:
+            for message in messages:
+                job.take(message)
+            return [content for _ in range(pieces) if (content := next(said)) is not None]
+
+        (first, *_) = [
+            content
+            for content in after([*painted, view()], pieces=20)
+            if isinstance(content, LiveTile)
+        ]
+        at_once = after(both, pieces=1)
+        learnt = after([], pieces=20)
+        again = after([view(3, "a")], pieces=1)
+        job.stopping.set()
+        assert isinstance([*said][-1], Trained)
+
+        assert first.key == "a"
+        assert [(type(content), content.key) for content in at_once] == [(LiveTile, "b")]
+        kinds = [type(content) for content in learnt]
+        assert 0 < kinds.count(Corrective) <= 5
+        assert LiveTile in kinds[kinds.index(Shown) :]
+        newest = max(content.version for content in learnt if isinstance(content, LiveTile))
+        assert [(type(content), content.key) for content in again] == [(LiveTile, "a")]
+        assert again[0].version >= newest > at_once[0].version
+
+
 class TestRealProcess:
     """All of these share one process, which each has to leave in good order."""
 
@@ -337,7 +398,8 @@ class TestRealProcess:
     @pytest.mark.fault("killed process")
     def test_that_is_killed_keeps_its_best_model_and_the_next_one_runs(self, real):
         self.start(real, 2)
-        best = real.until(2, Improved)[-1]
+        seen = real.until(2, LiveTile)  # the first that is shown
+        best = next(content for content in seen if isinstance(content, Improved))
         os.kill(real.learner.pid, signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
         said = real.until(2, *LAST)
         assert "ended unexpectedly" in next(c.text for c in said if isinstance(c, Notice))

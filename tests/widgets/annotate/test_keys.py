@@ -96,7 +96,7 @@ def test_train_and_its_stop(qtbot, viewer, dock, learners):
 
 def test_new_strokes_and_classes_one_after_the_other(qtbot, viewer, dock):
     press(qtbot, viewer, Qt.Key.Key_N)
-    layer = viewer.layers["strokes on cells"]
+    layer = viewer.layers.selection.active
     table = dock.findChild(QTableWidget, "class_table")
     assert (layer.selected_label, table.rowCount()) == (2, 2)
     press(qtbot, viewer, Qt.Key.Key_F)

@@ -266,7 +266,7 @@ def test_strokes_of_a_layer_that_is_removed_are_taken_back(
     assert not erased.labels.any()
     assert "was removed" in said[-1]
     assert desk.session.state is State.LIVE
-    assert "Press New" in loop.status() or "Open an image" in loop.status()
+    assert "Press New strokes" in loop.status() or "Open an image" in loop.status()
 
 
 def test_strokes_are_changed_for_those_of_another_layer(qtbot, desk, loop, strokes, fake, told):

@@ -51,7 +51,7 @@ def click(qtbot, panel):
 
 def test_what_is_missing_is_said_until_nothing_is(qtbot, desk, panel):
     assert not panel.button.isEnabled()
-    assert "Press New" in panel.button.toolTip()
+    assert "Press New strokes" in panel.button.toolTip()
     assert panel.status.text() == panel.button.toolTip()
     layer = new_annotation(desk.image, desk.session.classes)
     desk.choice.annotation = layer

@@ -122,11 +122,10 @@ class TestPlan:
 
     def test_axes_that_are_guessed_are_said_and_can_be_chosen(self, qtbot, dock, model, grey):
         layer = model.add_image(noise(3, 6, 8), name="guessed")
-        planned(qtbot, dock, "2 of 4 will run, 2 have 3 channels")
-        choose_axes(layer, "TYX")
-        planned(qtbot, dock, "3 of 4")
-        assert fates(dock)["guessed"] == "will be segmented, 3 planes"
+        planned(qtbot, dock, "3 of 4 will run")
+        assert fates(dock)["guessed"].startswith("will be segmented, 3 planes")
         choose_axes(layer, "CYX")
+        planned(qtbot, dock, "2 of 4 will run, 2 have 3 channels")
         choose_channels(layer, [(layer, 1)])
         planned(qtbot, dock, "3 of 4")
         assert fates(dock)["guessed"] == "will be segmented"
@@ -384,7 +383,7 @@ class TestFolder:
         assert "made anew" in fates(dock)["one"]
         dock.options.overwrite.setChecked(False)
         qtbot.waitUntil(lambda: "0 of 3" in dock.summary.text())
-        assert "there already" in fates(dock)["one"]
+        assert fates(dock)["one"] == "there already; tick Overwrite to make it anew."
 
     def test_files_of_others_are_refused_and_layers_of_one_name_kept_apart(
         self, qtbot, model, dock, grey, out

@@ -101,7 +101,8 @@ class Walk:
         new = int(layer.data.max()) + 1
         layer.paint(tuple(np.argwhere(layer.data == 0)[1000]), new)
         wait(lambda: new in self.cells.book.record.rows()[0]["id"])
-        self.seen["corrected"] = self.rows == self.seen["cells"] + 1
+        wait(lambda: self.rows == self.seen["cells"] + 1)
+        self.seen["corrected"] = True
 
     def learn(self) -> None:
         before = int(np.count_nonzero(self.strokes.data))

@@ -213,6 +213,7 @@ def test_two_layers_are_stacked_as_channels_until_one_is_removed(qtbot, viewer, 
     assert find(dock, QPushButton, "channels_button").isHidden()
     nuclei = viewer.add_image(255 - noise(32, 40), name="nuclei")
     viewer.add_image(noise(16, 16), name="small")
+    find(dock, QComboBox, "image_combo").choose(cells)
     channels = open_channels(qtbot, dock)
     assert names(channels) == ["cells", "nuclei"]
     check(channels, "nuclei")

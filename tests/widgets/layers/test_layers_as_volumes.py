@@ -7,6 +7,7 @@ import pytest
 from napari.layers import Image
 
 from fakes import model_file
+from napari_unet.core.images.lazy_plane import whole_plane
 from napari_unet.core.models.header import header_of
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import PlanePredicted, Predicted
@@ -93,12 +94,12 @@ class TestLayers:
         places, part = volumes_under(layer, [(2, 1, 0)], None)
         assert (places, part) == ([(ALL, 1, 0)], (2, 3, 0, 6, 0, 8))
         expected = data[:, 1].transpose(1, 0, 2, 3)
-        np.testing.assert_array_equal(reader(layer, places)()[0], expected)
+        np.testing.assert_array_equal(whole_plane(reader(layer, places)()[0]), expected)
 
     def test_channels_of_several_layers(self, rng):
         one, other = (Image(rng.normal(size=(5, 6, 8))) for _ in range(2))
         choose_channels(one, [(other, 0), (one, 0)])
-        (found,) = reader(one, [(ALL,)])()
+        (found,) = map(whole_plane, reader(one, [(ALL,)])())
         np.testing.assert_array_equal(found, np.stack([other.data, one.data]))
 
     def test_painted_volumes_are_read_whole_with_strokes_as_they_were(self, stack):
@@ -109,7 +110,7 @@ class TestLayers:
         strokes.data[1, 0] = 2
         painted = read()
         assert len(painted.keys) == 1
-        np.testing.assert_array_equal(painted.images[0], stack.data[1][None])
+        np.testing.assert_array_equal(whole_plane(painted.images[0]), stack.data[1][None])
         np.testing.assert_array_equal(painted.labels[0], before)
         assert (painted.pixel_size, painted.pixel_unit) == (None, "micrometer")
 

@@ -14,7 +14,7 @@ from fakes import model_file
 from napari_unet.core.images.lazy_plane import whole_plane
 from napari_unet.core.models.header import header_of
 from napari_unet.errors import InvalidInput
-from napari_unet.widgets.layers.level_following import follow_model
+from napari_unet.widgets.layers.model_match import follow_model
 from napari_unet.widgets.layers.picture import (
     choose_axes,
     choose_channels,

@@ -23,7 +23,7 @@ def why(image=IMAGE, annotation=STROKES, painted=None):
 def test_training_needs_an_image_strokes_that_fit_and_two_classes():
     assert why() is None
     assert "Open an image" in why(image=None)
-    assert "Press New" in why(annotation=None)
+    assert "Press New strokes" in why(annotation=None)
     lazy = Labels(da.zeros((6, 7), dtype=np.uint8, chunks=3), name="lazy")
     assert "lazy is a dask array" in why(annotation=lazy)
     assert "6 x 5" in why(annotation=Labels(np.zeros((6, 5), np.uint8)))

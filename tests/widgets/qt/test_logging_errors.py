@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.utils.notifications import ErrorNotification, notification_manager
-from napari_unet.widgets.qt.background import Bench
 
 from napari_unet import log
 from napari_unet.errors import Level
+from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.layers.picture import picture_of
 from napari_unet.widgets.qt.logging_errors import log_errors
 from napari_unet.widgets.qt.notify import notify

@@ -70,7 +70,7 @@ def guess_axes(
     Rows and columns are the last two, or the two before RGB. Of the others:
 
     1. If the number of channels that are wanted is known, a last axis of that length is channels.
-       So is any last axis of 2 to 4 if the two before it are longer, unless another axis has as
+       So is any last axis of 1 to 4 if the two before it are longer, unless another axis has as
        many as are wanted; 3 or 4 values of 8 bits are RGB.
     2. If that number is known and above 1, the axis of that length nearest to the rows is
        channels; if it is 1, none is. If it is not known, or no axis has that length, the axis
@@ -184,7 +184,7 @@ def _is_narrow(lengths: Sequence[int], channels: int | None) -> bool:
     """Return whether the last of some axes is too short for columns, and none else is wanted."""
     *others, rows, columns, last = lengths
     elsewhere = channels is not None and channels > 1 and channels in (*others, rows)
-    return 2 <= last <= _FEW and min(rows, columns) > last and not elsewhere
+    return last <= _FEW and min(rows, columns) > last and not elsewhere
 
 
 def _name_channels(

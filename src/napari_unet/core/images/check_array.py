@@ -41,7 +41,7 @@ def check_array(image: np.ndarray, *, may_be_constant: bool = False) -> np.ndarr
     low, high = _extremes(image)
     if low > high and not may_be_constant:
         raise InvalidInput(NOTHING_IMAGED)
-    if max(-low, high) > _LARGEST and low <= high:
+    if low <= high and max(-low, high) > _LARGEST:
         raise InvalidInput(
             "the image has pixels beyond what float32 can hold; divide it by a constant."
         )

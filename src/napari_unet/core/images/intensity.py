@@ -16,10 +16,10 @@ import numpy as np
 
 Way = Literal["automatic", "image", "training", "stack"]
 WAYS: tuple[Way, ...] = get_args(Way)
-OF_NOISE = 5.2  # standard deviations of normal noise between its percentiles 1 and 99.8
 # Between the first and the second an image turns from one that shows things into an empty one.
-_VARIED, _EMPTY = 8.0, 6.0  # its bulk, in standard deviations of its noise
-_SOME, _NEXT_TO_NOTHING = 0.1, 0.05  # what is beyond noise, as a share of the training's
+_VARIED, _EMPTY = 10.0, 9.0  # its bulk, in standard deviations of its noise
+_FLAT, _NOISY = 3.0, 3.5  # the same: of a few flat values it is less than any noise gives
+_UNEVEN, _EVEN = 0.7, 0.8  # its evenness
 _ALIKE, _NARROWER = 1.3, 2.0  # how much wider the training's range is than its own
 
 
@@ -38,6 +38,9 @@ class Intensity:
         where nothing was imaged.
     noise
         Standard deviation of what differs between neighbours; 0 where it cannot be told.
+    evenness
+        1 where squares of pixels differ as noise makes them, whatever their size; the nearer to 0
+        the more unlike that is how they differ; 0 where it cannot be told.
     """
 
     low: float
@@ -45,6 +48,7 @@ class Intensity:
     bulk: float
     ground: float
     noise: float
+    evenness: float
 
     @property
     def span(self) -> float:
@@ -60,6 +64,11 @@ class Intensity:
     def contrast(self) -> float:
         """The range in units of noise; infinite without noise."""
         return self.span / self.noise if self.noise > 0 else np.inf
+
+    @property
+    def shows_things(self) -> bool:
+        """Whether anything in it is certainly more than noise."""
+        return _emptiness_alone(self) == 0
 
 
 Intensities = tuple[Intensity, ...]
@@ -138,6 +147,7 @@ def pooled(parts: Sequence[Intensities]) -> Intensities:
             bulk=max(part.low + part.bulk for part in channel) - min(p.low for p in channel),
             ground=float(np.median([part.ground for part in channel])),
             noise=float(np.median([part.noise for part in channel])),
+            evenness=min(part.evenness for part in channel),
         )
         for channel in zip(*parts, strict=True)
     )
@@ -153,7 +163,7 @@ def same_range(one: Intensities, other: Intensities, tolerance: float = 0.05) ->
 
 def _typical(candidates: Sequence[Intensity]) -> Intensity:
     ordered = sorted(candidates, key=lambda one: (one.contrast, one.span))
-    varied = [one for one in ordered if one.contrast > _VARIED]
+    varied = [one for one in ordered if one.shows_things]
     kept = varied or ordered
     return kept[len(kept) // 2]
 
@@ -178,18 +188,21 @@ def _gain(own: Intensity, known: Intensity) -> float:
 
 def _emptiness(own: Intensity, known: Intensity) -> float:
     """Return 1 for an image that shows nothing beyond noise, 0 for one that shows things."""
-    wanted = known.span * _gain(own, known)
-    if np.isnan(own.ground):
+    if np.isnan(own.ground) or not known.shows_things:
         return 0.0
+    wanted = known.span * _gain(own, known)
     if own.bulk <= 0:
         return float(wanted > own.span)
-    narrower = _between(wanted / own.bulk, _ALIKE, _NARROWER)
+    return _between(wanted / own.bulk, _ALIKE, _NARROWER) * _emptiness_alone(own)
+
+
+def _emptiness_alone(own: Intensity) -> float:
+    """Return it without regard to a training; 0 where noise cannot be told."""
     if own.noise <= 0:
-        return narrower * _between(own.bulk / wanted, _SOME, _NEXT_TO_NOTHING) if wanted else 0.0
-    beyond = (own.bulk - OF_NOISE * own.noise) / max(wanted - OF_NOISE * own.noise, 1e-300)
-    by_noise = _between(own.bulk / own.noise, _VARIED, _EMPTY)
-    by_training = _between(beyond, _SOME, _NEXT_TO_NOTHING) if known.noise > 0 else 0.0
-    return narrower * max(by_noise, by_training)
+        return 0.0
+    bulk = own.bulk / own.noise
+    like_noise = _between(bulk, _VARIED, _EMPTY) * _between(bulk, _FLAT, _NOISY)
+    return like_noise * _between(own.evenness, _UNEVEN, _EVEN)
 
 
 def _between(value: float, none: float, full: float) -> float:

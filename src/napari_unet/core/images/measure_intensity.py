@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from napari_unet.core.images.intensity import Intensities, Intensity
 
@@ -17,6 +18,11 @@ _FEWEST = 4  # blocks of which things are made at least
 _BEYOND = 4.0  # standard deviations of noise that a thing is brighter or darker than the ground
 _OF_THINGS = 95.0  # percentile of how far they are, which becomes 1
 _MISSED = 2.0  # times as wide as by percentiles is the range with things that these do not see
+_SQUARE = 8  # pixels a side of what is compared to tell things from noise
+_TOGETHER = (1, 2, 4)  # squares a side of what is compared too
+_ROWS_OF_SQUARES = 128
+_PIXELS_OF_SQUARES = 2**22
+_FEWEST_DIFFERENCES = 20
 
 
 def measure(patches: Sequence[np.ndarray]) -> Intensities:
@@ -39,10 +45,11 @@ def _of_channel(patches: Sequence[np.ndarray]) -> Intensity:
     step = max(1, int(np.sqrt(total / _SAMPLED_PIXELS)))
     pixels = imaged(np.concatenate([patch[::step, ::step].ravel() for patch in patches]))
     if pixels.size == 0:
-        return Intensity(0.0, 0.0, 0.0, np.nan, 0.0)
+        return Intensity(0.0, 0.0, 0.0, np.nan, 0.0, 0.0)
     low, ground, high = np.percentile(pixels, [PERCENTILES[0], 50.0, PERCENTILES[1]]).tolist()
     bulk = high - low
-    noise = _noise(patches)
+    by_squares, evenness = _of_squares(patches, low, high)
+    noise = _noise(patches) or by_squares
     things = _things(patches, ground, noise, step)
     if max(things[1], high) - min(things[0], low) > _MISSED * bulk:
         low, high = min(low, things[0]), max(high, things[1])
@@ -50,7 +57,7 @@ def _of_channel(patches: Sequence[np.ndarray]) -> Intensity:
         every = [imaged(patch) for patch in patches]
         low = min(float(part.min()) for part in every if part.size)
         high = max(float(part.max()) for part in every if part.size)
-    return Intensity(low, high, bulk, ground, noise)
+    return Intensity(low, high, bulk, ground, noise, evenness)
 
 
 def imaged(pixels: np.ndarray) -> np.ndarray:
@@ -78,14 +85,50 @@ def _differences(patches: Sequence[np.ndarray], side: int) -> float:
     for patch in patches:
         # Bands of rows, so that neighbours stay neighbours.
         for top in range(0, patch.shape[0], _BAND * step):
-            x = _means(patch[top : top + _BAND], side)
-            if min(x.shape) > 1:
-                found.append((x[:-1, :-1] - x[1:, :-1] - x[:-1, 1:] + x[1:, 1:]).ravel())
-    if not found:
-        return 0.0
+            found.append(_mixed_differences(_means(patch[top : top + _BAND], side)))
     residuals = imaged(np.concatenate(found))
-    # The sum of four has twice the standard deviation of one; 1.4826 is that of a median deviation.
-    return 1.4826 * float(np.median(np.abs(residuals))) / 2 if residuals.size else 0.0
+    return _typical_size(residuals) if residuals.size else 0.0
+
+
+def _mixed_differences(x: np.ndarray, by: int = 1) -> np.ndarray:
+    """Return x(i, j) - x(i+by, j) - x(i, j+by) + x(i+by, j+by), halved, (N,).
+
+    Slopes, and what all of a row or a column has in common, are not in it. The sum of four has
+    twice the standard deviation of one.
+    """
+    return ((x[:-by, :-by] - x[by:, :-by] - x[:-by, by:] + x[by:, by:]) / 2).ravel()
+
+
+def _typical_size(residuals: np.ndarray) -> float:
+    """Return the standard deviation of normal noise that has their median deviation."""
+    return 1.4826 * float(np.median(np.abs(residuals)))
+
+
+def _of_squares(patches: Sequence[np.ndarray], low: float, high: float) -> tuple[float, float]:
+    """Return the noise by the means of squares, and how evenly all squares differ by it.
+
+    Noise that reaches over few pixels, as a lens, resampling and compression make it, averages out
+    in squares: their means differ everywhere alike, and half as much at twice the side. Things and
+    textures make some differ more than others, and large ones more than that; in a lattice less.
+    """
+    found: dict[int, list[np.ndarray]] = {count: [] for count in _TOGETHER}
+    step = max(1, round(sum(patch.size for patch in patches) / _PIXELS_OF_SQUARES))
+    for patch in patches:
+        for top in range(0, patch.shape[0], _ROWS_OF_SQUARES * step):
+            band = np.clip(patch[top : top + _ROWS_OF_SQUARES], low, high)
+            squares = _means(band, _SQUARE)
+            for count, differences in found.items():
+                if min(squares.shape) >= 2 * count:
+                    windows = sliding_window_view(squares, (count, count)).sum(axis=(2, 3))
+                    differences.append(_SQUARE * _mixed_differences(windows, count) / count)
+    residuals = {n: imaged(np.concatenate(parts)) for n, parts in found.items() if parts}
+    # The windows overlap, n * n of them show what is new.
+    enough = [one for n, one in residuals.items() if one.size >= _FEWEST_DIFFERENCES * n * n]
+    noise = _typical_size(enough[0]) if enough else 0.0
+    if noise == 0:
+        return 0.0, 0.0
+    sizes = [float(np.sqrt(np.mean(one**2))) / noise for one in enough]
+    return noise, min(min(size, 1 / size) for size in sizes)
 
 
 def _means(patch: np.ndarray, side: int) -> np.ndarray:

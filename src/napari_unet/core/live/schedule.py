@@ -37,6 +37,7 @@ from napari_unet.core.training.dataset import Dataset
 _LEARNING_RATE = 1e-3
 _STEPS_BETWEEN_SCORES = 20
 _MOST_ASKED = 10  # held-out strokes
+_MOST_SCORED = 5  # new strokes: those of an image that was painted before come all at once
 
 
 class LiveLoop:
@@ -109,11 +110,12 @@ class LiveLoop:
         return self._changed or self.shown is None
 
     def take(self, new: Sequence[Stroke]) -> None:
-        """Note that strokes have changed, and which are new."""
+        """Note that strokes have changed, and which are new; of many, some will be scored."""
         if new and not self._changed:
             self.book.forget_newest()
         self.book.mark_newest(new)
-        self._new += new
+        waiting = [*self._new, *new]
+        self._new = waiting[:: math.ceil(len(waiting) / _MOST_SCORED) or 1]
         self._changed = True
         self.settled = False
 
@@ -226,7 +228,7 @@ class LiveLoop:
         steps, elapsed = self._tuning.steps, self._elapsed()
         self._scored_at = steps
         model = self._snapshot(weights)
-        opinions = self.judge.ask_again(model, self.book.held_out_strokes(_MOST_ASKED))
+        opinions = self.judge.ask(model, self.book.held_out_strokes(_MOST_ASKED))
         share = best_share([*opinions, *self.evidence.latest], steps)
         value = score_of(opinions, share)
         events: list[LiveEvent] = []

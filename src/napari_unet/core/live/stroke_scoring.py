@@ -36,7 +36,6 @@ class Judge:
         self._features = features
         self._device, self._dtype = device, fast_dtype(device)
         self._maps: dict[int, tuple[PixelClassifier, ClassMap]] = {}
-        self._first: dict[int, tuple[PixelClassifier, np.ndarray]] = {}
 
     def class_map(self, image: int, model: Model) -> ClassMap:
         """Return what the model's classifier says of an image; kept until that changes."""
@@ -50,27 +49,25 @@ class Judge:
     def forget(self, image: int) -> None:
         """Forget what was said of an image that is filtered anew."""
         self._maps.pop(image, None)
-        self._first.clear()
 
     def ask(self, model: Model, strokes: Sequence[Stroke]) -> list[Opinion]:
         """Return what a model says of strokes, leaving out those of classes it does not know."""
-        return [self._ask(model, stroke, kept=False) for stroke in strokes if _knows(model, stroke)]
+        return [
+            self._ask(model, stroke)
+            for stroke in strokes
+            if (model.class_ids == stroke.class_id).any()
+        ]
 
-    def ask_again(self, model: Model, strokes: Sequence[Stroke]) -> list[Opinion]:
-        """Do the same for strokes that do not change; the classifier is asked once."""
-        return [self._ask(model, stroke, kept=True) for stroke in strokes if _knows(model, stroke)]
-
-    def _ask(self, model: Model, stroke: Stroke, *, kept: bool) -> Opinion:
+    def _ask(self, model: Model, stroke: Stroke) -> Opinion:
         assert model.classifier is not None
-        classifier, first = self._first.get(stroke.number, (None, None))
-        if first is None or classifier is not model.classifier or not kept:
-            first = self._said(model, stroke, share=0.0)
-            if kept:
-                self._first[stroke.number] = (model.classifier, first)
-        truth = int(np.flatnonzero(model.class_ids == stroke.class_id)[0])
-        return Opinion(truth, first, network=self._said(model, stroke, share=1.0))
+        values = self._features[stroke.image].at(stroke.rows, stroke.columns)
+        return Opinion(
+            truth=int(np.flatnonzero(model.class_ids == stroke.class_id)[0]),
+            first=model.classifier.predict(values),
+            network=self._by_network(model, stroke),
+        )
 
-    def _said(self, model: Model, stroke: Stroke, *, share: float) -> np.ndarray:
+    def _by_network(self, model: Model, stroke: Stroke) -> np.ndarray:
         """Return the (K, N) float32 probabilities at a stroke's pixels."""
         rows, columns = stroke.rows, stroke.columns
         box = Tile(
@@ -82,7 +79,7 @@ class Judge:
             device=self._device,
             dtype=self._dtype,
             class_map=self.class_map(stroke.image, model),
-            share=share,
+            share=1.0,
         )
         found = np.zeros((len(model.classes), len(rows)), dtype=np.float32)
         for tile in plan(model.header.network, box, _TILE):
@@ -92,7 +89,3 @@ class Judge:
                 probabilities = answers.probabilities(tile)
                 found[:, here] = probabilities[:, rows[here] - top, columns[here] - left]
         return found
-
-
-def _knows(model: Model, stroke: Stroke) -> bool:
-    return bool((model.class_ids == stroke.class_id).any())

@@ -26,27 +26,20 @@ def check_graph(content: bytes) -> None:
         raise InvalidModel(
             f"the weights in the package are no ONNX file ({error}); take another copy of it."
         ) from None
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
+    if any(
+        isinstance(part, onnx.TensorProto) and part.data_location == onnx.TensorProto.EXTERNAL
+        for part in _parts(model)
+    ):
         raise InvalidModel(
             "the ONNX file in the package keeps its weights in another file; ask its author for "
             "one that holds them itself."
         )
 
 
-def _tensors(model: Any) -> Iterator[Any]:
-    """Iterate over every tensor of a model: of its graph, the graphs in it, and its functions."""
-    waiting = [model.graph, *model.functions]
-    while waiting:
-        current = waiting.pop()
-        if hasattr(current, "initializer"):
-            yield from current.initializer
-            for sparse in current.sparse_initializer:
-                yield from (sparse.values, sparse.indices)
-        for node in current.node:
-            for attribute in node.attribute:
-                yield attribute.t
-                yield from attribute.tensors
-                for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                    yield from (sparse.values, sparse.indices)
-                waiting += [attribute.g] if attribute.HasField("g") else []
-                waiting += attribute.graphs
+def _parts(message: Any) -> Iterator[Any]:
+    """Iterate over a message of protobuf and all that are in it, however deep."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                yield from _parts(part)

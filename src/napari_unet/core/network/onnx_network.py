@@ -8,85 +8,15 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_unet.core.network.config import UNetConfig
+from napari_unet.core.network.onnx_steps import After, Before
 
 _Side = Annotated[int, Field(ge=1, le=2**14)]
 _Pixels = Annotated[int, Field(ge=0, le=2**11)]
-_Number = Annotated[float, Field(allow_inf_nan=False)]
-_Numbers = Annotated[tuple[_Number, ...], Field(min_length=1, max_length=4096)]
 _MOST_VALUES = 2**28  # of the smallest input, or of its answer: 1 GiB
 NOT_TRAINABLE = (
     "this model is of another program and can only predict; train a new one, or open one that was "
     "trained here."
 )
-
-
-class Scale(BaseModel):
-    """``gain * x + offset``, of all channels or of each."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["scale"] = "scale"
-    gain: _Numbers
-    offset: _Numbers
-
-
-class Clip(BaseModel):
-    """Values outside a range become its ends."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["clip"] = "clip"
-    low: _Number | None
-    high: _Number | None
-
-
-class ScaleRange(BaseModel):
-    """Two percentiles of the image become 0 and 1."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["scale_range"] = "scale_range"
-    low: float = Field(ge=0, lt=100)
-    high: float = Field(gt=0, le=100)
-    eps: float = Field(gt=0, le=0.1)
-    per_channel: bool
-
-    @model_validator(mode="after")
-    def _is_range(self) -> Self:
-        if self.low >= self.high:
-            raise ValueError("the lower percentile is not below the higher one")
-        return self
-
-
-class ZeroMean(BaseModel):
-    """The image's mean becomes 0 and its standard deviation 1."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["zero_mean"] = "zero_mean"
-    eps: float = Field(gt=0, le=0.1)
-    per_channel: bool
-
-
-class Activation(BaseModel):
-    """Numbers become probabilities."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["sigmoid", "softmax"]
-
-
-class Binarize(BaseModel):
-    """What is above a threshold becomes 1, the rest 0."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["binarize"] = "binarize"
-    threshold: _Number
-
-
-Before = Annotated[Scale | Clip | ScaleRange | ZeroMean, Field(discriminator="kind")]
-After = Annotated[Scale | Clip | Activation | Binarize, Field(discriminator="kind")]
 
 
 class SpaceAxis(BaseModel):
@@ -136,8 +66,8 @@ class ForeignNetwork(BaseModel):
     axes
         The input's axes in their order, of ``b``, ``c``, ``z``, ``y``, ``x``; rows come before
         columns and planes before rows.
-    output, output_axes
-        Name of the output in the graph, and its axes.
+    output_axes
+        Those of the graph's first output, as well.
     space
         One an axis of the image.
     before, after
@@ -155,7 +85,6 @@ class ForeignNetwork(BaseModel):
     n_classes: int = Field(ge=2, le=4096)
     ndim: Literal[2, 3]
     axes: str = Field(pattern="^b?c?z?c?y?c?x?c?$", min_length=2)
-    output: str | None = Field(max_length=1000)
     output_axes: str = Field(pattern="^b?c?z?c?y?c?x?c?$", min_length=2)
     space: tuple[SpaceAxis, ...]
     before: tuple[Before, ...] = Field(max_length=20)

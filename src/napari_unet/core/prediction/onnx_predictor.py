@@ -16,15 +16,8 @@ from napari_unet.core.images.normalise import not_imaged
 from napari_unet.core.io.optional import needed
 from napari_unet.core.models.header import GRAPH
 from napari_unet.core.models.onnx_check import check_graph
-from napari_unet.core.network.onnx_network import (
-    Activation,
-    Binarize,
-    Clip,
-    ForeignNetwork,
-    Scale,
-    ScaleRange,
-    ZeroMean,
-)
+from napari_unet.core.network.onnx_network import ForeignNetwork
+from napari_unet.core.network.onnx_steps import Before, Known, Measured
 from napari_unet.core.network.tiling import context, inner, offset
 from napari_unet.errors import InvalidInput, InvalidModel
 
@@ -77,11 +70,11 @@ class ForeignAnswers:
             grounds = [known.ground for known in self._intensities]
             fill = np.reshape(grounds, (-1, *(1,) * network.ndim))
             pixels = np.where(np.isfinite(pixels), pixels, fill)
-        patch = _worked_on(pixels, self._before)
+        patch = _applied(self._before, pixels.astype(np.float64))
         found = self._run(patch)  # (C', *axes), cropped by the network
         halo = tuple(slice(axis.halo, length - axis.halo) for axis, length in self._pairs(found))
         found = found[:, *halo][:, *offset(network, tile)]
-        found = _probabilities(_finished(found, network.after), network)
+        found = _probabilities(_applied(network.after, found), network)
         if missing is not None:
             found[:, missing[inner(network, tile)]] = 0
         return found
@@ -98,10 +91,9 @@ class ForeignAnswers:
         network = self._network
         letters = "c" + "zyx"[-network.ndim :]
         given = _arranged(patch, letters, network.axes)
-        name = self._session.get_inputs()[0].name
-        wanted = [network.output] if network.output is not None else None
+        name, wanted = self._session.get_inputs()[0].name, self._session.get_outputs()[0].name
         try:
-            found = self._session.run(wanted, {name: np.ascontiguousarray(given)})[0]
+            found = self._session.run([wanted], {name: np.ascontiguousarray(given)})[0]
         except Exception as error:  # onnxruntime's errors have no base of their own
             if _NO_MEMORY in str(error):
                 raise MemoryError(str(error)) from None  # answered by smaller tiles
@@ -171,59 +163,29 @@ def _back(found: np.ndarray, axes: str, letters: str) -> np.ndarray:
     return found.transpose([axes.index(letter) for letter in letters])
 
 
-def _resolved(steps: Sequence[Any], plane: Plane) -> list[Scale | Clip]:
+def _resolved(steps: Sequence[Before], plane: Plane) -> list[Known]:
     """Replace what asks for the whole plane's statistics by numbers, from a sample of it.
 
-    As the format has it, each step sees what the steps before made of the whole plane.
+    As the format has it, each step sees what the steps before made of the whole plane. Why not
+    bioimageio.core: it measures an image that is wholly in memory, or each block by itself, whose
+    answers would not fit together; and its 0.11 leaves out ``eps`` of ``zero_mean_unit_variance``.
     """
-    if not any(isinstance(step, ScaleRange | ZeroMean) for step in steps):
-        return list(steps)
-    pixels = sample_of(plane).astype(np.float32)  # (C, N)
-    resolved: list[Scale | Clip] = []
+    if not any(isinstance(step, Measured) for step in steps):
+        return list(steps)  # type: ignore[arg-type]  # none is measured
+    pixels = sample_of(plane).astype(np.float64)  # (C, N)
+    resolved: list[Known] = []
     for step in steps:
-        known = _numbers_of(step, pixels) if isinstance(step, ScaleRange | ZeroMean) else step
-        pixels = _worked_on(pixels, [known])
+        known = step.known(pixels) if isinstance(step, Measured) else step
+        pixels = known.applied(pixels)
         resolved.append(known)
     return resolved
 
 
-def _numbers_of(step: ScaleRange | ZeroMean, pixels: np.ndarray) -> Scale:
-    """Return a step with the statistics of pixels, (C, N)."""
-    groups = pixels if step.per_channel else pixels.reshape(1, -1)
-    if isinstance(step, ScaleRange):
-        first, last = np.percentile(groups, [step.low, step.high], axis=1)
-        spread = last - first
-    else:
-        first, spread = groups.mean(axis=1, dtype=np.float64), groups.std(axis=1, dtype=np.float64)
-    gain = 1 / (spread.astype(np.float64) + step.eps)
-    return Scale(gain=tuple(gain.tolist()), offset=tuple((-first * gain).tolist()))
-
-
-def _worked_on(pixels: np.ndarray, steps: Sequence[Scale | Clip | Any]) -> np.ndarray:
-    """Apply steps whose numbers are known to (C, ...); returns float32."""
-    out = pixels.astype(np.float64)
-    shape = (-1, *(1,) * (pixels.ndim - 1))
+def _applied(steps: Sequence[Known], x: np.ndarray) -> np.ndarray:
+    """Apply steps to (C, ...), in its dtype; returns float32."""
     for step in steps:
-        if isinstance(step, Scale):
-            out = out * np.reshape(step.gain, shape) + np.reshape(step.offset, shape)
-        elif isinstance(step, Clip):
-            out = np.clip(out, step.low, step.high)
-    return out.astype(np.float32)
-
-
-def _finished(found: np.ndarray, steps: Sequence[Any]) -> np.ndarray:
-    """Apply what comes after the network to (C', *axes)."""
-    for step in steps:
-        if isinstance(step, Activation) and step.kind == "sigmoid":
-            found = 1 / (1 + np.exp(-np.clip(found, -80, 80)))
-        elif isinstance(step, Activation):
-            powers = np.exp(found - found.max(axis=0))
-            found = powers / powers.sum(axis=0)
-        elif isinstance(step, Binarize):
-            found = (found > step.threshold).astype(np.float32)
-        else:
-            found = _worked_on(found, [step])
-    return found
+        x = step.applied(x)
+    return x.astype(np.float32, copy=False)
 
 
 def _probabilities(found: np.ndarray, network: ForeignNetwork) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,205 +13,222 @@ from pydantic import TypeAdapter, ValidationError
 from napari_unet.core.labels.classes import ClassInfo, LabelKind, default_color
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.onnx_network import ForeignNetwork, SpaceAxis
-from napari_unet.core.sharing.bioimageio_steps import steps_after, steps_before
+from napari_unet.core.network.onnx_steps import Activation, Binarize, Clip, Known, Measured, Scale
 from napari_unet.errors import InvalidModel
 
-ReadExample = Callable[[Any], np.ndarray | None]
-_LETTERS = {"batch": "b", "channel": "c"}
+ReadExample = Callable[[Any], np.ndarray]
 _UNKNOWN_CONTEXT = 32  # pixels of overlap where a description names no halo
 _BACKGROUND = re.compile(r"back_?ground|bg", re.IGNORECASE)
 
 
-def described_header(description: Mapping[str, Any], example: ReadExample) -> ModelHeader:
+def described_header(description: Any, example: ReadExample) -> ModelHeader:
     """Describe the model of a package.
 
     Parameters
     ----------
     description
-        The content of ``rdf.yaml``.
+        A ``ModelDescr`` of ``bioimageio.spec.model.v0_5``.
     example
-        Reads the test tensor of an entry, where there is one.
+        Reads a file that the description names, an array.
 
     Raises
     ------
     InvalidModel
-        It is of another version, or needs what is not known here.
+        It needs what is not known here.
+    pydantic.ValidationError
+        It is nonsense that the format allows.
 
     Warns
     -----
     UserWarning
         Something was guessed that the description does not say.
     """
-    _check_version(description)
-    inputs, outputs = description["inputs"], description["outputs"]
-    if len(inputs) != 1 or len(outputs) < 1:
-        raise InvalidModel(
-            f"it takes {len(inputs)} images and gives {len(outputs)}; only models of one image "
-            "can be used."
-        )
-    given, found = inputs[0], outputs[0]
-    axes, output_axes = _letters(given["axes"]), _letters(found["axes"])
+    inputs, found = description.inputs, description.outputs[0]
+    if len(inputs) != 1:
+        raise InvalidModel(f"it takes {len(inputs)} images; only models of one image can be used.")
+    (given,) = inputs
+    axes, output_axes = _letters(given.axes), _letters(found.axes)
     own = _own(description)
-    channels = _channels(found["axes"])
-    after = steps_after(found.get("postprocessing") or ())
+    channels = _channels(found.axes)
+    after = _steps(found, "after")
     exclusive = _is_exclusive(channels, found, after, example)
-    classes, kind = _classes(own, found["axes"], exclusive=exclusive)
-    ndim = sum(letter in "zyx" for letter in axes)
+    classes, kind = _classes(own, channels, exclusive=exclusive)
     network = ForeignNetwork(
-        in_channels=_channels(given["axes"]),
+        in_channels=len(_channels(given.axes)),
         n_classes=len(classes),
-        ndim=ndim,  # type: ignore[arg-type]  # validated
-        axes=axes,
-        output=None if len(outputs) == 1 else str(found["id"]),
-        output_axes=output_axes,
-        space=tuple(_space(given, found["axes"], "zyx"[-ndim:], own)),
-        before=tuple(steps_before(given.get("preprocessing") or (), axes)),
+        ndim=sum(letter in "zyx" for letter in axes.values()),  # type: ignore[arg-type]  # validated
+        axes="".join(axes.values()),
+        output_axes="".join(output_axes.values()),
+        space=tuple(_space(description, own)),
+        before=tuple(_steps(given, "before")),
         after=tuple(after),
         outputs="classes" if exclusive else "parts",
     )
-    size, unit = _pixel_size(given["axes"])
+    space = [axis for axis in given.axes if axis.type == "space"]
+    units = {axis.unit for axis in space}
+    known = len(units) == 1 and None not in units
     return ModelHeader(
         network=network,
         preset=None,
         label_kind=kind,
         classes=classes,
-        pixel_size=size,  # type: ignore[arg-type]  # validated
-        pixel_unit=unit,
+        pixel_size=tuple(axis.scale for axis in space) if known else None,
+        pixel_unit=units.pop() if known else None,
     )
 
 
-def _check_version(description: Mapping[str, Any]) -> None:
-    version = str(description.get("format_version", ""))
-    if version.startswith("0.5."):
-        return
-    if re.match(r"0\.[0-4](\.|$)", version):
-        raise InvalidModel(
-            f"it is of the format {version}; bring it to 0.5 with `bioimageio update-format` of "
-            "bioimageio.core."
-        )
-    raise InvalidModel(
-        f"it is of the format {version or 'unknown'}, and this version reads 0.5; update "
-        "napari-unet, or get the model in format 0.5."
-    )
-
-
-def _letters(axes: Sequence[Mapping[str, Any]]) -> str:
-    """Return a letter for each axis."""
-    letters = []
+def _letters(axes: Iterable[Any]) -> dict[str, str]:
+    """Return a letter for each axis, by its name."""
+    letters = {}
     for axis in axes:
-        name = str(axis.get("id", axis["type"])) if axis["type"] == "space" else str(axis["type"])
-        letter = _LETTERS.get(name, name if name in ("z", "y", "x") else "")
-        if not letter:
+        name = str(axis.id) if axis.type == "space" else axis.type
+        if name not in ("batch", "channel", "z", "y", "x"):
             raise InvalidModel(
                 f"it has an axis {name}, and only images with rows, columns, slices and channels "
                 "can be used."
             )
-        letters.append(letter)
-    return "".join(letters)
+        letters[str(axis.id)] = name[0]
+    return letters
 
 
-def _channels(axes: Sequence[Mapping[str, Any]]) -> int:
-    return next((len(axis["channel_names"]) for axis in axes if axis["type"] == "channel"), 1)
+def _channels(axes: Iterable[Any]) -> list[str]:
+    """Return the names of the channels."""
+    named = (axis.channel_names for axis in axes if axis.type == "channel")
+    return [
+        re.sub(r"[\x00-\x1f\x7f]", " ", str(name)).strip()[:200] or "class"
+        for name in next(named, ["one"])
+    ]
 
 
-def _space(
-    given: Mapping[str, Any],
-    output: Sequence[Mapping[str, Any]],
-    letters: str,
-    own: Mapping[str, Any],
-) -> list[SpaceAxis]:
-    """Return the rules of the axes of space."""
-    lengths = {axis["id"]: axis["size"] for axis in given["axes"] if axis["type"] == "space"}
-    answers = {axis["id"]: axis for axis in output if axis["type"] == "space"}
-    scales = {
-        axis["id"]: axis.get("scale", 1.0) for axis in given["axes"] if axis["type"] == "space"
-    }
-    blocks = own.get("blocks", {})
-    found = []
-    for number, letter in enumerate(letters):
-        least, step = _length(lengths, letter)
-        answer = answers[letter]
-        if not np.isclose(answer.get("scale", 1.0), scales[letter]):
+def _space(description: Any, own: Mapping[str, Any]) -> Iterable[SpaceAxis]:
+    """Iterate over the rules of the axes of space."""
+    given, found = description.inputs[0], description.outputs[0]
+    flexible = [(given.id, axis.id) for axis in given.axes if hasattr(axis.size, "step")]
+    small, large = (description.get_axis_sizes(dict.fromkeys(flexible, n)) for n in (0, 1))
+    answers = {axis.id: axis for axis in found.axes if axis.type == "space"}
+    blocks = own.get("blocks")
+    space = [axis for axis in given.axes if axis.type == "space"]
+    for number, axis in enumerate(space):
+        answer, key = answers.get(axis.id), (given.id, axis.id)
+        least = small.inputs[key]
+        step = large.inputs[key] - least
+        lost = {
+            sizes.inputs[key] - sizes.outputs.get((found.id, axis.id), 0)
+            for sizes in (small, large)
+        }
+        crop, odd = divmod(lost.pop(), 2)
+        if answer is None or lost or crop < 0 or odd or not np.isclose(answer.scale, axis.scale):
             raise InvalidModel(
-                "its answer has other pixels than the image; only models that answer for each "
-                "pixel can be used."
+                f"its answer is of another size than the image along {axis.id}; only models that "
+                "answer for each pixel can be used."
             )
-        crop = _crop(answer["size"], least if not step else None, str(given["id"]), letter)
-        halo = answer.get("halo") or 0
-        stride = step or 1
-        if not halo and not crop and not blocks:
-            if number == 0:
-                _guessed("how much context it needs", "at most 32 pixels around each tile are used")
-            halo = min(_UNKNOWN_CONTEXT, least // 8) if not step else _UNKNOWN_CONTEXT
+        halo, stride = getattr(answer, "halo", 0), step or 1
         if blocks:
             halo, stride = blocks["halo"][number], blocks["stride"][number]
-        found.append(SpaceAxis(least=least, step=step, crop=crop, halo=halo, stride=stride))
+        elif not halo and not crop:
+            if number == 0:
+                _guessed("how much context it needs", "at most 32 pixels around each tile are used")
+            halo = _UNKNOWN_CONTEXT if step else min(_UNKNOWN_CONTEXT, least // 8)
+        yield SpaceAxis(least=least, step=step, crop=crop, halo=halo, stride=stride)
+
+
+def _steps(tensor: Any, where: str) -> list[Any]:
+    """Return what is done to a tensor ``"before"`` or ``"after"`` the network.
+
+    What is measured of a whole answer is not known while a tile of it is predicted.
+    """
+    letters = _letters(tensor.axes)
+    steps = tensor.preprocessing if where == "before" else tensor.postprocessing
+    found = []
+    for step in steps:
+        if step.id == "ensure_dtype":  # all numbers are float32 here
+            continue
+        known = _fixed(step, letters) or (_measured(step, letters) if where == "before" else None)
+        if known is None:
+            raise InvalidModel(
+                f"it needs {step.id} {where} the network, in a way that is not known here; use the "
+                "program it was made for."
+            )
+        found.append(known)
     return found
 
 
-def _length(lengths: Mapping[str, Any], letter: str) -> tuple[int, int]:
-    """Return the least length along an axis and the step to the next, 0 for none."""
-    size = lengths[letter]
-    if isinstance(size, Mapping) and "axis_id" in size:  # as long as another axis
-        size = lengths[size["axis_id"]]
-    if isinstance(size, Mapping):
-        return size["min"], size["step"]
-    return size, 0
+def _fixed(step: Any, letters: Mapping[str, str]) -> Known | None:
+    """Return a step that needs no numbers of the image, if it is one that is known here."""
+    kwargs = step.kwargs
+    axis = getattr(kwargs, "axis", None)
+    if axis is not None and letters.get(axis) != "c":
+        return None
+    match step.id:
+        case "scale_linear":
+            return Scale(gain=_listed(kwargs.gain), offset=_listed(kwargs.offset))
+        case "fixed_zero_mean_unit_variance":
+            gain = tuple(1 / deviation for deviation in _listed(kwargs.std))
+            pairs = zip(_listed(kwargs.mean), gain, strict=True)
+            return Scale(gain=gain, offset=tuple(-mean * g for mean, g in pairs))
+        case "clip" if kwargs.min_percentile is None and kwargs.max_percentile is None:
+            return Clip(low=kwargs.min, high=kwargs.max)
+        case "sigmoid" | "softmax":
+            return Activation(kind=step.id)
+        case "binarize":
+            return Binarize(threshold=_listed(kwargs.threshold))
+    return None
 
 
-def _crop(size: Any, fixed: int | None, tensor: str, letter: str) -> int:
-    """Return by how much the output is shorter than the input, at each end."""
-    if isinstance(size, Mapping):
-        if (size.get("tensor_id"), size.get("axis_id")) != (tensor, letter):
-            raise InvalidModel("its answer is as large as something else than the image.")
-        lost = -size.get("offset", 0)
-    else:
-        lost = (fixed if fixed is not None else -1) - size
-    if lost < 0 or lost % 2:
-        raise InvalidModel(
-            "its answer is of another size than the image; only models that answer for each pixel "
-            "can be used."
-        )
-    return lost // 2
+def _measured(step: Any, letters: Mapping[str, str]) -> Measured | None:
+    """Return a step that needs numbers of the whole image, if it is one that is known here."""
+    kwargs = step.kwargs
+    if step.id not in ("scale_range", "zero_mean_unit_variance") or getattr(
+        kwargs, "reference_tensor", None
+    ):
+        return None
+    over = {letters[axis] for axis in kwargs.axes or letters} - {"b"}
+    if not set(letters.values()) - {"b", "c"} <= over:
+        return None
+    ends = None
+    if step.id == "scale_range":
+        ends = kwargs.min_percentile, kwargs.max_percentile
+    return Measured(percentiles=ends, eps=kwargs.eps, per_channel="c" not in over)
 
 
-def _own(description: Mapping[str, Any]) -> Mapping[str, Any]:
+def _listed(value: Any) -> tuple[float, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _own(description: Any) -> Mapping[str, Any]:
     """Return what this program wrote into a package that it exported, if it did."""
-    config = description.get("config")
-    own = config.get("napari_unet") if isinstance(config, Mapping) else None
+    own = getattr(description.config, "napari_unet", None)
     return own if isinstance(own, Mapping) else {}
 
 
 def _is_exclusive(
-    channels: int, output: Mapping[str, Any], after: Sequence[Any], example: ReadExample
+    channels: Sequence[str], output: Any, after: Sequence[Any], example: ReadExample
 ) -> bool:
     """Return whether the channels of an output are classes of which each pixel has one.
 
     That is so after a softmax, not after a sigmoid, and else where they sum to 1 in the example.
     """
-    if channels == 1:
+    if len(channels) == 1:
         return False
     kinds = [step.kind for step in after]
     if "softmax" in kinds or "sigmoid" in kinds:
         return "softmax" in kinds
-    found = example(output.get("test_tensor"))
-    axes = _letters(output["axes"])
-    if found is None or found.ndim != len(axes) or found.dtype.kind not in "fiub":
+    found = None if output.test_tensor is None else example(output.test_tensor)
+    letters = list(_letters(output.axes).values())
+    if found is None or found.ndim != len(letters) or found.dtype.kind not in "fiub":
         _guessed("whether a pixel has one class or several", "each has the most probable one")
         return True
-    return bool(np.allclose(found.sum(axis=axes.index("c"), dtype=np.float64), 1, atol=1e-3))
+    return bool(np.allclose(found.sum(axis=letters.index("c"), dtype=np.float64), 1, atol=1e-3))
 
 
 def _classes(
-    own: Mapping[str, Any], axes: Sequence[Mapping[str, Any]], *, exclusive: bool
+    own: Mapping[str, Any], names: Sequence[str], *, exclusive: bool
 ) -> tuple[tuple[ClassInfo, ...], LabelKind]:
     """Return the classes of the outputs, in their order, and what their ids are.
 
     The background is 0: the class that is called so, or the first; of channels that are parts it
     is what is none of them.
     """
-    names = next((list(axis["channel_names"]) for axis in axes if axis["type"] == "channel"), [])
-    names = [_readable(str(name)) for name in names]
     try:
         kept = TypeAdapter(tuple[ClassInfo, ...]).validate_python(own.get("classes"))
         if exclusive and len(kept) == len(names):
@@ -237,18 +254,3 @@ def _numbered(names: Sequence[str], background: int) -> tuple[ClassInfo, ...]:
         ClassInfo(id=i, name=name, color=default_color(i + 1))
         for i, name in zip(ids, names, strict=True)
     )
-
-
-def _readable(name: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f]", " ", name).strip()[:200] or "class"
-
-
-def _pixel_size(
-    axes: Sequence[Mapping[str, Any]],
-) -> tuple[tuple[float, ...] | None, str | None]:
-    """Return the size of a pixel and its unit, where all axes have one."""
-    space = [axis for axis in axes if axis["type"] == "space"]
-    units = {axis.get("unit") for axis in space}
-    if len(units) != 1 or units == {None}:
-        return None, None
-    return tuple(float(axis.get("scale", 1.0)) for axis in space), str(units.pop())

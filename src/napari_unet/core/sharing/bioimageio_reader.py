@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
+import io
 import os
+import re
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +17,7 @@ from safetensors.numpy import save as save_arrays
 from napari_unet.core.io.optional import needed
 from napari_unet.core.models.header import GRAPH, METADATA_KEY, read_model_file
 from napari_unet.core.models.onnx_check import check_graph
-from napari_unet.core.sharing.bioimageio_files import (
-    DESCRIPTIONS,
-    Folder,
-    PackageFiles,
-    Zip,
-    is_package,
-    read_array,
-)
+from napari_unet.core.sharing.bioimageio_files import DESCRIPTIONS, content, is_package, opened
 from napari_unet.core.sharing.bioimageio_header import described_header
 from napari_unet.errors import InvalidModel, UnreadableFile
 
@@ -37,7 +33,7 @@ def model_bytes(path: str | os.PathLike[str]) -> bytes:
     Parameters
     ----------
     path
-        A model file, or a package of the bioimage.io format 0.5: a zip file or a folder.
+        A model file, or a package of the bioimage.io format up to 0.5: a zip file or a folder.
 
     Raises
     ------
@@ -52,51 +48,58 @@ def model_bytes(path: str | os.PathLike[str]) -> bytes:
     if not is_package(path):
         return read_model_file(path)
     try:
-        return _imported(Folder(path) if path.is_dir() else Zip(path))
+        return _imported(opened(path))
     except MemoryError:
         raise UnreadableFile(
             f"{path} does not fit into memory; close other programs, or use a smaller model."
         ) from None
 
 
-def _imported(files: PackageFiles) -> bytes:
-    description = _description(files)
-    weights = _weights(description)
-    graph = _checked(files, weights, _MOST_GRAPH)
+def _imported(root: Path | zipfile.Path) -> bytes:
+    spec = needed("bioimageio.spec", "bioimageio", "a bioimage.io package")
+    text = _text(root, spec.utils.read_yaml)
+    described = _described(text, spec)
+    weights = described.weights.onnx
+    if weights is None:
+        raise InvalidModel(
+            f"it has no ONNX weights (only {', '.join(described.weights.available_formats)}), and "
+            "weights that need code of their own to run are not used; export the model as ONNX."
+        )
+    # Where the format is 0.4, bioimageio.spec drops the checksum on the way to 0.5.
+    checksum = weights.sha256 or text["weights"]["onnx"].get("sha256")
+    graph = content(root, str(weights.source), _MOST_GRAPH, checksum)
     check_graph(graph)
     try:
-        header = described_header(description, lambda entry: _example(files, entry))
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-        if isinstance(error, InvalidModel):
-            raise
-        detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
-        raise InvalidModel(
-            f"the package's description cannot be used ({detail}); check it with bioimageio.core."
-        ) from None
+        header = described_header(described, lambda file: _example(root, file))
+    except ValidationError as error:
+        raise _unusable(error.errors()[0]["msg"]) from None
     tensors = {GRAPH: np.frombuffer(graph, np.uint8)}
     return save_arrays(tensors, metadata={METADATA_KEY: header.model_dump_json()})
 
 
-def _description(files: PackageFiles) -> dict[str, Any]:
-    yaml = needed("yaml", "bioimageio", "a bioimage.io package")
-    text = None
-    for name in DESCRIPTIONS:
-        try:
-            text = files.read(name, _MOST_TEXT)
-            break
-        except InvalidModel as error:
-            if "is missing" not in str(error):
-                raise
-    if text is None:
+def _text(root: Path | zipfile.Path, read_yaml: Callable[[str], Any]) -> dict[str, Any]:
+    """Return the description as it is written."""
+    name = next((name for name in DESCRIPTIONS if (root / name).is_file()), None)
+    if name is None:
         raise InvalidModel("it has no rdf.yaml, so it is no bioimage.io package; choose another.")
     try:
-        found = yaml.safe_load(text)
+        found = read_yaml(content(root, name, _MOST_TEXT).decode())
         _count(found, [_MOST_ENTRIES])
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except InvalidModel:
+        raise
+    except Exception as error:  # of the parser, which has many
         line = str(error).partition("\n")[0]
-        raise InvalidModel(f"its rdf.yaml cannot be read ({line}); take another copy.") from None
-    if not isinstance(found, dict) or found.get("type", "model") != "model":
-        raise InvalidModel("its rdf.yaml describes no model; choose another package.")
+        raise InvalidModel(f"its {name} cannot be read ({line}); take another copy.") from None
+    if not isinstance(found, dict) or found.get("type") != "model":
+        raise InvalidModel(f"its {name} describes no model; choose another package.")
+    version = str(found.get("format_version"))
+    if not re.match(
+        r"0\.[345]\.", version
+    ):  # bioimageio.spec reads a newer one as the last it knows
+        raise InvalidModel(
+            f"it is of the format {version[:20]}, and this version reads 0.3 to 0.5; update "
+            "napari-unet, or get the model in format 0.5."
+        )
     return found
 
 
@@ -105,49 +108,45 @@ def _count(value: Any, left: list[int]) -> None:
     left[0] -= 1
     if left[0] < 0:
         raise ValueError("it has too many entries")
+    if isinstance(value, dict) and "output_of" in value:  # fetched, whatever the context says
+        raise InvalidModel("it works on what another model answers; choose a model of images.")
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for part in parts:
         _count(part, left)
 
 
-def _weights(description: dict[str, Any]) -> dict[str, Any]:
-    """Return the entry of the ONNX weights.
+def _described(text: dict[str, Any], spec: Any) -> Any:
+    """Return a description as bioimageio.spec has it, of the format 0.5.
 
-    Raises
-    ------
-    InvalidModel
-        There are only others. Those of PyTorch, TorchScript, Keras and TensorFlow run code that
-        came with them, or need a program of their own.
+    No file but the text is looked at, and nothing is fetched.
     """
-    weights = description.get("weights")
-    entry = weights.get("onnx") if isinstance(weights, dict) else None
-    if not isinstance(entry, dict) or not isinstance(entry.get("source"), str):
-        has = ", ".join(map(str, weights)) if isinstance(weights, dict) and weights else "none"
+    context = spec.ValidationContext(perform_io_checks=False, log_warnings=False)
+    try:
+        found = spec.build_description(text, context=context, format_version="0.5")
+    except MemoryError:
+        raise
+    except Exception as error:  # of the conversion from 0.4, which assumes much
+        raise _unusable(str(error) or repr(error)) from None
+    if isinstance(found, spec.InvalidDescr):
+        raise _unusable(found.get_reason() or "it is not valid")
+    return found
+
+
+def _unusable(reason: str) -> InvalidModel:
+    first = reason.partition("\n")[0][:300]
+    return InvalidModel(
+        f"the package's description cannot be used ({first}); check it "
+        "with bioimageio.core, or update bioimageio.spec where the package is newer."
+    )
+
+
+def _example(root: Path | zipfile.Path, file: Any) -> np.ndarray:
+    """Return the example of a tensor; never a pickle."""
+    name = str(file.source)
+    data = content(root, name, _MOST_EXAMPLE, file.sha256)
+    try:
+        return np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, TypeError, SyntaxError, EOFError, RecursionError, MemoryError) as error:
         raise InvalidModel(
-            f"it has no ONNX weights (only {has}), and weights that need code of their own to run "
-            "are not used; export the model as ONNX."
-        )
-    if entry.get("external_data"):
-        raise InvalidModel(
-            "the ONNX file in the package keeps its weights in another file; ask its author for "
-            "one that holds them itself."
-        )
-    return entry
-
-
-def _checked(files: PackageFiles, entry: dict[str, Any], most: int) -> bytes:
-    """Read a file that a description names, and compare it with its checksum."""
-    content = files.read(entry["source"], most)
-    expected = entry.get("sha256")
-    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        raise InvalidModel(
-            f"{entry['source']} in the package is not what its description says; take another copy."
-        )
-    return content
-
-
-def _example(files: PackageFiles, entry: Any) -> np.ndarray | None:
-    """Return the example of a tensor, or ``None`` if there is none."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("source"), str):
-        return None
-    return read_array(_checked(files, entry, _MOST_EXAMPLE), entry["source"])
+            f"{name} in the package is no array ({error}); take another copy of it."
+        ) from None

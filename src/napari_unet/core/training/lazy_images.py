@@ -94,7 +94,7 @@ def _pieces(
     found: list[tuple[Any, Any, Any, Place]] = []
     stack, at = place
     labels = labels if hasattr(labels, "shape") else np.asarray(labels)
-    for index, plane in _planes(image, labels):
+    for index, plane in _planes(image, tuple(labels.shape)):
         measured = Measured(plane)
         of_plane = _LabelPlane(labels, index)
         for box, part in _labelled(of_plane, kind, reach):
@@ -128,8 +128,20 @@ def _labelled(plane: _LabelPlane, kind: LabelKind, reach: int) -> list[tuple[Til
     return [(whole, part)] if kind != "scribbles" or part.any() else []
 
 
-def _planes(image: Any, labels: Any) -> list[tuple[tuple[int, ...], Plane]]:
-    shape = tuple(labels.shape)
+def _planes(image: Any, shape: tuple[int, ...]) -> list[tuple[tuple[int, ...], Plane]]:
+    """Return the planes of an image with the index of each in labels of a shape.
+
+    A first axis of length 1 that only the labels have never stands in the way.
+    """
+    try:
+        return _fitting_planes(image, shape)
+    except InvalidInput:
+        if len(shape) < 3 or shape[0] != 1:
+            raise
+    return [((0, *index), plane) for index, plane in _planes(image, shape[1:])]
+
+
+def _fitting_planes(image: Any, shape: tuple[int, ...]) -> list[tuple[tuple[int, ...], Plane]]:
     if isinstance(image, SourcePlane):
         _check(shape, image.shape[1:])
         return [((), image)]

@@ -62,7 +62,8 @@ class LiveJob:
     """Takes messages in, and does one bounded piece of work at a time.
 
     What is in view comes first, then learning and the rest of the plane by turns. New strokes are
-    learnt before the view is predicted again, so that the next prediction knows them.
+    learnt before the view is predicted again, so that the next prediction knows them; but where
+    nothing was predicted yet, there is an answer first.
 
     Attributes
     ----------
@@ -194,6 +195,7 @@ class LiveJob:
         same = before is not None and before.generation == message.generation
         cover = before.cover if before is not None and same else Cover(shape)
         self._view = View(message.generation, key, region, cover, features)
+        self._view_is_next = self._view_is_next or not same
 
     def _work(self) -> Iterator[Content | None]:
         self._resting = False
@@ -217,7 +219,7 @@ class LiveJob:
             else:
                 self._resting = True
             self._rest_is_next = not self._rest_is_next
-            yield from self._keep()
+        yield from self._keep()
 
     def _outdated_view(self) -> Tile | None:
         view = self._view
@@ -257,7 +259,10 @@ class LiveJob:
         view.cover.mark(block, version)
 
     def _keep(self) -> Iterator[Improved]:
-        """Send what is shown as a model now and then, so that little is lost with the process."""
+        """Send what is shown as a model now and then, so that little is lost with the process.
+
+        The first at once, before anything is predicted with it: what was seen is never lost.
+        """
         now = time.monotonic()
         if self._trainer.version == self._kept_version or self._problem is not None:
             return

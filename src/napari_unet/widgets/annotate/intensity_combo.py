@@ -13,8 +13,8 @@ from napari_unet.widgets.qt.connections import Connections
 _NAMES: dict[Way, str] = {
     "automatic": "automatic",
     "image": "each image by itself",
-    "training": "as the training images",
-    "stack": "the whole stack or series",
+    "training": "as the training",
+    "stack": "the whole stack",
 }
 _TIP = (
     "Which grey values count as dark and bright when images are segmented. Automatic undoes what "

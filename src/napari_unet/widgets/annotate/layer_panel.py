@@ -12,6 +12,7 @@ from napari_unet.widgets.common.layer_combo import LayerCombo
 from napari_unet.widgets.common.picture_row import PictureRow
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.showing import show_chosen
 from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.picture import is_picture
 from napari_unet.widgets.layers.planes import spatial_shape
@@ -63,14 +64,15 @@ class LayerPanel(QWidget):
         self.annotations = LayerCombo(viewer, can_be_painted)
         self.annotations.setObjectName("annotation_combo")
         self.annotations.setAccessibleName("Strokes")
-        self.annotations.setPlaceholderText("press New")
-        self.new_button = QPushButton("&New")
+        self.annotations.setPlaceholderText("press New strokes")
+        self.new_button = QPushButton("&New strokes")
         self.new_button.setObjectName("new_annotation_button")
         self.new_button.clicked.connect(self._on_new_clicked)
         self.picture = PictureRow(viewer, session, choice)
         self.note = StrokesNote(viewer, session, choice, watch)
         self._lay_out()
         self.images.chosen.connect(self._on_image_chosen)
+        self.images.activated.connect(self._on_image_activated)
         self.annotations.chosen.connect(self._on_annotation_chosen)
         choice.image_retaken.connect(self._on_image_retaken)
         self.images.offer_changed.connect(self._on_images_offered)
@@ -124,6 +126,10 @@ class LayerPanel(QWidget):
         self._update_new_button()
         if self._choice.image is not None:
             self._choose_strokes(self._choice.image)
+
+    def _on_image_activated(self, _index: int) -> None:
+        if self._choice.image is not None:
+            show_chosen(self._viewer, self._choice.image)
 
     def _on_image_retaken(self, image: Image) -> None:
         """Change to strokes that fit what the image is taken as now, where there are some."""

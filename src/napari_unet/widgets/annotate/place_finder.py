@@ -20,12 +20,11 @@ from napari_unet.session.session import Session
 from napari_unet.session.state import State
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
-from napari_unet.widgets.layers.jump import jump_to
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.layers.strokes import paint_with
 from napari_unet.widgets.layers.uncertainty import FoundPlaces
-from napari_unet.widgets.layers.view import current_index, in_view, is_empty
+from napari_unet.widgets.layers.view import current_index, in_view, is_empty, jump_to
 from napari_unet.widgets.qt.connections import Connections
 
 _LOOKING = "Looking for the place that the model is least sure of…"

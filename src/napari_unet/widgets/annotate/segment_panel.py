@@ -12,7 +12,7 @@ from napari_unet.errors import Level
 from napari_unet.session.session import Session
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
-from napari_unet.widgets.layers.pixel_size import size_match
+from napari_unet.widgets.layers.model_match import size_match
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.layers.view import in_view, is_empty

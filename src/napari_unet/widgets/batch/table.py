@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 
 from napari_unet.session.session import Session
 from napari_unet.widgets.layers.channels_last import bring_channels_first
-from napari_unet.widgets.layers.level_following import follow_model
+from napari_unet.widgets.layers.model_match import follow_model
 from napari_unet.widgets.layers.picture import is_picture
 from napari_unet.widgets.layers.roles import details
 from napari_unet.widgets.layers.wording import sizes_said

@@ -32,7 +32,7 @@ from napari_unet.widgets.cells.places import (
     time_axis,
 )
 from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.layers.pixel_size import size_match
+from napari_unet.widgets.layers.model_match import size_match
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
@@ -85,7 +85,7 @@ class CellFindPanel(QWidget):
         self.all_button = QPushButton("On &all planes")
         self.all_button.setObjectName("find_all_cells_button")
         self.all_button.clicked.connect(self._on_all_clicked)
-        self.linked = QCheckBox("Same id over time")
+        self.linked = QCheckBox("Follow cells over time")
         self.linked.setObjectName("linked_check")
         self.linked.toggled.connect(self._on_changed)
         self.progress = ProgressBar("cells_progress", "How many of the planes are done")
@@ -140,7 +140,7 @@ class CellFindPanel(QWidget):
             form.setVerticalSpacing(4)
         left.addRow("Threshold", self.threshold)
         left.addRow("Ignore smaller than", self.smallest)
-        right.addRow("Neck", self.neck)
+        right.addRow("Split touching", self.neck)
         right.addRow(self.border)
         both = QHBoxLayout()
         both.addLayout(left)

@@ -27,8 +27,8 @@ from napari_unet.widgets.cells.preview import Sketch, sketch_of
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.cells.run import Found, Run, There
 from napari_unet.widgets.desk.background import Bench
+from napari_unet.widgets.layers.model_match import size_match
 from napari_unet.widgets.layers.picture import picture_of
-from napari_unet.widgets.layers.pixel_size import size_match
 
 _PAUSE_MS = 400  # without another setting, before more than the view is found again
 

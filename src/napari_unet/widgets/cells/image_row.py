@@ -10,6 +10,7 @@ from napari_unet.session.session import Session
 from napari_unet.widgets.common.layer_combo import LayerCombo
 from napari_unet.widgets.common.picture_row import PictureRow
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.showing import show_chosen
 from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.picture import is_picture
 
@@ -39,6 +40,7 @@ class CellImageRow(QWidget):
         form.addRow("Image", self.images)
         form.addRow(PictureRow(viewer, session, choice))
         self.images.chosen.connect(self._on_chosen)
+        self.images.activated.connect(self._on_activated)
         self.images.offer_changed.connect(self._choose_missing)
         self._choose_missing()
 
@@ -52,3 +54,7 @@ class CellImageRow(QWidget):
         if image is not None:
             bring_channels_first(self._viewer, image)
         self._choice.image = image
+
+    def _on_activated(self, _index: int) -> None:
+        if self._choice.image is not None:
+            show_chosen(self._viewer, self._choice.image)

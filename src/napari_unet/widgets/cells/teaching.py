@@ -143,7 +143,7 @@ class CellTeaching(QObject):
         if record.header is None or record.header.label_kind == "scribbles":
             said += "Train learns from them."
         else:
-            said += "press New under Model to train one on strokes."
+            said += "press Start over under Model to train one on strokes."
         if kept:
             said += f" {kept:,} painted pixels stay as they are."
         self.ended.emit(said)

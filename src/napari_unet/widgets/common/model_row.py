@@ -35,7 +35,7 @@ class ModelRow(QWidget):
         self.label.setObjectName("model_label")
         self.label.setWordWrap(True)
         self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.new_button = QPushButton("New")
+        self.new_button = QPushButton("Start over")
         self.new_button.setObjectName("new_model_button")
         self.new_button.clicked.connect(self._on_new_clicked)
         self.open_button = QPushButton("&Open…")

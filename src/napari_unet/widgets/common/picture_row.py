@@ -14,7 +14,7 @@ from napari_unet.widgets.common.channel_menu import ChannelMenu
 from napari_unet.widgets.common.from_file import FromFileButton
 from napari_unet.widgets.common.level_combo import LevelCombo
 from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.layers.level_following import follow_model
+from napari_unet.widgets.layers.model_match import follow_model
 from napari_unet.widgets.layers.picture import Picture, give_back, is_guessed, picture_of
 from napari_unet.widgets.layers.planes import own_channels
 from napari_unet.widgets.layers.wording import guesses_said, picture_said

@@ -47,14 +47,15 @@ def doubt_about(layer: Labels, counts: Mapping[Spot, Mapping[int, int]]) -> str 
     if together == {1}:
         return (
             f"“{layer.name}” has 0 and 1 alone, as a mask has: as strokes, 1 is background, and 0 "
-            "teaches nothing. Press New and paint both, or give background 1 and the rest 2 in it."
+            "teaches nothing. Press New strokes and paint both, or give background 1 and the rest "
+            "2 in it."
         )
     if not too_many(together) and any(
         _are_objects(np.asarray(layer.data[spot.slices]), ids) for spot, ids in labelled.items()
     ):
         return (
             f"“{layer.name}” has {len(together)} different ids, which look like single objects; as "
-            "strokes, each would be a class of its own. Press New to make a layer for strokes."
+            "strokes, each would be a class of its own. Press New strokes to make a layer for them."
         )
     return None
 

@@ -39,22 +39,24 @@ def why_not_paint(
     if image is None:
         return NO_IMAGE
     if annotation is None:
-        return f"Press New to make a layer to paint on: no strokes of {image.name} are chosen."
+        return (
+            f"Press New strokes to make a layer to paint on: no strokes of {image.name} are chosen."
+        )
     if is_computed(annotation):
         return (
-            f"{annotation.name} is a dask array, which cannot be painted on; press New, or open "
-            "the labels as an array in memory."
+            f"{annotation.name} is a dask array, which cannot be painted on; press New strokes, or "
+            "open the labels as an array in memory."
         )
     here, there = spatial_shape(annotation), spatial_shape(image)
     if here != there:
         return (
-            f"The strokes are {size_text(here)} pixels, the image {size_text(there)}; press New to "
-            "make a layer that fits."
+            f"The strokes are {size_text(here)} pixels, the image {size_text(there)}; press "
+            "New strokes to make a layer that fits."
         )
     if too_many(painted):
         return (
             f"{annotation.name} has {len(painted)} different ids, which look like single objects; "
-            "press New to make a layer for strokes."
+            "press New strokes to make a layer for them."
         )
     return doubt
 
@@ -84,12 +86,12 @@ def why_not_train(
     if image is not None and model is not None:
         if model.preset is None:
             return (
-                "The model is of another program and can only predict; press New under Model to "
-                "train one here."
+                "The model is of another program and can only predict; press Start over under "
+                "Model to train one here."
             )
         mismatch = _other_channels(image, model)
         if mismatch is not None:
-            return f"{mismatch} press New under Model to train one for it."
+            return f"{mismatch} press Start over under Model to train one for it."
     if not painted:
         return "Paint at least one stroke of background and one of another class."
     if len(painted) == 1:

@@ -1,4 +1,4 @@
-"""What of an image follows the model: its axes where they are guessed, the level of a pyramid."""
+"""How an image layer suits a model: what of it follows the model, and whether it is resampled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_unet.core.models.header import ModelHeader
-from napari_unet.core.segmentation.model_fit import best_level
+from napari_unet.core.segmentation.model_fit import best_level, resampling
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.layers.layer_axes import guess_for
 from napari_unet.widgets.layers.picture import (
@@ -33,3 +33,17 @@ def follow_model(viewer: ViewerModel, image: Image, model: ModelHeader | None) -
             choose_level(image, level, by_user=False)
     except InvalidInput:
         return  # it is said elsewhere why it is no image
+
+
+def size_match(image: Image, header: ModelHeader) -> tuple[tuple[float, float] | None, str | None]:
+    """Return by which factors the network sees an image resampled, and a sentence about it.
+
+    ``None`` and ``None`` where its pixels are as large as those of the training, or one of the
+    sizes is not known; no factors but a sentence where the sizes cannot both be right.
+    """
+    picture = picture_of(image)
+    try:
+        factors, said = resampling(header, picture.own, picture.level, wanted=True)
+    except InvalidInput as error:
+        return None, str(error)
+    return (factors, said) if factors is not None else (None, None)
