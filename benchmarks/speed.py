@@ -152,7 +152,7 @@ def training_step(preset: PresetName, rounds: int) -> None:
     side = fixed.images.shape[-1]
 
     def augment() -> None:
-        sampling_positions(generator, recipe.batch, side, elastic=10.0)
+        sampling_positions(generator, recipe.batch, (side, side), elastic=10.0)
         vary_grey_values(generator, fixed.images)
 
     times = in_turns(

@@ -109,9 +109,9 @@ def draw_elastic() -> None:
     image = torch.from_numpy(_textured(objects))[None]
     target = torch.from_numpy((separate_touching(objects) > 0) + 1.0)[None].float()
     generator = torch.Generator().manual_seed(5)
-    plain = plain_positions(side)
-    field = displacements(generator, 1, side, elastic=10.0)[0].permute(1, 2, 0)
-    full = sampling_positions(generator, 1, side, elastic=10.0)[0]
+    plain = plain_positions((side, side))
+    field = displacements(generator, 1, (side, side), elastic=10.0)[0].permute(1, 2, 0)
+    full = sampling_positions(generator, 1, (side, side), elastic=10.0)[0]
     figure, axes = _panels(3, width=9)
     titles = ("patch", "elastic deformation, 10 px", "with rotation, scale and flip")
     centre = (side - 1) / 2

@@ -9,7 +9,7 @@ from skimage.filters import gaussian, threshold_otsu
 from skimage.measure import label
 from skimage.segmentation import watershed
 
-from napari_unet.core.images.arrange import planes_like
+from napari_unet.core.images.arrange import pieces_like
 from napari_unet.core.images.normalise import normalise
 from napari_unet.core.objects.label_instances import DEFAULTS, label_instances
 from napari_unet.core.objects.split_touching import InstanceSettings
@@ -41,7 +41,7 @@ def objects_by(method: str, image: np.ndarray, probabilities: np.ndarray) -> np.
         return label(probabilities[1] >= DEFAULTS.threshold, connectivity=1)
     if method == LARGER:
         return np.asarray(label_instances(probabilities, settings=InstanceSettings(neck=0)))
-    return otsu_watershed(normalise(planes_like(image, probabilities[0]).data[0]).mean(axis=0))
+    return otsu_watershed(normalise(pieces_like(image, probabilities[0], 2).data[0]).mean(axis=0))
 
 
 def otsu_watershed(grey: np.ndarray) -> np.ndarray:

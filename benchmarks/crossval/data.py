@@ -15,7 +15,7 @@ from benchmarks.common.folders import (
     is_annotated,
     read_info,
 )
-from napari_unet.core.images.arrange import planes_like
+from napari_unet.core.images.arrange import pieces_like
 from napari_unet.core.images.normalise import normalise
 from napari_unet.core.io.open_image import read_image, read_labels
 from napari_unet.core.labels.check_labels import check_labels
@@ -51,7 +51,7 @@ class Sample:
     @property
     def plane(self) -> np.ndarray:
         """(C, Y, X) float32, each channel's 1st and 99.8th percentile at 0 and 1."""
-        return normalise(planes_like(self.image, self.labels).data[0])
+        return normalise(pieces_like(self.image, self.labels, 2).data[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ def load_folder(path: Path) -> Folder:
 def _sample(path: Path, labels: np.ndarray, ids: list[int] | None) -> Sample:
     image = read_image(path)
     try:
-        fits = labels.ndim == 2 and len(planes_like(image, labels).data) == 1
+        fits = labels.ndim == 2 and len(pieces_like(image, labels, 2).data) == 1
     except InvalidInput as error:
         raise InvalidInput(f"{path} and its labels: {error}") from None
     if not fits:

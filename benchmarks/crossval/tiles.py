@@ -74,7 +74,7 @@ class Tiles:
             (B, C, side, side) float32 and (B, output, output) int64, ``IGNORED`` where unknown or
             outside of the image.
         """
-        positions = sampling_positions(self._generator, count, side, elastic=_ELASTIC)
+        positions = sampling_positions(self._generator, count, (side, side), elastic=_ELASTIC)
         positions = positions.to(self._device)
         images, targets = [], []
         for index in range(count):

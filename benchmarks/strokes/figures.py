@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.strokes.datasets import load
 from benchmarks.strokes.results import DENSE, METHODS, Result, path_of
-from napari_unet.core.images.arrange import planes_like
+from napari_unet.core.images.arrange import pieces_like
 from napari_unet.core.images.normalise import normalise
 from napari_unet.errors import UserError
 
@@ -153,7 +153,7 @@ def _pictures(runs: Sequence[Result], grey: np.ndarray, truth: np.ndarray, outpu
 
 def _grey(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Return (Y, X) float32 between 0 and 1, the mean of the channels."""
-    return np.clip(normalise(planes_like(image, truth).data[0]), 0, 1).mean(axis=0)
+    return np.clip(normalise(pieces_like(image, truth, 2).data[0]), 0, 1).mean(axis=0)
 
 
 def _overlaid(grey: np.ndarray, found: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ from torch.nn import functional
 
 from benchmarks.common.clocks import Clock
 from benchmarks.strokes.methods import own
-from napari_unet.core.images.arrange import planes_like
+from napari_unet.core.images.arrange import pieces_like
 from napari_unet.core.network.device import computing, fast_dtype, pick_device
 from napari_unet.core.training.augment import displacements, plain_positions, sample
 
@@ -104,7 +104,7 @@ class RootPainter:
 
     def set_labels(self, index: int, labels: np.ndarray) -> None:
         """Take the scribbles of an image."""
-        plane = planes_like(self._images[index], labels).data[0].astype(np.float32)
+        plane = pieces_like(self._images[index], labels, 2).data[0].astype(np.float32)
         self._planes[index] = torch.from_numpy(_padded(plane, "reflect"))
         padded = _padded(own(labels)[None], "constant")
         self._labels[index] = torch.from_numpy(padded.astype(np.float32))  # (1, Y, X)
@@ -130,7 +130,7 @@ class RootPainter:
         if self._network is None:
             raise RuntimeError("train before predicting")
         rows, columns = image.shape[:2] if image.shape[-1] == 3 else image.shape[-2:]
-        plane = planes_like(image, np.zeros((rows, columns), np.uint8)).data[0]
+        plane = pieces_like(image, np.zeros((rows, columns), np.uint8), 2).data[0]
         x = torch.from_numpy(_padded(plane.astype(np.float32), "reflect"))
         self._network.eval()
         with torch.inference_mode():
@@ -232,8 +232,8 @@ def augmented(generator: torch.Generator, tile: Tensor, labels: Tensor) -> tuple
 
     tile = scaled(tile)
     if often():  # displacements of 1 to 5 px, smooth over some 80 px
-        field = displacements(generator, 1, SIDE, elastic=uniform(1, 5))[0].permute(1, 2, 0)
-        tile, labels = sample(tile, labels, plain_positions(SIDE) + (SIDE - 1) / 2 + field)
+        field = displacements(generator, 1, (SIDE, SIDE), elastic=uniform(1, 5))[0].permute(1, 2, 0)
+        tile, labels = sample(tile, labels, plain_positions((SIDE, SIDE)) + (SIDE - 1) / 2 + field)
     if often():
         sigma = 0.09 * abs(float(torch.randn((), generator=generator)))
         tile = tile + sigma * torch.randn(tile.shape, generator=generator)

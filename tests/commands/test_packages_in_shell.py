@@ -18,6 +18,8 @@ from napari_unet.core.sharing.bioimageio_reader import model_bytes
 from napari_unet.learner.child.loop import Loop
 from napari_unet.learner.remote_predictor import RemotePredictor
 
+pytestmark = packages.needs_bioimageio
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch, rng):

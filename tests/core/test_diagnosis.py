@@ -85,13 +85,13 @@ class TestContradictions:
         assert of_training(images, [strokes, 3 - strokes], "scribbles") == ()
 
 
-FULL = Intensity(low=100.0, high=900.0, bulk=800.0, ground=120.0, noise=10.0)
-EMPTY = Intensity(low=95.0, high=147.0, bulk=52.0, ground=120.0, noise=10.0)
+FULL = Intensity(low=100.0, high=900.0, bulk=800.0, ground=120.0, noise=10.0, evenness=0.1)
+EMPTY = Intensity(low=95.0, high=147.0, bulk=52.0, ground=120.0, noise=10.0, evenness=1.0)
 
 
 class TestIntensities:
     def test_of_an_image_that_shows_things_say_nothing(self):
-        brighter = Intensity(1000.0, 9000.0, 8000.0, 1200.0, 100.0)
+        brighter = Intensity(1000.0, 9000.0, 8000.0, 1200.0, 100.0, 0.1)
         for way in WAYS[:2]:
             assert of_intensities(Scaling(way, (FULL,)), (brighter,)) == ()
 
@@ -114,7 +114,7 @@ class TestIntensities:
         ],
     )
     def test_far_from_a_range_that_is_fixed_are_noticed(self, low, high, how):
-        seen = Intensity(low, high, high - low, low, 1.0)
+        seen = Intensity(low, high, high - low, low, 1.0, 0.1)
         found = of_intensities(Scaling("training", (FULL, FULL)), (FULL, seen))
         if how is None:
             assert found == ()

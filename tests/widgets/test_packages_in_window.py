@@ -10,6 +10,7 @@ import packages
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
 from napari_unet.widgets.layers.results import segmentation_of
 
+pytestmark = packages.needs_bioimageio
 PATIENCE = 60_000
 
 

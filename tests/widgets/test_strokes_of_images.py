@@ -170,7 +170,10 @@ def test_four_images_of_one_size_come_back_with_their_own_strokes(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(folder), ""))
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
     viewer, dock = make("abcd")
-    expected = {name: paint(qtbot, viewer, dock, name).data.copy() for name in "bdac"}
+    expected = {}
+    for name in "bdac":
+        expected[name] = paint(qtbot, viewer, dock, name).data.copy()
+        dock.session.rename_class(2, f"cells of {name}")
     press(qtbot, dock, "save_project_button")
     qtbot.waitUntil(lambda: "· saved" in said(dock, "project_label"))
     viewer.close()
@@ -183,6 +186,9 @@ def test_four_images_of_one_size_come_back_with_their_own_strokes(
     viewer, dock = make("dbca")
     press(qtbot, dock, "open_project_button")
     qtbot.waitUntil(lambda: len(viewer.layers) == 8 and "saved" in said(dock, "project_label"))
+    for name in "abcd":
+        named = [entry.name for entry in classes_of(viewer.layers[f"strokes on {name}"])]
+        assert named == ["background", f"cells of {name}"]
     _check_all(viewer, dock, expected)
     assert image_of(viewer.layers, viewer.layers["strokes on c"]) is viewer.layers["c"]
 

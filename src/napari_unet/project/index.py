@@ -114,6 +114,8 @@ class AnnotationEntry(Entry):
         Whether it was taken out of the window; its strokes stay in the folder.
     cells
         Of a layer of cells; ``None`` for strokes.
+    classes
+        Of strokes: what their ids mean.
     """
 
     key: Key
@@ -125,6 +127,7 @@ class AnnotationEntry(Entry):
     placement: Placement | None = None
     removed: bool = False
     cells: CellsEntry | None = None
+    classes: tuple[ClassInfo, ...] = ()
 
     @model_validator(mode="after")
     def _planes_fit(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.core.images.arrange import as_plane, planes_for, volumes_for
+from napari_unet.core.images.arrange import as_plane, pieces_for
 from napari_unet.core.images.axes import channel_axis, guess_axes
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.errors import InvalidInput
@@ -72,13 +72,13 @@ def test_what_is_told_is_kept():
 def test_arrays_given_to_a_model_are_arranged_by_the_same_guess(shape, dtype, channels, axes, rng):
     image = rng.integers(0, 200, shape).astype(dtype)
     source = ImageSource.from_array(image, channels=channels)
-    planes = planes_for(image, source.channels)
+    planes = pieces_for(image, source.channels, 2)
     index = next(iter(source.plane_indices()))
     rows, columns = (np.arange(n) for n in source.plane_shape())
     np.testing.assert_array_equal(planes.data[0], source.plane(index).read(rows, columns))
     if "Z" in axes and axes[-1] != "S":
         volume = source.volume(index[: "T" in axes])
-        volumes = volumes_for(image, source.channels)
+        volumes = pieces_for(image, source.channels, 3)
         slices = np.arange(source.sizes()["Z"])
         assert volumes.data.shape[1:] == (source.channels, len(slices), *source.plane_shape())
         if axes.replace("C", "") in ("ZYX", "TZYX"):

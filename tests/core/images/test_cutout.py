@@ -105,7 +105,7 @@ def test_the_range_is_asked_for_once():
 
         def intensities(self):
             self.asked += 1
-            return (Intensity(0.0, 1.0, 1.0, 0.0, 0.0),)
+            return (Intensity(0.0, 1.0, 1.0, 0.0, 0.0, 0.0),)
 
     plane = Plane()
     measured = Measured(plane)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import ndimage
 
+from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.intensity import (
     WAYS,
     Intensity,
@@ -16,6 +20,7 @@ from napari_unet.core.images.intensity import (
 )
 from napari_unet.core.images.lazy_plane import intensities_of
 from napari_unet.core.images.normalise import rescale
+from napari_unet.core.images.resampling import Resampled
 
 NOISE, SIGNAL, OFFSET = 10.0, 200.0, 300.0
 
@@ -90,13 +95,77 @@ def test_a_field_of_one_value_is_ground(trained):
     assert found == pytest.approx(trained[0].place, abs=1e-3)
 
 
-def test_without_noise_the_gain_is_taken_as_it_was():
-    image = np.zeros((1, 100, 100))
-    image[:, :30, :30] = 200.0
-    trained = typical([intensities_of(image)])
-    faint = np.zeros((1, 100, 100))
-    faint[:, 5, :80] = 2.0
-    assert scaled(faint, Scaling("automatic", trained)).max() < 0.05
+def test_without_noise_an_image_is_scaled_by_itself(trained):
+    faint = np.zeros((1, 128, 128))
+    faint[:, 5:30, :80] = 2.0
+    assert scaled(faint, Scaling("automatic", trained)).max() == 1.0
+
+
+def textured(grain: float, *, seed: int = 3, side: int = 256) -> np.ndarray:
+    """Tissue, (1, Y, X): all of it full of spots of many sizes, with noise as strong as they."""
+    rng = np.random.default_rng(seed)
+    image = rng.normal(0, 1.0, (side, side))
+    for sigma in (2, 4, 8, 16):
+        spots = ndimage.gaussian_filter(rng.normal(0, 1, (side, side)), sigma, mode="wrap")
+        image += grain * spots / spots.std()
+    return 100 + 10 * image[None]
+
+
+def crowd(share: float) -> np.ndarray:
+    """Squares of 17 px anywhere, one over the other, (1, Y, X): 0 and 1."""
+    centres = np.random.default_rng(2).random((1, 256, 256)) < share
+    return ndimage.maximum_filter(centres * 1, (1, 17, 17))
+
+
+IMAGES = {
+    "tissue": textured(0.7),
+    "faint cells": field(60, signal=3 * NOISE),
+    "many faint cells": field(0) + 3 * NOISE * crowd(0.001),
+    "a mask of many cells": 255 * crowd(0.001),
+    "saturated": np.clip(field(60, signal=8 * NOISE), OFFSET, OFFSET + 3 * NOISE),
+    "a mask": 255.0 * (field(60) > OFFSET + SIGNAL / 2),
+    "three values": np.digitize(field(60, signal=5 * NOISE), [OFFSET, OFFSET + 3 * NOISE]) * 1.0,
+    "without noise": ndimage.gaussian_filter(field(60), (0, 4, 4)),
+}
+
+
+@pytest.mark.parametrize("changed", ["as it is", "blurred", "doubled", "halved"])
+@pytest.mark.parametrize("name", IMAGES)
+def test_an_image_that_shows_things_is_never_empty(trained, name, changed):
+    image = {
+        "as it is": lambda x: x,
+        "blurred": lambda x: ndimage.gaussian_filter(x, (0, 1, 1)),
+        "doubled": lambda x: ndimage.zoom(x, (1, 2, 2), order=1),
+        "halved": lambda x: x.reshape(1, 128, 2, 128, 2).mean(axis=(2, 4)),
+    }[changed](IMAGES[name])
+    assert Scaling("automatic", trained).emptiness(intensities_of(image)) == 0
+
+
+def noise(side: int = 256) -> np.ndarray:
+    return np.random.default_rng(5).normal(OFFSET, NOISE, (side, side))
+
+
+NOISES = {
+    "of a lens": ndimage.gaussian_filter(noise(), 1.0),
+    "of few photons": np.random.default_rng(0).poisson(1.0, (256, 256)).astype(np.uint8),
+    "of single photons": np.random.default_rng(0).poisson(0.05, (512, 512)).astype(np.uint8),
+    "of few values": np.rint(noise() / 12).astype(np.uint8),
+    "interpolated": ndimage.zoom(noise(), 2, order=1),
+    "with a slope": noise() + np.linspace(0, 3 * NOISE, 256)[:, None],
+    "with hot pixels": noise() + 900 * (np.random.default_rng(1).random((256, 256)) < 0.0005),
+    "clipped": np.maximum(noise() - OFFSET, 0),
+}
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_noise_of_any_kind_is_empty(trained, name):
+    seen = intensities_of(NOISES[name][None])
+    assert Scaling("automatic", trained).emptiness(seen) > 0.9
+
+
+def test_nothing_is_empty_for_a_training_that_cannot_be_told_from_noise():
+    trained = tuple(replace(one, high=one.low + 3 * one.span) for one in intensities_of(field(0)))
+    assert Scaling("automatic", trained).emptiness(intensities_of(field(0, seed=1))) == 0
 
 
 def test_as_the_training_images_undoes_nothing(trained):
@@ -133,12 +202,24 @@ def test_noise_is_measured_whatever_else_is_there(cells):
 
 
 def test_planes_together_have_one_range():
-    low, high = (Intensity(0.0, 10.0, 10.0, 2.0, 1.0),), (Intensity(5.0, 90.0, 85.0, 8.0, 3.0),)
+    low, high = (
+        (Intensity(0.0, 10.0, 10.0, 2.0, 1.0, 0.9),),
+        (Intensity(5.0, 90.0, 85.0, 8.0, 3.0, 0.2),),
+    )
     (found,) = pooled([low, high])
     assert (found.low, found.high, found.bulk, found.ground, found.noise) == (0, 90, 90, 5, 2)
 
 
 def test_ranges_are_the_same_within_a_share_of_them():
-    one = (Intensity(0.0, 100.0, 100.0, 2.0, 1.0),)
-    assert same_range(one, (Intensity(1.0, 98.0, 97.0, 2.0, 1.0),))
-    assert not same_range(one, (Intensity(10.0, 100.0, 90.0, 2.0, 1.0),))
+    one = (Intensity(0.0, 100.0, 100.0, 2.0, 1.0, 0.2),)
+    assert same_range(one, (Intensity(1.0, 98.0, 97.0, 2.0, 1.0, 0.2),))
+    assert not same_range(one, (Intensity(10.0, 100.0, 90.0, 2.0, 1.0, 0.2),))
+
+
+@pytest.mark.parametrize("factors", [(0.5, 0.5), (2.0, 2.0)])
+def test_a_resampled_image_is_scaled_as_the_one_that_is_stored(factors):
+    image = field(60, signal=5 * NOISE, gain=3.0)
+    trained = typical([intensities_of(field(60))])
+    stored = ImageSource.from_array(image[0], "YX").plane()
+    scaling = Scaling("automatic", trained)
+    assert scaling.of(Resampled(stored, factors).intensities()) == scaling.of(intensities_of(image))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_unet.core.images.arrange import planes_for, planes_like
+from napari_unet.core.images.arrange import pieces_for, pieces_like
 from napari_unet.core.images.check_array import check_array
 from napari_unet.core.images.lazy_plane import intensities_of
 from napari_unet.core.images.normalise import normalise, not_imaged, rescale
@@ -28,6 +28,12 @@ class TestCheck:
 
     def test_negative_values_are_fine(self):
         assert check_array(np.array([[-5.0, -1.0]])).min() == -5
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
+    @pytest.mark.filterwarnings("error")
+    def test_takes_unsigned_numbers(self, dtype):
+        image = np.array([[3, 9]], dtype)
+        np.testing.assert_array_equal(check_array(image), image)
 
     @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (3, 0, 4), (7,), ()])
     def test_an_empty_array_is_refused(self, shape):
@@ -87,28 +93,28 @@ class TestPlanesLike:
         ],
     )
     def test_the_axis_that_only_the_image_has_is_channels(self, image, labels, planes, channels):
-        found = planes_like(ramp(*image), np.zeros(labels, int))
+        found = pieces_like(ramp(*image), np.zeros(labels, int), 2)
         assert found.data.shape == (planes, channels, 6, 7)
-        assert found.channels == channels
+        assert found.data.shape[1] == channels
         assert found.lead == labels[:-2]
 
     def test_no_pixel_moves(self):
         image = ramp(4, 2, 6, 7)
-        found = planes_like(image, np.zeros((4, 6, 7), int))
+        found = pieces_like(image, np.zeros((4, 6, 7), int), 2)
         np.testing.assert_array_equal(found.data, image)
         image = ramp(6, 7, 3)
-        found = planes_like(image, np.zeros((6, 7), int))
+        found = pieces_like(image, np.zeros((6, 7), int), 2)
         np.testing.assert_array_equal(found.data[0, 1], image[..., 1])
 
     def test_of_several_axes_that_fit_the_one_nearest_to_the_rows_is_channels(self):
         """As a model is given an image later, without labels that would say."""
         image = ramp(3, 3, 6, 7)
-        found = planes_like(image, np.zeros((3, 6, 7), int))
-        np.testing.assert_array_equal(found.data, planes_for(image, 3).data)
+        found = pieces_like(image, np.zeros((3, 6, 7), int), 2)
+        np.testing.assert_array_equal(found.data, pieces_for(image, 3, 2).data)
 
     def test_the_alpha_of_a_colour_picture_is_dropped(self):
         image = ramp(6, 7, 4).astype(np.uint8)
-        found = planes_like(image, np.zeros((6, 7), int))
+        found = pieces_like(image, np.zeros((6, 7), int), 2)
         np.testing.assert_array_equal(np.moveaxis(found.data[0], 0, -1), image[..., :3])
 
     @pytest.mark.parametrize(
@@ -117,7 +123,7 @@ class TestPlanesLike:
     )
     def test_labels_of_another_shape_are_refused(self, image, labels):
         with pytest.raises(InvalidInput, match="labels"):
-            planes_like(ramp(*image), np.zeros(labels, int))
+            pieces_like(ramp(*image), np.zeros(labels, int), 2)
 
 
 class TestPlanesFor:
@@ -136,7 +142,7 @@ class TestPlanesFor:
         ],
     )
     def test_arranges_an_image_for_a_model(self, shape, channels, planes):
-        found = planes_for(ramp(*shape), channels)
+        found = pieces_for(ramp(*shape), channels, 2)
         assert found.data.shape == (planes, channels, 6, 7)
 
     @pytest.mark.parametrize(
@@ -145,7 +151,7 @@ class TestPlanesFor:
     )
     def test_other_channels_are_refused_with_both_numbers(self, shape, dtype, channels):
         with pytest.raises(InvalidInput, match=rf"{channels} channel.*(3 channels|\({shape[0]}, )"):
-            planes_for(ramp(*shape).astype(dtype), channels)
+            pieces_for(ramp(*shape).astype(dtype), channels, 2)
 
 
 class TestRestore:
@@ -153,7 +159,7 @@ class TestRestore:
     def test_gives_results_the_leading_axes_back(self, lead, classes):
         shape = (*lead, 5, 6)
         image = np.random.default_rng(0).normal(size=shape)
-        planes = planes_for(image, 1)
+        planes = pieces_for(image, 1, 2)
         np.testing.assert_array_equal(planes.restore(planes.data[:, 0]), image)
         several = np.repeat(planes.data, classes, axis=1)
         expected = np.broadcast_to(image, (classes, *shape))

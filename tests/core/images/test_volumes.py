@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.core.images.arrange import pieces_for, volumes_for, volumes_like
+from napari_unet.core.images.arrange import pieces_for, pieces_like
 from napari_unet.core.images.lazy_plane import along_rows
 from napari_unet.errors import InvalidInput
 
@@ -25,16 +25,16 @@ class TestVolumesLike:
         ],
     )
     def test_the_axis_that_only_the_image_has_is_channels(self, image, labels, expected, lead):
-        volumes = volumes_like(ramp(*image), np.zeros(labels, int))
+        volumes = pieces_like(ramp(*image), np.zeros(labels, int), 3)
         assert (volumes.data.shape, volumes.lead) == (expected, lead)
-        assert volumes.channels == expected[1]
+        assert volumes.data.shape[1] == expected[1]
 
     @pytest.mark.parametrize(
         ("image", "labels"), [((6, 7), (6, 7)), ((5, 6, 7), (6, 7)), ((5, 6, 7), (5, 6, 8))]
     )
     def test_others_are_refused_in_a_sentence(self, image, labels):
         with pytest.raises(InvalidInput, match=r"\.$"):
-            volumes_like(ramp(*image), np.zeros(labels, int))
+            pieces_like(ramp(*image), np.zeros(labels, int), 3)
 
 
 class TestVolumesFor:
@@ -50,7 +50,7 @@ class TestVolumesFor:
         ],
     )
     def test_channels_are_before_the_planes_or_at_the_end(self, shape, channels, expected, lead):
-        volumes = volumes_for(ramp(*shape), channels)
+        volumes = pieces_for(ramp(*shape), channels, 3)
         assert (volumes.data.shape, volumes.lead) == (expected, lead)
 
     @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ class TestVolumesFor:
     )
     def test_others_are_refused_with_the_shape(self, shape, channels):
         with pytest.raises(InvalidInput, match=rf"shape \({shape[0]}, {shape[1]}"):
-            volumes_for(ramp(*shape), channels)
+            pieces_for(ramp(*shape), channels, 3)
 
     def test_results_get_the_leading_axes_back(self):
         image = ramp(2, 4, 5, 6, 7)
-        volumes = volumes_for(image, 1)
+        volumes = pieces_for(image, 1, 3)
         np.testing.assert_array_equal(volumes.restore(volumes.data[:, 0]), image)
         two = np.concatenate([volumes.data, -volumes.data], axis=1)  # (V, K, Z, Y, X)
         np.testing.assert_array_equal(volumes.restore(two), np.stack([image, -image]))

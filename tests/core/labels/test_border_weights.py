@@ -138,8 +138,8 @@ def test_an_empty_image_has_no_weights():
 @pytest.mark.parametrize(
     ("instances", "w0", "sigma"),
     [
-        (np.zeros((3, 3)), 10, 5),
-        (np.zeros((3, 3), bool), 10, 5),
+        (np.full((3, 3), 0.5), 10, 5),
+        (np.zeros((3, 3), complex), 10, 5),
         (np.full((3, 3), -1), 10, 5),
         (np.zeros(3, int), 10, 5),
         (np.zeros((3, 3), int), -1, 5),
@@ -216,4 +216,4 @@ class TestSeparateTouching:
 
     def test_bad_input_is_refused(self):
         with pytest.raises(InvalidInput):
-            separate_touching(np.zeros((3, 3)))
+            separate_touching(np.full((3, 3), 0.5))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from napari_unet.core.images.arrange import planes_like
+from napari_unet.core.images.arrange import pieces_like
 from napari_unet.core.labels.border_weights import border_weights
 from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.targets import (
@@ -294,11 +294,11 @@ class TestLabelledPlanes:
     def test_of_scribbles_are_the_painted_ones(self, rng):
         labels = np.zeros((3, 5, 6), np.uint8)
         labels[1, 2, 2] = 1
-        image = planes_like(rng.normal(size=labels.shape), labels)
+        image = pieces_like(rng.normal(size=labels.shape), labels, 2)
         assert labelled_planes(image, labels, "scribbles") == [1]
 
     @pytest.mark.parametrize("kind", ["classes", "instances"])
     def test_of_dense_labels_are_all(self, rng, kind):
         labels = np.zeros((3, 5, 6), np.uint8)
-        image = planes_like(rng.normal(size=labels.shape), labels)
+        image = pieces_like(rng.normal(size=labels.shape), labels, 2)
         assert labelled_planes(image, labels, kind) == [0, 1, 2]

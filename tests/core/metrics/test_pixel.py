@@ -68,7 +68,7 @@ def test_images_may_be_of_different_integer_types_and_3d():
     ("prediction", "mask"),
     [
         (PREDICTION[:1], None),
-        (PREDICTION.astype(float), None),
+        (PREDICTION / 2, None),
         (-PREDICTION, None),
         (PREDICTION, np.ones((1, 4), bool)),
         (PREDICTION, np.ones((2, 4), int)),

@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from napari_unet.core.objects.measure import measure, measure_planes, write_csv
+from napari_unet.core.objects.measure import measure, write_csv
 from napari_unet.errors import InvalidInput, UnwritableOutput
 
 
@@ -119,14 +119,6 @@ def test_an_image_without_background(number, dtype):
     table = measure(np.full((4, 5), number, dtype))
     assert table["id"].tolist() == [number]
     assert table["area (px²)"].tolist() == [20]
-
-
-def test_planes_on_their_own(rectangle):
-    stack = np.stack([rectangle, np.zeros_like(rectangle), rectangle])
-    table = measure_planes(stack, stack.astype(float), pixel_size=(1, 1), unit="µm")
-    assert table["plane"].tolist() == [0, 0, 2, 2]
-    assert table["id"].tolist() == [7, 70_000, 7, 70_000]
-    assert table["area (µm²)"].tolist() == [15, 1, 15, 1]
 
 
 def test_csv_has_units_in_its_header(rectangle, tmp_path):

@@ -31,6 +31,8 @@ from napari_unet.core.sharing.load_model import load_model
 from napari_unet.core.training.train import train
 from napari_unet.errors import InvalidInput, InvalidModel, UserError
 
+pytestmark = packages.needs_bioimageio
+
 OWN = {
     "planes": (scenes.small_network(), [(64, 64), (33, 50), (150, 170)]),
     "channels": (
@@ -148,7 +150,10 @@ BEFORE = {
     "range of all": ([{"id": "scale_range"}], lambda x: (x - x.min()) / (np.ptp(x) + 1e-6)),
     "linear, then clipped": (
         [
-            {"id": "scale_linear", "kwargs": {"gain": [2, 3], "offset": [0.1, -1]}},
+            {
+                "id": "scale_linear",
+                "kwargs": {"axis": "channel", "gain": [2, 3], "offset": [0.1, -1]},
+            },
             {"id": "clip", "kwargs": {"min": 0.2, "max": 0.8}},
         ],
         lambda x: np.clip(
@@ -224,6 +229,16 @@ class TestSteps:
                 example=packages.npy(values.astype(np.float32)),
             )
             assert [entry.name for entry in load_model(path).classes] == kinds
+
+    def test_binarize_each_channel(self, tmp_path, image):
+        """What bioimageio.core 0.11 cannot do."""
+        step = {"id": "binarize", "kwargs": {"axis": "channel", "threshold": [0.9, 0.2]}}
+        pair = {"given": ("a", "b"), "found": ("a", "b")}
+        described = packages.description(**pair, after=[step, {"id": "sigmoid"}])
+        model = imported(tmp_path, described, packages.identity())
+        found = predict_probabilities(model, np.stack([image, image]))
+        assert np.array_equal(found[1] > found[1].min(), image > 0.9)
+        assert np.array_equal(found[2] > found[2].min(), image > 0.2)
 
     def test_binarize(self, tmp_path, image):
         after = [{"id": "binarize", "kwargs": {"threshold": 0.9}}]
@@ -323,6 +338,21 @@ def with_weights(**weights) -> dict:
     return {**packages.description(), "weights": weights}
 
 
+def with_onnx(**entry) -> dict:
+    return with_weights(onnx={"opset_version": 17, "source": "weights.onnx", **entry})
+
+
+TORCHSCRIPT = {"source": "a.pt", "pytorch_version": "2.0"}
+STATE = {
+    **TORCHSCRIPT,
+    "architecture": {"source": "code.py", "sha256": "0" * 64, "callable": "Network"},
+}
+STARDIST = {
+    "id": "stardist_postprocessing",
+    "kwargs": {"grid": [1, 1], "prob_threshold": 0.5, "nms_threshold": 0.5, "n_rays": 8, "b": 2},
+}
+
+
 def with_axis(**axis) -> dict:
     described = packages.description()
     described["inputs"][0]["axes"].insert(1, axis)
@@ -335,40 +365,43 @@ BOMB = "type: model\nformat_version: 0.5.3\na: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
 )
 
 REFUSED = {
-    "no ONNX": (with_weights(torchscript={"source": "a.pt"}), "only torchscript.*export.*as ONNX"),
+    "no ONNX": (with_weights(torchscript=TORCHSCRIPT), "only torchscript.*export.*as ONNX"),
     "code": (
-        with_weights(pytorch_state_dict={"source": "a.pt"}),
+        with_weights(pytorch_state_dict=STATE),
         "need code of their own to run are not used; export the model as ONNX",
     ),
-    "no weights": (with_weights(), r"no ONNX weights \(only none\)"),
-    "old": (changed(format_version="0.4.10"), "bioimageio update-format"),
-    "new": (changed(format_version="0.6.0"), "0.6.0, and this version reads 0.5; update"),
-    "no version": (changed(format_version=""), "format unknown"),
+    "no weights": (with_weights(), "Missing weights entry"),
+    "old": (changed(format_version="0.2.1"), "0.2.1, and this version reads 0.3 to 0.5"),
+    "new": (changed(format_version="0.6.0"), "0.6.0, and this version reads 0.3 to 0.5; update"),
+    "no version": (changed(format_version=""), "of the format , and"),
     "a data set": (changed(type="dataset"), "describes no model"),
-    "outside": (with_weights(onnx={"source": "../weights.onnx"}), "which is not in it"),
-    "absolute": (with_weights(onnx={"source": "/etc/passwd"}), "which is not in it"),
-    "drive": (with_weights(onnx={"source": "C:\\weights.onnx"}), "which is not in it"),
-    "web": (with_weights(onnx={"source": "https://x.org/w.onnx"}), "elsewhere; get the whole"),
-    "gone": (with_weights(onnx={"source": "other.onnx"}), "other.onnx is missing"),
-    "another": (
-        with_weights(onnx={"source": "weights.onnx", "sha256": "0" * 64}),
-        "is not what its description says",
-    ),
-    "external": (
-        with_weights(onnx={"source": "weights.onnx", "external_data": {"source": "a"}}),
-        "keeps its weights in another file",
-    ),
-    "unknown step": (changed(before=[{"id": "custom"}]), "it needs custom, which is not known"),
-    "stardist": (changed(after=[{"id": "stardist_postprocessing"}]), "stardist_postprocessing"),
+    "outside": (with_onnx(source="../weights.onnx"), "which is not in it"),
+    "absolute": (with_onnx(source="/etc/passwd"), "which is not in it"),
+    "drive": (with_onnx(source="C:\\weights.onnx"), "which is not in it"),
+    "web": (with_onnx(source="https://x.org/w.onnx"), "elsewhere; get the whole"),
+    "gone": (with_onnx(source="other.onnx"), "other.onnx is missing"),
+    "another": (with_onnx(sha256="0" * 64), "is not what its description says"),
+    "unknown step": (changed(before=[{"id": "custom"}]), r"preprocessing.*'custom'.*update"),
+    "stardist": (changed(after=[STARDIST]), "needs stardist_postprocessing after the network"),
+    "measured after": (changed(after=[{"id": "scale_range"}]), "needs scale_range after"),
     "time": (with_axis(type="time", size=1), "it has an axis time"),
     "part of an image": (
         changed(before=[{"id": "scale_range", "kwargs": {"axes": ["x"]}}]),
-        "scale_range along x",
+        "needs scale_range before the network, in a way that is not known",
     ),
-    "no outputs": (changed(outputs=[]), "takes 1 images and gives 0"),
+    "no outputs": (changed(outputs=[]), "outputs: Value should have at least 1 item"),
     "two images": (
-        changed(inputs=2 * packages.description()["inputs"]),
-        "only models of one image",
+        changed(
+            inputs=[
+                packages.description()["inputs"][0],
+                {**packages.description()["inputs"][0], "id": "other"},
+            ]
+        ),
+        "takes 2 images; only models of one image",
+    ),
+    "another model's answer": (
+        changed(inputs=[{**packages.description()["inputs"][0], "output_of": "affable-shark"}]),
+        "works on what another model answers",
     ),
     "nonsense": (changed(inputs=[3]), "description cannot be used"),
     "a huge side": (changed(size=2**40), "description cannot be used"),
@@ -439,7 +472,7 @@ class TestRefused:
             load_model(tmp_path / "other.zip")
 
     def test_without_the_extra_it_says_which(self, tmp_path, monkeypatch):
-        monkeypatch.setitem(sys.modules, "yaml", None)
+        monkeypatch.setitem(sys.modules, "bioimageio.spec", None)
         with pytest.raises(InvalidInput, match=r'pip install "napari-unet-live\[bioimageio\]"'):
             imported(tmp_path, "a: 1", packages.identity())
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +15,7 @@ import pytest
 import torch
 import yaml
 
+import packages
 import scenes
 from napari_unet.core.images.arrange import pieces_for
 from napari_unet.core.images.intensity import Intensity, Scaling
@@ -66,23 +66,6 @@ assert not [name for name in sys.modules if name.startswith("napari_unet.")]
 """
 
 
-def release_of(package: str) -> tuple[int, ...]:
-    return tuple(map(int, version(package).split(".")[:3]))
-
-
-def other_programs_work() -> bool:
-    """Tell whether bioimageio.core runs here: with pydantic 2.14 its spec does from 0.5.14 on."""
-    try:
-        return release_of("bioimageio.spec") >= (0, 5, 14) or release_of("pydantic") < (2, 14)
-    except PackageNotFoundError:
-        return False
-
-
-needs_bioimageio = pytest.mark.skipif(
-    not other_programs_work(), reason="bioimageio.core does not run with this pydantic"
-)
-
-
 def onnx_answer(path, image: np.ndarray, config: UNetConfig) -> np.ndarray:
     import onnxruntime
 
@@ -130,7 +113,7 @@ class TestWithoutThisProgram:
         export_model(trained, folder / "model.onnx", format="onnx")
         export_model(trained, folder / "model.zip", format="bioimageio")
         words = [sys.executable, "-c", ELSEWHERE, str(folder)]
-        words += ["bioimageio"] if other_programs_work() else []
+        words += ["bioimageio"] if packages.other_programs_work() else []
         ended = subprocess.run(words, capture_output=True, text=True)
         assert ended.returncode == 0, ended.stderr
         return SimpleNamespace(folder=folder, truths=[predict(trained, image) for image in images])
@@ -141,7 +124,7 @@ class TestWithoutThisProgram:
             assert len(np.unique(truth)) == 2
             np.testing.assert_array_equal(found, truth)
 
-    @needs_bioimageio
+    @packages.needs_bioimageio
     def test_bioimageio_core_gives_the_same_class_at_every_pixel(self, elsewhere):
         for number, truth in enumerate(elsewhere.truths):
             found = np.load(elsewhere.folder / f"bioimageio{number}.npy")
@@ -149,7 +132,7 @@ class TestWithoutThisProgram:
 
 
 class TestPackage:
-    @needs_bioimageio
+    @packages.needs_bioimageio
     @pytest.mark.parametrize("kind", ["two channels, three classes", "flat voxels"])
     def test_passes_the_official_check(self, tmp_path, kind):
         from bioimageio.core import test_model
@@ -247,7 +230,7 @@ class TestRefusal:
 
     @pytest.mark.parametrize(
         ("module", "format", "extra"),
-        [("onnx", "onnx", "onnx"), ("yaml", "bioimageio", "bioimageio")],
+        [("onnx", "onnx", "onnx"), ("bioimageio.spec.utils", "bioimageio", "bioimageio")],
     )
     def test_names_the_extra_that_is_missing(
         self, tmp_path, monkeypatch, trained, module, format, extra
@@ -288,7 +271,7 @@ class TestIntensities:
 
     def test_of_the_training_images_is_a_fixed_formula(self, tmp_path):
         model = scenes.random_model(scenes.small_network())
-        scaling = Scaling("training", (Intensity(100.0, 300.0, 200.0, 110.0, 5.0),))
+        scaling = Scaling("training", (Intensity(100.0, 300.0, 200.0, 110.0, 5.0, 0.1),))
         header = model.header.model_copy(update={"scaling": scaling})
         rdf, text = self.described(replace(model, header=header), tmp_path)
         step = rdf["inputs"][0]["preprocessing"][0]

@@ -23,7 +23,7 @@ def generator(seed=0) -> torch.Generator:
 
 def centred(rows: int, columns: int, side: int | None = None) -> torch.Tensor:
     """Positions of an undeformed patch around the middle of an image."""
-    return plain_positions(side or rows) + torch.tensor([(rows - 1) / 2, (columns - 1) / 2])
+    return plain_positions((side or rows,) * 2) + torch.tensor([(rows - 1) / 2, (columns - 1) / 2])
 
 
 class TestDisplacements:
@@ -31,7 +31,7 @@ class TestDisplacements:
 
     def test_are_gaussian_with_10_pixels_deviation_on_a_3_by_3_grid(self):
         """Section 3.1: "Gaussian distribution with 10 pixels standard deviation"."""
-        grid = displacements(generator(), 4000, 3, elastic=10.0)
+        grid = displacements(generator(), 4000, (3, 3), elastic=10.0)
         assert grid.shape == (4000, 2, 3, 3)
         assert grid.std(dim=0).flatten().tolist() == pytest.approx([10.0] * 18, rel=0.06)
         assert grid.mean(dim=0).abs().max() < 0.8
@@ -41,8 +41,8 @@ class TestDisplacements:
     @pytest.mark.parametrize("side", [5, 33, 161])
     def test_pass_through_the_grid_points(self, side):
         """Section 3.1: "random displacement vectors on a coarse 3 by 3 grid"."""
-        coarse = displacements(generator(3), 2, 3, elastic=10.0)
-        field = displacements(generator(3), 2, side, elastic=10.0)
+        coarse = displacements(generator(3), 2, (3, 3), elastic=10.0)
+        field = displacements(generator(3), 2, (side, side), elastic=10.0)
         step = (side - 1) // 2
         torch.testing.assert_close(field[..., ::step, ::step], coarse, rtol=1e-4, atol=1e-4)
 
@@ -53,28 +53,28 @@ class TestDisplacements:
         two nearest (a + 2) / 8 - (a + 3) / 4 + 1 = 0.59375 each and the next ones a / 8 = -0.09375;
         beyond the end of the grid its last point is repeated.
         """
-        a, b, c = displacements(generator(5), 1, 3, elastic=10.0)[0, 0, 1].tolist()
-        field = displacements(generator(5), 1, 5, elastic=10.0)[0, 0, 2]
+        a, b, c = displacements(generator(5), 1, (3, 3), elastic=10.0)[0, 0, 1].tolist()
+        field = displacements(generator(5), 1, (5, 5), elastic=10.0)[0, 0, 2]
         near, far = 0.59375, -0.09375
         assert field[1].item() == pytest.approx(far * a + near * a + near * b + far * c, abs=1e-4)
         assert field[3].item() == pytest.approx(far * a + near * b + near * c + far * c, abs=1e-4)
 
     def test_the_grid_spans_the_whole_input_tile(self):
         """Section 3.1 leaves open what the grid covers: here its outer points are the corners."""
-        coarse = displacements(generator(7), 3, 3, elastic=10.0)
-        field = displacements(generator(7), 3, 572, elastic=10.0)
+        coarse = displacements(generator(7), 3, (3, 3), elastic=10.0)
+        field = displacements(generator(7), 3, (572, 572), elastic=10.0)
         corners = field[..., [0, 0, -1, -1], [0, -1, 0, -1]]
         torch.testing.assert_close(corners, coarse[..., [0, 0, 2, 2], [0, 2, 0, 2]])
 
     def test_rows_and_columns_move_independently(self):
         """Section 3.1: each grid point has a displacement vector, two independent numbers."""
-        grid = displacements(generator(), 4000, 3, elastic=10.0).flatten(1)  # (4000, 18)
+        grid = displacements(generator(), 4000, (3, 3), elastic=10.0).flatten(1)  # (4000, 18)
         correlation = torch.corrcoef(grid.T) - torch.eye(18)
         assert correlation.abs().max() < 0.08
 
     def test_are_smooth(self):
         """Section 3.1: "smooth deformations"."""
-        field = displacements(generator(), 20, 161, elastic=10.0)
+        field = displacements(generator(), 20, (161, 161), elastic=10.0)
         assert field.diff(dim=-1).abs().max() < 1.5
         assert field.diff(dim=-2).abs().max() < 1.5
 
@@ -82,7 +82,7 @@ class TestDisplacements:
 class TestPositions:
     def test_without_elastic_are_a_rotation_scaled_by_at_most_13(self):
         """Section 3.1: "rotation invariance"; flips and scales are not in the paper."""
-        positions = sampling_positions(generator(), 300, 9, elastic=0.0)
+        positions = sampling_positions(generator(), 300, (9, 9), elastic=0.0)
         down = positions[:, 1, 0] - positions[:, 0, 0]
         right = positions[:, 0, 1] - positions[:, 0, 0]
         torch.testing.assert_close((down * right).sum(-1), torch.zeros(300), atol=1e-5, rtol=0)
@@ -98,7 +98,7 @@ class TestPositions:
 
     def test_every_angle_is_reached_evenly(self):
         """Section 3.1: "rotation invariance", so all of 0 to 360 degrees, in steps of 15."""
-        positions = sampling_positions(generator(), 4800, 3, elastic=0.0)
+        positions = sampling_positions(generator(), 4800, (3, 3), elastic=0.0)
         down = positions[:, 2, 1] - positions[:, 0, 1]
         degrees = torch.rad2deg(torch.atan2(down[:, 1], down[:, 0]))
         counts = np.histogram(degrees, 24, (-180, 180))[0]
@@ -108,13 +108,13 @@ class TestPositions:
 
     def test_with_elastic_move_by_the_displacements(self):
         """Each draw is deformed for itself, by 10 px in the middle of the patch too."""
-        positions = sampling_positions(generator(), 2000, 3, elastic=10.0)
+        positions = sampling_positions(generator(), 2000, (3, 3), elastic=10.0)
         assert positions[:, 1, 1].std(dim=0).tolist() == pytest.approx([10, 10], rel=0.1)
 
     def test_the_generator_decides(self):
-        once = sampling_positions(generator(1), 2, 16, elastic=10.0)
-        assert torch.equal(once, sampling_positions(generator(1), 2, 16, elastic=10.0))
-        assert not torch.equal(once, sampling_positions(generator(2), 2, 16, elastic=10.0))
+        once = sampling_positions(generator(1), 2, (16, 16), elastic=10.0)
+        assert torch.equal(once, sampling_positions(generator(1), 2, (16, 16), elastic=10.0))
+        assert not torch.equal(once, sampling_positions(generator(2), 2, (16, 16), elastic=10.0))
 
 
 class TestSample:
@@ -131,7 +131,9 @@ class TestSample:
         side = 2 * max(shape) + 5
         image = torch.rand(1, rows, columns)
         target = torch.ones(1, rows, columns)
-        positions = plain_positions(side) + (side - 1) / 2 - max(shape)  # starts at -max(shape)
+        positions = (
+            plain_positions((side, side)) + (side - 1) / 2 - max(shape)
+        )  # starts at -max(shape)
         patch, labels = sample(image, target, positions)
         after = [side - max(shape) - size for size in shape]
         pads = [(max(shape), extra) for extra in after]
@@ -144,14 +146,16 @@ class TestSample:
     def test_labels_are_never_interpolated(self, seed):
         draws = generator(seed)
         target = 100.0 * torch.randint(1, 4, (2, 40, 50), generator=draws)
-        positions = sampling_positions(draws, 1, 48, elastic=10.0)[0] + torch.tensor([20.0, 25.0])
+        positions = sampling_positions(draws, 1, (48, 48), elastic=10.0)[0] + torch.tensor(
+            [20.0, 25.0]
+        )
         _, labels = sample(torch.zeros(1, 40, 50), target, positions)
         assert set(labels.unique().tolist()) <= {0.0, 100.0, 200.0, 300.0}
 
     def test_image_and_target_move_together(self):
         """A smooth image of the row is read where the target of the row is."""
         rows = torch.arange(60.0)[:, None].expand(60, 60)[None]
-        positions = sampling_positions(generator(), 1, 40, elastic=5.0)[0] + 29.5
+        positions = sampling_positions(generator(), 1, (40, 40), elastic=5.0)[0] + 29.5
         patch, labels = sample(rows, rows + 1, positions)
         inside = labels > 0
         assert inside.float().mean() > 0.7

@@ -5,12 +5,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from napari_unet.core.training.augment import sample, vary_grey_values
-from napari_unet.core.training.augment_3d import (
+from napari_unet.core.training.augment import (
     cubic_weights,
-    displacements_3d,
-    plain_volume_positions,
-    volume_positions,
+    displacements,
+    plain_positions,
+    sample,
+    sampling_positions,
+    vary_grey_values,
 )
 
 CUBES, LONG = (1.0, 1.0, 1.0), (5.0, 1.0, 1.0)
@@ -26,7 +27,7 @@ class TestDisplacements:
     @pytest.mark.parametrize("voxel_size", [CUBES, LONG])
     def test_are_gaussian_on_a_coarse_grid_in_physical_proportion(self, voxel_size):
         sides = (1, 161, 161)
-        field = displacements_3d(generator(), 60, sides, voxel_size=voxel_size, elastic=10.0)
+        field = displacements(generator(), 60, sides, voxel_size=voxel_size, elastic=10.0)
         assert field.shape == (60, 3, *sides)
         grid = field[..., ::80, ::80]
         deviations = grid.transpose(0, 1).flatten(1).std(dim=1)
@@ -34,7 +35,7 @@ class TestDisplacements:
 
     def test_of_small_patches_are_an_eighth_of_the_grids_spacing(self):
         """Çiçek et al. 2016, section 3: 4 voxels of 32."""
-        field = displacements_3d(generator(), 200, (1, 65, 65), voxel_size=CUBES, elastic=10.0)
+        field = displacements(generator(), 200, (1, 65, 65), voxel_size=CUBES, elastic=10.0)
         assert field[..., ::32, ::32].std().item() == pytest.approx(4, rel=0.1)
 
     def test_are_interpolated_as_in_the_plane(self):
@@ -49,7 +50,7 @@ class TestDisplacements:
     def test_a_thin_patch_is_the_middle_of_a_deformed_cube(self, voxel_size):
         """So that it is not folded: a thin one changes along planes as slowly as within them."""
         planes = round(20 / voxel_size[0])
-        field = displacements_3d(
+        field = displacements(
             generator(), 50, (planes, 81, 81), voxel_size=voxel_size, elastic=10.0
         )
         physical = field * torch.tensor(voxel_size).view(3, 1, 1, 1)
@@ -69,7 +70,7 @@ class TestPositions:
 
     @pytest.mark.parametrize("voxel_size", [CUBES, LONG])
     def test_without_elastic_are_a_turned_or_flipped_volume_scaled_by_at_most_13(self, voxel_size):
-        positions = volume_positions(
+        positions = sampling_positions(
             generator(), 300, (3, 3, 3), voxel_size=voxel_size, elastic=0.0
         )
         steps = self.lengths(positions, voxel_size)
@@ -84,7 +85,7 @@ class TestPositions:
         torch.testing.assert_close(positions[:, 1, 1, 1], torch.zeros(300, 3))
 
     def test_cubes_are_turned_in_space_evenly(self):
-        positions = volume_positions(generator(), 4000, (3, 3, 3), voxel_size=CUBES, elastic=0.0)
+        positions = sampling_positions(generator(), 4000, (3, 3, 3), voxel_size=CUBES, elastic=0.0)
         steps = functional.normalize(self.lengths(positions, CUBES), dim=-1)
         for axis in range(3):
             for other in range(3):  # a coordinate of a random direction is even from -1 to 1
@@ -93,7 +94,7 @@ class TestPositions:
                 assert counts.max() < 600
 
     def test_long_voxels_are_turned_in_the_plane_alone(self):
-        positions = volume_positions(generator(), 1000, (3, 3, 3), voxel_size=LONG, elastic=0.0)
+        positions = sampling_positions(generator(), 1000, (3, 3, 3), voxel_size=LONG, elastic=0.0)
         steps = functional.normalize(self.lengths(positions, LONG), dim=-1)
         torch.testing.assert_close(steps[:, 0, 0].abs(), torch.ones(1000))
         assert 400 < (steps[:, 0, 0] > 0).sum() < 600
@@ -102,7 +103,7 @@ class TestPositions:
 
     def test_the_generator_decides(self):
         def once(seed):
-            return volume_positions(generator(seed), 2, (4, 8, 8), voxel_size=LONG, elastic=10.0)
+            return sampling_positions(generator(seed), 2, (4, 8, 8), voxel_size=LONG, elastic=10.0)
 
         assert torch.equal(once(1), once(1))
         assert not torch.equal(once(1), once(2))
@@ -111,7 +112,7 @@ class TestPositions:
 class TestSample:
     def test_plain_positions_give_the_volume_back(self):
         image, target = torch.rand(2, 5, 9, 7), torch.randint(5, (2, 5, 9, 7)).float()
-        positions = plain_volume_positions((5, 9, 7)) + torch.tensor([2.0, 4.0, 3.0])
+        positions = plain_positions((5, 9, 7)) + torch.tensor([2.0, 4.0, 3.0])
         patch, labels = sample(image, target, positions)
         torch.testing.assert_close(patch, image, atol=1e-5, rtol=1e-5)
         assert torch.equal(labels, target)
@@ -122,7 +123,7 @@ class TestSample:
         sides = [2 * size + 3 for size in shape]
         start = [size // 2 for size in shape]
         corner = torch.tensor([(side - 1) / 2 - s for side, s in zip(sides, start, strict=True)])
-        patch, labels = sample(image, target, plain_volume_positions(sides) + corner)
+        patch, labels = sample(image, target, plain_positions(sides) + corner)
         pads = [(s, side - s - size) for size, side, s in zip(shape, sides, start, strict=True)]
         expected = np.pad(image[0].numpy(), pads, mode="reflect")
         np.testing.assert_allclose(patch[0].numpy(), expected, atol=1e-4)
@@ -133,7 +134,7 @@ class TestSample:
         for axis in range(3):
             ramp = torch.arange(shape[axis] * 1.0).view([-1 if a == axis else 1 for a in range(3)])
             image = ramp.expand(shape)[None]
-            positions = volume_positions(
+            positions = sampling_positions(
                 generator(), 1, (8, 30, 30), voxel_size=(4, 1, 1), elastic=5.0
             )[0] + torch.tensor([5.5, 19.5, 19.5])
             patch, labels = sample(image, image + 1, positions)

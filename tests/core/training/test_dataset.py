@@ -184,7 +184,7 @@ class TestStrokesAcrossPlanes:
     def test_of_parts_of_large_planes_too(self, stack):
         image, labels = stack
         cutouts = [
-            Cutout(plane[None], (7, 9), (99, 99), (Intensity(0.0, 1.0, 1.0, 0.5, 0.1),))
+            Cutout(plane[None], (7, 9), (99, 99), (Intensity(0.0, 1.0, 1.0, 0.5, 0.1, 0.0),))
             for plane in image
         ]
         places = [("strokes", (z,)) for z in range(10)]

@@ -100,12 +100,12 @@ class TestResult:
             assert label.isHidden() == hidden
 
     def test_of_a_brighter_image_is_told_where_that_is_not_undone(self, desk, label, fake, answer):
-        trained = Intensity(0.0, 200.0, 200.0, 20.0, 5.0)
+        trained = Intensity(0.0, 200.0, 200.0, 20.0, 5.0, 0.1)
         model = model_file(scaling=Scaling("training", (trained,)))
         self.predictions.start(desk.image, [()], model=model)
         ids = np.tile(np.array([1, 2], np.uint8), (32, 20))
         seen = PlanePredicted(
-            0, ids, None, intensities=(Intensity(100.0, 50000.0, 49900.0, 200.0, 50.0),)
+            0, ids, None, intensities=(Intensity(100.0, 50000.0, 49900.0, 200.0, 50.0, 0.1),)
         )
         answer(fake.predictions[-1], seen, Predicted(False))
         assert "much brighter" in label.text()

@@ -383,7 +383,7 @@ class TestFolder:
         assert "made anew" in fates(dock)["one"]
         dock.options.overwrite.setChecked(False)
         qtbot.waitUntil(lambda: "0 of 3" in dock.summary.text())
-        assert "there already" in fates(dock)["one"]
+        assert fates(dock)["one"] == "there already; tick Overwrite to make it anew."
 
     def test_files_of_others_are_refused_and_layers_of_one_name_kept_apart(
         self, qtbot, model, dock, grey, out

@@ -14,7 +14,7 @@ from napari_unet.core.batch.find_images import OpenFile, find_images, result_nam
 from napari_unet.core.batch.options import DEFAULT_OPTIONS, BatchOptions
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.units import pixel_size_text, sign
-from napari_unet.core.io.optional import needed_zarr
+from napari_unet.core.io.optional import needed
 from napari_unet.core.io.result import Saved
 from napari_unet.core.prediction.tile_probabilities import Described
 from napari_unet.core.segmentation.measure_pieces import (
@@ -270,7 +270,7 @@ def _described(
     for place in outputs.values():
         check_ours(place)
         if place.suffix == ".zarr":
-            needed_zarr(f"the result of {candidate.name} is written as OME-Zarr; for that")
+            needed("zarr", "zarr", f"writing the result of {candidate.name} as OME-Zarr")
     expected = list(outputs.values())
     if outputs and options.measure:
         check_measurements_ours(outputs["instances"])

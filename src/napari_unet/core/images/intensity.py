@@ -18,7 +18,8 @@ Way = Literal["automatic", "image", "training", "stack"]
 WAYS: tuple[Way, ...] = get_args(Way)
 # Between the first and the second an image turns from one that shows things into an empty one.
 _VARIED, _EMPTY = 10.0, 9.0  # its bulk, in standard deviations of its noise
-_UNEVEN, _EVEN = 0.65, 0.8  # its evenness
+_FLAT, _NOISY = 3.0, 3.5  # the same: of a few flat values it is less than any noise gives
+_UNEVEN, _EVEN = 0.7, 0.8  # its evenness
 _ALIKE, _NARROWER = 1.3, 2.0  # how much wider the training's range is than its own
 
 
@@ -38,8 +39,8 @@ class Intensity:
     noise
         Standard deviation of what differs between neighbours; 0 where it cannot be told.
     evenness
-        1 where squares of pixels differ by nothing but noise, the nearer to 0 the more some of
-        them, or large ones, differ more than that; 0 where it cannot be told.
+        1 where squares of pixels differ as noise makes them, whatever their size; the nearer to 0
+        the more unlike that is how they differ; 0 where it cannot be told.
     """
 
     low: float
@@ -199,8 +200,9 @@ def _emptiness_alone(own: Intensity) -> float:
     """Return it without regard to a training; 0 where noise cannot be told."""
     if own.noise <= 0:
         return 0.0
-    narrow = _between(own.bulk / own.noise, _VARIED, _EMPTY)
-    return narrow * _between(own.evenness, _UNEVEN, _EVEN)
+    bulk = own.bulk / own.noise
+    like_noise = _between(bulk, _VARIED, _EMPTY) * _between(bulk, _FLAT, _NOISY)
+    return like_noise * _between(own.evenness, _UNEVEN, _EVEN)
 
 
 def _between(value: float, none: float, full: float) -> float:

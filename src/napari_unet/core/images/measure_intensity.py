@@ -22,7 +22,7 @@ _SQUARE = 8  # pixels a side of what is compared to tell things from noise
 _TOGETHER = (1, 2, 4)  # squares a side of what is compared too
 _ROWS_OF_SQUARES = 128
 _PIXELS_OF_SQUARES = 2**22
-_FEWEST_DIFFERENCES = 20  # of the smallest squares
+_FEWEST_DIFFERENCES = 20
 
 
 def measure(patches: Sequence[np.ndarray]) -> Intensities:
@@ -109,7 +109,7 @@ def _of_squares(patches: Sequence[np.ndarray], low: float, high: float) -> tuple
 
     Noise that reaches over few pixels, as a lens, resampling and compression make it, averages out
     in squares: their means differ everywhere alike, and half as much at twice the side. Things and
-    textures make some differ more than others, and large ones as much as small ones.
+    textures make some differ more than others, and large ones more than that; in a lattice less.
     """
     found: dict[int, list[np.ndarray]] = {count: [] for count in _TOGETHER}
     step = max(1, round(sum(patch.size for patch in patches) / _PIXELS_OF_SQUARES))
@@ -121,12 +121,14 @@ def _of_squares(patches: Sequence[np.ndarray], low: float, high: float) -> tuple
                 if min(squares.shape) >= 2 * count:
                     windows = sliding_window_view(squares, (count, count)).sum(axis=(2, 3))
                     differences.append(_SQUARE * _mixed_differences(windows, count) / count)
-    residuals = [imaged(np.concatenate(parts)) for parts in found.values() if parts]
-    if not residuals or residuals[0].size < _FEWEST_DIFFERENCES:
+    residuals = {n: imaged(np.concatenate(parts)) for n, parts in found.items() if parts}
+    # The windows overlap, n * n of them show what is new.
+    enough = [one for n, one in residuals.items() if one.size >= _FEWEST_DIFFERENCES * n * n]
+    noise = _typical_size(enough[0]) if enough else 0.0
+    if noise == 0:
         return 0.0, 0.0
-    noise = _typical_size(residuals[0])
-    most = max(float(np.sqrt(np.mean(one**2))) for one in residuals if one.size)
-    return noise, min(1.0, noise / most) if most > 0 else 0.0
+    sizes = [float(np.sqrt(np.mean(one**2))) / noise for one in enough]
+    return noise, min(min(size, 1 / size) for size in sizes)
 
 
 def _means(patch: np.ndarray, side: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class SourcePlane:
-    """One plane of an image; only what is asked for is read.
+class SourcePiece:
+    """One plane or volume of an image; only what is asked for is read.
 
     Attributes
     ----------
+    axes
+        Its own, in the order of what is read.
     source
         The image.
     index
-        Along each of the image's plane axes.
+        Along each of the image's plane axes that is none of its own.
     channels
         Which, in their order.
     level
@@ -35,6 +37,7 @@ class SourcePlane:
         What its grey values are like, where it is known already, or is that of the whole stack.
     """
 
+    axes: ClassVar[str]
     source: ImageSource
     index: tuple[int, ...]
     channels: tuple[int, ...]
@@ -42,42 +45,55 @@ class SourcePlane:
     known: Intensities | None = None
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, rows, columns."""
-        return (len(self.channels), *self.source.plane_shape(self.level))
+    def shape(self) -> tuple[int, ...]:
+        """Channels, rows, columns; of a volume channels, planes, rows, columns."""
+        sizes = self.source.sizes(self.level)
+        return (len(self.channels), *(sizes[letter] for letter in self.axes))
 
-    def read(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return the pixels at some rows and columns; only the chunks under them are read.
+    def read(self, *indices: np.ndarray) -> np.ndarray:
+        """Return the pixels at some indices; only the chunks under them are read.
 
         Parameters
         ----------
-        rows, columns
-            (R,) and (K,) indices in any order; mirrored ones may repeat.
+        *indices
+            One array an axis, in any order; mirrored ones may repeat.
 
         Returns
         -------
         ndarray
-            (C, R, K), as stored; bool as uint8, float16 as float32.
+            (C, *axes), as stored; bool as uint8, float16 as float32.
 
         Raises
         ------
         UnreadableFile
             A chunk is damaged or gone.
         """
-        top, left = int(rows.min()), int(columns.min())
-        where = {"Y": slice(top, int(rows.max()) + 1), "X": slice(left, int(columns.max()) + 1)}
-        part = check_array(self._box(where), may_be_constant=True)
-        if _is_run(rows) and _is_run(columns):
+        starts = [int(index.min()) for index in indices]
+        leading = (letter for letter in self.source.plane_axes if letter not in self.axes)
+        where: dict[str, int | slice] = dict(zip(leading, self.index, strict=True))
+        for letter, start, index in zip(self.axes, starts, indices, strict=True):
+            where[letter] = slice(start, int(index.max()) + 1)
+        box = read_box(self.source, self.level, self.channels, where)
+        part = check_array(box, may_be_constant=True)
+        if all((np.diff(index) == 1).all() for index in indices):
             return part.copy()  # several times faster than by index
-        return part[:, (rows - top)[:, None], columns - left]
+        return read_part(part, *(i - start for i, start in zip(indices, starts, strict=True)))
 
     def intensities(self) -> Intensities:
-        """Return what its grey values are like."""
+        """Return what the grey values of all of it are like."""
         return measured(self) if self.known is None else self.known
 
-    def _box(self, where: Mapping[str, slice]) -> np.ndarray:
-        here = dict(zip(self.source.plane_axes, self.index, strict=True))
-        return read_box(self.source, self.level, self.channels, {**here, **where})
+
+class SourcePlane(SourcePiece):
+    """One plane of an image."""
+
+    axes = "YX"
+
+
+class SourceVolume(SourcePiece):
+    """One volume of an image, all its slices at one time point."""
+
+    axes = "ZYX"
 
 
 def read_box(
@@ -130,75 +146,3 @@ def _samples(source: ImageSource, level: int, where: Mapping[str, int | slice]) 
     left = [a for a, place in zip(source.axes, places, strict=True) if isinstance(place, slice)]
     part = part.transpose([left.index(letter) for letter in "SZYX" if letter in left])
     return part if "S" in left else part[None]
-
-
-def _is_run(indices: np.ndarray) -> bool:
-    """Return whether each index is the one before, plus one."""
-    return bool((np.diff(indices) == 1).all())
-
-
-@dataclass(frozen=True, eq=False)
-class SourceVolume:
-    """One volume of an image, all its slices at one time point; only what is asked for is read.
-
-    Attributes
-    ----------
-    source
-        The image, with an axis Z.
-    index
-        Along T, where the image has it.
-    channels
-        Which, in their order.
-    level
-        0 for the finest.
-    known
-        As of a plane.
-    """
-
-    source: ImageSource
-    index: tuple[int, ...]
-    channels: tuple[int, ...]
-    level: int = 0
-    known: Intensities | None = None
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Channels, planes, rows, columns."""
-        sizes = self.source.sizes(self.level)
-        return len(self.channels), sizes["Z"], sizes["Y"], sizes["X"]
-
-    def read(self, planes: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return the voxels at some planes, rows and columns; only the chunks under them are read.
-
-        Parameters
-        ----------
-        planes, rows, columns
-            (P,), (R,) and (K,) indices in any order; mirrored ones may repeat.
-
-        Returns
-        -------
-        ndarray
-            (C, P, R, K), as stored; bool as uint8, float16 as float32.
-
-        Raises
-        ------
-        UnreadableFile
-            A chunk is damaged or gone.
-        """
-        indices = (planes, rows, columns)
-        starts = [int(index.min()) for index in indices]
-        where = {
-            letter: slice(start, int(index.max()) + 1)
-            for letter, start, index in zip("ZYX", starts, indices, strict=True)
-        }
-        box = check_array(self._box(where), may_be_constant=True)
-        near = (index - start for index, start in zip(indices, starts, strict=True))
-        return read_part(box, *near)
-
-    def intensities(self) -> Intensities:
-        """Return what the grey values of all its slices are like."""
-        return measured(self) if self.known is None else self.known
-
-    def _box(self, where: Mapping[str, slice]) -> np.ndarray:
-        here = {} if "T" not in self.source.axes else {"T": self.index[0]}
-        return read_box(self.source, self.level, self.channels, {**here, **where})

@@ -1,53 +1,17 @@
-"""The package zarr, which is an extra."""
+"""Packages that are extras."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
-from napari_unet.errors import InvalidInput, SchedulerUnavailable, UnreadableFile
+from napari_unet.errors import InvalidInput, SchedulerUnavailable, UnreadableFile, UserError
 
-
-def needed_zarr(what_for: str) -> ModuleType:
-    """Import zarr.
-
-    Parameters
-    ----------
-    what_for
-        Why it is needed, the beginning of a sentence.
-
-    Raises
-    ------
-    UnreadableFile
-        It is not installed, or is older than version 3.
-    """
-    try:
-        import zarr
-    except ImportError:
-        version = 0
-    else:
-        version = int(zarr.__version__.split(".")[0])
-    if version < 3:
-        raise UnreadableFile(f'{what_for}, install zarr: pip install "napari-unet-live[zarr]".')
-    return zarr
-
-
-def needed_distributed() -> ModuleType:
-    """Import ``distributed``, which is an extra.
-
-    Raises
-    ------
-    SchedulerUnavailable
-        It is not installed.
-    """
-    try:
-        import distributed
-    except ImportError:
-        raise SchedulerUnavailable(
-            'to use a Dask cluster, install what it needs: pip install "napari-unet-live[cluster]".'
-        ) from None
-    return distributed
+# What is raised without a package, and its oldest version that will do.
+_OTHERWISE: dict[str, tuple[type[UserError], int]] = {
+    "zarr": (UnreadableFile, 3),
+    "distributed": (SchedulerUnavailable, 0),
+}
 
 
 def needed(module: str, extra: str, what_for: str) -> Any:
@@ -60,17 +24,22 @@ def needed(module: str, extra: str, what_for: str) -> Any:
     extra
         The extra of this package that brings it.
     what_for
-        Why it is needed, the beginning of a sentence.
+        What needs it, the beginning of a sentence.
 
     Raises
     ------
-    InvalidInput
-        It is not installed.
+    UserError
+        It is not installed, or is too old: for zarr ``UnreadableFile``, for distributed
+        ``SchedulerUnavailable``, else ``InvalidInput``.
     """
+    package = module.partition(".")[0]
+    error, oldest = _OTHERWISE.get(package, (InvalidInput, 0))
     try:
-        return import_module(module)
+        found = import_module(module)
     except ImportError:
-        package = module.partition(".")[0]
-        raise InvalidInput(
+        found = None
+    if found is None or (oldest and int(found.__version__.split(".")[0]) < oldest):
+        raise error(
             f'{what_for} needs {package}; install it: pip install "napari-unet-live[{extra}]".'
-        ) from None
+        )
+    return found

@@ -18,7 +18,7 @@ import tifffile
 from napari_unet.core.images.axes import KNOWN, UNTOLD
 from napari_unet.core.images.units import known_size, long_name
 from napari_unet.core.io.file_content import ReadOnce, Stored
-from napari_unet.core.io.optional import needed_zarr
+from napari_unet.core.io.optional import needed
 from napari_unet.errors import UnreadableFile
 
 _MOST_READ_ONCE = 2**28  # bytes; larger compressed ones are read in parts
@@ -186,7 +186,7 @@ def _level(path: Path, tiff: Any, series: Any) -> Any:
         return np.memmap(path, stored, mode="r", offset=series.dataoffset, shape=shape)
     if series.nbytes <= _MOST_READ_ONCE:
         return ReadOnce(shape, dtype, partial(_read_quietly, series))
-    zarr = needed_zarr(f"{path} is large and compressed; to read it in parts")
+    zarr = needed("zarr", "zarr", f"reading {path}, large and compressed, in parts")
     return zarr.open_array(series.aszarr(level=0), mode="r")
 
 

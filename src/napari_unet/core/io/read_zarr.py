@@ -9,7 +9,7 @@ from typing import Any
 from napari_unet.core.images.axes import UNTOLD
 from napari_unet.core.images.units import known_size, long_name
 from napari_unet.core.io.file_content import Stored
-from napari_unet.core.io.optional import needed_zarr
+from napari_unet.core.io.optional import needed
 from napari_unet.errors import UnreadableFile
 
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
@@ -31,7 +31,7 @@ def open_zarr(path: Path) -> Stored:
     """
     if not is_zarr(path):
         raise UnreadableFile(f"{path} is a folder and no OME-Zarr; give a file or an OME-Zarr.")
-    zarr = needed_zarr(f"{path} is a Zarr; to read it")
+    zarr = needed("zarr", "zarr", f"reading {path}")
     node = zarr.open(str(path), mode="r")
     if isinstance(node, zarr.Array):
         return Stored("zarr", (node,))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
 
-from napari_unet.core.io.made_from import MadeFrom
 from napari_unet.core.labels.classes import ClassInfo, LabelKind
 
 Saved = Literal["labels", "probabilities", "instances"]
@@ -16,6 +15,30 @@ Saved = Literal["labels", "probabilities", "instances"]
 NAMESPACE = "napari-unet"
 Values = Literal["labels", "probabilities", "instances"]
 _ORDER = "TCZYX"  # what OME-Zarr asks for
+
+
+@dataclass(frozen=True)
+class MadeFrom:
+    """What a result was made from; the same again would give the same result.
+
+    Attributes
+    ----------
+    image
+        See :func:`napari_unet.core.io.fingerprint.fingerprint`.
+    model
+        See :func:`napari_unet.core.models.header.digest_of`.
+    options
+        How, as JSON.
+    """
+
+    image: str
+    model: str
+    options: str
+
+    def differences(self, other: MadeFrom) -> tuple[str, ...]:
+        """Return in which of ``"image"``, ``"model"`` and ``"options"`` two differ."""
+        names = (one.name for one in fields(self))
+        return tuple(name for name in names if getattr(self, name) != getattr(other, name))
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,8 @@ import tifffile
 
 from napari_unet.core.images.units import sign
 from napari_unet.core.io.atomic import placed
-from napari_unet.core.io.made_from import MadeFrom
 from napari_unet.core.io.read_tiff import map_annotations
-from napari_unet.core.io.result import NAMESPACE, Result
+from napari_unet.core.io.result import NAMESPACE, MadeFrom, Result
 from napari_unet.core.io.write_zarr import write_zarr
 from napari_unet.core.labels.classes import LABEL_KINDS, LabelKind
 from napari_unet.errors import Stopped

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.core.io.optional import needed_zarr
+from napari_unet.core.io.optional import needed
 from napari_unet.errors import Stopped
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def write_zarr(
     probabilities the mean of 2 x 2. Before each chunk of the coarser ones it is asked whether to
     stop.
     """
-    zarr = needed_zarr("the result is written as OME-Zarr; for that")
+    zarr = needed("zarr", "zarr", "writing the result as OME-Zarr")
     group = zarr.open_group(str(path), mode="w", zarr_format=3)
     finest = _new_level(group, 0, result, result.shape)
     yield finest

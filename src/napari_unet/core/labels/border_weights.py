@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.errors import InvalidInput
 
 IntegerArray = npt.NDArray[np.integer[Any]]
@@ -227,15 +228,9 @@ def _absorb(state: _TwoNearest, offer: _TwoNearest, cost: np.float32) -> None:
 
 def checked_ids(labels: npt.ArrayLike) -> IntegerArray:
     """Labels as an array of whole, non-negative numbers with 2 or 3 axes."""
-    array = np.asarray(labels)
-    if array.dtype.kind not in "iu":
-        raise InvalidInput(
-            f"Labels must be whole numbers, not {array.dtype}; convert them to an integer type."
-        )
+    array = check_labels(labels)
     if array.ndim not in (2, 3):
         raise InvalidInput(f"Labels must have 2 or 3 axes, not {array.ndim}; pass one image.")
-    if array.size and array.min() < 0:
-        raise InvalidInput("Labels must not be negative; use 0 for background or unlabelled.")
     return array
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_unet.errors import InvalidInput
 
 
-def check_labels(labels: np.ndarray) -> np.ndarray:
+def check_labels(labels: npt.ArrayLike) -> np.ndarray:
     """Refuse labels that are no class ids.
 
     Parameters

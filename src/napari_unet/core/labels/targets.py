@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from napari_unet.core.images.arrange import Planes, Volumes
+from napari_unet.core.images.arrange import Pieces
 from napari_unet.core.labels.across_planes import Place, numbered_across
 from napari_unet.core.labels.border_weights import (
     border_weights,
@@ -274,7 +274,7 @@ def _regions(classes: np.ndarray) -> np.ndarray:
     return np.where(classes == IGNORED, 0, cells + 1).astype(np.int32)
 
 
-def labelled_planes(image: Planes | Volumes, labels: np.ndarray, kind: LabelKind) -> list[int]:
+def labelled_planes(image: Pieces, labels: np.ndarray, kind: LabelKind) -> list[int]:
     """Return which planes or volumes of an image have labels to learn from."""
     piled = labels.reshape(-1, *image.data.shape[2:])
     if kind != "scribbles":

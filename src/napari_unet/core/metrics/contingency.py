@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.errors import InvalidInput
 
 Labels = npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
@@ -74,15 +75,7 @@ def checked_labels(
     InvalidInput
         If the shapes differ, or one of them does not hold whole, non-negative numbers.
     """
-    pair = np.asarray(prediction), np.asarray(truth)
-    for name, labels in zip(("prediction", "truth"), pair, strict=True):
-        if labels.dtype.kind not in "biu":
-            raise InvalidInput(
-                f"The {name} must hold whole numbers, not {labels.dtype}; pass labels, not "
-                "probabilities."
-            )
-        if labels.size and labels.min() < 0:
-            raise InvalidInput(f"The {name} holds negative ids; use 0 for background.")
+    pair = check_labels(prediction), check_labels(truth)
     check_same_shape(*pair)
     return pair
 

@@ -1,4 +1,4 @@
-"""What is done to an image before a network of another program, and to its answer; free of torch."""
+"""What is done to an image before a network of another program and to its answer; no torch."""
 
 from __future__ import annotations
 

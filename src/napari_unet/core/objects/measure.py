@@ -88,51 +88,6 @@ def measure(
     return table
 
 
-def measure_planes(
-    labels: np.ndarray,
-    image: np.ndarray | None = None,
-    *,
-    pixel_size: Sequence[float] | None = None,
-    unit: str | None = None,
-    classes: np.ndarray | None = None,
-) -> Table:
-    """Measure each plane of a stack or series on its own.
-
-    Parameters
-    ----------
-    labels
-        (plane, row, column) instance ids.
-    image, pixel_size, unit, classes
-        As for :func:`measure`, with a leading axis of planes in the image and the classes, and
-        the pixel size of (row, column); channels come last.
-
-    Returns
-    -------
-    dict
-        As of :func:`measure`, in 2D, and in front of it ``plane``, from 0. An object that is in
-        several planes has a row in each.
-
-    Raises
-    ------
-    InvalidInput
-        As for :func:`measure`.
-    """
-    tables = [
-        measure(
-            plane,
-            None if image is None else image[number],
-            pixel_size=pixel_size,
-            unit=unit,
-            classes=None if classes is None else classes[number],
-        )
-        for number, plane in enumerate(labels)
-    ]
-    index = np.repeat(np.arange(len(tables)), [len(table["id"]) for table in tables])
-    return {"plane": index} | {
-        name: np.concatenate([table[name] for table in tables]) for name in tables[0]
-    }
-
-
 def write_csv(path: str | os.PathLike[str], table: Mapping[str, np.ndarray]) -> None:
     """Write a table as CSV: UTF-8, commas, points in numbers, units in the header.
 

@@ -166,9 +166,9 @@ def _back(found: np.ndarray, axes: str, letters: str) -> np.ndarray:
 def _resolved(steps: Sequence[Before], plane: Plane) -> list[Known]:
     """Replace what asks for the whole plane's statistics by numbers, from a sample of it.
 
-    As the format has it, each step sees what the steps before made of the whole plane. bioimageio.core
-    measures each block that it predicts, or an image that is wholly in memory: tiles of a plane that
-    is neither would differ at their edges.
+    As the format has it, each step sees what the steps before made of the whole plane. Why not
+    bioimageio.core: it measures an image that is wholly in memory, or each block by itself, whose
+    answers would not fit together; and its 0.11 leaves out ``eps`` of ``zero_mean_unit_variance``.
     """
     if not any(isinstance(step, Measured) for step in steps):
         return list(steps)  # type: ignore[arg-type]  # none is measured

@@ -12,7 +12,7 @@ from napari_unet.core.images.check_array import NOTHING_IMAGED
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.intensity import Intensities
 from napari_unet.core.images.resampling import Resampled
-from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
+from napari_unet.core.images.source_piece import SourcePiece
 from napari_unet.core.images.stack_intensity import as_stack
 from napari_unet.core.network.onnx_network import Network
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
@@ -55,7 +55,7 @@ class Piece:
 
     def __init__(
         self,
-        seen: SourcePlane | SourceVolume,
+        seen: SourcePiece,
         where: Mapping[str, int],
         factors: tuple[float, float] | None,
     ) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.fingerprint import fingerprint
-from napari_unet.core.io.made_from import MadeFrom
-from napari_unet.core.io.result import Saved
+from napari_unet.core.io.result import MadeFrom, Saved
 from napari_unet.core.io.write_result import read_made_from
 from napari_unet.core.objects.label_instances import DEFAULTS
 from napari_unet.core.objects.split_touching import InstanceSettings

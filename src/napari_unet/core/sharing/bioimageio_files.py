@@ -1,7 +1,7 @@
 """The files of a package from somebody else, none of which is trusted.
 
-bioimageio.spec would read them too, but fetches what is an address, follows paths out of the package
-and takes whatever size there is into memory.
+bioimageio.spec would read them too, but fetches what is an address, follows paths out of the
+package and takes whatever size there is into memory.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def content(root: Path | zipfile.Path, name: str, most: int, sha256: str | None 
         plain.is_absolute()
         or ".." in plain.parts
         or any(sign in name for sign in "\\:\0")
-        or (isinstance(path, Path) and not path.resolve().is_relative_to(root))  # follows links
+        or (isinstance(path, Path) and not path.resolve().is_relative_to(str(root)))  # of links
     ):
         raise InvalidModel(
             f"the package refers to {shown!r}, which is not in it; do not use this package."

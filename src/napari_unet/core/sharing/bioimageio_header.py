@@ -72,7 +72,7 @@ def described_header(description: Any, example: ReadExample) -> ModelHeader:
         preset=None,
         label_kind=kind,
         classes=classes,
-        pixel_size=tuple(axis.scale for axis in space) if known else None,  # type: ignore[arg-type]
+        pixel_size=tuple(axis.scale for axis in space) if known else None,
         pixel_unit=units.pop() if known else None,
     )
 
@@ -163,11 +163,9 @@ def _fixed(step: Any, letters: Mapping[str, str]) -> Known | None:
         case "scale_linear":
             return Scale(gain=_listed(kwargs.gain), offset=_listed(kwargs.offset))
         case "fixed_zero_mean_unit_variance":
-            gain = [1 / deviation for deviation in _listed(kwargs.std)]
-            return Scale(
-                gain=gain,
-                offset=[-mean * g for mean, g in zip(_listed(kwargs.mean), gain, strict=True)],
-            )
+            gain = tuple(1 / deviation for deviation in _listed(kwargs.std))
+            pairs = zip(_listed(kwargs.mean), gain, strict=True)
+            return Scale(gain=gain, offset=tuple(-mean * g for mean, g in pairs))
         case "clip" if kwargs.min_percentile is None and kwargs.max_percentile is None:
             return Clip(low=kwargs.min, high=kwargs.max)
         case "sigmoid" | "softmax":

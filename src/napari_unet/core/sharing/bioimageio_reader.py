@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +56,9 @@ def model_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def _imported(root: Path | zipfile.Path) -> bytes:
-    needed("bioimageio.spec", "bioimageio", "a bioimage.io package")
-    text = _text(root)
-    described = _described(text)
+    spec = needed("bioimageio.spec", "bioimageio", "a bioimage.io package")
+    text = _text(root, spec.utils.read_yaml)
+    described = _described(text, spec)
     weights = described.weights.onnx
     if weights is None:
         raise InvalidModel(
@@ -75,10 +77,8 @@ def _imported(root: Path | zipfile.Path) -> bytes:
     return save_arrays(tensors, metadata={METADATA_KEY: header.model_dump_json()})
 
 
-def _text(root: Path | zipfile.Path) -> dict[str, Any]:
+def _text(root: Path | zipfile.Path, read_yaml: Callable[[str], Any]) -> dict[str, Any]:
     """Return the description as it is written."""
-    from bioimageio.spec.utils import read_yaml
-
     name = next((name for name in DESCRIPTIONS if (root / name).is_file()), None)
     if name is None:
         raise InvalidModel("it has no rdf.yaml, so it is no bioimage.io package; choose another.")
@@ -92,6 +92,14 @@ def _text(root: Path | zipfile.Path) -> dict[str, Any]:
         raise InvalidModel(f"its {name} cannot be read ({line}); take another copy.") from None
     if not isinstance(found, dict) or found.get("type") != "model":
         raise InvalidModel(f"its {name} describes no model; choose another package.")
+    version = str(found.get("format_version"))
+    if not re.match(
+        r"0\.[345]\.", version
+    ):  # bioimageio.spec reads a newer one as the last it knows
+        raise InvalidModel(
+            f"it is of the format {version[:20]}, and this version reads 0.3 to 0.5; update "
+            "napari-unet, or get the model in format 0.5."
+        )
     return found
 
 
@@ -107,28 +115,27 @@ def _count(value: Any, left: list[int]) -> None:
         _count(part, left)
 
 
-def _described(text: dict[str, Any]) -> Any:
+def _described(text: dict[str, Any], spec: Any) -> Any:
     """Return a description as bioimageio.spec has it, of the format 0.5.
 
     No file but the text is looked at, and nothing is fetched.
     """
-    from bioimageio.spec import InvalidDescr, ValidationContext, build_description
-
-    context = ValidationContext(perform_io_checks=False, log_warnings=False)
+    context = spec.ValidationContext(perform_io_checks=False, log_warnings=False)
     try:
-        found = build_description(text, context=context, format_version="0.5")
+        found = spec.build_description(text, context=context, format_version="0.5")
     except MemoryError:
         raise
     except Exception as error:  # of the conversion from 0.4, which assumes much
         raise _unusable(str(error) or repr(error)) from None
-    if isinstance(found, InvalidDescr):
+    if isinstance(found, spec.InvalidDescr):
         raise _unusable(found.get_reason() or "it is not valid")
     return found
 
 
 def _unusable(reason: str) -> InvalidModel:
+    first = reason.partition("\n")[0][:300]
     return InvalidModel(
-        f"the package's description cannot be used ({' '.join(reason.split())[:300]}); check it "
+        f"the package's description cannot be used ({first}); check it "
         "with bioimageio.core, or update bioimageio.spec where the package is newer."
     )
 

@@ -48,7 +48,7 @@ def bioimageio_bytes(model: Model, network: Portable, name: str) -> bytes:
     InvalidInput
         A package of the extra is not installed.
     """
-    yaml = needed("yaml", "bioimageio", "a bioimage.io package")
+    utils = needed("bioimageio.spec.utils", "bioimageio", "a bioimage.io package")
     files = {
         names.ONNX: onnx_bytes(network, model.header),
         names.STATE: _saved(network),
@@ -58,10 +58,11 @@ def bioimageio_bytes(model: Model, network: Portable, name: str) -> bytes:
     }
     checksums = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
     described = names.description(model.header, network, name, checksums)
-    text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
+    text = io.StringIO()
+    utils.write_yaml(described, text)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as package:
-        package.writestr(names.DESCRIPTION, text)
+        package.writestr(names.DESCRIPTION, text.getvalue())
         for path, data in files.items():
             package.writestr(path, data)
     return content.getvalue()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.core.images.arrange import planes_like, volumes_like
+from napari_unet.core.images.arrange import pieces_like
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.intensity import (
     EACH_BY_ITSELF,
@@ -207,7 +207,7 @@ def _labelled_pieces(
             yield _Piece(image.pixels, labels, newest, image.known, place, origin)
         return
     stack, at = place
-    arranged = (planes_like if settings.dimensions == 2 else volumes_like)(image, labels)
+    arranged = pieces_like(image, labels, settings.dimensions)
     piled = labels.reshape(-1, *arranged.data.shape[2:])
     fresh = None if newest is None else newest.reshape(piled.shape)
     for number in labelled_planes(arranged, labels, settings.label_kind):

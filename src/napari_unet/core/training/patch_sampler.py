@@ -15,7 +15,6 @@ from napari_unet.core.network.tile_size import box_of
 from napari_unet.core.network.tiling import input_side, output_side
 from napari_unet.core.network.unet import crop
 from napari_unet.core.training.augment import sample, sampling_positions, vary_grey_values
-from napari_unet.core.training.augment_3d import volume_positions
 from napari_unet.core.training.dataset import Dataset
 from napari_unet.core.training.loss import class_balance
 
@@ -134,7 +133,13 @@ class PatchSource:
         generator
             On the CPU; draws everything.
         """
-        positions = self._draw_positions(count, generator).to(self._device)
+        positions = sampling_positions(
+            generator,
+            count,
+            self._input_sides,
+            elastic=self._elastic,
+            voxel_size=self._voxel_size,
+        ).to(self._device)
         images, targets = [], []
         for index in range(count):
             number, centre = self._draw_centre(generator)
@@ -146,18 +151,6 @@ class PatchSource:
             images=vary_grey_values(generator, torch.stack(images)),
             classes=(target[:, 0].round().long() - 1).clamp_min(0),
             weights=target[:, 1],
-        )
-
-    def _draw_positions(self, count: int, generator: torch.Generator) -> Tensor:
-        if self._voxel_size is None:
-            side = self._input_sides[-1]
-            return sampling_positions(generator, count, side, elastic=self._elastic)
-        return volume_positions(
-            generator,
-            count,
-            self._input_sides,
-            voxel_size=self._voxel_size,
-            elastic=self._elastic,
         )
 
     def _draw_centre(self, generator: torch.Generator) -> tuple[int, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from math import prod
@@ -13,12 +14,15 @@ from napari_unet.core.images.image_source import PLANE_AXES
 
 REMOVED = "the layer was removed."
 
+_THERE = "there already; tick Overwrite to make it anew."  # a row each, of hundreds perhaps
 _CHANNELS = "Which channels are taken is chosen in Annotate and train, Channels…"
 
 
 def fate_text(item: PlannedItem, ndim: int = 2) -> str:
     """Say what will be done to an image by a model of planes or volumes, or why nothing will be."""
     said = " ".join(item.sentences)
+    if item.action == "done":
+        return _THERE
     if item.action != "run":
         of_channels = item.group.startswith("have ") and "channel" in item.group
         return f"{said} {_CHANNELS}" if of_channels else said
@@ -39,12 +43,12 @@ def outcome_text(ended: ItemEnded) -> str:
     word = status_text(ended.status)
     if ended.status == "done":
         return word if not ended.outputs else f"{word}: {_names(ended)}"
-    return f"{word}: {ended.sentence}"
+    return _THERE if ended.status == "skipped" else f"{word}: {ended.sentence}"
 
 
 def files_text(texts: Sequence[str]) -> str:
     """Say what becomes, or became, of the files of a layer: each different text once."""
-    counted = Counter(text.partition(":")[0].partition(", into")[0] for text in texts)
+    counted = Counter(re.split("[:;]|, into", text)[0] for text in texts)
     parts = [f"{count} {text}" for text, count in counted.items()]
     others = [t for t in dict.fromkeys(texts) if t.startswith(("failed", "stopped"))][:1]
     return f"{len(texts)} files: {', '.join(parts)}" + "".join(f"; {text}" for text in others)

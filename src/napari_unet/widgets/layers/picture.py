@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from napari.layers import Image, Layer
 
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
+from napari_unet.core.images.source_piece import SourcePiece
 from napari_unet.core.images.stacked_channels import same_size, stack_channels
 from napari_unet.core.images.units import known_size, long_name
 from napari_unet.errors import InvalidInput
@@ -74,7 +74,7 @@ class Picture:
         sizes = self.own.sizes() | {"C": 1, "Y": rows, "X": columns}
         return tuple(sizes[letter] for letter in self.painted_axes)
 
-    def piece(self, place: Place) -> SourcePlane | SourceVolume:
+    def piece(self, place: Place) -> SourcePiece:
         """Return the pixels under a plane of a painting, or all slices where it says so.
 
         Parameters

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_unet.core.images.source_piece import SourcePlane, SourceVolume
+from napari_unet.core.images.source_piece import SourcePiece
 from napari_unet.widgets.layers.picture import Place, is_picture, picture_of
 
 Index = tuple[int, ...]
@@ -46,7 +46,7 @@ def has_plane(shape: Sequence[int], index: Index) -> bool:
     return len(index) == len(planes) and all(i < n for i, n in zip(index, planes, strict=True))
 
 
-def plane_of(image: Image, index: Place) -> SourcePlane | SourceVolume:
+def plane_of(image: Image, index: Place) -> SourcePiece:
     """Return one plane, or volume, of an image as it is taken now, to be read in parts.
 
     Parameters

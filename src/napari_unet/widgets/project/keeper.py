@@ -113,6 +113,12 @@ class ProjectKeeper:
         return self._begun
 
     @property
+    def chosen_key(self) -> str:
+        """Key of the strokes that are chosen; empty if none are."""
+        strokes = self._choice.annotation
+        return "" if strokes is None else self.keys.key_of(strokes)
+
+    @property
     def saved_folder(self) -> Path | None:
         """Where the project's files are, once something was saved."""
         recovery = self.place.recovery

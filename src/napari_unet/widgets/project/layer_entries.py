@@ -42,6 +42,7 @@ from napari_unet.widgets.layers.strokes import (
     BRUSH_SIZE,
     STROKES_OPACITY,
     can_be_painted,
+    classes_of,
     strokes_metadata,
 )
 
@@ -108,6 +109,7 @@ def annotation_entry(layer: Labels, key: str, image: str | None) -> AnnotationEn
             "dtype": str(np.dtype(layer.data.dtype).newbyteorder("=")),
             "placement": placement_of(layer),
             "cells": None if can_be_painted(layer) else kept_cells(layer),
+            "classes": classes_of(layer) or (),
         }
     )
 

@@ -242,10 +242,12 @@ class ProjectOpening:
             let_draw()
         keeper.keys.begin(index)
         marks = self._show_images(read.opened, problems)
+        classes = {layer.key: layer.classes or index.classes for layer in index.annotations}
         for entry, data in read.strokes:
             image = marks.get(entry.image or "")
             if entry.cells is None:
-                strokes = new_strokes(entry, data, index.classes or keeper.session.classes, image)
+                named = classes[entry.key] or keeper.session.classes
+                strokes = new_strokes(entry, data, named, image)
             else:
                 strokes = new_cells(entry, data, image)
             keeper.keys.assign(strokes, entry.key)
@@ -253,7 +255,7 @@ class ProjectOpening:
             keeper.strokes.know(strokes, [(plane.index, plane.at) for plane in entry.planes])
             let_draw()
         self._show_model(read.opened, problems)
-        keeper.session.use_classes(index.classes)
+        keeper.session.use_classes(classes.get(keeper.chosen_key, index.classes))
         if index.settings is not None:
             self._show_settings(index.settings)
 

@@ -91,13 +91,15 @@ class StrokeSaving:
             self._unwatch(layer)
 
     def _on_details_changed(self, layer: Layer) -> None:
-        """Hear that cells were corrected, or found anew."""
-        if role_of(layer) is not Role.CELLS or layer not in self._viewer.layers:
+        """Hear that cells were corrected or found anew, or that strokes have other classes."""
+        role = role_of(layer)
+        if role not in (Role.CELLS, Role.STROKES) or layer not in self._viewer.layers:
             return
         self.look()
         if isinstance(layer, Labels) and layer in self._watched:
             self._changed()
-            self._tell(layer, all_spots(layer.data.shape))
+            if role is Role.CELLS:
+                self._tell(layer, all_spots(layer.data.shape))
 
     def _watch(self, layer: Labels) -> None:
         events = layer.events

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from napari_unet.core.io.optional import needed_distributed
+from napari_unet.core.io.optional import needed
 from napari_unet.errors import SchedulerUnavailable, reason_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def connected(address: str, *, seconds: float = _SECONDS) -> Iterator[Client]:
     SchedulerUnavailable
         None answers, or the package is missing.
     """
-    distributed = needed_distributed()
+    distributed = needed("distributed", "cluster", "a Dask cluster")
     try:
         _ask_who(address, seconds)
         client = distributed.Client(address, timeout=seconds, set_as_default=False)
@@ -59,7 +59,7 @@ def _ask_who(address: str, seconds: float) -> None:
 
     A client that gets no answer tries for as long as it may, and again when it is thrown away.
     """
-    distributed = needed_distributed()
+    distributed = needed("distributed", "cluster", "a Dask cluster")
     host, port = distributed.comm.get_address_host_port(address)
     socket.create_connection((host, port), seconds).close()
 

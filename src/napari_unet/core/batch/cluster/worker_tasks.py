@@ -26,7 +26,7 @@ from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.intensity import Intensities
 from napari_unet.core.images.stack_intensity import as_stack
 from napari_unet.core.io.file_content import ReadOnce
-from napari_unet.core.io.optional import needed_zarr
+from napari_unet.core.io.optional import needed
 from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
@@ -228,7 +228,7 @@ def _predicted(
 
 def _write(path: str, place: tuple[Any, ...], values: np.ndarray, result: Path) -> None:
     """Write into an array that is there; one that was given up is not made again."""
-    zarr = needed_zarr("to write OME-Zarr")
+    zarr = needed("zarr", "zarr", "writing OME-Zarr")
     try:
         zarr.open_array(path, mode="r+")[place] = values
     except OSError as error:

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from napari_unet.core.io.optional import needed_distributed
+from napari_unet.core.io.optional import needed
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.errors import DeviceUnavailable, SchedulerUnavailable, UserError, reason_of
@@ -44,7 +44,7 @@ class Workers:
     """
 
     def __init__(self, client: Client, model: Model, device: DeviceName) -> None:
-        needed_distributed()
+        needed("distributed", "cluster", "a Dask cluster")
         from napari_unet.core.batch.cluster.worker_tasks import SentModel
 
         self.model = f"napari-unet-{uuid4().hex}"
@@ -103,8 +103,9 @@ class Workers:
         SchedulerUnavailable
             The scheduler is gone.
         """
-        killed = needed_distributed().scheduler.KilledWorker
-        cancelled = needed_distributed().client.FutureCancelledError
+        distributed = needed("distributed", "cluster", "a Dask cluster")
+        killed = distributed.scheduler.KilledWorker
+        cancelled = distributed.client.FutureCancelledError
         try:
             return future.result()
         except killed:
