@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from layer_helpers import layer_names
+from napari.layers import Layer
 from qtpy.QtCore import QTimer
 
 from fakes import model_file
@@ -159,7 +160,7 @@ def test_a_dense_models_background_is_zero(model, image):
     assert segmentation_of(model, image).get_color(1)[3] == 1
 
 
-def test_whole_results_of_large_images_are_pyramids(model, image):
+def test_whole_results_of_large_images_are_pyramids(qtbot, model, image):
     """They take the place of what was there, a pyramid or not."""
     first = set_classes(model, image, [IDS], LEGEND)
     assert set_classes(model, image, [IDS + 1], LEGEND) is first
@@ -167,4 +168,28 @@ def test_whole_results_of_large_images_are_pyramids(model, image):
     assert second.multiscale and segmentation_of(model, image) is second
     third = set_classes(model, image, [IDS], LEGEND)
     assert not third.multiscale
-    assert layer_names(model) == ["cells", "cells segmentation"]
+    qtbot.waitUntil(lambda: layer_names(model) == ["cells", "cells segmentation"])
+
+
+def test_an_image_that_is_opened_again_finds_its_results(model):
+    rng = np.random.default_rng(0)
+    pixels, others = rng.random((2, 6, 8)).astype(np.float32)
+    image = model.add_image(pixels, name="cells")
+    write_classes(model, image, (), None, IDS, LEGEND)
+    result = segmentation_of(model, image)
+    model.layers.remove(image)
+    other = model.add_image(others, name="cells")
+    assert segmentation_of(model, other) is None
+    again = model.add_image(pixels.copy(), name="cells")
+    assert segmentation_of(model, again) is result
+    assert segmentation_of(model, other) is None
+    write_classes(model, again, (), None, IDS + 1, LEGEND)
+    assert np.array_equal(result.data, IDS + 1)
+
+
+def test_a_duplicate_of_an_image_has_no_results(model):
+    image = model.add_image(np.random.default_rng(0).random((6, 8)).astype(np.float32))
+    write_classes(model, image, (), None, IDS, LEGEND)
+    twin = model.add_layer(Layer.create(*image.as_layer_data_tuple()))
+    assert segmentation_of(model, twin) is None
+    assert segmentation_of(model, image) is not None

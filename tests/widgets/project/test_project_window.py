@@ -30,6 +30,7 @@ from napari_unet.project.recovery import recoverable
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.common.layer_combo import LayerCombo
+from napari_unet.widgets.layers.image_marks import stored_mark
 from napari_unet.widgets.layers.picture import choose_axes, choose_channels, picture_of
 from napari_unet.widgets.layers.roles import Role, entry, remember
 from napari_unet.widgets.layers.spots import CELL
@@ -566,7 +567,7 @@ def test_corrected_cells_come_back_and_are_known_as_corrected(qtbot, make_dock, 
     image = viewer.layers["cells"]
     ids = np.zeros(PICTURE.shape, np.int32)
     ids[4:9, 5:11], ids[20:24, 5:11] = 1, 700
-    kept = entry(Role.CELLS, image=str(image.unique_id), ndim=2)
+    kept = entry(Role.CELLS, image=stored_mark(image), ndim=2)
     cells = viewer.add_labels(ids, name="cells cells", metadata=kept)
     save_as(qtbot, dock, choose, tmp_path / "project")
     (layer,) = open_project(tmp_path / "project").index.annotations  # nobody corrected them yet

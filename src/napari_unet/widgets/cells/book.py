@@ -14,6 +14,7 @@ from napari_unet.widgets.cells.places import Key, current_key, place_of
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.layers.geometry import transform_of
+from napari_unet.widgets.layers.image_marks import stored_mark
 from napari_unet.widgets.layers.picture import is_taken_as, picture_of
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.removal import lay_brush_down
@@ -154,7 +155,7 @@ class CellBook(QObject):
         layer = Labels(
             **blank_data(image, _INT32),
             name=f"{image.name} cells",
-            metadata=entry(Role.CELLS, image=str(image.unique_id), ndim=ndim),
+            metadata=entry(Role.CELLS, image=stored_mark(image), ndim=ndim),
             opacity=SEGMENTATION_OPACITY,
             **transform_of(image),
         )

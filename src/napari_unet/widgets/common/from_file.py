@@ -20,7 +20,7 @@ from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.image_marks import image_of
 from napari_unet.widgets.layers.layer_axes import fits
 from napari_unet.widgets.layers.picture import Picture, choose_axes, is_guessed, is_picture
-from napari_unet.widgets.layers.roles import Role, detail, role_of
+from napari_unet.widgets.layers.roles import role_of
 from napari_unet.widgets.qt.notify import errors_shown
 
 
@@ -119,6 +119,4 @@ def _lies_on(layer: Layer, image: Image) -> bool:
     """Return whether a layer is strokes or a result of an image, or labels of others on it."""
     if is_picture(layer) or not isinstance(layer, Image | Labels) or not same_place(layer, image):
         return False
-    if role_of(layer) is Role.STROKES:
-        return image_of([image], layer) is image
-    return role_of(layer) is None or detail(layer, "image") == str(image.unique_id)
+    return role_of(layer) is None or image_of([image], layer) is image

@@ -32,7 +32,7 @@ def show_chosen(viewer: ViewerModel, image: Image) -> None:
     layers = viewer.layers
     together = picture_of(image).layers
     for layer in list(layers) if not viewer.grid.enabled else []:
-        owner = layer if is_picture(layer) else _owner(viewer, layer)
+        owner = layer if is_picture(layer) else image_of(viewer.layers, layer)
         if owner is image:
             # What the user hid, as a result, stays hidden.
             if detail(layer, "aside") or role_of(layer) in (None, Role.STROKES):
@@ -42,14 +42,6 @@ def show_chosen(viewer: ViewerModel, image: Image) -> None:
             layer.visible = False
             remember(layer, aside=True)
     layers.selection.active = find_annotation(layers, image) or image
-
-
-def _owner(viewer: ViewerModel, layer: Layer) -> Image | None:
-    """Return the image that strokes or a result belong to, if it is open."""
-    if role_of(layer) is Role.STROKES:
-        return image_of(viewer.layers, layer)
-    own = detail(layer, "image")
-    return next((x for x in viewer.layers if is_picture(x) and str(x.unique_id) == own), None)
 
 
 def _is_over(viewer: ViewerModel, layer: Layer, image: Image) -> bool:

@@ -1,9 +1,9 @@
-"""Which image strokes belong to: an id in the image's metadata, and a mark of it in the strokes'.
+"""Which image strokes and results are of: an id in its metadata, a mark of it in theirs.
 
 Shape and place do not tell images of one size from each other. An image gets its id with its first
-strokes. In its metadata stands for which layer it was given, since napari copies metadata into a
-duplicate, which is another image. An image that is opened again is known by its file or, where
-there is none, by its pixels, and gets its id back.
+strokes or result. In its metadata stands for which layer it was given, since napari copies metadata
+into a duplicate, which is another image. An image that is opened again is known by its file or,
+where there is none, by its pixels, and gets its id back.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def file_of(layer: Layer) -> str | None:
 
 
 def id_of(image: Layer) -> str | None:
-    """Return an image's id; ``None`` if it was never painted on."""
+    """Return an image's id; ``None`` if it was neither painted on nor segmented."""
     found, given_to = detail(image, "id"), detail(image, "id_of_layer")
     return found if isinstance(found, str) and given_to == str(image.unique_id) else None
 
@@ -77,15 +77,20 @@ def mark_of(image: Image) -> ImageMark:
     )
 
 
+def stored_mark(image: Image) -> dict[str, object]:
+    """Return that as what a layer of it keeps in its metadata."""
+    return mark_of(image).model_dump()
+
+
 def give_id(image: Image, own: str) -> None:
     """Say that a layer is the image of an id."""
     remember(image, id=own, id_of_layer=str(image.unique_id), pixels=_pixels_of(image))
 
 
-def mark_in(strokes: Layer) -> ImageMark | None:
-    """Return the mark of the image that strokes belong to; ``None`` if it is not known."""
+def mark_in(layer: Layer) -> ImageMark | None:
+    """Return the mark of the image that strokes or a result are of; ``None`` if not known."""
     try:
-        return ImageMark.model_validate(detail(strokes, "image"))
+        return ImageMark.model_validate(detail(layer, "image"))
     except ValidationError:
         return None
 
@@ -95,9 +100,9 @@ def attach(strokes: Labels, mark: ImageMark) -> None:
     remember(strokes, image=mark.model_dump())
 
 
-def image_of(layers: Iterable[Layer], strokes: Layer) -> Image | None:
-    """Return the image that strokes belong to, if it is among these layers."""
-    return marked(layers, mark_in(strokes))
+def image_of(layers: Iterable[Layer], layer: Layer) -> Image | None:
+    """Return the image that strokes or a result are of, if it is among these layers."""
+    return marked(layers, mark_in(layer))
 
 
 def marked(layers: Iterable[Layer], mark: ImageMark | None) -> Image | None:

@@ -15,6 +15,7 @@ from napari_unet.core.labels.classes import ClassInfo, background_id
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.widgets.layers.colormaps import color, label_colormap, probability_colormap
 from napari_unet.widgets.layers.geometry import same_place, transform_of
+from napari_unet.widgets.layers.image_marks import id_of, know_again, mark_in, stored_mark
 from napari_unet.widgets.layers.picture import Place
 from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
 from napari_unet.widgets.layers.result_arrays import (
@@ -158,7 +159,7 @@ def set_instances(viewer: ViewerModel, image: Image, levels: Sequence[np.ndarray
         layer = Labels(
             **whole_data(levels),
             name=f"{image.name} instances",
-            metadata=entry(Role.INSTANCES, image=str(image.unique_id)),
+            metadata=entry(Role.INSTANCES, image=stored_mark(image)),
             opacity=SEGMENTATION_OPACITY,
             **transform_of(image),
         )
@@ -189,7 +190,7 @@ def add_segmentation(
         **(whole_data(levels) if levels else blank_data(image, dtype or _dtype_for(legend))),
         name=f"{image.name} segmentation",
         colormap=label_colormap(legend.classes, transparent=(legend.background,)),
-        metadata=entry(Role.SEGMENTATION, image=str(image.unique_id), strokes=legend.strokes),
+        metadata=entry(Role.SEGMENTATION, image=stored_mark(image), strokes=legend.strokes),
         opacity=SEGMENTATION_OPACITY,
         **transform_of(image),
     )
@@ -234,7 +235,7 @@ def _add_probability(
         contrast_limits=(0, 1),
         blending="additive",
         visible=info.id != legend.background,
-        metadata=entry(Role.PROBABILITY, image=str(image.unique_id), id=info.id),
+        metadata=entry(Role.PROBABILITY, image=stored_mark(image), id=info.id),
         **transform_of(image),
     )
     insert_quietly(viewer, layer, image)
@@ -270,11 +271,14 @@ def _dtype_for(legend: Legend) -> np.dtype[Any]:
 
 
 def own_layers(viewer: ViewerModel, role: Role, image: Image) -> list[Any]:
-    """Return the layers that are that to an image, the lowest first."""
-    own = str(image.unique_id)
-    return [
-        layer for layer in viewer.layers if role_of(layer) is role and detail(layer, "image") == own
-    ]
+    """Return the layers that are that to an image, the lowest first.
+
+    Those of an image that was closed and opened again, too.
+    """
+    found = [(x, mark) for x in viewer.layers if role_of(x) is role and (mark := mark_in(x))]
+    know_again(image, viewer.layers, [mark for _, mark in found])
+    own = id_of(image)
+    return [layer for layer, mark in found if mark.id == own]
 
 
 def _probability_of(viewer: ViewerModel, image: Image, class_id: int) -> Image | None:

@@ -12,6 +12,7 @@ from napari.utils.colormaps import Colormap
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.prediction.uncertainty import Places
 from napari_unet.widgets.layers.geometry import transform_of
+from napari_unet.widgets.layers.image_marks import stored_mark
 from napari_unet.widgets.layers.picture import Place
 from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
 from napari_unet.widgets.layers.result_arrays import blank_data, kept, write_part
@@ -98,7 +99,7 @@ def write_uncertainty(
             contrast_limits=(0, 100),
             blending="additive",
             opacity=_OPACITY,
-            metadata=entry(Role.UNCERTAINTY, image=str(image.unique_id)),
+            metadata=entry(Role.UNCERTAINTY, image=stored_mark(image)),
             **transform_of(image),
         )
         insert_quietly(viewer, layer, image)

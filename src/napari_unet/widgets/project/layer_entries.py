@@ -165,11 +165,11 @@ def kept_cells(layer: Labels) -> CellsEntry | None:
         return None
 
 
-def new_cells(entry: AnnotationEntry, data: np.ndarray, image: Image | None) -> Labels:
+def new_cells(entry: AnnotationEntry, data: np.ndarray, image: ImageMark | None) -> Labels:
     """Make the layer of corrected cells of a project again."""
     cells = entry.cells or CellsEntry(ndim=2, corrected=())
     corrected = [list(place) for place in cells.corrected]
-    own = None if image is None else str(image.unique_id)
+    own = None if image is None else image.model_dump()
     return Labels(
         data,
         name=entry.name,

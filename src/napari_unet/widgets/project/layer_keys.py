@@ -24,7 +24,6 @@ from napari_unet.widgets.layers.image_marks import (
     mark_of,
 )
 from napari_unet.widgets.layers.picture import is_picture, picture_of
-from napari_unet.widgets.layers.roles import Role, detail, role_of
 from napari_unet.widgets.project.layer_entries import (
     annotation_entry,
     entry_from,
@@ -88,7 +87,7 @@ class LayerKeys:
         arrays: dict[str, Any] = {}
         for layer in strokes:
             key = self.key_of(layer)
-            image, mark = _image_of(viewer, layer)
+            image, mark = image_of(viewer.layers, layer), mark_in(layer)
             with suppress(InvalidInput):  # an image that cannot be worked on now stays as it was
                 for part in _layers_of(image):
                     part_key = self.key_of(part)
@@ -118,16 +117,6 @@ class LayerKeys:
 
 def _name(layer: Layer) -> str:
     return mark_of(layer).id if isinstance(layer, Image) else str(layer.unique_id)
-
-
-def _image_of(viewer: ViewerModel, layer: Labels) -> tuple[Image | None, ImageMark | None]:
-    """Return the image under strokes or cells, and what it is known by."""
-    if role_of(layer) is not Role.CELLS:
-        return image_of(viewer.layers, layer), mark_in(layer)
-    own = detail(layer, "image")
-    images = (x for x in viewer.layers if isinstance(x, Image) and str(x.unique_id) == own)
-    image = next(images, None)
-    return image, None if image is None else mark_of(image)
 
 
 def _layers_of(image: Image | None) -> tuple[Image, ...]:

@@ -20,7 +20,7 @@ from napari_unet.project.location import Place
 from napari_unet.project.open_project import OpenedProject, open_project, read_version
 from napari_unet.project.recovery import Recoverable, Recovery, recoverable
 from napari_unet.session.state import State
-from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of, marked
+from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of
 from napari_unet.widgets.layers.removal import lay_brush_down, let_draw
 from napari_unet.widgets.project.image_matching import match_images
 from napari_unet.widgets.project.keeper import ProjectKeeper, recovery_root
@@ -249,7 +249,7 @@ class ProjectOpening:
                 named = classes[entry.key] or keeper.session.classes
                 strokes = new_strokes(entry, data, named, image)
             else:
-                strokes = new_cells(entry, data, marked(keeper.viewer.layers, image))
+                strokes = new_cells(entry, data, image)
             keeper.keys.assign(strokes, entry.key)
             keeper.viewer.add_layer(strokes)
             keeper.strokes.know(strokes, [(plane.index, plane.at) for plane in entry.planes])
