@@ -73,7 +73,12 @@ def test_the_manifest_is_valid_and_its_commands_can_be_imported() -> None:
 def test_the_manifest_offers_the_docks_and_the_sample() -> None:
     contributions = PluginManifest.from_file(PACKAGE / "napari.yaml").contributions
     titles = [widget.display_name for widget in contributions.widgets or []]
-    assert titles == ["Annotate and train", "Cells", "Batch segment open layers"]
+    assert titles == [
+        "Annotate and train",
+        "Cells",
+        "Batch segment open layers",
+        "Report a problem",
+    ]
     assert len(contributions.sample_data or []) == 1
 
 

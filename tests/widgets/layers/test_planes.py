@@ -268,8 +268,12 @@ def test_of_a_chunked_pyramid_on_a_real_canvas_that_is_in_view_which_is_shown(
         )
         edges = (np.floor(top), np.ceil(bottom), np.floor(left), np.ceil(right))
         shown = tuple(int(edge) for edge in np.clip(edges, 0, 8192))
-        assert in_view(image, viewer) == ([()], None if shown == (0, 8192, 0, 8192) else shown)
-        assert box_in_view(strokes, viewer) == shown
+        index, region = in_view(image, viewer)
+        assert index == [()]
+        assert (region is None) == (shown == (0, 8192, 0, 8192))
+        # Where a border of the canvas is between two pixels, rounding decides.
+        np.testing.assert_allclose(shown if region is None else region, shown, atol=1)
+        np.testing.assert_allclose(box_in_view(strokes, viewer), shown, atol=1)
 
 
 def test_a_region_without_a_pixel_is_empty():

@@ -87,7 +87,11 @@ def put_classes(
 ) -> Labels:
     """Do what :func:`write_classes` does, except for showing it, which ``show_part`` may do."""
     shape = spatial_shape(image)
-    dtype = max(_dtype_for(legend), ids.dtype, key=lambda kind: kind.itemsize)
+    dtype = max(
+        np.min_scalar_type(max(info.id for info in legend.classes)),
+        ids.dtype,
+        key=lambda kind: kind.itemsize,
+    )
     layer = kept(viewer, segmentation_of(viewer, image), shape, dtype)
     layer = layer or add_segmentation(viewer, image, legend, dtype=dtype)
     if layer.data.shape != shape and not layer.multiscale:
@@ -187,7 +191,13 @@ def add_segmentation(
         There is no room for it.
     """
     layer = Labels(
-        **(whole_data(levels) if levels else blank_data(image, dtype or _dtype_for(legend))),
+        **(
+            whole_data(levels)
+            if levels
+            else blank_data(
+                image, dtype or np.min_scalar_type(max(info.id for info in legend.classes))
+            )
+        ),
         name=f"{image.name} segmentation",
         colormap=label_colormap(legend.classes, transparent=(legend.background,)),
         metadata=entry(Role.SEGMENTATION, image=stored_mark(image), strokes=legend.strokes),
@@ -264,10 +274,6 @@ def insert_quietly(viewer: ViewerModel, layer: Layer, image: Image) -> None:
     layers.insert(position, layer)
     layers.selection = selected
     layers.selection.active = active
-
-
-def _dtype_for(legend: Legend) -> np.dtype[Any]:
-    return np.min_scalar_type(max(info.id for info in legend.classes))
 
 
 def own_layers(viewer: ViewerModel, role: Role, image: Image) -> list[Any]:

@@ -291,12 +291,8 @@ class ProjectKeeper:
 
 
 def _used(found: Sequence[tuple[str, Any, Spot]]) -> tuple[PlaneStrokes, ...]:
-    used = []
-    for key, data, spot in found:
-        labels = np.array(data[spot.slices])
-        if labels.any():
-            used.append(PlaneStrokes(key, spot.index, labels, spot.at))
-    return tuple(used)
+    planes = ((key, spot, np.array(data[spot.slices])) for key, data, spot in found)
+    return tuple(PlaneStrokes(key, s.index, p, s.at) for key, s, p in planes if p.any())
 
 
 def _read(data: Any, spot: Spot) -> np.ndarray:
