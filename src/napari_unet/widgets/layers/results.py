@@ -87,11 +87,7 @@ def put_classes(
 ) -> Labels:
     """Do what :func:`write_classes` does, except for showing it, which ``show_part`` may do."""
     shape = spatial_shape(image)
-    dtype = max(
-        np.min_scalar_type(max(info.id for info in legend.classes)),
-        ids.dtype,
-        key=lambda kind: kind.itemsize,
-    )
+    dtype = max(_dtype_for(legend), ids.dtype, key=lambda kind: kind.itemsize)
     layer = kept(viewer, segmentation_of(viewer, image), shape, dtype)
     layer = layer or add_segmentation(viewer, image, legend, dtype=dtype)
     if layer.data.shape != shape and not layer.multiscale:
@@ -191,13 +187,7 @@ def add_segmentation(
         There is no room for it.
     """
     layer = Labels(
-        **(
-            whole_data(levels)
-            if levels
-            else blank_data(
-                image, dtype or np.min_scalar_type(max(info.id for info in legend.classes))
-            )
-        ),
+        **(whole_data(levels) if levels else blank_data(image, dtype or _dtype_for(legend))),
         name=f"{image.name} segmentation",
         colormap=label_colormap(legend.classes, transparent=(legend.background,)),
         metadata=entry(Role.SEGMENTATION, image=stored_mark(image), strokes=legend.strokes),
@@ -276,11 +266,12 @@ def insert_quietly(viewer: ViewerModel, layer: Layer, image: Image) -> None:
     layers.selection.active = active
 
 
-def own_layers(viewer: ViewerModel, role: Role, image: Image) -> list[Any]:
-    """Return the layers that are that to an image, the lowest first.
+def _dtype_for(legend: Legend) -> np.dtype[Any]:
+    return np.min_scalar_type(max(info.id for info in legend.classes))
 
-    Those of an image that was closed and opened again, too.
-    """
+
+def own_layers(viewer: ViewerModel, role: Role, image: Image) -> list[Any]:
+    """Return the layers that are that to an image, opened again or not, the lowest first."""
     found = [(x, mark) for x in viewer.layers if role_of(x) is role and (mark := mark_in(x))]
     know_again(image, viewer.layers, [mark for _, mark in found])
     own = id_of(image)
