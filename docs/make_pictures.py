@@ -228,7 +228,6 @@ def draw_cells() -> None:
         [_textured(taught)],
         [taught],
         label_kind="instances",
-        stop=lambda: False,
         steps=200,
         seed=0,
     )
@@ -297,7 +296,6 @@ def _train(demo: Sample) -> Trained:
         [demo.image],
         [demo.strokes],
         classes=demo.classes,
-        stop=lambda: False,
         seconds=SECONDS,
         seed=0,
     )
