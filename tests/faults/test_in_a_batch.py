@@ -12,11 +12,11 @@ import torch
 
 from counting import injected
 from napari_unet.cli import main
+from napari_unet.commands import train
 from napari_unet.core.batch.options import BatchOptions
 from napari_unet.core.batch.plan import Candidate, plan_items
 from napari_unet.core.batch.run import ItemEnded, run_batch
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.io import folders
 from napari_unet.core.models import model
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.core.segmentation import segment
@@ -118,7 +118,7 @@ def test_memory_that_runs_out_is_one_sentence_in_the_shell(
         raise error
 
     if words.startswith("train"):
-        owner, name = folders, "open_image"
+        owner, name = train, "open_image"
     monkeypatch.setattr(owner, name, fail)
     assert main(words.split()) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]

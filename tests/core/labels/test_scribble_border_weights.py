@@ -17,8 +17,7 @@ from napari_unet.errors import InvalidInput
 @pytest.mark.parametrize(
     ("instances", "w0", "sigma"),
     [
-        (np.zeros((3, 3)), 10, 5),
-        (np.zeros((3, 3), bool), 10, 5),
+        (np.full((3, 3), 0.5), 10, 5),
         (np.full((3, 3), -1), 10, 5),
         (np.zeros(3, int), 10, 5),
         (np.zeros((3, 3), int), -1, 5),
