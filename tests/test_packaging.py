@@ -27,10 +27,8 @@ TOO_LONG = {  # to be shortened; no other may become as long
     "learner/child/loop.py",
     "learner/client.py",
     "learner/messages.py",
-    "project/index.py",
     "session/session.py",
     "widgets/annotate/live_sync.py",
-    "widgets/layers/picture.py",
     "widgets/project/opening.py",
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
