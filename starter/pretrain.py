@@ -175,10 +175,13 @@ class Training:
 
 
 def loss_of(odds: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    """Return binary cross-entropy plus half of 1 - Dice, over the known pixels of each patch."""
+    """Return half the binary cross-entropy plus 1 - Dice, over the known pixels of each patch.
+
+    Dice weighs more, for entropy alone gives up what is rare or thin.
+    """
     entropy = functional.binary_cross_entropy_with_logits(odds, truth, reduction="none")
     entropy = (entropy * known).sum() / known.sum().clamp(min=1)
-    return entropy + 0.5 * (1 - dice(odds.sigmoid(), truth, known)).mean()
+    return 0.5 * entropy + (1 - dice(odds.sigmoid(), truth, known)).mean()
 
 
 def dice(p: Tensor, truth: Tensor, known: Tensor) -> Tensor:

@@ -99,8 +99,7 @@ class Pool:
         episode = self.episodes[rng.integers(len(self.episodes))]
         image = int(rng.integers(2))
         stage, wanted = (int(rng.integers(size)) for size in episode.guides.shape[:2])
-        height, width = episode.labels.shape[1:]
-        top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+        top, left = _corner(rng, episode.labels[image] == wanted, side)
         here = np.s_[..., top : top + side, left : left + side]
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
 
@@ -118,3 +117,20 @@ class Pool:
             (labels == wanted).astype(np.float32),
             (labels != UNKNOWN).astype(np.float32),
         )
+
+
+def _corner(rng: np.random.Generator, wanted: np.ndarray, side: int) -> tuple[int, int]:
+    """Draw where a patch begins: anywhere, or every second time so that it holds the class.
+
+    Where a class is rare or thin, a patch drawn anywhere hardly ever shows it.
+    """
+    height, width = wanted.shape
+    rows, columns = np.nonzero(wanted)
+    if not len(rows) or rng.random() < 0.5:
+        return int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    at = int(rng.integers(len(rows)))
+    top, left = (
+        int(np.clip(place - rng.integers(side), 0, size - side))
+        for place, size in ((rows[at], height), (columns[at], width))
+    )
+    return top, left
