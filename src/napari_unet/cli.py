@@ -30,12 +30,8 @@ _MODEL = "a model file, or a bioimage.io package with ONNX weights"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status.
 
-    0; 1 if some images of a batch failed; 2 for what the user can mend.
-
-    Parameters
-    ----------
-    arguments
-        Words after the program's name; ``None`` takes the process's own.
+    0; 1 if some images of a batch failed; 2 for what the user can mend. ``None`` takes the
+    process's own words.
     """
     options = vars(_parser().parse_args(arguments))
     open_log()

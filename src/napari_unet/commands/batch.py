@@ -44,33 +44,8 @@ def run(
 ) -> int:
     """Segment files and folders of images into a folder, with a report.
 
-    Parameters
-    ----------
-    model, inputs, output
-        Model file; files, folders and patterns; folder for results and report.
-    save
-        What of the results.
-    device
-        Where to compute; each worker, if there is a scheduler.
-    intensities
-        How grey values are scaled, instead of what the model says.
-    min_size
-        Pixels, or voxels, that an instance has at least.
-    scheduler
-        Address of a Dask scheduler whose workers segment; ``None`` for this process.
-    **options
-        How to segment them: the other fields of
-        :class:`napari_unet.core.batch.options.BatchOptions`.
-
-    Returns
-    -------
-    int
-        0 if every image was segmented, now or before, else 1.
-
-    Raises
-    ------
-    UserError
-        Nothing can be done at all: no model, no image, no place for results, no scheduler.
+    ``options`` are the other fields of :class:`napari_unet.core.batch.options.BatchOptions`. 0 if
+    every image was segmented, now or before, else 1; ``UserError`` if nothing can be done at all.
     """
     used = load_model(model).scaled(intensities)
     objects = InstanceSettings(smallest=min_size)

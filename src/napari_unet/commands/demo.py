@@ -22,22 +22,7 @@ SAVED: tuple[Saved, ...] = ("labels", "probabilities")
 
 
 def run(out: Path, seconds: float, seed: int) -> None:
-    """Train on the tissue sample, segment it, and write model, results and pictures.
-
-    Parameters
-    ----------
-    out
-        Folder for the results.
-    seconds
-        Training time.
-    seed
-        Seed of every random draw.
-
-    Raises
-    ------
-    UserError
-        The folder cannot be written to.
-    """
+    """Train on the tissue sample, segment it, and write model, results and pictures."""
     make_folder(out)
     sample = tissue()
     print(

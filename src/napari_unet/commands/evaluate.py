@@ -32,22 +32,11 @@ def run(
 ) -> None:
     """Print a table of scores, a prediction a row.
 
-    Parameters
-    ----------
-    predictions, truth
-        As many files of each, in the same order.
-    label_kind
-        What the truth is: ``scribbles`` scores only where it is not 0; ``instances`` takes every
-        object as class 1, and compares the objects with those of the prediction if it says that
-        it holds any, else with its connected components; ``None`` takes the kind that the
-        prediction says itself, for classes the one that its model was trained on.
-    membrane
-        Id of a class that encloses regions, which are then compared as ISBI 2012 did.
-
-    Raises
-    ------
-    UserError
-        With what is wrong and what to do.
+    ``label_kind`` is what the truth is: ``scribbles`` scores only where it is not 0; ``instances``
+    takes every object as class 1, and compares the objects with those of the prediction if it says
+    that it holds any, else with its connected components; ``None`` takes the kind that the
+    prediction says itself, for classes the one that its model was trained on. ``membrane`` is the
+    id of a class that encloses regions, which are then compared as ISBI 2012 did.
     """
     if len(predictions) != len(truth):
         raise InvalidInput(

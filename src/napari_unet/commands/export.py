@@ -9,19 +9,6 @@ from napari_unet.core.sharing.load_model import load_model
 
 
 def run(model: Path, output: Path, format: ExportFormat) -> None:
-    """Write a model for other programs and say where.
-
-    Parameters
-    ----------
-    model, output
-        Model file, and where to write.
-    format
-        See :func:`napari_unet.core.sharing.export.export_model`.
-
-    Raises
-    ------
-    UserError
-        With what is wrong and what to do; an existing file is as before.
-    """
+    """Write a model for other programs and say where."""
     export_model(load_model(model), output, format=format)
     print(output)

@@ -11,13 +11,7 @@ from napari_unet.report import log_line, versions
 
 
 def run(model: Path | None) -> None:
-    """Print versions, devices and where the log is, or what a model file says of itself.
-
-    Raises
-    ------
-    UserError
-        The model cannot be read.
-    """
+    """Print versions, devices and where the log is, or what a model file says of itself."""
     if model is None:
         _print_system()
     else:

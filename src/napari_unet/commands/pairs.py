@@ -12,16 +12,8 @@ from napari_unet.errors import InvalidInput
 def check_pairs(firsts: Sequence[Path], seconds: Sequence[Path]) -> None:
     """Refuse pairs of files where one is named after another one's partner.
 
-    Parameters
-    ----------
-    firsts, seconds
-        As many of each, such as images and their labels. Names that say nothing are fine, and so
-        are files that are given more than once.
-
-    Raises
-    ------
-    InvalidInput
-        ``b_labels.tif`` stands beside ``a.tif``, and there is a ``b.tif``.
+    Names that say nothing are fine, and so are files that are given more than once; refused is
+    ``b_labels.tif`` beside ``a.tif`` if there is a ``b.tif``.
     """
     if len(set(firsts)) < len(firsts) or len(set(seconds)) < len(seconds):
         return

@@ -45,34 +45,8 @@ def run(
 ) -> None:
     """Segment files into a folder: ``NAME_labels.tif``, ``NAME_probabilities.tif`` and so on.
 
-    A result that is too large for TIFF, or whose image is a Zarr, is called ``.ome.zarr``.
-
-    Parameters
-    ----------
-    model, images, output
-        Model file, image files, folder for the results.
-    save
-        ``"labels"``, ``"probabilities"``, ``"instances"`` or several of them.
-    tile
-        Side of a tile's output in pixels, ``None`` for the fastest known.
-    device
-        Where to compute.
-    average_rotations
-        Whether to average over the orientations of each plane, see
-        :func:`napari_unet.core.prediction.test_time_augmentation.predict_orientations`.
-    measure
-        Whether to measure the objects into ``NAME_instances.csv``.
-    intensities
-        How grey values are scaled, instead of what the model says.
-    resample
-        Whether to bring images to the model's pixel size where both sizes are known.
-    min_size
-        Pixels, or voxels, that an instance has at least.
-
-    Raises
-    ------
-    UserError
-        With what is wrong and what to do.
+    A result that is too large for TIFF, or whose image is a Zarr, is called ``.ome.zarr``;
+    measurements are ``NAME_instances.csv``.
     """
     used = load_model(model).scaled(intensities)
     if used.header.network.ndim == 3:

@@ -8,20 +8,7 @@ from napari_unet.project.reproduce import write_reproduction
 
 
 def run(project: Path, output: Path) -> None:
-    """Write a project's script and methods paragraph, and print the paragraph.
-
-    Parameters
-    ----------
-    project
-        A project folder.
-    output
-        Folder for ``reproduce.py`` and ``methods.md``.
-
-    Raises
-    ------
-    UserError
-        With what is wrong and what to do.
-    """
+    """Write a project's script and methods paragraph, and print the paragraph."""
     written = write_reproduction(project, output)
     for note in written.notes:
         print(f"note: {note}")

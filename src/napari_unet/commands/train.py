@@ -48,25 +48,9 @@ def run(
 ) -> None:
     """Train on files and write the model.
 
-    Parameters
-    ----------
-    images, labels
-        As many label files as image files, in the same order.
-    output
-        Model file to write.
-    model
-        Model file to fine-tune.
-    dimensions
-        2 for planes, 3 for volumes; ``None`` for the model's, or 2.
-    voxel_size
-        Of volumes, as (plane, row, column); ``None`` for what the images say.
-    **settings
-        Other fields of :class:`napari_unet.core.training.settings.TrainSettings`.
-
-    Raises
-    ------
-    UserError
-        With what is wrong and what to do.
+    ``settings`` are other fields of :class:`napari_unet.core.training.settings.TrainSettings`;
+    dimensions of ``None`` are the model's, or 2, and a voxel size, (plane, row, column), of
+    ``None`` is what the images say.
     """
     if len(images) != len(labels):
         raise InvalidInput(

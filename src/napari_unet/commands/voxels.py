@@ -29,15 +29,8 @@ class Voxels:
 def voxels_of(images: Sequence[Path]) -> Voxels | None:
     """Return the size of the voxels of images that are trained on together.
 
-    Returns
-    -------
-    Voxels or None
-        In the first image's unit; ``None`` if no image tells it.
-
-    Raises
-    ------
-    InvalidInput
-        The images disagree, or some tell it and others do not.
+    In the first image's unit; ``None`` if no image tells it. Refused if the images disagree, or
+    some tell it and others do not.
     """
     found = [_voxels_in(path, "ZYX") for path in images]
     first = found[0]
@@ -56,11 +49,8 @@ def voxels_of(images: Sequence[Path]) -> Voxels | None:
 def pixels_of(images: Sequence[Path]) -> Voxels | None:
     """Return the size of the pixels of images whose planes are trained on together.
 
-    Returns
-    -------
-    Voxels or None
-        In the first image's unit; ``None`` if some image does not tell it or they disagree, since
-        planes can be trained on without.
+    In the first image's unit; ``None`` if some image does not tell it or they disagree, since
+    planes can be trained on without.
     """
     first, *others = (_voxels_in(path, "YX") for path in images)
     if first is None or not all(other and _alike(first, other) for other in others):

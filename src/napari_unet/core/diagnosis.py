@@ -28,14 +28,8 @@ _UNLIKE = "an-image-unlike-the-training-images"
 class Finding:
     """Something that often is the reason why a result is wrong.
 
-    Attributes
-    ----------
-    what
-        What was noticed and where, as the first half of a sentence.
-    todo
-        What to do about it, as the second half.
-    anchor
-        The heading of ``docs/troubleshooting.md`` that says more.
+    What was noticed and where, as the first half of a sentence; what to do about it, as the second;
+    the heading of ``docs/troubleshooting.md`` that says more.
     """
 
     what: str
@@ -59,15 +53,8 @@ def of_strokes(
 ) -> tuple[Finding, ...]:
     """Look at what is labelled before a training.
 
-    Parameters
-    ----------
-    counts
-        Number of labelled pixels by class id. While there are not two classes nothing is said:
-        then a training is refused, with a reason of its own.
-    classes
-        Names of classes.
-    kind
-        What the labels are. Objects need no background of their own.
+    ``counts`` are labelled pixels by class id. While there are not two classes nothing is said:
+    then a training is refused, with a reason of its own. Objects need no background of their own.
     """
     painted = {i: count for i, count in counts.items() if count > 0}
     if len(painted) < 2 or kind == "instances":
@@ -102,13 +89,8 @@ def of_training(
 ) -> tuple[Finding, ...]:
     """Look at images and labels before a training.
 
-    Parameters
-    ----------
-    images, labels
-        Any arrays; of what a training would refuse nothing is said. Whether one that is read in
-        parts was given twice is not looked at.
-    kind
-        What the labels are.
+    Of what a training would refuse nothing is said. Whether an image that is read in parts was
+    given twice is not looked at.
     """
     counts: Counter[int] = Counter()
     for array in labels:
@@ -139,14 +121,8 @@ def _twice(images: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
 def of_contradiction(pixels: int, one: str, other: str, *, used: str) -> tuple[Finding, ...]:
     """Say that two paintings of one image give pixels two classes.
 
-    Parameters
-    ----------
-    pixels
-        How many, see :func:`contradicting_pixels`.
-    one, other
-        What the paintings are called.
-    used
-        What a training makes of them, as a clause.
+    ``pixels`` comes from :func:`contradicting_pixels`; ``used`` says as a clause what a training
+    makes of them.
     """
     if pixels == 0:
         return ()
@@ -158,12 +134,7 @@ def of_contradiction(pixels: int, one: str, other: str, *, used: str) -> tuple[F
 def contradicting_pixels(one: np.ndarray, other: np.ndarray, kind: LabelKind = "scribbles") -> int:
     """Count the pixels that two paintings of one image, of one shape, give different classes.
 
-    Parameters
-    ----------
-    one, other
-        Class ids as painted.
-    kind
-        Of strokes, 0 is unlabelled. Numbers of objects are no classes: none contradict each other.
+    Of strokes, 0 is unlabelled. Numbers of objects are no classes: none contradict each other.
     """
     if kind == "instances" or one.shape != other.shape:
         return 0
@@ -176,12 +147,7 @@ def contradicting_pixels(one: np.ndarray, other: np.ndarray, kind: LabelKind = "
 def of_intensities(scaling: Scaling, seen: Intensities) -> tuple[Finding, ...]:
     """Compare the plane of an image that shows most with the images a model was trained on.
 
-    Parameters
-    ----------
-    scaling
-        How the model has images scaled.
-    seen
-        Of that plane. An image that shows one value says nothing.
+    An image that shows one value says nothing.
     """
     if len(seen) != len(scaling.reference) or all(one.span == 0 for one in seen):
         return ()
@@ -222,15 +188,7 @@ def _of_fixed_range(trained: Intensities, seen: Intensities) -> tuple[Finding, .
 
 
 def of_result(ids: Sequence[int], header: ModelHeader) -> tuple[Finding, ...]:
-    """Look at which classes a model found in a whole image.
-
-    Parameters
-    ----------
-    ids
-        Ids that occur in the segmentation.
-    header
-        Of the model.
-    """
+    """Look at which classes a model found in a whole image."""
     if len(set(ids)) != 1:
         return ()
     names = {entry.id: entry.name for entry in header.classes}
@@ -250,13 +208,7 @@ def of_model(header: ModelHeader) -> tuple[Finding, ...]:
 
 
 class Seen:
-    """What a prediction of an image has shown so far, piece by piece.
-
-    Parameters
-    ----------
-    header
-        Of the model that predicts.
-    """
+    """What a prediction of an image has shown so far, piece by piece."""
 
     def __init__(self, header: ModelHeader) -> None:
         self._header = header

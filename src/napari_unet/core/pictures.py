@@ -27,15 +27,8 @@ def class_colors(classes: Sequence[ClassInfo]) -> dict[int, np.ndarray]:
 def grey_or_rgb(plane: np.ndarray) -> np.ndarray:
     """Make a plane visible.
 
-    Parameters
-    ----------
-    plane
-        (C, Y, X); three channels are shown as red, green and blue, else the first one as grey.
-
-    Returns
-    -------
-    ndarray
-        (Y, X, 3) float32 in [0, 1].
+    (C, Y, X) becomes (Y, X, 3) float32 in [0, 1]; three channels are shown as red, green and blue,
+    else the first one as grey.
     """
     if plane.shape[0] == 3 and plane.dtype == np.uint8:
         return np.moveaxis(plane, 0, -1).astype(np.float32) / 255
@@ -48,21 +41,7 @@ def overlay(
 ) -> np.ndarray:
     """Lay labels over an image, class borders solid, the background clear.
 
-    Parameters
-    ----------
-    plane
-        (C, Y, X).
-    labels
-        (Y, X) class ids.
-    classes
-        Their colours.
-    background
-        Id that is not drawn.
-
-    Returns
-    -------
-    ndarray
-        (Y, X, 3) uint8.
+    A (C, Y, X) plane and (Y, X) class ids give (Y, X, 3) uint8.
     """
     from skimage.segmentation import find_boundaries
 
@@ -90,15 +69,7 @@ def png_bytes(picture: np.ndarray) -> bytes:
 
 
 def write_curves(path: Path, steps: Sequence[Step], scores: Sequence[Score]) -> None:
-    """Draw loss and score against time into a PNG.
-
-    Parameters
-    ----------
-    path
-        Where to.
-    steps, scores
-        Events of a training.
-    """
+    """Draw loss and score against time into a PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")

@@ -56,11 +56,6 @@ class Learner:
     method but :meth:`close` waits for anything. Each job gets exactly one last reply, ``Trained``,
     ``Predicted`` or ``Failed``, also when its process dies: then the process is replaced, and a
     training that had found a model keeps it.
-
-    Parameters
-    ----------
-    command
-        Program and arguments of the process.
     """
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
@@ -94,23 +89,11 @@ class Learner:
     ) -> None:
         """Queue a job.
 
-        Parameters
-        ----------
-        job
-            A number not used before.
-        training
-            Whether it is a training, which keeps its best weights when it ends early.
-        prepare
-            Makes the request; called in the sending thread, so it may read large layers. What it
-            raises becomes the job's :class:`Failed` reply.
-        answer
-            Takes the job's replies, at once and in the thread that receives them, instead of
-            :meth:`replies`; it must not wait.
-
-        Raises
-        ------
-        InvalidInput
-            It is a training and the learner was closed.
+        ``job`` is a number not used before; a training keeps its best weights when it ends early.
+        ``prepare`` makes the request, called in the sending thread, so it may read large layers;
+        what it raises becomes the job's :class:`Failed` reply. ``answer`` takes the job's replies,
+        at once and in the thread that receives them, instead of :meth:`replies`; it must not wait.
+        Refused if it is a training and the learner was closed.
         """
         with self._lock:
             if self._closed and training:
@@ -124,13 +107,8 @@ class Learner:
     def add(self, job: int, prepare: PrepareMessages) -> None:
         """Queue messages for a live job, in order; none are sent once it has ended.
 
-        Parameters
-        ----------
-        job
-            Its number.
-        prepare
-            Makes the messages; called in the sending thread, so it may read large layers. What it
-            raises becomes a :class:`Notice`; the job goes on.
+        ``prepare`` is called in the sending thread, so it may read large layers. What it raises
+        becomes a :class:`Notice`; the job goes on.
         """
         self._outbox.put(Addition(job, prepare))
 

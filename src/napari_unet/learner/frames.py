@@ -31,10 +31,7 @@ def send(stream: BinaryIO, message: object) -> None:
 def receive(stream: BinaryIO) -> Any:
     """Read one message.
 
-    Raises
-    ------
-    EOFError
-        The other end is gone.
+    ``EOFError`` if the other end is gone.
     """
     (count,) = _LENGTH.unpack(_read(stream, _LENGTH.size))
     parts = []

@@ -35,29 +35,13 @@ Box = tuple[int, int, int, int]
 class TrainRequest:
     """Train on painted planes, or on painted volumes with settings of 3 dimensions.
 
-    Attributes
-    ----------
-    job
-        Number that every reply to this request carries.
-    images
-        One array a painted plane, (C, Y, X), or volume, (C, Z, Y, X), any dtype; of a large plane
-        the surroundings of its strokes.
-    labels
-        One array each, (Y, X) of the plane or of what was cut out of it, or (Z, Y, X), integer.
-    newest
-        One boolean array of that shape each: what was painted since the last training; or empty.
-    settings
-        How to train.
-    classes
-        Names and colours of the ids that occur in ``labels``.
-    model
-        Content of a model file to start from, or ``None``.
-    pixel_size, pixel_unit
-        Size of a pixel as (row, column), where known; that of voxels is in the settings.
-    channels
-        Which of the image they are, where known; kept in the model.
-    places
-        Of planes, where each lies in its stack, or empty; strokes across planes are one.
+    Images are one array a painted plane, (C, Y, X), or volume, (C, Z, Y, X), any dtype; of a large
+    plane the surroundings of its strokes. Labels are (Y, X) of the plane or of what was cut out of
+    it, or (Z, Y, X), integer; ``newest`` is boolean of that shape, what was painted since the last
+    training, or empty. ``model`` is the content of a model file to start from. The pixel size is
+    (row, column), where known; that of voxels is in the settings. ``channels`` are those of the
+    image, where known; kept in the model. ``places`` say of planes where each lies in its stack, or
+    are empty; strokes across planes are one.
     """
 
     job: int
@@ -77,23 +61,12 @@ class TrainRequest:
 class PredictRequest:
     """Predict planes, or volumes with a model of volumes.
 
-    Attributes
-    ----------
-    images
-        One array a plane, (C, Y, X), or a volume, (C, Z, Y, X), any dtype; of a large plane what
-        the region needs.
-    model
-        Content of a model file.
-    region
-        Rows and columns to predict as (row start, row stop, column start, column stop), of volumes
-        with the planes' start and stop before them; ``None`` for all.
-    factors
-        New pixels for each of the planes', along rows and columns, that the network is given;
-        ``None`` for their own. Everything else is in the planes' own pixels.
-    probabilities
-        Whether to send the probabilities too.
-    doubt
-        Whether to say how unsure the model is.
+    Planes are (C, Y, X), volumes (C, Z, Y, X), any dtype; of a large plane what the region needs.
+    ``model`` is the content of a model file. The region is (row start, row stop, column start,
+    column stop), of volumes with the planes' start and stop before them; ``None`` for all.
+    ``factors`` are new pixels for each of the planes', along rows and columns, that the network is
+    given; everything else is in the planes' own pixels. ``probabilities`` and ``doubt`` are sent if
+    asked for.
     """
 
     job: int
@@ -110,13 +83,8 @@ class PredictRequest:
 class LiveRequest:
     """Learn from strokes as they come, and predict what is looked at, until it is stopped.
 
-    Planes, strokes, classes and views of the job follow in messages of their own; each plane has
-    a key that the window chose.
-
-    Attributes
-    ----------
-    classes
-        Names and colours of the classes so far.
+    Planes, strokes, classes and views of the job follow in messages of their own; each plane has a
+    key that the window chose. ``classes`` are those so far.
     """
 
     job: int
@@ -129,14 +97,9 @@ class LiveRequest:
 class LivePlane:
     """A plane, or a part of a large one, that strokes will follow for.
 
-    Attributes
-    ----------
-    image
-        (C, Y, X), any dtype; boxes of strokes on a part count from its first pixel.
-    pixel_size, pixel_unit, channels
-        As for a :class:`TrainRequest`; the first plane's are kept in the model.
-    place
-        Where it lies in its stack; strokes that go on from plane to plane are one.
+    (C, Y, X), any dtype; boxes of strokes on a part count from its first pixel. Pixel size, unit
+    and channels are as for a :class:`TrainRequest`; the first plane's are kept in the model.
+    ``place`` is where it lies in its stack; strokes that go on from plane to plane are one.
     """
 
     job: int
@@ -152,12 +115,8 @@ class LivePlane:
 class LiveStrokes:
     """What the strokes on a plane are now, inside a box that holds all that changed.
 
-    Attributes
-    ----------
-    box
-        (row start, row stop, column start, column stop).
-    labels
-        (Y, X) of the box, class ids as painted, 0 unlabelled.
+    The box is (row start, row stop, column start, column stop); labels are (Y, X) of it, class ids
+    as painted, 0 unlabelled.
     """
 
     job: int
@@ -178,16 +137,10 @@ class LiveClasses:
 class LiveView:
     """What is looked at now, to be predicted before anything else.
 
-    Attributes
-    ----------
-    generation
-        Grows when all that was predicted of the plane before is forgotten, as when another plane
-        is looked at; every tile carries it.
-    region
-        Rows and columns in view as a box; ``None`` for the whole plane.
-    image
-        (C, Y, X), where the learner has not been sent the plane yet; of a large plane what the
-        region needs, where it has not been sent that.
+    ``generation`` grows when all that was predicted of the plane before is forgotten, as when
+    another plane is looked at; every tile carries it. The region is a box of rows and columns;
+    ``None`` for the whole plane. The image, (C, Y, X), is there where the learner has not been sent
+    the plane yet; of a large plane what the region needs, where it has not been sent that.
     """
 
     job: int
@@ -235,18 +188,9 @@ class Trained:
 class PlanePredicted:
     """A plane, or a volume, is ready.
 
-    Attributes
-    ----------
-    plane
-        Its index in the request.
-    classes
-        (Y, X), or (Z, Y, X), class ids as painted, of the region.
-    probabilities
-        (K, *axes) float32, or ``None`` if not asked for.
-    doubt
-        How unsure the model is of the region, or ``None`` if not asked for.
-    intensities
-        What the grey values of the whole plane are like, where they were looked at.
+    ``plane`` is its index in the request; ``classes`` (Y, X), or (Z, Y, X), class ids as painted,
+    of the region; ``probabilities`` (K, *axes) float32. ``intensities`` say what the grey values of
+    the whole plane are like, where they were looked at.
     """
 
     plane: int
@@ -260,16 +204,8 @@ class PlanePredicted:
 class LiveTile:
     """A part of the plane that is looked at is predicted.
 
-    Attributes
-    ----------
-    generation, key
-        Of the view.
-    version
-        Of what predicted it; grows.
-    box
-        (row start, row stop, column start, column stop).
-    classes
-        (Y, X) of the box, class ids as painted.
+    Generation and key are those of the view; ``version`` is that of what predicted it, and grows.
+    Classes are (Y, X) of the box, ids as painted.
     """
 
     generation: int
@@ -311,17 +247,9 @@ LiveMessage = LivePlane | LiveStrokes | LiveClasses | LiveView
 class PieceRequest:
     """Predict a region of a plane in float32; each tile is sent as soon as it is ready.
 
-    Attributes
-    ----------
-    piece
-        What is needed of the plane.
-    region
-        What to predict.
-    model
-        Content of a model file, or its digest, see
-        :func:`napari_unet.core.models.header.digest_of`, if it is that of the last such request.
-    tile
-        Largest side of a tile's output in pixels; ``None`` takes the fastest known.
+    ``model`` is the content of a model file, or its digest, see
+    :func:`napari_unet.core.models.header.digest_of`, if it is that of the last such request.
+    ``tile`` is the largest side of a tile's output in pixels; ``None`` takes the fastest known.
     """
 
     job: int

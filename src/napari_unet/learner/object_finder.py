@@ -83,14 +83,8 @@ class Done:
 class ObjectFinder:
     """Does what :func:`objects.label_instances.label_instances` does, in another process.
 
-    And what :func:`napari_unet.core.objects.measure.measure` does.
-
-    The process starts with the first call and goes on until :meth:`close`.
-
-    Parameters
-    ----------
-    command
-        Program and arguments of the process.
+    And what :func:`napari_unet.core.objects.measure.measure` does. The process starts with the
+    first call and goes on until :meth:`close`.
     """
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
@@ -112,14 +106,8 @@ class ObjectFinder:
     ) -> Writable:
         """Find objects, see :func:`napari_unet.core.objects.label_instances.label_instances`.
 
-        Raises
-        ------
-        Stopped
-            Somebody called :meth:`stop`.
-        InvalidInput
-            The probabilities or the settings make no sense.
-        DeviceUnavailable
-            The process ended, or cannot start.
+        ``Stopped`` if somebody called :meth:`stop`; ``InvalidInput`` if the probabilities or the
+        settings make no sense; ``DeviceUnavailable`` if the process ended, or cannot start.
         """
         shape = tuple(probabilities.shape)
         sizes = None if spacing is None else tuple(spacing)
@@ -137,13 +125,7 @@ class ObjectFinder:
         unit: str | None = None,
         classes: np.ndarray | None = None,
     ) -> Table:
-        """Measure objects, see :func:`napari_unet.core.objects.measure.measure`.
-
-        Raises
-        ------
-        Stopped, InvalidInput, DeviceUnavailable
-            As when objects are found.
-        """
+        """Measure objects, see :func:`napari_unet.core.objects.measure.measure`."""
         size = None if pixel_size is None else tuple(pixel_size)
         with self._asked() as process:
             frames.send(requests_of(process), Measure(labels, image, size, unit, classes))

@@ -60,23 +60,8 @@ class RemotePredictor:
     """Predicts planes piece by piece; a :data:`prediction.tile_probabilities.Predictor`.
 
     It reads in the thread that iterates and waits there, except for :meth:`stop`, which any thread
-    may call. Of a plane only the pieces under way are in memory; the model is sent once.
-
-    Parameters
-    ----------
-    learner
-        Takes the requests.
-    header, model
-        Description and content of the model file.
-    device
-        Where to compute.
-    check
-        Called now and then; what it raises ends the prediction.
-
-    Attributes
-    ----------
-    header, digest
-        Of the model.
+    may call. Of a plane only the pieces under way are in memory; the model is sent once. ``check``
+    is called now and then; what it raises ends the prediction.
     """
 
     def __init__(
@@ -111,19 +96,9 @@ class RemotePredictor:
     def __call__(self, plane: Plane, tile: int | None) -> Iterator[TileProbabilities | Notice]:
         """Predict a plane.
 
-        Parameters
-        ----------
-        plane
-            (C, Y, X), or a volume, (C, Z, Y, X); any real dtype; need not be in memory.
-        tile
-            Largest side of a tile's output in pixels; ``None`` takes the fastest known.
-
-        Raises
-        ------
-        Stopped
-            Somebody called :meth:`stop`.
-        DeviceUnavailable
-            The learner could not do it.
+        (C, Y, X), or a volume, (C, Z, Y, X); any real dtype; need not be in memory. ``tile`` is the
+        largest side of a tile's output in pixels; ``None`` takes the fastest known. ``Stopped`` if
+        somebody called :meth:`stop`, ``DeviceUnavailable`` if the learner could not do it.
         """
         if isinstance(self.header.network, ForeignNetwork):
             plane = Measured(plane)

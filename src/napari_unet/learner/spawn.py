@@ -17,19 +17,8 @@ _LINES = 200  # of what a process wrote that are logged
 def spawn(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start a process that listens on its standard input and answers on its standard output.
 
-    It has no window of its own, and a Ctrl-C in the shell does not reach it.
-
-    Parameters
-    ----------
-    command
-        Program and arguments.
-    log
-        Where its standard error goes.
-
-    Raises
-    ------
-    OSError
-        It cannot be started.
+    It has no window of its own, and a Ctrl-C in the shell does not reach it. Its standard error
+    goes to ``log``; ``OSError`` if it cannot be started.
     """
     options: dict[str, object] = (
         {"creationflags": subprocess.CREATE_NO_WINDOW}  # type: ignore[attr-defined]

@@ -34,14 +34,8 @@ ReadPlane = Callable[[], Plane]
 class _Sent:
     """What the learner knows; touched by the learner's sending thread only.
 
-    Attributes
-    ----------
-    labels
-        The strokes as they were sent, of each plane that ever had some.
-    viewed
-        The plane that was looked at last.
-    part
-        What of it was sent, if it is a large one.
+    ``labels`` are the strokes as they were sent, of each plane that ever had some; ``viewed`` is
+    the plane that was looked at last, ``part`` what of it was sent, if it is a large one.
     """
 
     labels: dict[str, np.ndarray] = field(default_factory=dict)
@@ -70,8 +64,6 @@ class _Run:
 class Live:
     """What a session's live job is told and tells; a job begins and ends with the session.
 
-    Notes
-    -----
     Signals: ``tile_predicted(LiveTile)``, never of another view than the last one, nor of an older
     version than the newest; ``status_changed(sentence)``, empty while it learns.
     """
@@ -119,17 +111,10 @@ class Live:
     ) -> None:
         """Send what changed of a plane's strokes, and, the first time, the plane.
 
-        Parameters
-        ----------
-        key
-            A name for the plane, of this image and no other.
-        read_image
-            Gives the plane, (C, Y, X), or a part of a large one, which is told of under a key of
-            its own; called in another thread.
-        read_labels
-            Gives its strokes, (Y, X), as they are then; called in another thread.
-        **known
-            ``pixel_size``, ``pixel_unit``, ``channels`` and ``place`` of a :class:`LivePlane`.
+        ``key`` names the plane of this image and no other. The plane, (C, Y, X), or a part of a
+        large one, which is told of under a key of its own, and its strokes, (Y, X), as they are
+        then, are read in another thread. ``known`` are ``pixel_size``, ``pixel_unit``, ``channels``
+        and ``place`` of a :class:`LivePlane`.
         """
         run = self._run
         if run is not None:
@@ -156,14 +141,8 @@ class Live:
     ) -> None:
         """Have a part of a plane predicted before anything else.
 
-        Parameters
-        ----------
-        key, read_image
-            As for :meth:`paint`.
-        region
-            Rows and columns, (row start, row stop, column start, column stop); ``None`` for all.
-        afresh
-            Whether all that was predicted of the plane before is gone.
+        The region is (row start, row stop, column start, column stop); ``None`` for all.
+        ``afresh``: all that was predicted of the plane before is gone.
         """
         run = self._run
         if run is None:
@@ -224,13 +203,7 @@ class Live:
 
 
 def changed_box(before: np.ndarray, now: np.ndarray) -> Box | None:
-    """Return the smallest box that holds every pixel that differs; ``None`` if none does.
-
-    Parameters
-    ----------
-    before, now
-        (Y, X).
-    """
+    """Return the smallest box that holds every pixel that differs; ``None`` if none does."""
     changed = before != now
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     if not len(rows):

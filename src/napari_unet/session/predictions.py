@@ -23,17 +23,9 @@ from napari_unet.session.state import LearnerLike
 class PredictionJobs:
     """What is being predicted, beside whatever is learned.
 
-    Parameters
-    ----------
-    learner
-        Predicts.
-    numbers
-        Gives each job of the session its number.
-
-    Notes
-    -----
-    Signals: ``plane_predicted(job, PlanePredicted)``, ``progressed(job, done, total)``,
-    ``ended(job, error | None, stopped)``, ``warned(text)``.
+    ``numbers`` give each job of the session its number. Signals: ``plane_predicted(job,
+    PlanePredicted)``, ``progressed(job, done, total)``, ``ended(job, error | None, stopped)``,
+    ``warned(text)``.
     """
 
     plane_predicted = Signal(int, PlanePredicted)
@@ -63,26 +55,9 @@ class PredictionJobs:
     ) -> int:
         """Predict planes or volumes; returns the number of the job that the signals carry.
 
-        Parameters
-        ----------
-        read
-            Gives the planes, (C, Y, X), or volumes, (C, Z, Y, X); called in another thread. Of
-            planes of more than 4096 x 4096 pixels only what the region needs is read, which may not
-            be larger.
-        model
-            Content of a model file.
-        region
-            Rows and columns, (row start, row stop, column start, column stop), of volumes with the
-            planes' before them; ``None`` for all.
-        factors
-            New pixels for each of the planes', along rows and columns, that the network is given;
-            ``None`` for their own.
-        probabilities
-            Whether to send the probabilities too.
-        doubt
-            Whether to say how unsure the model is.
-        device
-            Where to compute.
+        ``read`` gives the planes, (C, Y, X), or volumes, (C, Z, Y, X), in another thread. Of planes
+        of more than 4096 x 4096 pixels only what the region needs is read, which may not be larger.
+        ``model`` is the content of a model file; the rest is as in a :class:`PredictRequest`.
         """
         job = next(self._numbers)
 

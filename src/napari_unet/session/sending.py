@@ -38,12 +38,7 @@ def for_region(
     """Return what of a plane a prediction of a region needs; a plane of usual size as a whole.
 
     A volume as a whole too. With factors the network sees it resampled. What is scaled together
-    with the other planes of its image knows that.
-
-    Raises
-    ------
-    InvalidInput
-        The region is too large.
+    with the other planes of its image knows that. ``InvalidInput`` if the region is too large.
     """
     stored = plane.plane if isinstance(plane, Measured) else plane
     if together and isinstance(stored, SourcePlane | SourceVolume):

@@ -56,20 +56,12 @@ from napari_unet.session.training import Training, train_request
 class Session:
     """The state that the widgets show and the actions that they offer.
 
-    Parameters
-    ----------
-    learner
-        Trains and predicts; closed with the session.
-
-    Notes
-    -----
     Signals: ``classes_changed(classes)``, ``state_changed(state)``, ``device_changed(text)``,
     ``curve_changed()``, ``progress_changed(fraction, remaining_seconds | None)`` of a training,
-    ``improved(model_bytes)`` when a running training has better weights,
-    ``model_changed(header | None)`` when the model in use was replaced or saved,
-    ``trained(reason)`` after that, at the end of a training,
-    ``said(level, text)``. Predictions and the live loop have their own: those of ``predictions``
-    and of ``live``.
+    ``improved(model_bytes)`` when a running training has better weights, ``model_changed(header |
+    None)`` when the model in use was replaced or saved, ``trained(reason)`` after that, at the end
+    of a training, ``said(level, text)``. Predictions and the live loop have their own: those of
+    ``predictions`` and of ``live``.
     """
 
     classes_changed = Signal(tuple)
@@ -142,12 +134,7 @@ class Session:
     def train(self, read: Callable[[], PaintedPlanes], settings: TrainSettings) -> None:
         """Fine-tune the model in use, or train a new one, on what is painted.
 
-        Parameters
-        ----------
-        read
-            Gives the painted planes; called in another thread.
-        settings
-            How to train.
+        ``read`` gives the painted planes; called in another thread.
         """
         self._check_idle()
         job = next(self._numbers)
@@ -202,14 +189,8 @@ class Session:
     def ask(self, prepare: Callable[[int], PieceRequest], answer: Callable[[Content], None]) -> int:
         """Queue a request whose replies go to one place; returns its job.
 
-        Nothing of the session changes, so any thread may call it.
-
-        Parameters
-        ----------
-        prepare
-            Makes the request of a job; called in another thread.
-        answer
-            Takes the replies, in another thread; it must not wait.
+        Nothing of the session changes, so any thread may call it. ``prepare`` and ``answer``, which
+        must not wait, are called in other threads.
         """
         job = next(self._numbers)
         self._learner.submit(job, lambda: prepare(job), training=False, answer=answer)
@@ -222,13 +203,8 @@ class Session:
     def load_model(self, path: str | os.PathLike[str]) -> ModelHeader:
         """Take a saved model, or a bioimage.io package, into use.
 
-        The classes of a model of strokes replace the session's, but not names and colours that
-        were given by hand.
-
-        Raises
-        ------
-        UnreadableFile, InvalidModel, InvalidInput
-            It cannot be read, is not a model, or needs an extra; the model in use stays.
+        The classes of a model of strokes replace the session's, but not names and colours that were
+        given by hand. If it cannot be read, the model in use stays.
         """
         data = model_bytes(path)
         header = header_of(data)
@@ -242,10 +218,7 @@ class Session:
     def use_way(self, way: Way) -> None:
         """Scale the grey values of images in another way, with the model in use and later ones.
 
-        Raises
-        ------
-        InvalidInput
-            The model in use is of another program, which brings its own.
+        ``InvalidInput`` if the model in use is of another program, which brings its own.
         """
         if self.model is not None and self.header is not None and self.header.scaling.way != way:
             self.model = with_way(self.model, way)
@@ -255,13 +228,7 @@ class Session:
         self.model_changed.emit(self.header)
 
     def save_model(self, path: str | os.PathLike[str]) -> None:
-        """Write the model in use, beside the target first, so that no half file is left.
-
-        Raises
-        ------
-        InvalidInput, UnwritableOutput
-            There is no model, or it cannot be written there.
-        """
+        """Write the model in use, beside the target first, so that no half file is left."""
         if self.model is None:
             raise InvalidInput("there is no model yet; train one first.")
         write_whole(Path(path), self.model)

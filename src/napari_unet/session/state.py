@@ -61,23 +61,12 @@ class LearnerLike(Protocol):
 class PaintedPlanes:
     """The planes of a layer that have strokes, or its volumes that have, to be learnt in 3D.
 
-    Attributes
-    ----------
-    keys
-        A name for each that stays the same between trainings.
-    images
-        One a plane, (C, Y, X), or a volume, (C, Z, Y, X).
-    labels
-        One array each, (Y, X) or (Z, Y, X), class ids as painted, 0 unlabelled.
-    boxes
-        Which part of its plane each of ``labels`` is, ``None`` for all; of a large plane there may
-        be several. Empty if each is all.
-    pixel_size, pixel_unit
-        Size of a pixel as (row, column), where known; of voxels the unit alone.
-    channels
-        Which of the image they are, if all are of one.
-    places
-        Of planes, where each lies in its stack; empty if that says nothing.
+    ``keys`` stay the same between trainings. Images are one a plane, (C, Y, X), or a volume, (C, Z,
+    Y, X); labels (Y, X) or (Z, Y, X), class ids as painted, 0 unlabelled. ``boxes`` say which part
+    of its plane each of ``labels`` is, ``None`` for all; of a large plane there may be several.
+    Empty if each is all. The pixel size is (row, column), where known; of voxels the unit alone.
+    ``channels`` are those of the image, if all are of one; ``places`` say of planes where each lies
+    in its stack.
     """
 
     keys: tuple[str, ...]
@@ -94,19 +83,9 @@ class PaintedPlanes:
 class Curve:
     """A training so far.
 
-    Attributes
-    ----------
-    losses
-        (step, loss) pairs.
-    scores
-        (step, score) pairs, or (second, score) pairs of the live loop.
-    held_out
-        Whether the scores are of strokes kept out of the training.
-    corrective
-        (second, share) pairs of the live loop: how much of each new stroke had been predicted
-        right before it was learnt.
-    live
-        Whether it is of the live loop.
+    ``losses`` are (step, loss), ``scores`` (step, score), or (second, score) of the live loop,
+    ``held_out`` if they are of strokes kept out of the training; ``corrective`` are (second, share)
+    of the live loop: how much of each new stroke had been predicted right before it was learnt.
     """
 
     losses: tuple[tuple[int, float], ...] = ()
@@ -119,17 +98,8 @@ class Curve:
 def newest_strokes(labels: np.ndarray, before: np.ndarray | None) -> np.ndarray:
     """Return where strokes were painted or changed.
 
-    Parameters
-    ----------
-    labels
-        (Y, X) or (Z, Y, X) class ids as painted, 0 unlabelled.
-    before
-        The same plane or volume earlier, or ``None`` if it had no strokes.
-
-    Returns
-    -------
-    ndarray
-        Of the same shape, bool.
+    (Y, X) or (Z, Y, X) class ids as painted, 0 unlabelled; the same earlier, or ``None`` if it had
+    no strokes.
     """
     if before is None or before.shape != labels.shape:
         return labels != 0

@@ -17,16 +17,8 @@ from napari_unet.session.state import Curve, PaintedPlanes
 class Training:
     """A running or ended training.
 
-    Attributes
-    ----------
-    job
-        Its number.
-    losses, scores
-        (step, value) pairs.
-    held_out
-        Whether the scores are of strokes kept out of the training.
-    progress, remaining
-        The share that is done, and the seconds that are left where they are known.
+    ``losses`` and ``scores`` are (step, value), ``held_out`` if the scores are of strokes kept out
+    of the training; ``remaining`` are seconds, where they are known.
     """
 
     job: int
@@ -66,18 +58,8 @@ def train_request(
 ) -> TrainRequest:
     """Read what is painted, which may take long, and ask for a training on it.
 
-    Parameters
-    ----------
-    job
-        Its number.
-    read
-        Gives the painted planes.
-    seen
-        Tells which strokes are new since the last training.
-    settings, classes
-        How to train, and the names and colours of classes.
-    model
-        Content of the model file to start from, if any.
+    ``seen`` tells which strokes are new since the last training; ``model`` is the content of the
+    model file to start from.
     """
     planes = read()
     return TrainRequest(

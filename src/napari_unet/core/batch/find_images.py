@@ -18,12 +18,8 @@ from napari_unet.core.segmentation.result_paths import is_result, stem_of
 class Found:
     """An image, or what was asked for and is none.
 
-    Attributes
-    ----------
-    path
-        Where it is.
-    folder
-        Where it lies within the folder that was given; results lie there in the output folder.
+    ``folder`` is where it lies within the folder that was given; results lie there in the output
+    folder.
     """
 
     path: Path
@@ -32,13 +28,7 @@ class Found:
 
 @dataclass(frozen=True)
 class OpenFile:
-    """Opens a file as an image, here or in another process.
-
-    Attributes
-    ----------
-    path, axes, channels
-        As for :func:`napari_unet.core.io.open_image.open_image`.
-    """
+    """Opens a file as an image, here or in another process."""
 
     path: Path
     axes: str | None
@@ -56,15 +46,10 @@ class OpenFile:
 def find_images(inputs: Sequence[str | os.PathLike[str]], output: Path) -> list[Found]:
     """List images, each once, in a fixed order.
 
-    Parameters
-    ----------
-    inputs
-        Files and OME-Zarr folders are taken whatever they are called; of other folders everything
-        in them and below of a kind that is read; patterns as the shell has them, ``**`` included.
-        What is not there is listed too, so that it is reported.
-    output
-        Folder of the results: never searched, and results of this program are not taken from
-        elsewhere either.
+    Files and OME-Zarr folders are taken whatever they are called; of other folders everything in
+    them and below of a kind that is read; patterns as the shell has them, ``**`` included. What is
+    not there is listed too, so that it is reported. The output folder is never searched, and
+    results of this program are not taken from elsewhere either.
     """
     found: dict[Path, Found] = {}
     for entry in inputs:

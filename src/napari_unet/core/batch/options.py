@@ -13,27 +13,13 @@ from napari_unet.core.objects.split_touching import InstanceSettings
 class BatchOptions:
     """How the images of a batch are segmented.
 
-    Attributes
-    ----------
-    save
-        What of the results.
-    channels, axes, level
-        Of every image, see :func:`napari_unet.core.segmentation.segment.segment` and
-        :func:`napari_unet.core.io.open_image.open_image`; without a level, the one whose pixels are
-        nearest to the model's, or the finest.
-    overwrite
-        Whether to make results anew that are there and would be the same.
-    resample
-        Whether to bring images to the model's pixel size where both are known, see
-        :func:`napari_unet.core.segmentation.model_fit.resampling`.
-    tile
-        Side of a tile's output in pixels.
-    average_rotations
-        Whether to average over the orientations of each plane.
-    objects
-        How probabilities become instances.
-    measure
-        Whether to measure the instances.
+    Channels, axes and level are those of every image, see
+    :func:`napari_unet.core.segmentation.segment.segment` and
+    :func:`napari_unet.core.io.open_image.open_image`; without a level, the one whose pixels are
+    nearest to the model's, or the finest. ``overwrite`` makes results anew that are there and would
+    be the same; ``resample`` brings images to the model's pixel size where both are known, see
+    :func:`napari_unet.core.segmentation.model_fit.resampling`; ``tile`` is the side of a tile's
+    output in pixels.
     """
 
     save: tuple[Saved, ...] = ("labels",)

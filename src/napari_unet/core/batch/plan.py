@@ -45,16 +45,9 @@ Action = Literal["run", "done", "refused"]
 class Candidate:
     """An image that may be segmented, wherever it comes from.
 
-    Attributes
-    ----------
-    name
-        What people know it by.
-    result
-        Where its results go in the folder for them, without what tells them apart.
-    open
-        Opens it, without reading its pixels.
-    channels, level
-        Which of it, instead of those of the batch's options.
+    ``result`` is where its results go in the folder for them, without what tells them apart.
+    ``open`` does not read its pixels. Channels and level are taken instead of those of the batch's
+    options.
     """
 
     name: str
@@ -68,26 +61,10 @@ class Candidate:
 class PlannedItem:
     """An image of a batch.
 
-    Attributes
-    ----------
-    candidate
-        The image.
-    action
-        ``"run"``, ``"done"`` (its results are there) or ``"refused"``.
-    sentences
-        Why not, or what is to be known of it.
-    group
-        What it shares with others that are not run, for the summary.
-    outputs
-        Where its results go; nothing if they stay in memory.
-    shape, axes, pixel_size
-        Of the level that is taken, as text; empty if it could not be opened.
-    level, channels
-        The level and, unless it is all, the channels that are taken.
-    pixels
-        Number of pixels that are segmented.
-    factors
-        By which it is resampled, along rows and columns; ``None`` if it is not.
+    ``"done"``: its results are there. ``group`` is what it shares with others that are not run, for
+    the summary; there are no outputs if results stay in memory. Shape, axes and pixel size are
+    those of the level that is taken, empty if it could not be opened; ``pixels`` are those that are
+    segmented, and ``factors`` those by which it is resampled along rows and columns.
     """
 
     candidate: Candidate
@@ -121,15 +98,7 @@ class PlannedItem:
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """What will be done.
-
-    Attributes
-    ----------
-    items
-        One an image.
-    options
-        As given.
-    """
+    """What will be done."""
 
     items: tuple[PlannedItem, ...]
     options: BatchOptions
@@ -158,21 +127,7 @@ def plan_batch(
 ) -> BatchPlan:
     """Look at each image of a batch, without reading its pixels.
 
-    Parameters
-    ----------
-    inputs
-        Files, folders and patterns, see :func:`napari_unet.core.batch.find_images.find_images`.
-    model
-        To segment them with.
-    output
-        Folder for the results.
-    options
-        How.
-
-    Raises
-    ------
-    InvalidInput
-        There is no image at all.
+    Refused if there is no image at all; see :func:`napari_unet.core.batch.find_images.find_images`.
     """
     check_measure(options.save, measure=options.measure)
     found = find_images(inputs, output)
@@ -197,16 +152,8 @@ def plan_items(
 ) -> BatchPlan:
     """Look at each of some images, without reading its pixels.
 
-    Parameters
-    ----------
-    candidates
-        The images; their results' names differ.
-    model
-        To segment them with.
-    output
-        Folder for the results; ``None`` if they stay in memory.
-    options
-        How; the axes are the candidates' own affair.
+    The results' names of the candidates differ. Without an output folder results stay in memory; of
+    the options, the axes are the candidates' own affair.
     """
     items = (_planned(candidate, model, output, options) for candidate in candidates)
     return BatchPlan(tuple(items), options)

@@ -27,13 +27,7 @@ _WORDS: dict[Status, str] = {
 
 
 class ReportFile:
-    """A CSV that grows by a row an item, so that a killed run leaves what it had.
-
-    Parameters
-    ----------
-    file
-        Open for writing text.
-    """
+    """A CSV that grows by a row an item, so that a killed run leaves what it had."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -61,13 +55,7 @@ class ReportFile:
 
 
 def write_report(path: Path, items: Iterable[ItemEnded]) -> None:
-    """Write the CSV of a run that is over.
-
-    Raises
-    ------
-    UnwritableOutput
-        It cannot be written there.
-    """
+    """Write the CSV of a run that is over."""
     text = StringIO(newline="")
     report = ReportFile(text)
     for item in items:

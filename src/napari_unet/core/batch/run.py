@@ -31,13 +31,7 @@ STOPPED_BEFORE = "the run was stopped before it."
 
 @dataclass(frozen=True)
 class ItemStarted:
-    """An image is being segmented.
-
-    Attributes
-    ----------
-    number
-        Of the item in the plan, from 0.
-    """
+    """An image is being segmented."""
 
     number: int
 
@@ -46,12 +40,7 @@ class ItemStarted:
 class ItemProgress:
     """A tile is ready.
 
-    Attributes
-    ----------
-    number
-        Of the item.
-    fraction, overall
-        Share of the image, and of all pixels of the batch, that is ready.
+    Shares of the image, and of all pixels of the batch, that are ready.
     """
 
     number: int
@@ -61,15 +50,7 @@ class ItemProgress:
 
 @dataclass(frozen=True)
 class ItemNotice:
-    """Something to be known of an image while it is segmented.
-
-    Attributes
-    ----------
-    number
-        Of the item.
-    text
-        What.
-    """
+    """Something to be known of an image while it is segmented."""
 
     number: int
     text: str
@@ -79,16 +60,7 @@ class ItemNotice:
 class ItemEnded:
     """What became of an image.
 
-    Attributes
-    ----------
-    number, item
-        Of the plan.
-    status
-        ``"done"``, ``"skipped"`` (its results were there), ``"failed"`` or ``"stopped"``.
-    sentence
-        Why, or what is to be known of it.
-    seconds
-        How long it took.
+    ``"skipped"``: its results were there. The sentence says why, or what is to be known of it.
     """
 
     number: int
@@ -119,26 +91,12 @@ def run_batch(
 ) -> Iterator[BatchEvent]:
     """Segment the images of a plan one after the other; one that fails does not stop the others.
 
-    Parameters
-    ----------
-    model
-        A trained model; where there is a predictor, its description is enough.
-    plan
-        See :func:`napari_unet.core.batch.plan.plan_batch`.
-    device, predictor, find_objects
-        Where to compute, or who predicts, and who finds objects, see
-        :func:`napari_unet.core.segmentation.segment.segment`.
-    openers
-        What gives the arrays for the results of the item of that number, where they do not go to
-        the files of the plan.
-    stop
-        Asked after each tile and while results are written; nothing is left of the image that is
-        then being segmented, and what is ready stays. To close the generator does the same.
-
-    Yields
-    ------
-    BatchEvent
-        ``ItemEnded`` once for each item, in the plan's order.
+    ``ItemEnded`` comes once for each item, in the plan's order. Where there is a predictor, the
+    model's description is enough; device, predictor and who finds objects are as for
+    :func:`napari_unet.core.segmentation.segment.segment`. ``openers`` give the arrays for the
+    results of the item of a number, where they do not go to files. ``stop`` is asked after each
+    tile and while results are written; nothing is left of the image that is then being segmented,
+    and what is ready stays. To close the generator does the same.
     """
     total = max(1, sum(item.pixels for item in plan.to_run))
     ready = 0

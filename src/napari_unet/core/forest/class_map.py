@@ -19,15 +19,7 @@ _MOST_LAZY_BYTES = 2**28
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
     """Return the log-odds of each class against the others.
 
-    Parameters
-    ----------
-    probabilities
-        (K, ...) float32.
-
-    Returns
-    -------
-    ndarray
-        (K, ...) float32, within [-4, 4].
+    (K, ...) float32, within [-4, 4].
     """
     p = probabilities.clip(_SMALLEST, 1 - _SMALLEST)
     return np.log(p / (1 - p)).astype(np.float32)
@@ -36,17 +28,7 @@ def log_odds(probabilities: np.ndarray) -> np.ndarray:
 class ClassMap:
     """The probabilities of a plane's classes, computed where they are asked for.
 
-    Parameters
-    ----------
-    features
-        Of the plane.
-    classifier
-        What to ask.
-
-    Attributes
-    ----------
-    scaled
-        How the plane's grey values are scaled.
+    ``scaled`` says how the plane's grey values are scaled.
     """
 
     def __init__(self, features: PixelFeatures, classifier: PixelClassifier) -> None:

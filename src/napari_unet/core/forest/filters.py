@@ -15,16 +15,8 @@ MARGIN = 192  # pixels around a block that its features depend on: the encoder's
 def filters(patch: np.ndarray) -> np.ndarray:
     """Return multi-scale filters of a patch.
 
-    Parameters
-    ----------
-    patch
-        (C, Y, X) float32, normalised; results within ``FILTER_MARGIN`` of its border depend on
-        where it was cut.
-
-    Returns
-    -------
-    ndarray
-        (Y, X, 24 C) float32.
+    (Y, X, 24 C) float32 of a normalised (C, Y, X) float32 patch; results within ``FILTER_MARGIN``
+    of its border depend on where it was cut.
     """
     from skimage.feature import multiscale_basic_features  # loads matplotlib
 

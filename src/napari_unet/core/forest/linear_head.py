@@ -23,14 +23,8 @@ _SMALLEST_SCALE = 1e-6
 class LinearHead:
     """Softmax of linear functions of standardised values, as plain arrays.
 
-    Attributes
-    ----------
-    mean, scale
-        (F,) float32, what is taken from a value, and what it is then divided by.
-    weights
-        (K, F) float32.
-    bias
-        (K,) float32.
+    From (F,) values ``mean`` is taken, then they are divided by ``scale``; weights are (K, F), the
+    bias (K,), all float32.
     """
 
     mean: np.ndarray
@@ -53,14 +47,7 @@ class LinearHead:
         """Return class probabilities of an image, (K, Y, X) float32, from the encoder's taps.
 
         The values at each pixel are never formed: a linear function of enlarged taps is the
-        enlarged linear function of the taps.
-
-        Parameters
-        ----------
-        taps
-            Of one image, see :class:`napari_unet.core.network.encoder.Encoder`.
-        size
-            (Y, X) of the image.
+        enlarged linear function of the taps. ``size`` is the image's (Y, X).
         """
         weight, bias = (part.to(taps[0].device) for part in self._direct())
         logits = bias[:, None, None].expand(-1, *size)
@@ -75,13 +62,7 @@ class LinearHead:
 
     @classmethod
     def checked(cls, arrays: Mapping[str, np.ndarray], n_classes: int) -> LinearHead:
-        """Build a head from arrays of a file.
-
-        Raises
-        ------
-        InvalidModel
-            They are none.
-        """
+        """Build a head from arrays of a file."""
         try:
             head = cls(**{name: np.asarray(arrays[name]) for name in cls.names()})
         except KeyError as error:
@@ -114,15 +95,9 @@ class LinearHead:
 def fit_linear_head(values: np.ndarray, classes: np.ndarray, n_classes: int) -> LinearHead:
     """Fit balanced logistic regression with an L2 penalty.
 
-    Parameters
-    ----------
-    values
-        (N, F) float32, the values at painted pixels; of many pixels some are taken, evenly.
-    classes
-        (N,) class indices; not each of the K classes need occur, and one that does not is never
-        predicted.
-    n_classes
-        K.
+    On (N, F) float32 values at painted pixels, of which some are taken, evenly, if they are many,
+    and their (N,) class indices. Not each of the K classes need occur, and one that does not is
+    never predicted.
     """
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits

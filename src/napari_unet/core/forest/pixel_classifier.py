@@ -24,12 +24,7 @@ _FOREST, _HEAD, _ENCODER = "forest.", "linear_head.", "encoder"
 class PixelClassifier:
     """The mean of a forest's answer and a linear head's, fitted on strokes.
 
-    Attributes
-    ----------
-    forest
-        On the filters.
-    head
-        On what the encoder says.
+    The forest works on the filters, the head on what the encoder says.
     """
 
     forest: Forest
@@ -41,18 +36,7 @@ class PixelClassifier:
         return self.forest.n_classes
 
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """Return class probabilities at pixels.
-
-        Parameters
-        ----------
-        values
-            (N, F + 224) float32, see :meth:`PixelFeatures.at`.
-
-        Returns
-        -------
-        ndarray
-            (K, N) float32.
-        """
+        """Return class probabilities, (K, N) float32, of (N, F + 224) :meth:`PixelFeatures.at`."""
         by_forest = self.forest.predict(values[:, :-FEATURES])
         return (by_forest + self.head.predict(values[:, -FEATURES:])) / 2
 
@@ -87,10 +71,7 @@ class PixelClassifier:
     ) -> PixelClassifier:
         """Build a classifier from arrays of a file.
 
-        Raises
-        ------
-        InvalidModel
-            They are none, or were fitted on what another encoder says.
+        ``InvalidModel`` if they are none, or were fitted on what another encoder says.
         """
         if not np.array_equal(arrays.get(_ENCODER, ()), encoder_digest()):
             raise InvalidModel(
@@ -112,18 +93,8 @@ def fit_classifier(
 ) -> PixelClassifier:
     """Fit both parts.
 
-    Parameters
-    ----------
-    values
-        (N, F + 224) float32, see :meth:`PixelFeatures.at`.
-    classes
-        (N,) class indices; not each of the K classes need occur.
-    n_classes
-        K.
-    seed, trees
-        Seed of the draws, number of trees.
-    weights
-        (N,) how much each pixel counts; ``None`` for all the same.
+    On (N, F + 224) float32 values of :meth:`PixelFeatures.at` and their (N,) class indices; not
+    each of the K classes need occur. (N,) ``weights`` say how much each pixel counts.
     """
     forest = fit_forest(
         values[:, :-FEATURES], classes, n_classes, seed=seed, trees=trees, weights=weights

@@ -29,14 +29,9 @@ P = TypeVar("P", bound=Plane)
 class Block:
     """The features of a block of a plane.
 
-    Attributes
-    ----------
-    filters
-        (Y', X', F) float32.
-    taps
-        Float16, of the block and one cell of the coarsest tap around it, as far as the plane goes.
-    before
-        Pixels of the taps before the block's first, along rows and columns: 0 or a stride.
+    ``filters`` are (Y', X', F) float32; the float16 taps are of the block and one cell of the
+    coarsest tap around it, as far as the plane goes, and begin ``before`` pixels before it along
+    rows and columns: 0 or a stride.
     """
 
     filters: np.ndarray
@@ -63,12 +58,7 @@ class Block:
 class PixelFeatures(Generic[P]):
     """Features of a plane's pixels, computed block by block on the CPU; the latest are kept.
 
-    Attributes
-    ----------
-    plane
-        (C, Y, X), any real dtype; need not be in memory.
-    scaling
-        How its grey values are scaled.
+    The plane, (C, Y, X) of any real dtype, need not be in memory.
     """
 
     plane: P

@@ -26,19 +26,10 @@ _PIXELS_AT_ONCE = 2**14
 class Forest:
     """A random forest as plain arrays, so that a model file can hold it.
 
-    Attributes
-    ----------
-    children
-        (N, 2) int32, nodes of all trees in one list: the two nodes below, relative to the tree's
-        first, or -1 for a leaf.
-    filters
-        (N,) int32, the filter that a node compares.
-    thresholds
-        (N,) float64.
-    probabilities
-        (N, K) float32, of the classes at a leaf.
-    sizes
-        (T,) int32, nodes of each tree.
+    Nodes of all trees are in one list: ``children`` (N, 2) int32, the two nodes below, relative to
+    the tree's first, or -1 for a leaf; ``filters`` (N,) int32, the filter that a node compares with
+    its ``thresholds``, (N,) float64; ``probabilities`` (N, K) float32, of the classes at a leaf;
+    ``sizes`` (T,) int32, nodes of each tree.
     """
 
     children: np.ndarray
@@ -54,18 +45,7 @@ class Forest:
         return int(self.probabilities.shape[1])
 
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """Return class probabilities.
-
-        Parameters
-        ----------
-        values
-            (..., F) float32, see :func:`filters`.
-
-        Returns
-        -------
-        ndarray
-            (K, ...) float32.
-        """
+        """Return class probabilities, (K, ...) float32, of (..., F) values of :func:`filters`."""
         trees = self._trees
         if trees is None:  # of several threads each may build them; whole lists are set alone
             trees = _walkers(self, values.shape[-1])
@@ -101,10 +81,8 @@ class Forest:
     def checked(cls, arrays: Mapping[str, np.ndarray], n_filters: int, n_classes: int) -> Forest:
         """Build a forest from arrays of a file.
 
-        Raises
-        ------
-        InvalidModel
-            They are no forest; a walk down its trees might not end, or leave the arrays.
+        ``InvalidModel`` if they are no forest; a walk down its trees might not end, or leave the
+        arrays.
         """
         try:
             forest = cls(**{name: np.asarray(arrays[name]) for name in cls.names()})
@@ -132,20 +110,9 @@ def fit_forest(
     """Fit a forest, half of it random and half of it extremely randomised trees.
 
     The second half splits at random thresholds (Geurts et al. 2006, doi:10.1007/s10994-006-6226-1)
-    and so follows few strokes less closely. Measured on six sets: docs/method.md.
-
-    Parameters
-    ----------
-    values
-        (N, F) float32, the filters at painted pixels.
-    classes
-        (N,) class indices; not each of the K classes need occur.
-    n_classes
-        K.
-    seed, trees
-        Seed of the draws, number of trees.
-    weights
-        (N,) how much each pixel counts; ``None`` for all the same.
+    and so follows few strokes less closely. Measured on six sets: docs/method.md. On (N, F) float32
+    filters at painted pixels and their (N,) class indices; not each of the K classes need occur.
+    (N,) ``weights`` say how much each pixel counts.
     """
     from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 

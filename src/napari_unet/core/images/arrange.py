@@ -15,12 +15,8 @@ from napari_unet.errors import InvalidInput
 class Pieces:
     """An image as planes, or as volumes, that a network sees one at a time.
 
-    Attributes
-    ----------
-    data
-        (P, C, *axes), any real dtype; the axes are (Y, X) of planes, (Z, Y, X) of volumes.
-    lead
-        Lengths of the image's axes before these, whose product is P; empty for one piece.
+    ``data`` is (P, C, *axes) of any real dtype, the axes (Y, X) of planes or (Z, Y, X) of volumes;
+    ``lead`` are the lengths of the image's axes before these, whose product is P.
     """
 
     data: np.ndarray
@@ -36,20 +32,9 @@ class Pieces:
 def pieces_like(image: np.ndarray, labels: np.ndarray, ndim: int) -> Pieces:
     """Arrange an image by the shape of its labels; the axis that only the image has is channels.
 
-    Parameters
-    ----------
-    image
-        (..., Y, X), with one more axis than the labels if it has channels: at the end for RGB,
-        or anywhere before the rows.
-    labels
-        (..., Y, X).
-    ndim
-        2 for planes, 3 for volumes.
-
-    Raises
-    ------
-    InvalidInput
-        The shapes do not fit, or the image is not one.
+    The image is (..., Y, X), with one more axis than the labels if it has channels: at the end for
+    RGB, or anywhere before the rows. ``ndim`` is 2 for planes, 3 for volumes; what does not fit is
+    refused.
     """
     image = check_array(image)
     if labels.ndim < ndim:
@@ -79,20 +64,9 @@ def pieces_like(image: np.ndarray, labels: np.ndarray, ndim: int) -> Pieces:
 def pieces_for(image: np.ndarray, channels: int, ndim: int) -> Pieces:
     """Arrange an image for a model of ``channels`` channels.
 
-    Parameters
-    ----------
-    image
-        (..., Y, X) for one channel; for several with an axis of that length, which is found as
-        :func:`images.axes.guess_axes` finds it.
-    channels
-        Channels that the model was trained on.
-    ndim
-        2 for a model of planes, 3 for one of volumes.
-
-    Raises
-    ------
-    InvalidInput
-        The image has no such number of channels, or is no plane or no volume.
+    The image is (..., Y, X) for one channel; for several with an axis of that length, which is
+    found as :func:`images.axes.guess_axes` finds it. ``ndim`` is 2 for planes, 3 for volumes.
+    ``InvalidInput`` if it has no such number of channels, or is no plane or no volume.
     """
     shape = np.shape(image)
     image = check_array(image)
@@ -119,13 +93,7 @@ def pieces_for(image: np.ndarray, channels: int, ndim: int) -> Pieces:
 
 
 def as_plane(image: np.ndarray) -> np.ndarray:
-    """Return one plane, (C, Y, X), of a (Y, X), (C, Y, X) or (Y, X, 3) image.
-
-    Raises
-    ------
-    InvalidInput
-        It is not such an image.
-    """
+    """Return one plane, (C, Y, X), of a (Y, X), (C, Y, X) or (Y, X, 3) image."""
     image = check_array(image)
     if image.ndim == 2:
         return image[None]

@@ -19,12 +19,7 @@ _WORDS = {"T": "time", "C": "channels", "Z": "slices", "S": "RGB"}
 class GuessedAxes:
     """Names of axes, and what of them was guessed.
 
-    Attributes
-    ----------
-    axes
-        A letter an axis out of TCZYXS.
-    reasons
-        A sentence for each letter that was guessed.
+    A letter an axis out of TCZYXS, and a sentence for each letter that was guessed.
     """
 
     axes: str
@@ -34,17 +29,8 @@ class GuessedAxes:
 def checked_axes(axes: str, shape: Sequence[int]) -> str:
     """Return axes that somebody named, in capitals.
 
-    Parameters
-    ----------
-    axes
-        A letter an axis: T (time), C (channels), Z (slices), Y (rows), X (columns), S (RGB).
-    shape
-        Of the array.
-
-    Raises
-    ------
-    InvalidInput
-        They do not fit the array, or are no such letters.
+    A letter an axis: T (time), C (channels), Z (slices), Y (rows), X (columns), S (RGB); refused if
+    they do not fit the array.
     """
     axes = axes.upper()
     if len(axes) != len(shape):
@@ -67,7 +53,9 @@ def guess_axes(
 ) -> GuessedAxes:
     """Name an array's axes where nothing or only a part is told.
 
-    Rows and columns are the last two, or the two before RGB. Of the others:
+    ``told`` has a letter for each axis that is known and ``"?"`` for the others; ``channels`` is
+    the number that a model wants. Rows and columns are the last two, or the two before RGB. Of the
+    others:
 
     1. If the number of channels that are wanted is known, a last axis of that length is channels.
        So is any last axis of 1 to 4 if the two before it are longer, unless another axis has as
@@ -77,21 +65,7 @@ def guess_axes(
        nearest to the rows that has 2 to 4 entries is channels.
     3. What is left is slices (nearest to the rows), then time: planes in either case. Of three
        such axes the shortest is channels.
-    4. Axes of length 1 get what names are left.
-
-    Parameters
-    ----------
-    shape, dtype
-        Of the array.
-    told
-        A letter for each axis that is known, ``"?"`` for the others; ``None`` if nothing is known.
-    channels
-        Channels that a model wants, if there is one.
-
-    Raises
-    ------
-    InvalidInput
-        More axes than can be named.
+    4. Axes of length 1 get what names are left; more than can be named are refused.
     """
     letters = list(told or UNTOLD * len(shape))
     reasons: list[str] = []
@@ -121,12 +95,7 @@ def guess_axes(
 def channel_axis(shape: Sequence[int], dtype: np.dtype, channels: int | None) -> int | None:
     """Return which axis of an array is channels, by the same rules; ``None`` if none is.
 
-    Parameters
-    ----------
-    shape, dtype
-        Of the array; it may have any number of axes before rows and columns.
-    channels
-        Channels that a model wants, if there is one.
+    The array may have any number of axes before rows and columns.
     """
     letters = [UNTOLD] * len(shape)
     _name_plane_and_channels(letters, shape, dtype, channels, [])

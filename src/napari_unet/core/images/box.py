@@ -13,10 +13,7 @@ import numpy as np
 class Tile:
     """A box of output pixels: ``Tile(rows, columns)`` or ``Tile(planes, rows, columns)``.
 
-    Attributes
-    ----------
-    ranges
-        (start, stop) along each axis, in pixels of the image.
+    (start, stop) along each axis, in pixels of the image.
     """
 
     ranges: tuple[tuple[int, int], ...]

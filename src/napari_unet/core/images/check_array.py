@@ -15,19 +15,8 @@ _LARGEST = float(np.finfo(np.float32).max)
 def check_array(image: np.ndarray, *, may_be_constant: bool = False) -> np.ndarray:
     """Refuse what cannot be an image: empty, not numeric, constant, without a pixel imaged.
 
-    NaN and infinite pixels were not imaged, as registration and stitching leave them.
-
-    Parameters
-    ----------
-    image
-        Any array.
-    may_be_constant
-        Whether it is one plane of several, of which some may be empty.
-
-    Raises
-    ------
-    InvalidInput
-        With what is wrong and what to do.
+    NaN and infinite pixels were not imaged, as registration and stitching leave them. One plane of
+    several may be constant.
     """
     image = np.asarray(image)
     if image.ndim < 2 or image.size == 0:

@@ -21,20 +21,10 @@ MOST_WHOLE = 4096 * 4096  # pixels of a plane that is read, sent and trained on 
 class Cutout:
     """The pixels of a rectangle of a plane; a plane of which only that rectangle can be read.
 
-    Or of a box of a volume.
-
-    Attributes
-    ----------
-    pixels
-        (C, Y', X') or (C, Z', Y', X'), any real dtype.
-    position
-        Of its first pixel in the plane or volume, along each axis.
-    plane_shape
-        Size of the whole plane, (Y, X), or volume, (Z, Y, X).
-    known
-        What the grey values of the whole plane are like.
-    sampled
-        (C, N), of the whole plane, where other statistics than its range are needed.
+    Or of a box of a volume. ``pixels`` are (C, Y', X') or (C, Z', Y', X') of any real dtype;
+    ``position`` is that of the first in the plane or volume, of the size ``plane_shape``. ``known``
+    says what the grey values of the whole plane are like; ``sampled``, (C, N), is of the whole
+    plane, where other statistics than its range are needed.
     """
 
     pixels: np.ndarray
@@ -63,10 +53,7 @@ class Cutout:
     def read(self, *indices: np.ndarray) -> np.ndarray:
         """Return the pixels at some indices along each axis of the plane, which may repeat.
 
-        Raises
-        ------
-        LookupError
-            Some are outside the rectangle.
+        ``LookupError`` if some are outside the rectangle.
         """
         for (start, stop), wanted in zip(self.box.ranges, indices, strict=True):
             if wanted.min() < start or wanted.max() >= stop:
@@ -135,19 +122,7 @@ def is_large(shape: Sequence[int]) -> bool:
 def cut(plane: Plane, box: Tile, *, sampled: bool = False) -> Cutout:
     """Cut a rectangle out of a plane; of one that is not in memory only that much is read.
 
-    Parameters
-    ----------
-    plane
-        (C, Y, X) or (C, Z, Y, X).
-    box
-        Inside the plane or volume.
-    sampled
-        Whether a sample of the whole goes with it.
-
-    Raises
-    ------
-    UnreadableFile
-        A pixel cannot be read.
+    The plane is (C, Y, X) or (C, Z, Y, X); ``sampled``: a sample of the whole goes with the box.
     """
     pixels = read_part(plane, *(np.arange(*span) for span in box.ranges))
     position = tuple(start for start, _ in box.ranges)

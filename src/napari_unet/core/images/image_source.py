@@ -21,28 +21,13 @@ PLANE_AXES = "TZ"  # a network of planes sees one at a time of each of these
 class ImageSource:
     """An image as an array, or as a pyramid of arrays, none of which need be in memory.
 
-    Attributes
-    ----------
-    levels
-        Arrays of numpy, dask or zarr, or what has their ``shape``, ``dtype`` and indexing; the
-        finest first, all of the same axes.
-    axes
-        A letter an axis out of T (time), C (channels), Z (slices), Y (rows), X (columns) and S
-        (red, green, blue, and maybe opacity, which is left out); Y and X are always there.
-    pixel_size
-        Distance of two neighbours along T, Z, Y and X of the finest level, where known.
-    units
-        Of the pixel sizes, as OME-Zarr names them: ``"micrometer"``, ``"second"``.
-    name
-        For messages and results.
-    guesses
-        What was guessed and why, a sentence each.
-    kind
-        ``"array"``, or of which kind of file: ``"tiff"``, ``"zarr"``, ``"npy"`` or ``"picture"``.
-    file
-        The file or folder that it is read from; ``None`` for arrays.
-    closing
-        Called when it is not needed any more.
+    ``levels`` are arrays of numpy, dask or zarr, or what has their ``shape``, ``dtype`` and
+    indexing; the finest first, all of the same axes: a letter each out of T (time), C (channels), Z
+    (slices), Y (rows), X (columns) and S (red, green, blue, and maybe opacity, which is left out),
+    Y and X always there. ``pixel_size`` is the distance of two neighbours along T, Z, Y and X of
+    the finest level, where known, in ``units`` as OME-Zarr names them. ``guesses`` say what was
+    guessed and why. ``kind`` is ``"array"``, or of which kind of file: ``"tiff"``, ``"zarr"``,
+    ``"npy"`` or ``"picture"``. ``closing`` is called when it is not needed any more.
     """
 
     levels: tuple[Any, ...]
@@ -81,21 +66,9 @@ class ImageSource:
     ) -> ImageSource:
         """Build it from an array, or from a pyramid: a list or tuple of arrays, finest first.
 
-        Parameters
-        ----------
-        data
-            (..., Y, X), or (..., Y, X, 3) for RGB.
-        axes
-            A letter an axis; ``None`` to guess, see :func:`images.axes.guess_axes`.
-        channels
-            Channels that a model wants, which helps to guess.
-        **known
-            Other attributes.
-
-        Raises
-        ------
-        InvalidInput
-            It is no image, or the axes do not fit.
+        (..., Y, X), or (..., Y, X, 3) for RGB; refused if it is no image or the axes do not fit.
+        Without axes they are guessed, see :func:`images.axes.guess_axes`, to which it helps how
+        many ``channels`` a model wants. ``known`` are other attributes.
         """
         levels = tuple(data) if isinstance(data, list | tuple) else (data,)
         levels = tuple(x if hasattr(x, "shape") else np.asarray(x) for x in levels)
@@ -109,13 +82,7 @@ class ImageSource:
         return cls(levels, guessed.axes, guesses=guessed.reasons, **known)
 
     def with_axes(self, axes: str) -> ImageSource:
-        """Return the same image with its axes named otherwise; nothing is then guessed.
-
-        Raises
-        ------
-        InvalidInput
-            They do not fit.
-        """
+        """Return the same image with its axes named otherwise; nothing is then guessed."""
         axes = checked_axes(axes, self.levels[0].shape)
         kept = {letter: size for letter, size in self.pixel_size.items() if letter in axes}
         return replace(self, axes=axes, guesses=(), pixel_size=kept)
@@ -180,19 +147,8 @@ class ImageSource:
     ) -> SourcePlane:
         """Return one plane, to be read in parts.
 
-        Parameters
-        ----------
-        index
-            Along each of :attr:`plane_axes`.
-        channels
-            Which, and in which order; ``None`` for all.
-        level
-            0 for the finest.
-
-        Raises
-        ------
-        InvalidInput
-            There is no such channel or level.
+        ``index`` is along each of :attr:`plane_axes`; channels in their order, ``None`` for all;
+        level 0 is the finest.
         """
         return SourcePlane(self, tuple(index), self._chosen(channels, level), level)
 
@@ -201,17 +157,7 @@ class ImageSource:
     ) -> SourceVolume:
         """Return one volume, all slices at one time point, to be read in parts.
 
-        Parameters
-        ----------
-        index
-            Along T, where the image has it.
-        channels, level
-            As for :meth:`plane`.
-
-        Raises
-        ------
-        InvalidInput
-            There is no such channel or level, or no axis of slices.
+        ``index`` is along T, where the image has it. ``InvalidInput`` if it has no axis of slices.
         """
         if "Z" not in self.axes:
             raise InvalidInput(

@@ -27,20 +27,12 @@ _ALIKE, _NARROWER = 1.3, 2.0  # how much wider the training's range is than its 
 class Intensity:
     """What the grey values of one channel of a plane or volume are like.
 
-    Attributes
-    ----------
-    low, high
-        What becomes 0 and 1: percentiles 1 and 99.8, or further apart where few things are.
-    bulk
-        What the two percentiles alone are apart.
-    ground
-        The value of most pixels; in a training's, of those that are labelled as background. NaN
-        where nothing was imaged.
-    noise
-        Standard deviation of what differs between neighbours; 0 where it cannot be told.
-    evenness
-        1 where squares of pixels differ as noise makes them, whatever their size; the nearer to 0
-        the more unlike that is how they differ; 0 where it cannot be told.
+    ``low`` and ``high`` become 0 and 1: percentiles 1 and 99.8, or further apart where few things
+    are; ``bulk`` is what the two percentiles alone are apart. ``ground`` is the value of most
+    pixels, in a training's of those that are labelled as background, NaN where nothing was imaged.
+    ``noise`` is the standard deviation of what differs between neighbours, 0 where it cannot be
+    told. ``evenness`` is 1 where squares of pixels differ as noise makes them, whatever their size;
+    the nearer to 0 the more unlike that is how they differ; 0 where it cannot be told.
     """
 
     low: float
@@ -79,15 +71,11 @@ Intensities = tuple[Intensity, ...]
 class Scaling:
     """How images are scaled.
 
-    Attributes
-    ----------
-    way
-        ``"automatic"``, each image by itself, but one that shows nothing beyond its noise as the
-        training images; ``"image"``, each by itself; ``"training"``, all by the range of the
-        training images, so that neither gain nor offset is undone; ``"stack"``, as automatic,
-        with one range for all planes and time points.
-    reference
-        Of the training images; empty where it is not known: then each image by itself.
+    ``"automatic"``: each image by itself, but one that shows nothing beyond its noise as the
+    training images; ``"image"``: each by itself; ``"training"``: all by the range of the training
+    images, so that neither gain nor offset is undone; ``"stack"``: as automatic, with one range for
+    all planes and time points. Without a ``reference``, that of the training images, each image is
+    scaled by itself.
     """
 
     way: Way = "automatic"
@@ -118,12 +106,8 @@ EACH_BY_ITSELF = Scaling()
 def typical(training: Sequence[Intensities], before: Intensities = ()) -> Intensities:
     """Return the reference of a training: of each channel that of a typical image with contrast.
 
-    Parameters
-    ----------
-    training
-        Of each plane or volume that is trained on; ``ground`` of the labelled background.
-    before
-        The reference of the model that is trained on, if there is one.
+    ``training`` are those of each plane or volume, their ``ground`` that of the labelled
+    background; ``before`` is the reference of the model that is trained on, if there is one.
     """
     imaged = [seen for seen in training if all(np.isfinite(one.ground) for one in seen)]
     candidates = [*imaged, *([before] if before else [])]

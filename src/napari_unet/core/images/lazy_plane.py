@@ -51,17 +51,8 @@ Plane = np.ndarray | LazyPlane
 def read_part(plane: Plane, *indices: np.ndarray) -> np.ndarray:
     """Return the pixels at some rows and columns, of volumes also at some planes.
 
-    Parameters
-    ----------
-    plane
-        (C, Y, X) or (C, Z, Y, X), any real dtype.
-    *indices
-        One array an axis, in any order; mirrored ones may repeat.
-
-    Returns
-    -------
-    ndarray
-        (C, *axes), as long along each axis as the indices are.
+    (C, *axes) as long along each axis as its array of indices, in any order; mirrored ones may
+    repeat.
     """
     if isinstance(plane, np.ndarray):
         everything: list[Any] = [slice(None), *np.ix_(*indices)]
@@ -76,11 +67,6 @@ def intensities_of(plane: Plane) -> Intensities:
     larger plane 16 x 16 square blocks, evenly spread, are read, of a larger volume 8 x 8 of each of
     16 planes, 2**22 pixels at most; where a channel is constant in all of them, everything is
     searched for its extremes, strip by strip.
-
-    Parameters
-    ----------
-    plane
-        (C, Y, X) or (C, Z, Y, X), any real dtype.
     """
     return measured(plane) if isinstance(plane, np.ndarray) else plane.intensities()
 

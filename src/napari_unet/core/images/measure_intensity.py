@@ -28,11 +28,8 @@ _FEWEST_DIFFERENCES = 20
 def measure(patches: Sequence[np.ndarray]) -> Intensities:
     """Return what the grey values of each channel are like.
 
-    Parameters
-    ----------
-    patches
-        (C, Y, X), any real dtype: all of a plane, or blocks out of it. What is not finite was not
-        imaged and does not count.
+    Of (C, Y, X) patches of any real dtype: all of a plane, or blocks out of it. What is not finite
+    was not imaged and does not count.
     """
     with np.errstate(invalid="ignore"):  # of what was not imaged
         return tuple(

@@ -14,18 +14,9 @@ _SMALLEST_RANGE = 1e-37  # the inverse of less is infinite in float32
 def rescale(pixels: np.ndarray, intensities: Intensities) -> np.ndarray:
     """Map each channel's range to 0 and 1.
 
-    Parameters
-    ----------
-    pixels
-        (C, Y, X) or (C, Z, Y, X), a plane or volume, or a part of it, any real dtype.
-    intensities
-        Of the whole, as :meth:`napari_unet.core.images.intensity.Scaling.of` gives them.
-
-    Returns
-    -------
-    ndarray
-        Of the same shape, float32, clipped to [-4, 8]; 0 where the range is empty. What is not
-        finite was not imaged and becomes ground, so that it shows nothing.
+    (C, Y, X) or (C, Z, Y, X) of any real dtype, of a plane or volume or a part of it; the
+    intensities are those of the whole. The same shape as float32, clipped to [-4, 8]; 0 where the
+    range is empty. What is not finite was not imaged and becomes ground, so that it shows nothing.
     """
     out = np.empty(pixels.shape, dtype=np.float32)
     # Small integers are exact in float32; a large offset is taken away in float64.
@@ -53,14 +44,6 @@ def not_imaged(pixels: np.ndarray) -> np.ndarray | None:
 def normalise(plane: np.ndarray) -> np.ndarray:
     """Map each channel's range to 0 and 1, each image by itself.
 
-    Parameters
-    ----------
-    plane
-        (C, Y, X) or (C, Z, Y, X), any real dtype.
-
-    Returns
-    -------
-    ndarray
-        Of the same shape, float32, clipped to [-4, 8].
+    (C, Y, X) or (C, Z, Y, X); float32, clipped to [-4, 8].
     """
     return rescale(plane, intensities_of(plane))

@@ -16,14 +16,8 @@ class Resampled:
     """A plane with another number of pixels, interpolated where it is read.
 
     Between neighbours it is linear; where pixels become larger, it is the mean over several points
-    in each, so that nothing is skipped. The planes of a volume stay as they are.
-
-    Parameters
-    ----------
-    plane
-        (C, Y, X) or (C, Z, Y, X).
-    factors
-        New pixels for each of the plane's, along rows and columns.
+    in each, so that nothing is skipped. The planes of a volume stay as they are. ``factors`` are
+    new pixels for each of the plane's, along rows and columns.
     """
 
     def __init__(self, plane: LazyPlane, factors: tuple[float, float]) -> None:
@@ -93,19 +87,8 @@ class Resampled:
         """Return which of the plane's own pixels lie in a tile, and the values there.
 
         A pixel gets the value of the new pixel that its centre lies in, so that each pixel of the
-        plane gets the value of exactly one tile.
-
-        Parameters
-        ----------
-        tile
-            In new pixels.
-        values
-            (..., Y, X) of the tile's size.
-
-        Returns
-        -------
-        tuple
-            Rows and columns of the plane, before them the planes of a volume; (..., Y', X').
+        plane gets the value of exactly one tile, which is given in new pixels with (..., Y, X)
+        values. Gives the slices of the plane, rows and columns last, and the (..., Y', X') values.
         """
         slices = list(tile.slices[:-2])
         for axis, (start, stop) in zip((-2, -1), (tile.rows, tile.columns), strict=True):

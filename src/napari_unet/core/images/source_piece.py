@@ -21,20 +21,9 @@ if TYPE_CHECKING:
 class SourcePiece:
     """One plane or volume of an image; only what is asked for is read.
 
-    Attributes
-    ----------
-    axes
-        Its own, in the order of what is read.
-    source
-        The image.
-    index
-        Along each of the image's plane axes that is none of its own.
-    channels
-        Which, in their order.
-    level
-        0 for the finest.
-    known
-        What its grey values are like, where it is known already, or is that of the whole stack.
+    ``axes`` are its own, in the order of what is read; ``index`` is along each of the image's plane
+    axes that is none of them. ``known`` says what its grey values are like, where that is known
+    already, or is that of the whole stack.
     """
 
     axes: ClassVar[str]
@@ -53,20 +42,8 @@ class SourcePiece:
     def read(self, *indices: np.ndarray) -> np.ndarray:
         """Return the pixels at some indices; only the chunks under them are read.
 
-        Parameters
-        ----------
-        *indices
-            One array an axis, in any order; mirrored ones may repeat.
-
-        Returns
-        -------
-        ndarray
-            (C, *axes), as stored; bool as uint8, float16 as float32.
-
-        Raises
-        ------
-        UnreadableFile
-            A chunk is damaged or gone.
+        (C, *axes) as stored, bool as uint8 and float16 as float32; one array of indices an axis, in
+        any order; mirrored ones may repeat. ``UnreadableFile`` if a chunk is damaged or gone.
         """
         starts = [int(index.min()) for index in indices]
         leading = (letter for letter in self.source.plane_axes if letter not in self.axes)
@@ -101,25 +78,8 @@ def read_box(
 ) -> np.ndarray:
     """Read a box; only the chunks under it are.
 
-    Parameters
-    ----------
-    source, level
-        The image, and which level of it.
-    channels
-        Which, in their order.
-    where
-        An index or a slice along T, Z, Y and X, where the image has them; without an entry all of
-        the axis.
-
-    Returns
-    -------
-    ndarray
-        (C, *axes), as stored; the axes are those of slices, in the order Z, Y, X.
-
-    Raises
-    ------
-    UnreadableFile
-        A chunk is damaged or gone.
+    ``where`` has an index or a slice along T, Z, Y and X; without an entry all of the axis. Returns
+    (C, *axes) as stored, the axes those of slices, in the order Z, Y, X.
     """
     read: dict[int, np.ndarray] = {}  # by index along C: (S, *axes)
     parts = []

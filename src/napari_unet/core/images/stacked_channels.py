@@ -17,15 +17,9 @@ from napari_unet.errors import InvalidInput
 class StackedChannels:
     """The channels of several images, one after the other, as one lazy array.
 
-    It knows the kind of index that :func:`images.source_piece.read_box` uses: a whole
-    number for the channel, one or a slice for each plane axis, and slices of rows and columns.
-
-    Attributes
-    ----------
-    parts
-        Images with plane axes of the same lengths, and rows and columns as many.
-    level
-        Of each image.
+    It knows the kind of index that :func:`images.source_piece.read_box` uses: a whole number for
+    the channel, one or a slice for each plane axis, and slices of rows and columns. The images have
+    plane axes of the same lengths, and rows and columns as many.
     """
 
     parts: tuple[ImageSource, ...]
@@ -78,20 +72,8 @@ class StackedChannels:
 def stack_channels(sources: Sequence[ImageSource]) -> ImageSource:
     """Return one image that has the channels of several, in their order.
 
-    Parameters
-    ----------
-    sources
-        At least one; the pixel size and the names of the plane axes are the first's.
-
-    Returns
-    -------
-    ImageSource
-        Axes C, the plane axes, Y, X; the levels that are of one size in all of them.
-
-    Raises
-    ------
-    InvalidInput
-        They are of different sizes.
+    The pixel size and the names of the plane axes are the first's: C, the plane axes, Y, X, with
+    the levels that are of one size in all. Refused if they are of different sizes.
     """
     first = sources[0]
     for other in sources[1:]:

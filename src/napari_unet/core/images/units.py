@@ -57,10 +57,7 @@ def pixel_size_text(sizes: Mapping[str, float], units: Mapping[str, str]) -> str
 def long_name(unit: object) -> str | None:
     """Return a unit's name as OME-Zarr has it (``"micrometer"``), ``None`` if it is no length.
 
-    Parameters
-    ----------
-    unit
-        As some file names it; what is not known is kept in small letters.
+    What is not known is kept in small letters.
     """
     text = str(unit or "").strip().lower()[:100].replace("metre", "meter")
     if text in _NOT_KNOWN:

@@ -23,17 +23,7 @@ _QUIET_LOOKS, _MOST_LOOKS = 3, 50
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file beside its place, then move it there, so that no half file is left.
 
-    Parameters
-    ----------
-    path
-        Where to; an existing file is replaced.
-    data
-        The whole content.
-
-    Raises
-    ------
-    UnwritableOutput
-        It cannot be written there; an existing file is as before.
+    ``UnwritableOutput`` if it cannot be written there; an existing file is then as before.
     """
     with placed(path) as temporary:
         temporary.write_bytes(data)
@@ -43,21 +33,9 @@ def write_whole(path: Path, data: bytes) -> None:
 def placed(path: Path) -> Iterator[Path]:
     """Give a hidden name beside a path; the file or folder made there takes the path's place.
 
-    Parameters
-    ----------
-    path
-        Where to; an existing file is replaced by a file, an existing folder by a folder.
-
-    Yields
-    ------
-    Path
-        Where to write. If the block ends by an exception of any kind, what is there is removed.
-
-    Raises
-    ------
-    UnwritableOutput
-        The block, or the move, raised an error of the file system; what was at the path is as
-        before.
+    An existing file is replaced by a file, an existing folder by a folder. If the block ends by an
+    exception of any kind, what is there is removed and what was at the path is as before; an error
+    of the file system becomes ``UnwritableOutput``.
     """
     temporary = _hidden(path, "part")
     try:

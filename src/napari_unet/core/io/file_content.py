@@ -13,21 +13,9 @@ import numpy as np
 class Stored:
     """What a file holds.
 
-    Attributes
-    ----------
-    kind
-        As :class:`napari_unet.core.images.image_source.ImageSource` has it.
-    levels
-        Arrays of a pyramid, the finest first.
-    told
-        A letter an axis out of TCZYXS, ``"?"`` for those of which the file says nothing; ``None``
-        if it says nothing at all.
-    pixel_size, units
-        By axis.
-    said
-        What there is to say of how it was read, a sentence each.
-    close
-        Called when it is not needed any more.
+    ``told`` has a letter an axis out of TCZYXS, ``"?"`` for those of which the file says nothing,
+    or is ``None`` if it says nothing at all; ``said`` are sentences on how it was read. The levels
+    of a pyramid begin with the finest.
     """
 
     kind: str
@@ -40,15 +28,7 @@ class Stored:
 
 
 class ReadOnce:
-    """An array that is read as a whole when a part of it is first needed.
-
-    Parameters
-    ----------
-    shape, dtype
-        Of the array.
-    read
-        Returns it.
-    """
+    """An array that is read as a whole when a part of it is first needed."""
 
     def __init__(
         self, shape: tuple[int, ...], dtype: np.dtype, read: Callable[[], np.ndarray]

@@ -29,12 +29,7 @@ _LAZY_ROWS = 16  # of one that is not, where each may need a chunk to be read or
 class Identity:
     """What an image is known by.
 
-    Attributes
-    ----------
-    size
-        Bytes of the file, or of all files of a folder.
-    checksum
-        32 hexadecimal digits.
+    ``size`` is in bytes, of a folder of all its files; the checksum has 32 hexadecimal digits.
     """
 
     size: int
@@ -46,19 +41,9 @@ def identify_file(path: Path) -> Identity:
 
     Of a file of up to 64 MiB everything counts; of a larger one its size and 64 blocks of 64 KiB,
     evenly spaced, the first and the last of its bytes among them: 4 MiB are read, whatever its
-    size. So a change of a few pixels of a large image may go unnoticed, another image does
-    not. Of a folder, as Zarr is one, the names and sizes of its files count, and all of those that
-    describe it (JSON); its chunks are not read.
-
-    Parameters
-    ----------
-    path
-        A file or a folder.
-
-    Raises
-    ------
-    UnreadableFile
-        It cannot be read.
+    size. So a change of a few pixels of a large image may go unnoticed, another image does not. Of
+    a folder, as Zarr is one, the names and sizes of its files count, and all of those that describe
+    it (JSON); its chunks are not read.
     """
     try:
         return _identify_folder(path) if path.is_dir() else _identify_file(path)
@@ -71,11 +56,7 @@ def identify_array(data: Any) -> Identity | None:
     """Return the same of an image in memory: its shape, type and pixels.
 
     Of an array of up to 64 MiB every pixel counts, of a larger one those of 64 evenly spaced rows.
-
-    Parameters
-    ----------
-    data
-        Any array; ``None`` is returned for one that is not in memory, which is not computed.
+    ``None`` for one that is not in memory, which is not computed.
     """
     return Identity(int(data.nbytes), _of_pixels(data)) if isinstance(data, np.ndarray) else None
 
@@ -84,18 +65,8 @@ def fingerprint(source: ImageSource) -> str:
     """Return what tells the pixels of an image from others, 32 hexadecimal digits.
 
     Of a file or an array of up to 64 MiB everything counts. A larger file, and an OME-Zarr, is
-    known by a sample, see :func:`identify_file`, and by when it was last changed; a larger array
-    by 64 evenly spaced rows, and by 16 of one that is not in memory.
-
-    Parameters
-    ----------
-    source
-        The image; its axes and pixel size do not count.
-
-    Raises
-    ------
-    UnreadableFile
-        It cannot be read.
+    known by a sample, see :func:`identify_file`, and by when it was last changed; a larger array by
+    64 evenly spaced rows, and by 16 of one that is not in memory. Axes and pixel size do not count.
     """
     finest = source.levels[0]
     if isinstance(finest, StackedChannels):

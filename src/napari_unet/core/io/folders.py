@@ -9,13 +9,7 @@ from napari_unet.errors import UnwritableOutput
 
 
 def make_folder(path: Path) -> Path:
-    """Create a folder for results, and make sure that it can be written to.
-
-    Raises
-    ------
-    UnwritableOutput
-        It cannot.
-    """
+    """Create a folder for results, and make sure that it can be written to."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -27,13 +21,7 @@ def make_folder(path: Path) -> Path:
 
 
 def check_writable(path: Path) -> None:
-    """Make sure, before long work, that a file can be written.
-
-    Raises
-    ------
-    UnwritableOutput
-        It cannot.
-    """
+    """Make sure, before long work, that a file can be written."""
     if path.is_dir():
         raise UnwritableOutput(f"{path} is a folder; give the name of a file in it.")
     _try_writing(path.parent, what=str(path))

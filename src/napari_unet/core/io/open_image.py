@@ -35,29 +35,12 @@ def open_image(
     """Open a file as an image.
 
     TIFF (also OME-TIFF and ImageJ's), OME-Zarr 0.4 and 0.5, plain Zarr arrays and NumPy's ``.npy``
-    are read where they are needed; PNG, JPEG and what else imageio reads is read at once.
-
-    Parameters
-    ----------
-    path
-        A file, or the folder of a Zarr.
-    axes
-        A letter an axis of the stored array; ``None`` for what the file says, and a guess for what
-        it does not say, see :func:`napari_unet.core.images.axes.guess_axes`.
-    channels
-        Channels that a model wants, which helps to guess.
-
-    Returns
-    -------
-    ImageSource
-        To be used in a ``with`` statement, which closes the file.
-
-    Raises
-    ------
-    UnreadableFile
-        It is not there, is no image, or is not complete.
-    InvalidInput
-        It is empty, not numeric, or the axes do not fit.
+    are read where they are needed; PNG, JPEG and what else imageio reads is read at once. Axes are
+    a letter each of the stored array; ``None`` for what the file says, and a guess for what it does
+    not say, see :func:`napari_unet.core.images.axes.guess_axes`, to which it helps how many
+    channels a model wants. A ``with`` statement closes the file. ``UnreadableFile`` if it is not
+    there, is no image, or is not complete; ``InvalidInput`` if it is empty, not numeric, or the
+    axes do not fit.
     """
     path = Path(path)
     stored = _stored(path)
@@ -182,10 +165,7 @@ def read_image(path: str | os.PathLike[str], level: int = 0) -> np.ndarray:
 def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
     """Read a label array, in which one number is one class or object.
 
-    Raises
-    ------
-    UnreadableFile
-        The file is not there, is no image, or is a colour picture.
+    ``UnreadableFile`` if the file is not there, is no image, or is a colour picture.
     """
     labels = read_image(path)
     if labels.ndim >= 3 and labels.shape[-1] in (3, 4) and labels.dtype == np.uint8:

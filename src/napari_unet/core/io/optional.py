@@ -17,20 +17,8 @@ _OTHERWISE: dict[str, tuple[type[UserError], int]] = {
 def needed(module: str, extra: str, what_for: str) -> Any:
     """Import a module of an extra.
 
-    Parameters
-    ----------
-    module
-        Its name.
-    extra
-        The extra of this package that brings it.
-    what_for
-        What needs it, the beginning of a sentence.
-
-    Raises
-    ------
-    UserError
-        It is not installed, or is too old: for zarr ``UnreadableFile``, for distributed
-        ``SchedulerUnavailable``, else ``InvalidInput``.
+    ``what_for`` is the beginning of a sentence. What is missing or too old is a ``UserError``: for
+    zarr ``UnreadableFile``, for distributed ``SchedulerUnavailable``, else ``InvalidInput``.
     """
     package = module.partition(".")[0]
     error, oldest = _OTHERWISE.get(package, (InvalidInput, 0))

@@ -16,10 +16,8 @@ _SMALLEST = 2048  # side of the coarsest level, at most
 def blank_pyramid(shape: Sequence[int], dtype: npt.DTypeLike) -> list[np.ndarray]:
     """Return zeros of that shape, (..., Y, X), and of a fourth of its sides, and so on.
 
-    Raises
-    ------
-    UnwritableOutput
-        There is no room for them, see :func:`napari_unet.core.io.scratch.zeros`.
+    ``UnwritableOutput`` if there is no room for them, see
+    :func:`napari_unet.core.io.scratch.zeros`.
     """
     *lead, rows, columns = shape
     levels = [zeros(shape, dtype)]
@@ -48,17 +46,9 @@ def write_block(
 ) -> None:
     """Write a part of a plane or volume into each level; coarser ones take every fourth pixel.
 
-    Parameters
-    ----------
-    levels
-        Of a pyramid, finest first; one level is enough.
-    place
-        Of the plane, or of the volume: with a slice along its planes.
-    region
-        (row start, row stop, column start, column stop), of the finest level; of a volume maybe
-        with the start and stop of its planes before.
-    values
-        (Y, X) or (Z, Y, X) of the region.
+    ``place`` is that of the plane, or of the volume, with a slice along its planes; ``region`` (row
+    start, row stop, column start, column stop) of the finest level, of a volume maybe with the
+    start and stop of its planes before; values are (Y, X) or (Z, Y, X) of it.
     """
     *planes, top, _, left, _ = region
     for number, level in enumerate(levels):

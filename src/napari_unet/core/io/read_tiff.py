@@ -33,10 +33,7 @@ _PLAUSIBLE = (1e-4, 1e4)  # micrometres
 def open_tiff(path: Path) -> Stored:
     """Open the first series of a TIFF file.
 
-    Raises
-    ------
-    UnreadableFile
-        The file ends too early, or it is compressed, large, and zarr is not installed.
+    ``UnreadableFile`` if it ends too early, or is compressed, large, and zarr is not installed.
     """
     with _complaints() as complaints:
         tiff = tifffile.TiffFile(path)

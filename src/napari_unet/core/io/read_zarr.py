@@ -24,10 +24,7 @@ def is_zarr(path: Path) -> bool:
 def open_zarr(path: Path) -> Stored:
     """Open a Zarr array, or the first image of an OME-Zarr.
 
-    Raises
-    ------
-    UnreadableFile
-        It is no such folder, or its description does not hold together.
+    ``UnreadableFile`` if it is no such folder, or its description does not hold together.
     """
     if not is_zarr(path):
         raise UnreadableFile(f"{path} is a folder and no OME-Zarr; give a file or an OME-Zarr.")

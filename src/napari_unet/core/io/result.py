@@ -21,14 +21,8 @@ _ORDER = "TCZYX"  # what OME-Zarr asks for
 class MadeFrom:
     """What a result was made from; the same again would give the same result.
 
-    Attributes
-    ----------
-    image
-        See :func:`napari_unet.core.io.fingerprint.fingerprint`.
-    model
-        See :func:`napari_unet.core.models.header.digest_of`.
-    options
-        How, as JSON.
+    See :func:`napari_unet.core.io.fingerprint.fingerprint` and
+    :func:`napari_unet.core.models.header.digest_of`; the options are JSON.
     """
 
     image: str
@@ -45,24 +39,10 @@ class MadeFrom:
 class Result:
     """What a result is.
 
-    Attributes
-    ----------
-    sizes
-        Length of each axis by its letter, Y and X last; C is the classes of probabilities.
-    dtype
-        Of its pixels.
-    kind, classes
-        From the model; no classes where the values are ids of objects.
-    values
-        What the values are; objects are scored as such by ``napari-unet evaluate``.
-    pixel_size, units
-        By axis, where known.
-    chunk
-        Rows and columns that are written at once, before them planes where it is several.
-    name
-        Of the image.
-    made_from
-        Of which image, model and options, where that is to be known later.
+    ``sizes`` are the lengths of the axes by letter, Y and X last; C is the classes of
+    probabilities. There are no classes where the values are ids of objects, which are scored as
+    such by ``napari-unet evaluate``. ``chunk`` is the rows and columns that are written at once,
+    before them planes where it is several.
     """
 
     sizes: Mapping[str, int]

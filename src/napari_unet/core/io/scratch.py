@@ -24,19 +24,9 @@ def zeros(shape: Sequence[int], dtype: npt.DTypeLike, *, sparse: bool = False) -
 
     Above 1 GiB they are mapped from a sparse temporary file, so that only what is written takes
     room, and that on a disk. It is in ``TMPDIR`` or else ``/var/tmp``, and goes with the array.
-
-    Parameters
-    ----------
-    shape, dtype
-        Of the array.
-    sparse
-        Whether little of it will ever be written, as of strokes. Then it is in memory, where the
-        pages of zeros take nothing, if the system allows.
-
-    Raises
-    ------
-    UnwritableOutput
-        The disk has no room for all of it, or the file cannot be made.
+    Where little will ever be written, as of strokes, ``sparse`` keeps it in memory, where the pages
+    of zeros take nothing, if the system allows. ``UnwritableOutput`` if the disk has no room for
+    all of it.
     """
     shape, dtype = tuple(shape), np.dtype(dtype)
     size = prod(shape) * dtype.itemsize
@@ -57,19 +47,8 @@ def on_disk(
 ) -> np.ndarray:
     """Return zeros that are mapped from a temporary file without a name, gone with the array.
 
-    Parameters
-    ----------
-    shape, dtype
-        Of the array.
-    folder
-        Where the file is; ``None`` for ``TMPDIR`` or else ``/var/tmp``.
-    reserve
-        Whether all of it will be written, so that its room is taken now where the system can.
-
-    Raises
-    ------
-    UnwritableOutput
-        The disk has no room for all of it, or the file cannot be made.
+    The folder is ``TMPDIR`` or else ``/var/tmp`` if none is given. Where all of it will be written,
+    ``reserve`` takes its room now if the system can; ``UnwritableOutput`` if there is none.
     """
     shape, dtype = tuple(shape), np.dtype(dtype)
     size = prod(shape) * dtype.itemsize

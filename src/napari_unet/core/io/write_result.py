@@ -29,27 +29,10 @@ def open_result(
 ) -> Iterator[Any]:
     """Give an array to write a result into; it is at its path when all is written.
 
-    Parameters
-    ----------
-    path
-        ``.zarr`` for a pyramid of OME-Zarr 0.5, written chunk by chunk; else OME-TIFF, put
-        together in memory.
-    result
-        What it is.
-    stop
-        Asked while what is in memory, and the coarser levels of a pyramid, are written.
-
-    Yields
-    ------
-    array
-        Of the result's shape and dtype, to assign to; see :meth:`Result.place`.
-
-    Raises
-    ------
-    UnwritableOutput
-        It cannot be written; nothing is left of it.
-    Stopped
-        Somebody asked for it; nothing is left of it either.
+    ``.zarr`` is a pyramid of OME-Zarr 0.5, written chunk by chunk; all else OME-TIFF, put together
+    in memory. The array has the result's shape and dtype, see :meth:`Result.place`. ``stop`` is
+    asked while what is in memory, and the coarser levels of a pyramid, are written. After
+    ``UnwritableOutput`` or ``Stopped`` nothing is left of it.
     """
     with placed(path) as temporary:
         if path.suffix == ".zarr":

@@ -29,21 +29,9 @@ def numbered_across(
 ) -> list[np.ndarray]:
     """Give strokes numbers over all planes; those of a class that touch across planes are one.
 
-    Parameters
-    ----------
-    classes
-        Of each plane, (Y, X) integer index of the class.
-    strokes
-        Of each plane, (Y, X) integer number of the stroke within it, from 1; 0 unlabelled.
-    places
-        Of each plane.
-    origins
-        Of each plane, row and column of its first pixel, where it is a part of one.
-
-    Returns
-    -------
-    list of ndarray
-        Of each plane, (Y, X) int32 numbers from 1, in the order of the planes; 0 unlabelled.
+    Of each plane: (Y, X) class indices, (Y, X) numbers of the strokes within it from 1, 0
+    unlabelled, its place, and row and column of its first pixel where it is a part of one. Gives
+    (Y, X) int32 numbers from 1, in the order of the planes; 0 unlabelled.
     """
     counts = [int(plane.max(initial=0)) for plane in strokes]
     before = np.concatenate([[0], np.cumsum(counts)])

@@ -103,23 +103,8 @@ def separate_touching(instances: npt.ArrayLike) -> IntegerArray:
 
     Pixels that touch another object, diagonally included, become background: the separation border
     that section 3 of the U-Net paper computes by morphological operations. An object that would
-    vanish keeps all its pixels that do not touch another such object, and at least one.
-
-    Parameters
-    ----------
-    instances : array of int, shape (row, column) or (plane, row, column)
-        0 is background, every other id one object.
-
-    Returns
-    -------
-    array of int, shape and dtype of `instances`
-        Every object is still there, and at least one background pixel lies between any two, except
-        between objects so small that the gap would have deleted them.
-
-    Raises
-    ------
-    InvalidInput
-        If `instances` is not an array of whole, non-negative numbers.
+    vanish keeps all its pixels that do not touch another such object, and at least one, so that
+    every object of the (row, column) or (plane, row, column) ids is still there.
     """
     labels = checked_ids(instances)
     if not labels.any():

@@ -11,20 +11,8 @@ from napari_unet.errors import InvalidInput
 def check_labels(labels: npt.ArrayLike) -> np.ndarray:
     """Refuse labels that are no class ids.
 
-    Parameters
-    ----------
-    labels
-        Integers, booleans, or floats that are whole numbers; negative values are refused.
-
-    Returns
-    -------
-    ndarray
-        The same as an integer array.
-
-    Raises
-    ------
-    InvalidInput
-        With what is wrong and what to do.
+    Integers, booleans, or floats that are whole numbers become an integer array; negative values
+    are refused.
     """
     labels = np.asarray(labels)
     if labels.dtype == bool:

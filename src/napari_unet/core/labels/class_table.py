@@ -26,13 +26,7 @@ def with_another(classes: Classes, name: str | None = None) -> Classes:
 
 
 def with_name(classes: Classes, class_id: int, name: str) -> Classes:
-    """Rename a class.
-
-    Raises
-    ------
-    InvalidInput
-        There is no such class, or the name is empty or too long.
-    """
+    """Rename a class."""
     name = name.strip()
     if not name:
         raise InvalidInput(f"class {class_id} needs a name; type one.")
@@ -40,27 +34,15 @@ def with_name(classes: Classes, class_id: int, name: str) -> Classes:
 
 
 def with_color(classes: Classes, class_id: int, color: str) -> Classes:
-    """Give a class another colour, ``#RRGGBB``.
-
-    Raises
-    ------
-    InvalidInput
-        There is no such class, or that is no colour.
-    """
+    """Give a class another colour, ``#RRGGBB``."""
     return _changed(classes, class_id, color=color)
 
 
 def with_those_of(classes: Classes, told: Classes, before: Classes = ()) -> Classes:
     """Take the classes of a model, but keep the names and colours that a user gave.
 
-    Parameters
-    ----------
-    classes
-        The classes in use.
-    told
-        Those of the model.
-    before
-        Those that the last model brought: what is still as it said was not given since.
+    ``told`` are the model's, ``before`` those that the last model brought: what is still as it said
+    was not given since.
     """
     said = {entry.id: entry for entry in before}
     table = {entry.id: entry for entry in told}

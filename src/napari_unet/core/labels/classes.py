@@ -61,14 +61,8 @@ def describe_classes(
 ) -> tuple[ClassInfo, ...]:
     """Name and colour class ids, in ascending order of id.
 
-    Parameters
-    ----------
-    ids
-        Class ids as painted.
-    kind
-        What the labels are, which decides which id is the background.
-    known
-        Classes that have a name and a colour already; the others get the default ones.
+    The kind of the labels decides which id is the background. Classes that are known keep their
+    names and colours; the others get the default ones.
     """
     given = {entry.id: entry for entry in known}
     return tuple(

@@ -36,25 +36,8 @@ def scribble_border_weights(
     A stroke says nothing about the pixels around it. So the term of `border_weights` is kept on
     pixels painted as background, and is exactly 0 everywhere else. The objects are the strokes:
     connected components (diagonal neighbours included) of pixels painted with one class other than
-    background. Strokes that were painted separately are separate objects.
-
-    Parameters
-    ----------
-    labels : array of int, shape (row, column) or (plane, row, column)
-        0 is unlabelled, `background` is background, every other id is a class.
-    background : int
-        Id of the background class.
-    w0, sigma, sampling
-        As in `border_weights`.
-
-    Returns
-    -------
-    array of float32, shape of `labels`
-
-    Raises
-    ------
-    InvalidInput
-        As in `border_weights`.
+    background. Strokes that were painted separately are separate objects. Labels are (row, column)
+    or (plane, row, column), 0 unlabelled; the weights are float32 of that shape.
     """
     painted = checked_ids(labels)
     check_term(w0, sigma)

@@ -30,20 +30,11 @@ _MIN_PLANES_TO_HOLD_OUT = 20  # so that two are; one may be unlike all the other
 class Target:
     """What the network should say about one plane or, with planes before the rows, one volume.
 
-    Attributes
-    ----------
-    classes
-        (Y, X) int16 index of the class, -1 where unlabelled.
-    border
-        (Y, X) float32, the border term of w(x) (Ronneberger et al. 2015, equation 2); the class
-        balance w_c is added where patches are made.
-    strokes
-        (Y, X) int32, number of the stroke (scribbles) or of the region (dense labels) within the
-        plane, 0 where unlabelled.
-    newest
-        (Y, X) bool, what was painted last.
-    held_out
-        (Y, X) bool, labelled pixels that are scored, never trained on.
+    ``classes`` (Y, X) int16 index of the class, -1 where unlabelled; ``border`` (Y, X) float32, the
+    border term of w(x) (Ronneberger et al. 2015, equation 2), to which the class balance w_c is
+    added where patches are made; ``strokes`` (Y, X) int32, number of the stroke (scribbles) or of
+    the region (dense labels) within the plane, 0 where unlabelled; ``newest`` (Y, X) bool, what was
+    painted last; ``held_out`` (Y, X) bool, labelled pixels that are scored, never trained on.
     """
 
     classes: np.ndarray
@@ -61,10 +52,7 @@ class Target:
 def class_ids(labels: list[np.ndarray], kind: LabelKind) -> list[int]:
     """Return the class ids that occur, ascending.
 
-    Raises
-    ------
-    InvalidInput
-        There are not at least two classes to tell apart; the message says what to paint.
+    Refused if there are not at least two to tell apart; the message says what to paint.
     """
     present = sorted({int(i) for plane in labels for i in np.unique(plane)})
     if kind == "instances":
@@ -98,23 +86,10 @@ def make_target(
 ) -> Target:
     """Turn the labels of one plane or volume into a target without anything held out.
 
-    Parameters
-    ----------
-    labels
-        (Y, X) or (Z, Y, X) integer.
-    kind
-        What the labels are.
-    ids
-        Class ids in the order of the network's outputs.
-    newest
-        Of the same shape, bool, what was painted last; ``None`` for nothing in particular.
-    w0, sigma
-        Border weights, see :func:`labels.border_weights.border_weights`; ``sigma`` in units of
-        a voxel's shortest side.
-    voxel_size
-        Size of a voxel along each axis, in any unit; ``None`` for cubes or squares.
-    unknown
-        Of the labels' shape, bool, where nothing is to be learnt; ``None`` for nowhere.
+    Labels are (Y, X) or (Z, Y, X) integers; ``ids`` are in the order of the network's outputs. Of
+    the labels' shape, bool: ``newest``, what was painted last, and ``unknown``, where nothing is to
+    be learnt. ``w0`` and ``sigma`` are those of :func:`labels.border_weights.border_weights`,
+    ``sigma`` in units of a voxel's shortest side; ``voxel_size`` is along each axis, in any unit.
     """
     sampling = voxel_size and [length / min(voxel_size) for length in voxel_size]
     border = np.zeros(labels.shape, dtype=np.float32)
@@ -160,23 +135,11 @@ def hold_out(
 ) -> list[Target]:
     """Hold out a share of the strokes or regions, never single pixels of one, for the score.
 
-    Nothing is held out while a class has fewer than four strokes: there every stroke is needed,
-    and a score that leaves a class out would mislead.
-
-    Parameters
-    ----------
-    targets
-        One a plane.
-    kind
-        Of scribbles a fifth of each class's strokes is held out; of dense labels a tenth of the
-        regions, or of the planes where there are twenty or more.
-    n_classes
-        Number of classes.
-    rng
-        Draws which.
-    places, origins
-        Of each plane, see :func:`labels.across_planes.numbered_across`, to which strokes of planes
-        that are neighbours are one; empty where each target is on its own.
+    Nothing is held out while a class has fewer than four strokes: there every stroke is needed, and
+    a score that leaves a class out would mislead. Of scribbles a fifth of each class's strokes is
+    held out; of dense labels a tenth of the regions, or of the planes where there are twenty or
+    more. With places and origins of the planes, see :func:`labels.across_planes.numbered_across`,
+    strokes of planes that are neighbours are one; else each target is on its own.
     """
     numbers = [target.strokes for target in targets]
     if kind == "scribbles":

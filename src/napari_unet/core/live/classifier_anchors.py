@@ -28,20 +28,9 @@ def draw_anchors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw pixels of which a classifier was sure, evenly over what has been looked at.
 
-    Parameters
-    ----------
-    before
-        The classifier of before the newest strokes.
-    features, painted
-        Of each image: its features, of which only blocks that are at hand are used, and (Y, X)
-        true where something is painted.
-    rng
-        Draws where.
-
-    Returns
-    -------
-    tuple of ndarray
-        (N, F) float32 values and (N,) class indices.
+    ``before`` is the classifier of before the newest strokes. Of each image: its features, of which
+    only blocks that are at hand are used, and (Y, X) true where something is painted. Gives (N, F)
+    float32 values and (N,) class indices.
     """
     at_hand = [(image, number) for image, f in enumerate(features) for number in f.at_hand]
     values = []

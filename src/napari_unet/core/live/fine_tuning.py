@@ -24,16 +24,7 @@ _BALANCE = 0.5  # measured: a whole balance draws thin classes too wide
 class FineTuning:
     """A network that is trained step by step on strokes that may be exchanged in between.
 
-    Parameters
-    ----------
-    network
-        Where to start.
-    device
-        Where to compute.
-    seed
-        Seed of every draw.
-    learning_rate
-        After a short warm-up, for as long as the training goes on.
+    The learning rate holds after a short warm-up for as long as the training goes on.
     """
 
     def __init__(
@@ -79,10 +70,7 @@ class FineTuning:
     def change_classes(self, before: list[int], after: list[int]) -> None:
         """Go on with other classes; the averaged weights of those that stay are kept.
 
-        Parameters
-        ----------
-        before, after
-            Class ids in the order of the outputs.
+        Class ids are in the order of the outputs.
         """
         self.close()
         self._steps_before = self.steps
@@ -104,12 +92,8 @@ class FineTuning:
     def step(self) -> float:
         """Make one step of the optimiser; return its loss, NaN if it was none: see ``trouble``.
 
-        Raises
-        ------
-        DeviceUnavailable
-            Memory does not suffice for the smallest patch.
-        InvalidInput
-            The loss stays what no loss can be.
+        ``DeviceUnavailable`` if memory does not suffice for the smallest patch, ``InvalidInput`` if
+        the loss stays what no loss can be.
         """
         assert self._source is not None  # set_data comes first
         rate = self.learning_rate * min(1.0, (self._stepper.steps + 1) / _WARM_UP_STEPS)

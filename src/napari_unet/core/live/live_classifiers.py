@@ -18,13 +18,7 @@ _KEPT = 20  # to go back to when strokes are erased
 
 
 class Classifiers:
-    """Fits a classifier after each change of the strokes.
-
-    Parameters
-    ----------
-    seed
-        Of the draws.
-    """
+    """Fits a classifier after each change of the strokes."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -45,12 +39,7 @@ class Classifiers:
     ) -> PixelClassifier:
         """Fit a classifier, held to the latest that knows no stroke that was revoked since.
 
-        Parameters
-        ----------
-        book, features, ids
-            See :func:`classifier_on`.
-        revoked
-            Lowest number of a stroke that lost pixels since the last fit.
+        ``revoked`` is the lowest number of a stroke that lost pixels since the last fit.
         """
         while revoked is not None and self._kept and self._kept[-1][0] >= revoked:
             self._kept.pop()
@@ -70,17 +59,9 @@ def classifier_on(
 ) -> PixelClassifier:
     """Fit a classifier on the strokes that are not held out.
 
-    Parameters
-    ----------
-    book, features
-        The strokes and, for each image, its features.
-    ids
-        Class ids in the order of the answer.
-    seed
-        Of the draws.
-    before
-        The classifier of before the newest strokes, to which the new one is held where the strokes
-        do not contradict it, see :mod:`napari_unet.core.live.classifier_anchors`.
+    Class ids are in the order of the answer. With the classifier of before the newest strokes, the
+    new one is held to it where the strokes do not contradict it, see
+    :mod:`napari_unet.core.live.classifier_anchors`.
     """
     rng = np.random.default_rng(seed)
     found, classes = _painted_pixels(book, features, ids, rng)

@@ -27,12 +27,7 @@ def dataset_of(
 ) -> Dataset:
     """Cut the surroundings of the strokes out of the images.
 
-    Parameters
-    ----------
-    book, features
-        The strokes and, for each image, its features.
-    classes
-        In the order of the answer; pixels of others are left out.
+    Classes are in the order of the answer; pixels of others are left out.
     """
     ids = [entry.id for entry in classes]
     planes, targets, seen = [], [], []
@@ -48,13 +43,7 @@ def dataset_of(
 
 
 def scaling_of(book: StrokeBook, features: Sequence[PixelFeatures]) -> Scaling:
-    """Return how images are to be scaled, by those that are painted.
-
-    Parameters
-    ----------
-    book, features
-        The strokes and, for each image, its features.
-    """
+    """Return how images are to be scaled, by those that are painted."""
     seen = []
     for labels, blocks in zip(book.labels, features, strict=True):
         if not labels.any():
@@ -74,10 +63,7 @@ def laid_out(
 ) -> list[np.ndarray]:
     """Lay tiles into the surroundings of the strokes, as :func:`dataset_of` cuts them out.
 
-    Returns
-    -------
-    list of ndarray
-        Of each image of the dataset, (Y, X) int16 class indices, -1 where no tile is.
+    Gives for each image of the dataset (Y, X) int16 class indices, -1 where no tile is.
     """
     found = []
     for image, window in _windows(book, [entry.id for entry in classes]).items():

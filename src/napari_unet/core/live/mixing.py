@@ -29,12 +29,7 @@ _SMALLEST = 1e-3
 class Opinion:
     """What the first answer and the network said of the pixels of a stroke they had not learned.
 
-    Attributes
-    ----------
-    truth
-        Index of the stroke's class.
-    first, network
-        (K, N) float32 probabilities.
+    ``truth`` is the index of the stroke's class, the others (K, N) float32 probabilities.
     """
 
     truth: int
@@ -58,15 +53,9 @@ def best_share(opinions: Sequence[Opinion], steps: int) -> float:
     """Return how much the network should count.
 
     By habit a half. People paint where what is shown is wrong, so that new strokes speak against
-    whatever counted most before; followed freely, they make it change back and forth. Only what
-    is better all the time gets more. A network that has just begun counts less.
-
-    Parameters
-    ----------
-    opinions
-        On strokes that were not learned, each class's.
-    steps
-        That the network has been trained.
+    whatever counted most before; followed freely, they make it change back and forth. Only what is
+    better all the time, on strokes that were not learned, gets more. A network that has just begun,
+    with few steps, counts less.
     """
     trusted = min(1.0, steps / _STEPS_UNTIL_TRUSTED)
     habit = _MOST_SHARE_UNSEEN * trusted

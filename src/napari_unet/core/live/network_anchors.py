@@ -31,14 +31,8 @@ _CONTRADICTED = 0.7
 class Anchors:
     """What was said of a tile.
 
-    Attributes
-    ----------
-    image
-        Its index.
-    tile
-        In pixels of the image.
-    classes
-        (Y, X) int16 class index; -1 where the answer was unsure or is contradicted.
+    Index of the image, the tile in its pixels, and (Y, X) int16 class indices, -1 where the answer
+    was unsure or is contradicted.
     """
 
     image: int
@@ -49,18 +43,7 @@ class Anchors:
 class FormerAnswer:
     """Asks a model that knows less about pixels around the strokes.
 
-    Parameters
-    ----------
-    model
-        The one of before the newest strokes.
-    class_maps
-        What its classifier says of each image; of an image without one nothing is asked.
-    tiles
-        Where, as (index of the image, tile).
-    planes
-        Of each image.
-    device
-        Where to compute.
+    Of an image without a class map nothing is asked. Tiles are (index of the image, tile).
     """
 
     def __init__(
@@ -92,10 +75,7 @@ class FormerAnswer:
     def ask(self, now: Callable[[int], ClassMap]) -> None:
         """Ask about a tile.
 
-        Parameters
-        ----------
-        now
-            Gives what the classifier of today says of an image.
+        ``now`` gives what the classifier of today says of an image.
         """
         image, tile = self._tiles.pop(0)
         said = self._answers[image].probabilities(tile)
@@ -109,19 +89,7 @@ class FormerAnswer:
 def tiles_around(book: StrokeBook, stride: int, rng: np.random.Generator) -> list[tuple[int, Tile]]:
     """Draw tiles around strokes, half of them around the newest, as patches are.
 
-    Parameters
-    ----------
-    book
-        The strokes.
-    stride
-        Tiles begin at its multiples.
-    rng
-        Draws which pixels they are around.
-
-    Returns
-    -------
-    list of (int, Tile)
-        Index of the image, and where.
+    Tiles begin at multiples of the stride; gives the index of the image, and where.
     """
     drawn = []
     for masks, count in ((book.newest, _TILES // 2), ([x > 0 for x in book.labels], _TILES // 2)):

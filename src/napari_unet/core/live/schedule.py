@@ -43,33 +43,11 @@ _MOST_SCORED = 5  # new strokes: those of an image that was painted before come 
 class LiveLoop:
     """Scores new strokes, fits the classifier, trains the network, and decides what is shown.
 
-    Parameters
-    ----------
-    device
-        Where to compute.
-    seed
-        Seed of every draw.
-    elapsed
-        Gives the seconds since the start.
-
-    Attributes
-    ----------
-    book
-        The strokes of every image.
-    features
-        Of every image, in the same order.
-    known
-        Names and colours of classes.
-    judge
-        Keeps what the classifier says of the images.
-    evidence
-        What the strokes say so far.
-    shown
-        What predicts now.
-    version
-        Grows whenever ``shown`` would predict something else.
-    settled
-        Whether there is nothing left to learn until strokes change.
+    ``elapsed`` gives the seconds since the start. ``book`` has the strokes of every image,
+    ``features`` those of every image in the same order, ``known`` names and colours of classes;
+    ``judge`` keeps what the classifier says of the images, ``evidence`` what the strokes say so
+    far. ``shown`` is what predicts now, and ``version`` grows whenever it would predict something
+    else. It is ``settled`` when there is nothing left to learn until strokes change.
     """
 
     def __init__(self, device: torch.device, *, seed: int, elapsed: Callable[[], float]) -> None:

@@ -26,17 +26,7 @@ def snapshot(
     *,
     seconds: float,
 ) -> Model:
-    """Return weights and a classifier as a model.
-
-    Parameters
-    ----------
-    tuning, dataset
-        The training and what it learns from.
-    classifier, weights
-        What predicts.
-    seconds
-        Since the training began.
-    """
+    """Return weights and a classifier as a model."""
     settings = TrainSettings(steps=max(1, tuning.steps), learning_rate=tuning.learning_rate)
     record = TrainingRecord(
         finished=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -22,16 +22,7 @@ _FIRST_HELD_OUT = 5
 class Stroke:
     """Newly painted pixels of one class that hang together.
 
-    Attributes
-    ----------
-    number
-        Of the stroke they belong to, from 1; a stroke that is painted on keeps its number.
-    image
-        Index of the image.
-    class_id
-        As painted.
-    rows, columns
-        (N,) where.
+    A stroke that is painted on keeps its number, from 1; rows and columns are (N,).
     """
 
     number: int
@@ -45,18 +36,10 @@ class StrokeBook:
     """Which pixel of which image belongs to which stroke.
 
     A stroke is held out whole or not at all, from its first pixel on, also where it goes on in the
-    next plane of a stack. Erased pixels are forgotten.
-
-    Attributes
-    ----------
-    labels
-        Of each image, (Y, X) uint16 class ids.
-    numbers
-        Of each image, (Y, X) int32, the number of the stroke at each painted pixel.
-    newest
-        Of each image, (Y, X) bool: what was painted last.
-    revoked
-        Lowest number of a stroke that lost pixels since this was set to ``None``.
+    next plane of a stack. Erased pixels are forgotten. Of each image, (Y, X): ``labels`` uint16
+    class ids, ``numbers`` int32, of the stroke at each painted pixel, ``newest`` bool, what was
+    painted last. ``revoked`` is the lowest number of a stroke that lost pixels since this was set
+    to ``None``.
     """
 
     def __init__(self) -> None:
@@ -81,12 +64,8 @@ class StrokeBook:
     ) -> int:
         """Take in an image of that size; return its index.
 
-        Parameters
-        ----------
-        shape
-            (Y, X).
-        place, origin
-            Where it is a plane of a stack, or a part of one; ``None`` for an image of its own.
+        Place and origin are of a plane of a stack, or a part of one; without them it is an image of
+        its own.
         """
         index = len(self.labels)
         place = (index, ()) if place is None else place
@@ -103,17 +82,8 @@ class StrokeBook:
     def update(self, image: int, labels: np.ndarray) -> list[Stroke] | None:
         """Take in an image's labels as they are now.
 
-        Parameters
-        ----------
-        image
-            Its index.
-        labels
-            (Y, X) class ids, 0 unpainted.
-
-        Returns
-        -------
-        list of Stroke or None
-            What is newly painted; ``None`` if nothing has changed at all.
+        Labels are (Y, X) class ids, 0 unpainted. Gives what is newly painted; ``None`` if nothing
+        has changed at all.
         """
         before, numbers = self.labels[image], self.numbers[image]
         changed = labels != before

@@ -24,12 +24,7 @@ _TILE = 128
 class Judge:
     """Asks both parts of a model about strokes, and keeps what its classifier says of images.
 
-    Parameters
-    ----------
-    features
-        Of each image; more may be appended by their owner.
-    device
-        Where to compute.
+    More features may be appended by their owner.
     """
 
     def __init__(self, features: Sequence[PixelFeatures], device: torch.device) -> None:

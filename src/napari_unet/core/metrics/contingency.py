@@ -19,16 +19,9 @@ Labels = npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
 class Overlap:
     """The non-zero entries of a contingency table, and its margins.
 
-    Attributes
-    ----------
-    truth_ids, prediction_ids : array of int
-        The ids that occur, ascending: the table's rows and columns.
-    truth_sizes, prediction_sizes : array of int
-        Pixels of each id.
-    rows, columns : array of int
-        Where the non-zero entries stand: indices into `truth_ids` and `prediction_ids`.
-    counts : array of int
-        The entries: pixels that carry both ids.
+    Ids that occur are ascending, the table's rows and columns, with the pixels of each; ``counts``
+    are the non-zero entries, pixels that carry both ids, and ``rows`` and ``columns`` their indices
+    into `truth_ids` and `prediction_ids`.
     """
 
     truth_ids: npt.NDArray[Any]
@@ -41,13 +34,7 @@ class Overlap:
 
 
 def overlap(prediction: Labels, truth: Labels) -> Overlap:
-    """Count for every pair of ids the pixels that carry both, as a sparse table.
-
-    Parameters
-    ----------
-    prediction, truth : array of int or bool, same shape
-        Label images. Ids may have gaps.
-    """
+    """Count for every pair of ids the pixels that carry both, as a sparse table."""
     truth_ids, rows = np.unique(truth.ravel(), return_inverse=True)
     prediction_ids, columns = np.unique(prediction.ravel(), return_inverse=True)
     shape = (len(truth_ids), len(prediction_ids))
@@ -70,10 +57,7 @@ def checked_labels(
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Prediction and truth as label images of one shape.
 
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ, or one of them does not hold whole, non-negative numbers.
+    Refused if the shapes differ, or one of them does not hold whole, non-negative numbers.
     """
     pair = check_labels(prediction), check_labels(truth)
     check_same_shape(*pair)
@@ -81,13 +65,7 @@ def checked_labels(
 
 
 def check_same_shape(prediction: npt.NDArray[Any], truth: npt.NDArray[Any]) -> None:
-    """Refuse a prediction and a truth of different shapes.
-
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ.
-    """
+    """Refuse a prediction and a truth of different shapes."""
     if prediction.shape != truth.shape:
         raise InvalidInput(
             f"The prediction has shape {prediction.shape} and the truth {truth.shape}; pass two "

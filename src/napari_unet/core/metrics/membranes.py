@@ -30,12 +30,9 @@ THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 class BoundaryScores:
     """Scores of a membrane map at one threshold, or each at its best threshold.
 
-    Attributes
-    ----------
-    v_rand, v_info : float
-        Foreground-restricted scores after the borders were thinned to one pixel; 1 is best.
-    rand_error : float
-        Foreground-restricted Rand error, borders as they are; 0 is best.
+    ``v_rand`` and ``v_info`` are foreground-restricted scores after the borders were thinned to one
+    pixel, 1 is best; ``rand_error`` is the foreground-restricted Rand error, borders as they are, 0
+    is best.
     """
 
     v_rand: float
@@ -46,25 +43,11 @@ class BoundaryScores:
 def membrane_segments(membrane: npt.ArrayLike, thin: bool = True) -> npt.NDArray[np.int32]:
     """Segments that a membrane encloses: the 4-connected components of everything else.
 
-    Parameters
-    ----------
-    membrane : array of bool, shape (row, column)
-        True on membranes.
-    thin : bool
-        Grow the segments into the membrane as far as they can without touching, which leaves
-        borders one pixel wide in its middle (by flipping simple points, as in `warp`). Loose ends
-        of membrane vanish, loose pieces shrink to one pixel. The challenge thins the truth and the
-        prediction, so that the width of a membrane does not count.
-
-    Returns
-    -------
-    array of int32, shape of `membrane`
-        0 is the border, 1 to n are the segments.
-
-    Raises
-    ------
-    InvalidInput
-        If `membrane` is not a boolean image with two axes.
+    (row, column) int32 of a boolean image: 0 is the border, 1 to n are the segments. ``thin`` grows
+    the segments into the membrane as far as they can without touching, which leaves borders one
+    pixel wide in its middle (by flipping simple points, as in `warp`). Loose ends of membrane
+    vanish, loose pieces shrink to one pixel. The challenge thins the truth and the prediction, so
+    that the width of a membrane does not count.
     """
     mask = np.asarray(membrane)
     if mask.dtype != np.bool_ or mask.ndim != 2:
@@ -81,24 +64,9 @@ def boundary_scores(
 ) -> BoundaryScores:
     """Score a membrane map at one threshold.
 
-    Parameters
-    ----------
-    membrane_probability : array of float, shape (row, column) or (plane, row, column)
-        A pixel is membrane if its probability is above `threshold`.
-    truth_membrane : array of bool, same shape
-        True on membranes.
-    threshold : float
-
-    Returns
-    -------
-    BoundaryScores
-        Scores of planes are averaged; planes without any segment in the truth are left out, and
-        the scores are nan if there is no other.
-
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ, or there are neither two nor three axes.
+    A pixel is membrane if its probability is above the threshold; the truth is boolean, (row,
+    column) or (plane, row, column). Scores of planes are averaged; planes without any segment in
+    the truth are left out, and the scores are nan if there is no other.
     """
     probability, truth = _planes(membrane_probability, truth_membrane)
     return _scores_at(threshold, probability, _true_segments(truth))
@@ -111,27 +79,10 @@ def best_threshold_scores(
 ) -> tuple[BoundaryScores, BoundaryScores]:
     """Score a membrane map at the threshold that is best for each score.
 
-    The challenge reports each score at its own best threshold, one for all planes.
-
-    Parameters
-    ----------
-    membrane_probability : array of float, shape (row, column) or (plane, row, column)
-        Probability of membrane, from 0 to 1.
-    truth_membrane : array of bool, same shape
-        True on membranes.
-    thresholds : sequence of float
-        The thresholds to try.
-
-    Returns
-    -------
-    scores, thresholds : BoundaryScores
-        The best values, and the thresholds at which they were reached: the lowest one of equals. A
-        score is nan only if it is nan at every threshold.
-
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ, there are neither two nor three axes, or no threshold is given.
+    The challenge reports each score at its own best threshold, one for all planes. Probabilities
+    and boolean truth are (row, column) or (plane, row, column). Gives the best values, and the
+    thresholds at which they were reached: the lowest one of equals. A score is nan only if it is
+    nan at every threshold.
     """
     if len(thresholds) == 0:
         raise InvalidInput("There is no threshold to score at; pass at least one.")

@@ -19,16 +19,9 @@ THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 class ObjectPairs:
     """Every pair of a true and a predicted object that share pixels.
 
-    Attributes
-    ----------
-    truth_ids, prediction_ids : array of int, shape (pair,)
-        Their ids.
-    iou : array of float, shape (pair,)
-        Intersection over union.
-    coverage : array of float, shape (pair,)
-        Fraction of the true object's pixels that the predicted one covers.
-    n_truth, n_prediction : int
-        Objects in each image, those without a partner included.
+    Of each (pair,): ids, intersection over union, and ``coverage``, the fraction of the true
+    object's pixels that the predicted one covers. ``n_truth`` and ``n_prediction`` count objects
+    without a partner too.
     """
 
     truth_ids: npt.NDArray[Any]
@@ -43,12 +36,8 @@ class ObjectPairs:
 class ObjectScores:
     """Detection counts at one threshold of intersection over union.
 
-    Attributes
-    ----------
-    threshold : float
-        A predicted object is a true positive if its IoU with a true one is above this.
-    true_positives, false_positives, false_negatives : int
-        Matched objects, predicted objects without a match, true objects without a match.
+    A predicted object is a true positive if its IoU with a true one is above the threshold; false
+    negatives are true objects without a match.
     """
 
     threshold: float
@@ -72,19 +61,7 @@ class ObjectScores:
 def match_objects(prediction: npt.ArrayLike, truth: npt.ArrayLike) -> ObjectPairs:
     """Find all pairs of a predicted and a true object that overlap.
 
-    Parameters
-    ----------
-    prediction, truth : array of int, same shape
-        Instance labels with any number of axes; 0 is background. Ids may have gaps.
-
-    Returns
-    -------
-    ObjectPairs
-
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ, or an image does not hold whole, non-negative numbers.
+    Instance labels of one shape with any number of axes; 0 is background, ids may have gaps.
     """
     table = overlap(*checked_labels(prediction, truth))
     true, predicted = table.truth_ids[table.rows], table.prediction_ids[table.columns]
@@ -112,26 +89,9 @@ def average_precision(
     The average precision of the 2018 Data Science Bowl (Caicedo et al., Nature Methods 16, 2019)
     and of StarDist (Schmidt et al., MICCAI 2018): TP / (TP + FP + FN), with no ranking by
     confidence. Above an IoU of 0.5 no object can have two partners, so the match is unique. An IoU
-    equal to the threshold is no match.
-
-    Parameters
-    ----------
-    prediction, truth : array of int, same shape
-        Instance labels with any number of axes; 0 is background. Ids may have gaps.
-    thresholds : sequence of float
-        From 0.5 to below 1.
-
-    Returns
-    -------
-    tuple of ObjectScores, one for each threshold
-        Where the truth is empty and the prediction is not, the scores are 0; where both are empty
-        they are nan, for there was nothing to find.
-
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ, an image does not hold whole, non-negative numbers, or a threshold is
-        out of range.
+    equal to the threshold is no match; thresholds are from 0.5 to below 1. Where the truth is empty
+    and the prediction is not, the scores are 0; where both are empty they are nan, for there was
+    nothing to find.
     """
     for threshold in thresholds:
         if not 0.5 <= threshold < 1:
@@ -155,22 +115,8 @@ def seg(prediction: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     The mean over true objects of the intersection over union with the predicted object that covers
     more than half of it, 0 if there is none (Maška et al., Bioinformatics 30, 2014; Ulman et al.,
     Nature Methods 14, 2017). Predicted objects without a true one are not counted, as the
-    challenge's truth need not hold every object.
-
-    Parameters
-    ----------
-    prediction, truth : array of int, same shape
-        Instance labels with any number of axes; 0 is background. Ids may have gaps.
-
-    Returns
-    -------
-    float
-        From 0 to 1; nan if the truth has no object, for then there is nothing to average.
-
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ, or an image does not hold whole, non-negative numbers.
+    challenge's truth need not hold every object. From 0 to 1; nan if the truth has no object, for
+    then there is nothing to average.
     """
     pairs = match_objects(prediction, truth)
     if pairs.n_truth == 0:

@@ -20,24 +20,8 @@ def pixel_error(
 
     For two binary images this is the mean squared Euclidean distance, one of the two forms in which
     the ISBI 2012 challenge defined its pixel error (Arganda-Carreras et al. 2015, Front. Neuroanat.
-    9:142).
-
-    Parameters
-    ----------
-    prediction, truth : array of int or bool, same shape
-        Label images with any number of axes.
-    mask : array of bool, same shape, optional
-        The pixels that are scored; by default all.
-
-    Returns
-    -------
-    float
-        From 0 to 1; nan if no pixel is scored.
-
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ, or an image does not hold whole, non-negative numbers.
+    9:142). Label images of one shape with any number of axes; a mask of that shape says what is
+    scored. From 0 to 1; nan if no pixel is scored.
     """
     predicted, true = _scored(prediction, truth, mask)
     return float(np.mean(predicted != true)) if true.size else float("nan")
@@ -51,25 +35,9 @@ def iou(
 ) -> dict[int, float]:
     """Intersection over union of each class (Jaccard 1901).
 
-    Parameters
-    ----------
-    prediction, truth : array of int or bool, same shape
-        Label images with any number of axes.
-    ids : iterable of int, optional
-        The classes to score; by default those that occur in either image, 0 included.
-    mask : array of bool, same shape, optional
-        The pixels that are scored; by default all.
-
-    Returns
-    -------
-    dict of int to float
-        From 0 to 1 for each class: 0 if only one image has the class, nan if neither has it, for
-        then there is nothing to agree or disagree about.
-
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ, or an image does not hold whole, non-negative numbers.
+    From 0 to 1 for each class, by default those that occur in either image, 0 included: 0 if only
+    one image has the class, nan if neither has it, for then there is nothing to agree or disagree
+    about. A mask says what is scored.
     """
     table = overlap(*_scored(prediction, truth, mask))
     return {

@@ -23,14 +23,8 @@ from napari_unet.core.metrics.contingency import checked_labels, overlap
 class SplitMerge:
     """A score, and its two parts: 1 is best, 0 is worst.
 
-    Attributes
-    ----------
-    score : float
-        Both parts in one: their harmonic mean.
-    split : float
-        Falls where an object of the truth is split.
-    merge : float
-        Falls where objects of the truth are merged.
+    The score is the harmonic mean of both parts; ``split`` falls where an object of the truth is
+    split, ``merge`` where objects of the truth are merged.
     """
 
     score: float
@@ -43,23 +37,9 @@ def rand_error(prediction: npt.ArrayLike, truth: npt.ArrayLike) -> float:
 
     The Rand error by which the ISBI 2012 challenge ranked its entries: precision is the fraction of
     the pairs of pixels within one segment of S that are also within one segment of T, recall the
-    reverse, and the error is 1 - 2 * precision * recall / (precision + recall).
-
-    Parameters
-    ----------
-    prediction, truth : array of int or bool, same shape
-        Segments; 0 is background. Ids may have gaps.
-
-    Returns
-    -------
-    float
-        0 is best, 1 is worst; nan if no segment of either image has two pixels, or the truth has no
-        foreground: then there are no pairs.
-
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ, or an image does not hold whole, non-negative numbers.
+    reverse, and the error is 1 - 2 * precision * recall / (precision + recall). In both images 0 is
+    background. Nan if no segment of either image has two pixels, or the truth has no foreground:
+    then there are no pairs.
     """
     sizes = _sizes(prediction, truth)
     both, predicted, true = (
@@ -72,23 +52,9 @@ def v_rand(prediction: npt.ArrayLike, truth: npt.ArrayLike) -> SplitMerge:
     """Foreground-restricted Rand score (Arganda-Carreras et al. 2015, eq. 3).
 
     The split score is sum p_ij**2 / sum t_j**2, the merge score sum p_ij**2 / sum s_i**2, and the
-    score 2 * sum p_ij**2 / (sum s_i**2 + sum t_j**2). The images are taken as they are; thin the
-    borders first (`membrane_segments`) to score as the challenge does today.
-
-    Parameters
-    ----------
-    prediction, truth : array of int or bool, same shape
-        Segments; 0 is background. Ids may have gaps.
-
-    Returns
-    -------
-    SplitMerge
-        All nan if the truth has no foreground.
-
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ, or an image does not hold whole, non-negative numbers.
+    score 2 * sum p_ij**2 / (sum s_i**2 + sum t_j**2). In both images 0 is background; all nan if
+    the truth has no foreground. The images are taken as they are; thin the borders first
+    (`membrane_segments`) to score as the challenge does today.
     """
     sizes = _sizes(prediction, truth)
     if sizes.true.size == 0:
@@ -100,26 +66,12 @@ def v_rand(prediction: npt.ArrayLike, truth: npt.ArrayLike) -> SplitMerge:
 def v_info(prediction: npt.ArrayLike, truth: npt.ArrayLike) -> SplitMerge:
     """Foreground-restricted information score (Arganda-Carreras et al. 2015, eq. 6).
 
-    With the entropies H(S), H(T) and the mutual information I(S; T), the split score is
-    I(S; T) / H(S), the merge score I(S; T) / H(T), and the score 2 * I(S; T) / (H(S) + H(T)).
-    A part whose entropy is 0 is 1, for one segment cannot be split, or merged with another; the
-    score is 1 if both are. The images are taken as they are; thin the borders first
-    (`membrane_segments`) to score as the challenge does today.
-
-    Parameters
-    ----------
-    prediction, truth : array of int or bool, same shape
-        Segments; 0 is background. Ids may have gaps.
-
-    Returns
-    -------
-    SplitMerge
-        All nan if the truth has no foreground.
-
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ, or an image does not hold whole, non-negative numbers.
+    With the entropies H(S), H(T) and the mutual information I(S; T), the split score is I(S; T) /
+    H(S), the merge score I(S; T) / H(T), and the score 2 * I(S; T) / (H(S) + H(T)). A part whose
+    entropy is 0 is 1, for one segment cannot be split, or merged with another; the score is 1 if
+    both are. In both images 0 is background; all nan if the truth has no foreground. The images are
+    taken as they are; thin the borders first (`membrane_segments`) to score as the challenge does
+    today.
     """
     sizes = _sizes(prediction, truth)
     if sizes.true.size == 0:

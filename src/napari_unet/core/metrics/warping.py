@@ -32,24 +32,10 @@ def warping_error(
     """Fraction of pixels that differ after the truth was warped towards the prediction.
 
     A border that is only shifted costs nothing; a split, a merger, a lost or an added object or
-    hole costs the pixels that cannot be warped away (Jain et al. 2010).
-
-    Parameters
-    ----------
-    prediction, truth : array of bool, shape (row, column)
-        True inside objects. For membranes, objects are the cells: pass the inverted membrane map.
-    max_distance : float, optional
-        Borders may shift by this many pixels; by default without limit.
-
-    Returns
-    -------
-    float
-        From 0 to 1; nan if the image has no pixels.
-
-    Raises
-    ------
-    InvalidInput
-        If the shapes differ, an image is not boolean or does not have two axes.
+    hole costs the pixels that cannot be warped away (Jain et al. 2010). Boolean (row, column), true
+    inside objects: for membranes, objects are the cells, so pass the inverted membrane map. Borders
+    may shift by ``max_distance`` pixels, by default without limit. From 0 to 1; nan if the image
+    has no pixels.
     """
     warped = warp(truth, prediction, max_distance)
     return float(np.mean(warped != np.asarray(prediction))) if warped.size else float("nan")
@@ -63,23 +49,8 @@ def warp(
     A pixel is simple if flipping it neither joins, splits, makes nor removes a component of the
     objects or of the background, so the result has the topology of `source`. Flipping only ever
     removes differences. The result may depend on the order in which pixels are flipped, and with it
-    the number of differences that are left; here all borders move at one speed.
-
-    Parameters
-    ----------
-    source, target : array of bool, shape (row, column)
-        True inside objects.
-    max_distance : float, optional
-        Only pixels within this distance, in pixels, of a border of `source` may flip.
-
-    Returns
-    -------
-    array of bool, shape (row, column)
-
-    Raises
-    ------
-    InvalidInput
-        As in `warping_error`.
+    the number of differences that are left; here all borders move at one speed. Boolean (row,
+    column); only pixels within ``max_distance`` pixels of a border of `source` may flip.
     """
     start, goal = _checked_binary(source, "truth"), _checked_binary(target, "prediction")
     check_same_shape(goal, start)

@@ -45,23 +45,10 @@ class ScorePoint(BaseModel):
 class TrainingRecord(BaseModel):
     """What a training did, kept in the model it made.
 
-    Attributes
-    ----------
-    finished
-        UTC time, ISO 8601.
-    steps, seconds, score
-        Steps made, time taken, score of the kept weights.
-    labelled_pixels
-        Number of labelled pixels by class id.
-    settings, device
-        The training settings, and what it was computed on.
-    versions
-        Versions of the libraries that computed it.
-    curve
-        The scores along the way.
-    intensity_range
-        The lowest low and the highest high of each channel of what was trained on; empty where it
-        was not kept.
+    ``finished`` is UTC, ISO 8601; the score is that of the kept weights; ``labelled_pixels`` are by
+    class id, ``versions`` those of the libraries that computed it. ``intensity_range`` has the
+    lowest low and the highest high of each channel of what was trained on; empty where it was not
+    kept.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,30 +68,12 @@ class TrainingRecord(BaseModel):
 class ModelHeader(BaseModel):
     """Everything about a model but its weights.
 
-    Attributes
-    ----------
-    format_version
-        Version of the file's layout.
-    network
-        The network the weights belong to.
-    preset
-        The preset it was trained with; ``None`` for a model of another program.
-    label_kind
-        Kind of the labels it was trained on.
-    network_share
-        How much the network counts in the answer; the rest is the pixel classifier's.
-    classes
-        The output channels' classes, in their order.
-    scaling
-        Which grey values of an image become 0 and 1 before the network sees it.
-    pixel_size, pixel_unit
-        Size of a training pixel as (row, column), or of a voxel as (plane, row, column), and its
-        unit, where known.
-    channels
-        Which channels of its images it was trained on, counted from 0, in their order; ``None``
-        where that is not known, or where they came from several images.
-    history
-        The trainings that led to these weights, oldest first.
+    ``preset`` is ``None`` for a model of another program. ``network_share`` is how much the network
+    counts in the answer; the rest is the pixel classifier's. Classes are in the order of the output
+    channels. The pixel size is (row, column), or (plane, row, column) of a voxel, where known.
+    ``channels`` of its images are those it was trained on, counted from 0, in their order; ``None``
+    where that is not known, or where they came from several images. The trainings that led to these
+    weights begin with the oldest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -131,10 +100,7 @@ class ModelHeader(BaseModel):
     def unet(self) -> UNetConfig:
         """The network, to train it or to look into it.
 
-        Raises
-        ------
-        InvalidModel
-            It is one of another program.
+        ``InvalidModel`` if it is one of another program.
         """
         if isinstance(self.network, ForeignNetwork):
             raise InvalidModel(NOT_TRAINABLE)
@@ -144,10 +110,7 @@ class ModelHeader(BaseModel):
     def trained_preset(self) -> PresetName:
         """The preset of a model that was trained here.
 
-        Raises
-        ------
-        InvalidModel
-            It was not.
+        ``InvalidModel`` if it was not.
         """
         if self.preset is None:
             raise InvalidModel(NOT_TRAINABLE)
@@ -156,10 +119,7 @@ class ModelHeader(BaseModel):
     def scaled(self, way: Way | None) -> ModelHeader:
         """Return it with another way of scaling images; ``None`` for its own.
 
-        Raises
-        ------
-        InvalidInput
-            It is one of another program, which brings its own.
+        ``InvalidInput`` if it is one of another program, which brings its own.
         """
         if way is None or way == self.scaling.way:
             return self
@@ -197,10 +157,7 @@ def installed_versions() -> dict[str, str]:
 def parse_header(text: str) -> ModelHeader:
     """Read a model's description from its JSON.
 
-    Raises
-    ------
-    InvalidModel
-        It is not such a description, or it is from another version of the program.
+    ``InvalidModel`` if it is none, or it is from another version of the program.
     """
     try:
         raw = json.loads(text)
@@ -228,12 +185,7 @@ def parse_header(text: str) -> ModelHeader:
 def read_model_file(path: str | os.PathLike[str]) -> bytes:
     """Read a model file; what its first bytes do not describe takes no memory.
 
-    Raises
-    ------
-    UnreadableFile
-        There is no such file, or it cannot be read.
-    InvalidModel
-        See :func:`header_of`.
+    ``UnreadableFile`` if it cannot be read; else see :func:`header_of`.
     """
     try:
         with open(path, "rb") as file:
@@ -252,13 +204,7 @@ def read_model_file(path: str | os.PathLike[str]) -> bytes:
 
 
 def with_way(data: bytes, way: Way) -> bytes:
-    """Return the content of a model file with another way of scaling; weights are not looked at.
-
-    Raises
-    ------
-    InvalidModel, InvalidInput
-        See :func:`header_of` and :meth:`ModelHeader.scaled`.
-    """
+    """Return the content of a model file with another way of scaling; weights are not looked at."""
     changed = header_of(data).scaled(way)
     start = 8 + _header_length(data[:8], len(data))
     entries = json.loads(data[8:start])
@@ -284,17 +230,9 @@ def digest_of(data: bytes) -> str:
 def header_of(data: bytes | memoryview, size: int | None = None) -> ModelHeader:
     """Read the description out of a model file's bytes, without touching the weights.
 
-    Parameters
-    ----------
-    data
-        Content of a safetensors file, of which the weights may be missing.
-    size
-        Of the whole file in bytes; ``None`` if it is all of ``data``.
-
-    Raises
-    ------
-    InvalidModel
-        The bytes are not a model of this program, are cut off, or are from a newer version.
+    ``data`` is the content of a safetensors file of ``size`` bytes, of which the weights may be
+    missing. ``InvalidModel`` if it is not a model of this program, is cut off, or is from a newer
+    version.
     """
     not_ours = InvalidModel(_NOT_OURS)
     size = len(data) if size is None else size

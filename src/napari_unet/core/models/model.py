@@ -163,13 +163,7 @@ def _float_tensors(network: UNet) -> dict[str, tuple[torch.Size, torch.dtype]]:
 
 
 def graph_of(weights: Mapping[str, Tensor]) -> Tensor:
-    """Return the bytes of the ONNX file out of a model file's tensors, (N,) uint8.
-
-    Raises
-    ------
-    InvalidModel
-        There is nothing like it.
-    """
+    """Return the bytes of the ONNX file out of a model file's tensors, (N,) uint8."""
     graph = weights.get(GRAPH)
     if graph is None or len(weights) != 1 or graph.numpy().dtype != np.uint8 or graph.ndim != 1:
         raise InvalidModel(

@@ -10,15 +10,7 @@ from napari_unet.errors import InvalidModel
 
 
 def check_graph(content: bytes) -> None:
-    """Refuse an ONNX file that is damaged, or that would have other files read.
-
-    Raises
-    ------
-    InvalidModel
-        It is.
-    InvalidInput
-        The package onnx is missing.
-    """
+    """Refuse an ONNX file that is damaged, or that would have other files read."""
     onnx = needed("onnx", "bioimageio", "a model of another program")
     try:
         model = onnx.load_model_from_string(content)

@@ -25,27 +25,14 @@ _Factor = Annotated[int, Field(ge=1, le=2)]
 class UNetConfig(BaseModel):
     """The shape of a U-Net (Ronneberger et al. 2015, figure 1).
 
-    Attributes
-    ----------
-    in_channels, n_classes
-        Channels of the input and of the output.
-    base_channels
-        Channels of the first level; each level down doubles them.
-    depth
-        Number of max poolings.
-    ndim
-        2 for planes, 3 for volumes.
-    pooling
-        By how much each level pools each axis, 1 or 2, see
-        :func:`napari_unet.core.network.pooling.pooling_for`; empty for 2 along every axis.
-    batch_norm
-        Batch normalisation with running statistics after each 3x3 convolution, so that a
-        prediction does not depend on the tile it is made in.
-    dropout
-        Probability of dropout at the end of the contracting path.
-    pad_in_training
-        Whether 3x3 convolutions are zero-padded while training, so that each patch pixel gets an
-        output. Prediction is always unpadded: the same weights, every pixel with its full context.
+    Each level down doubles the base channels; ``depth`` is the number of max poolings. ``pooling``
+    says by how much each level pools each axis, 1 or 2, see
+    :func:`napari_unet.core.network.pooling.pooling_for`; empty for 2 along every axis. Batch
+    normalisation has running statistics after each 3x3 convolution, so that a prediction does not
+    depend on the tile it is made in; ``dropout`` is its probability at the end of the contracting
+    path. ``pad_in_training``: 3x3 convolutions are zero-padded while training, so that each patch
+    pixel gets an output. Prediction is always unpadded: the same weights, every pixel with its full
+    context.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -122,23 +109,10 @@ class UNetConfig(BaseModel):
 class Preset:
     """A network and the way it is trained.
 
-    Attributes
-    ----------
-    base_channels, depth, batch_norm, dropout, pad_in_training
-        See :class:`UNetConfig`.
-    patch
-        Side of a patch's output in pixels.
-    stroke_patch
-        The same where only strokes are labelled: the more a patch reaches beyond a stroke, the
-        less of it teaches anything, and smaller ones leave time for more steps.
-    batch
-        Patches a step.
-    voxels, stroke_voxels
-        Voxels of a patch's output in 3D, at most; where only strokes are labelled.
-    volume_batch
-        Patches a step in 3D.
-    optimizer, learning_rate
-        How weights are changed.
+    ``patch`` is the side of a patch's output in pixels; ``stroke_patch`` the same where only
+    strokes are labelled: the more a patch reaches beyond a stroke, the less of it teaches anything,
+    and smaller ones leave time for more steps. ``batch`` is patches a step. In 3D a patch's output
+    has at most ``voxels``, or ``stroke_voxels``, and a step ``volume_batch`` patches.
     """
 
     base_channels: int

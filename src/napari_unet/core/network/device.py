@@ -26,10 +26,7 @@ _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory",
 def pick_device(name: DeviceName) -> torch.device:
     """Return the device of that name; ``auto`` takes CUDA, then MPS, then the CPU.
 
-    Raises
-    ------
-    DeviceUnavailable
-        It is not there.
+    ``DeviceUnavailable`` if it is not there.
     """
     available = {
         "cuda": torch.cuda.is_available(),
@@ -74,10 +71,7 @@ def fast_dtype(device: torch.device, ndim: int = 2) -> torch.dtype:
 def dtype_of(precision: Precision, device: torch.device, ndim: int) -> torch.dtype:
     """Return the type to compute in; ``auto`` is :func:`fast_dtype`.
 
-    Raises
-    ------
-    DeviceUnavailable
-        The device does not compute in it.
+    ``DeviceUnavailable`` if the device does not compute in it.
     """
     if precision == "auto":
         return fast_dtype(device, ndim)

@@ -42,11 +42,6 @@ class Encoder(nn.Module):
 
     Zeros surround each layer's input as in training, so at an image's border nothing needs to be
     read beyond it; inside an image give :data:`MARGIN` more on each side, see :func:`window`.
-
-    Parameters
-    ----------
-    in_channels
-        Of the image.
     """
 
     def __init__(self, in_channels: int = 3) -> None:
@@ -57,15 +52,8 @@ class Encoder(nn.Module):
     def forward(self, image: Tensor) -> Taps:
         """Return what five layers say.
 
-        Parameters
-        ----------
-        image
-            (B, C, Y, X), normalised grey values; Y and X are multiples of :data:`STRIDE`.
-
-        Returns
-        -------
-        tuple of Tensor
-            (B, C', Y / stride, X / stride), see :data:`TAP_CHANNELS` and :data:`TAP_STRIDES`.
+        The image is (B, C, Y, X), normalised grey values, Y and X multiples of :data:`STRIDE`; each
+        tap (B, C', Y / stride, X / stride), see :data:`TAP_CHANNELS` and :data:`TAP_STRIDES`.
         """
         x = functional.relu6(self.stem((image.clamp(*_CLIP) - _MEAN) / _SCALE))
         taps = [x]

@@ -22,16 +22,9 @@ NOT_TRAINABLE = (
 class SpaceAxis(BaseModel):
     """How long a network's input may be along an axis, and what of its output counts.
 
-    Attributes
-    ----------
-    least, step
-        Lengths are ``least + n * step``; without a step always ``least``.
-    crop
-        Pixels that the output is shorter at each end.
-    halo
-        Pixels at each end of the output that do not count.
-    stride
-        Of which the tiles' corners are multiples.
+    Lengths are ``least + n * step``; without a step always ``least``. The output is ``crop`` pixels
+    shorter at each end, and ``halo`` more there do not count; the tiles' corners are multiples of
+    ``stride``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,25 +50,12 @@ class SpaceAxis(BaseModel):
 class ForeignNetwork(BaseModel):
     """What is known of the network of another program.
 
-    To what cuts tiles it looks like a U-Net (:class:`napari_unet.core.network.config.UNetConfig`).
-
-    Attributes
-    ----------
-    in_channels, n_classes, ndim
-        As of a U-Net; ``n_classes`` counts the background.
-    axes
-        The input's axes in their order, of ``b``, ``c``, ``z``, ``y``, ``x``; rows come before
-        columns and planes before rows.
-    output_axes
-        Those of the graph's first output, as well.
-    space
-        One an axis of the image.
-    before, after
-        What is done to the image and to the output.
-    outputs
-        ``"classes"``: the output's channels are the classes and sum to 1; ``"parts"``: each
-        channel is the probability of something, and where there is nothing is background, which
-        comes first.
+    To what cuts tiles it looks like a U-Net (:class:`napari_unet.core.network.config.UNetConfig`);
+    ``n_classes`` counts the background. Axes of the input, and of the graph's first output, are in
+    their order, of ``b``, ``c``, ``z``, ``y``, ``x``; rows come before columns and planes before
+    rows. ``before`` and ``after`` say what is done to the image and to the output. ``"classes"``:
+    the output's channels are the classes and sum to 1; ``"parts"``: each channel is the probability
+    of something, and where there is nothing is background, which comes first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

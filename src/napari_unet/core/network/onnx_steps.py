@@ -64,14 +64,8 @@ class Binarize(_Step):
 class Measured(BaseModel):
     """Two numbers of the whole image become 0 and 1.
 
-    Attributes
-    ----------
-    percentiles
-        Which they are; ``None``: the mean, and one standard deviation above it.
-    eps
-        Added to what lies between them.
-    per_channel
-        Of each channel, else of all together.
+    The percentiles, or for ``None`` the mean and one standard deviation above it; ``eps`` is added
+    to what lies between them. Of each channel, else of all together.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -21,22 +21,9 @@ def pooling_for(voxel_size: Sequence[float], depth: int) -> Pooling:
     """Return by how much each level pools each axis.
 
     An axis is pooled by 2 at a level if its voxels are by then less than twice as long as the
-    shortest, else it is left for a later level.
+    shortest, else it is left for a later level; each of the ``depth`` levels pools some axis. The
+    voxel's size is (plane, row, column) or (row, column) in any unit.
 
-    Parameters
-    ----------
-    voxel_size
-        Size of a voxel along each axis, in any unit: (plane, row, column) or (row, column).
-    depth
-        Number of poolings.
-
-    Returns
-    -------
-    tuple of tuple of int
-        ``depth`` tuples of 1 and 2, one number an axis; each has a 2.
-
-    Examples
-    --------
     >>> pooling_for((4.0, 1.0, 1.0), 3)
     ((1, 2, 2), (1, 2, 2), (2, 2, 2))
     """

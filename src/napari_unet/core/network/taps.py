@@ -13,17 +13,7 @@ from napari_unet.core.network.encoder import TAP_STRIDES, Taps
 def values_at(taps: Taps, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Return the taps' values at N pixels, each tap enlarged linearly as by :func:`enlarge`.
 
-    Parameters
-    ----------
-    taps
-        Of one image, see :class:`napari_unet.core.network.encoder.Encoder`.
-    rows, columns
-        (N,) indices of pixels of the image.
-
-    Returns
-    -------
-    ndarray
-        (N, 224) float32.
+    (N, 224) float32 at (N,) rows and columns of one image.
     """
     found = []
     for tap, stride in zip(taps, TAP_STRIDES, strict=True):

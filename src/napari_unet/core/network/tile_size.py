@@ -36,14 +36,7 @@ def best_tile(device: torch.device | None) -> int:
 def best_sides(config: Network, region: Tile, device: torch.device | None) -> tuple[int, ...]:
     """Return the sides of the output of the tiles that are fastest on a device, in pixels.
 
-    Parameters
-    ----------
-    config
-        The network.
-    region
-        What is to be predicted.
-    device
-        Where; ``None`` for a device that is not known, where tiles are as small as for a CPU.
+    For a device that is not known, ``None``, tiles are as small as for a CPU.
     """
     if isinstance(config, ForeignNetwork):
         side = _FOREIGN_TILE if config.ndim == 2 else _FOREIGN_VOLUME
@@ -59,15 +52,6 @@ def largest_sides(config: Network, region: Tile, voxels: int) -> tuple[int, ...]
 
     An output is the larger for the same input, the more the input's sides are like the margins;
     what an axis of the region is too short for goes to the other axes.
-
-    Parameters
-    ----------
-    config
-        The network.
-    region
-        What is to be cut into tiles.
-    voxels
-        Of a tile's input.
     """
     contexts = [2 * margin for margin in config.margins]
     sides = covering_sides(config, region)
@@ -85,14 +69,9 @@ def covering_sides(config: Network, region: Tile) -> tuple[int, ...]:
 def box_of(voxels: int, limits: Sequence[int], proportions: Sequence[float]) -> tuple[int, ...]:
     """Return the sides of a box of at most that many voxels.
 
-    Parameters
-    ----------
-    voxels
-        Of the box; fewer where that is more than the limits allow.
-    limits
-        Longest allowed side along each axis; what an axis is too short for goes to the others.
-    proportions
-        Of the sides to each other, where there are no limits.
+    Fewer where that is more than the limits, the longest allowed side along each axis, allow; what
+    an axis is too short for goes to the others. ``proportions`` are those of the sides to each
+    other, where there are no limits.
     """
     sides = dict(enumerate(limits))
     free = set(sides)

@@ -37,15 +37,8 @@ def tile_side(config: Network, size: int, largest: int, axis: int = -1) -> int:
 def plan(config: Network, region: Tile, largest: int | tuple[int, ...]) -> Iterator[Tile]:
     """Cut a region into tiles, each output pixel in exactly one of them, row by row.
 
-    Parameters
-    ----------
-    config
-        The network, for its strides.
-    region
-        What to predict, in pixels of the image.
-    largest
-        Largest side of a tile's output in pixels, of all axes or of each; rounded down to a
-        multiple of the stride.
+    Strides are the network's, the region is in pixels of the image; ``largest`` is the largest side
+    of a tile's output in pixels, of all axes or of each, rounded down to a multiple of the stride.
     """
     sides = (largest,) * len(region.ranges) if isinstance(largest, int) else largest
     spans = []
@@ -74,20 +67,8 @@ def halves(config: Network, tile: Tile) -> tuple[Tile, Tile] | None:
 def context(config: Network, tile: Tile, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """Return the indices of a tile's input along each axis, mirrored at the image's borders.
 
-    Parameters
-    ----------
-    config
-        The network.
-    tile
-        What to predict.
-    shape
-        Size of the image, (Y, X) or (Z, Y, X).
-
-    Returns
-    -------
-    tuple of ndarray
-        One an axis, row and column indices for instance; the output's first pixel is the first
-        pixel at or before the tile's that is a multiple of the strides.
+    The image's shape is (Y, X) or (Z, Y, X). The output's first pixel is the first pixel at or
+    before the tile's that is a multiple of the strides.
     """
     indices = []
     for axis, ((start, stop), size) in enumerate(zip(tile.ranges, shape, strict=True)):
@@ -102,12 +83,7 @@ def padded_context(config: Network, tile: Tile, shape: tuple[int, ...]) -> tuple
     """Return the indices of an input for a zero-padded pass, mirrored at the image's borders.
 
     One stride more than the tile on each side: far less than the whole context, so that the output
-    is only about that of an unpadded pass.
-
-    Parameters
-    ----------
-    config, tile, shape
-        As for :func:`context`; the output begins one stride before what is said there.
+    is only about that of an unpadded pass. It begins one stride before what :func:`context` says.
     """
     indices = []
     for (start, stop), size, stride in zip(tile.ranges, shape, config.strides, strict=True):

@@ -33,14 +33,8 @@ _CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 class DoubleConvolution(nn.Module):
     """Two convolutions, each followed by a ReLU.
 
-    Parameters
-    ----------
-    in_channels, out_channels
-        Channels before and after.
-    kernel
-        Of both, along each axis: (3, 3) for planes.
-    batch_norm
-        Whether each convolution is followed by batch normalisation, which then replaces its bias.
+    ``kernel`` is along each axis, (3, 3) for planes. Batch normalisation replaces the bias of a
+    convolution.
     """
 
     def __init__(
@@ -72,13 +66,8 @@ class DoubleConvolution(nn.Module):
 class UNet(nn.Module):
     """A contracting and an expanding path joined by cropped copies, for planes or volumes.
 
-    Weights are drawn as the paper says, normal with standard deviation sqrt(2 / N), N the number
-    of incoming connections of a unit (section 3, after He et al. 2015).
-
-    Parameters
-    ----------
-    config
-        Channels, depth, axes and how they are pooled, normalisation, dropout.
+    Weights are drawn as the paper says, normal with standard deviation sqrt(2 / N), N the number of
+    incoming connections of a unit (section 3, after He et al. 2015).
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -113,23 +102,11 @@ class UNet(nn.Module):
     ) -> Tensor:
         """Return logits.
 
-        Parameters
-        ----------
-        x
-            (B, C, Y, X), of volumes (B, C, Z, Y, X). Padded: sides are multiples of ``strides``;
-            unpadded: sides for which each pooled map is even, see
-            :func:`napari_unet.core.network.tiling.input_side`.
-        padded
-            Whether convolutions are zero-padded, which keeps the size; else ``margins`` pixels
-            are lost at each border.
-        generator
-            On the network's device; draws what dropout drops while training. ``None`` for torch's
-            own.
-
-        Returns
-        -------
-        Tensor
-            (B, n_classes, Y', X') or (B, n_classes, Z', Y', X').
+        (B, C, Y, X), of volumes (B, C, Z, Y, X), becomes (B, n_classes, Y', X') or (B, n_classes,
+        Z', Y', X'). Padded convolutions keep the size, sides being multiples of ``strides``;
+        unpadded, ``margins`` pixels are lost at each border, and sides are such that each pooled
+        map is even, see :func:`napari_unet.core.network.tiling.input_side`. The generator, on the
+        network's device, draws what dropout drops while training; ``None`` for torch's own.
         """
         depth = self.config.depth
         pool = functional.max_pool2d if self.config.ndim == 2 else functional.max_pool3d

@@ -24,27 +24,11 @@ def strokes_of_cells(
 ) -> np.ndarray:
     """Return what somebody would paint who paints these objects with care.
 
-    An object is of its class, but for the pixels that touch another object, which are background,
-    so that the border weights of strokes see a gap. A ring around it is background where no other
-    object is. All else is left unlabelled.
-
-    Parameters
-    ----------
-    ids
-        (row, column) or (plane, row, column) instance ids, 0 for background.
-    chosen
-        Ids of the objects to paint.
-    class_of
-        Class id, above the background's 1, of each of them.
-    erased
-        Where an object was taken away, bool; it becomes background where none is now.
-    ring
-        Width of the ring in pixels.
-
-    Returns
-    -------
-    ndarray
-        Class ids, uint8 or as large as needed, 0 unlabelled.
+    Of (row, column) or (plane, row, column) instance ids. An object is of its class, but for the
+    pixels that touch another object, which are background, so that the border weights of strokes
+    see a gap. A ring of ``ring`` pixels around it is background where no other object is. All else
+    is left unlabelled, 0. Class ids are above the background's 1. ``erased``, bool, is where an
+    object was taken away; it becomes background where none is now.
     """
     chosen = list(chosen)
     strokes = np.zeros(ids.shape, np.min_scalar_type(max([BACKGROUND, *class_of.values()])))
@@ -76,24 +60,10 @@ def laid_over(
 ) -> np.ndarray:
     """Lay strokes of objects over what is painted, which stays unless it came the same way.
 
-    Parameters
-    ----------
-    painted
-        Class ids as they are painted, 0 unlabelled.
-    strokes
-        Of :func:`strokes_of_cells`.
-    before
-        What was laid there earlier, 0 where nothing was; it gives way where it was not painted
-        over since.
-    over_painted
-        Whether to replace what somebody painted too.
-    forget
-        Whether what was laid earlier goes also where there is nothing now.
-
-    Returns
-    -------
-    ndarray
-        Of the dtype of ``painted``.
+    Class ids as they are painted, 0 unlabelled, and of :func:`strokes_of_cells`. ``before`` was
+    laid there earlier; it gives way where it was not painted over since. ``over_painted`` replaces
+    what somebody painted too; with ``forget`` what was laid earlier goes also where there is
+    nothing now.
     """
     ours = np.zeros(painted.shape, bool) if before is None else (before > 0) & (painted == before)
     free = ours | (painted == 0)

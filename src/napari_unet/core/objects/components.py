@@ -37,14 +37,9 @@ class Writable(Readable, Protocol):
 class Components:
     """The connected pieces of an image, numbered from 1; entry 0 of each array stands for none.
 
-    Attributes
-    ----------
-    number
-        (piece of a chunk,) int32: the component that each piece of a chunk belongs to.
-    sizes
-        (component,) int64 pixels.
-    starts, stops
-        (component, axis) int64: bounding boxes.
+    ``number`` (piece of a chunk,) int32 is the component that each piece of a chunk belongs to,
+    ``sizes`` (component,) int64 its pixels, ``starts`` and ``stops`` (component, axis) int64 its
+    bounding box.
     """
 
     number: np.ndarray
@@ -80,16 +75,9 @@ def find_components(
 
     Pieces are labelled chunk by chunk; where two of one class meet across the face of a chunk they
     are the same component. Which pieces are is settled once, as the connected components of the
-    graph of these meetings.
-
-    Parameters
-    ----------
-    read_classes
-        Returns the class of each pixel of a box, uint16, 0 for background.
-    out
-        Takes for each pixel the number of its chunk's piece, unique over the image; int32.
-    side
-        Of a chunk in pixels; ``None`` for the whole image at once.
+    graph of these meetings. ``read_classes`` gives the class of each pixel of a box, uint16, 0 for
+    background; ``out`` takes for each pixel the number of its chunk's piece, unique over the image,
+    int32. ``side`` is that of a chunk in pixels, ``None`` for the whole image at once.
     """
     ndim = len(out.shape)
     sizes, starts, stops = [np.zeros(1, np.int64)], [], []

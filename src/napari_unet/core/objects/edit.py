@@ -18,17 +18,8 @@ _NECKS = (0.9, 0.95, 0.99, 0.999)  # from a clear waist to the slightest
 def pixels_of(ids: np.ndarray, chosen: Iterable[int]) -> dict[int, Pixels]:
     """Return where objects are.
 
-    Parameters
-    ----------
-    ids
-        (row, column) or (plane, row, column) instance ids, 0 for background.
-    chosen
-        Which of them; those that are not there are left out.
-
-    Returns
-    -------
-    dict
-        For each id the indices of its pixels, one array an axis, in raster order.
+    Of (row, column) or (plane, row, column) ids, for each that is there the indices of its pixels,
+    one array an axis, in raster order.
     """
     there = np.nonzero(mask_of(ids, chosen))
     values = ids[there]
@@ -74,22 +65,10 @@ def split_cell(
     """Cut one object in two.
 
     What is not connected comes apart, into as many as there are. Else it is cut at its narrowest
-    place, see :func:`objects.split_touching.split`, with a neck that is wider each time; an
-    object without any is cut across its long axis.
-
-    Parameters
-    ----------
-    mask
-        (row, column) or (plane, row, column) bool, at least two pixels.
-    probability
-        Foreground probability, of the mask's shape; ``None`` if it is not known.
-    spacing
-        Size of a pixel along each axis; ``None`` if they are all the same.
-
-    Returns
-    -------
-    ndarray
-        int32: 0 outside, parts from 1 on, the largest first.
+    place, see :func:`objects.split_touching.split`, with a neck that is wider each time; an object
+    without any is cut across its long axis. The mask has at least two pixels, (row, column) or
+    (plane, row, column); the foreground probability is of its shape, if it is known. Gives int32: 0
+    outside, parts from 1 on, the largest first.
     """
     pieces = label(mask, connectivity=1)
     if pieces.max() > 1:
@@ -137,13 +116,7 @@ def _largest_first(parts: np.ndarray) -> np.ndarray:
 def moved(table: Table, offsets: Sequence[float]) -> Table:
     """Return measurements of a part of an image as of the whole.
 
-    Parameters
-    ----------
-    table
-        As of :func:`napari_unet.core.objects.measure.measure`.
-    offsets
-        Where the part begins along each axis, (row, column) or (plane, row, column), in the
-        table's unit.
+    ``offsets`` say where the part begins along each axis, in the table's unit.
     """
     names = ("plane", "row", "column")[3 - len(offsets) :]
     steps = {f"{name} (": offset for name, offset in zip(names, offsets, strict=True)}

@@ -37,37 +37,18 @@ def label_instances(
     """Give each object its id.
 
     A pixel is foreground where the probabilities of all classes but the background sum to
-    ``settings.threshold``, and of the most probable of these classes. Regions of one class that
-    are connected by faces are found for the whole image; each is then cut into its cells in its
-    own bounding box, see :func:`objects.split_touching.split`. So no object depends on the
-    chunks, those on the borders of chunks included; with other chunks the same objects have other
-    ids. Besides a chunk, memory holds the bounding box of the largest connected region.
+    ``settings.threshold``, and of the most probable of these classes. Regions of one class that are
+    connected by faces are found for the whole image; each is then cut into its cells in its own
+    bounding box, see :func:`objects.split_touching.split`. So no object depends on the chunks,
+    those on the borders of chunks included; with other chunks the same objects have other ids.
+    Besides a chunk, memory holds the bounding box of the largest connected region.
 
-    Parameters
-    ----------
-    probabilities
-        (K, row, column) or (K, plane, row, column) from 0 to 1, floating point; an array or
-        anything that gives arrays for slices, such as a memory map. NaN counts as background.
-    background
-        Index of the background's class; ``None`` if every class is of objects.
-    settings
-        How.
-    spacing
-        Size of a pixel along each axis, for widths; ``None`` if they are all the same.
-    chunk
-        Side in pixels of the pieces that are read at a time; ``None`` for everything at once.
-    out
-        Where to write, int32 of the probabilities' shape without classes; ``None`` for a new array.
-
-    Returns
-    -------
-    ``out``
-        int32 ids from 1 without gaps, 0 for background.
-
-    Raises
-    ------
-    InvalidInput
-        Shapes, ``background``, ``spacing`` or ``chunk`` make no sense.
+    Probabilities are (K, row, column) or (K, plane, row, column) from 0 to 1, floating point, an
+    array or anything that gives arrays for slices; NaN counts as background. ``background`` is a
+    class's index, ``None`` if every class is of objects; ``spacing`` the size of a pixel along each
+    axis, for widths; ``chunk`` the side in pixels of what is read at a time, ``None`` for
+    everything at once. ``out``, or a new array, gets int32 ids from 1 without gaps, 0 for
+    background. What makes no sense is refused.
     """
     shape = tuple(probabilities.shape[1:])
     sampling = _check(probabilities.shape, background, spacing, chunk)
@@ -131,14 +112,8 @@ def count_smaller(
 ) -> int:
     """Return how many pieces there are where all are too small to be objects.
 
-    Parameters
-    ----------
-    probabilities, background, settings, chunk
-        As for :func:`label_instances`, which found no object.
-    out
-        Where it wrote; it is written to, and 0 everywhere afterwards.
-    find
-        Who finds objects.
+    The arguments are those of :func:`label_instances`, which found no object; ``out``, where it
+    wrote, is written to and 0 everywhere afterwards.
     """
     every = replace(settings, smallest=1, neck=0.0)
     find(probabilities, background, every, chunk=chunk, out=out)
@@ -160,12 +135,7 @@ def class_map(
 ) -> np.ndarray:
     """Return the class of each pixel, uint16: 0 for background, else its index plus 1.
 
-    Parameters
-    ----------
-    probabilities, background
-        As for :func:`label_instances`.
-    threshold
-        Foreground probability from which on a pixel is of an object.
+    See :func:`label_instances`.
     """
     foreground = [k for k in range(len(probabilities)) if k != background]
     total = _foreground(probabilities, foreground)

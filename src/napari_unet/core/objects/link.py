@@ -13,25 +13,9 @@ def link(previous: np.ndarray, current: np.ndarray, *, unused: int | None = None
 
     Each object takes the id of the previous object with which it shares most pixels. Where several
     want the same id, as after a division, the one that shares most has it, and the others get new
-    ids. Of equals, the lower id goes first.
-
-    Parameters
-    ----------
-    previous, current
-        (row, column) or (plane, row, column) instance ids of the same shape, 0 for background.
-    unused
-        The first id that is free for an object without a past; ``None`` for the one after the
-        largest in ``previous``. Over a series it must not have been used at any time before.
-
-    Returns
-    -------
-    ndarray
-        int32, ``current`` with other ids.
-
-    Raises
-    ------
-    InvalidInput
-        The shapes differ, or these are no ids.
+    ids from ``unused`` on: the one after the largest in ``previous``, or what over a series was not
+    used at any time before. Of equals, the lower id goes first. Ids are (row, column) or (plane,
+    row, column) of one shape, 0 for background; the result is int32.
     """
     previous, current = check_labels(previous), check_labels(current)
     if previous.shape != current.shape:

@@ -32,42 +32,23 @@ def measure(
 ) -> Table:
     """Measure each object of an image.
 
-    Parameters
-    ----------
-    labels
-        (row, column) or (plane, row, column) instance ids, 0 for background.
-    image
-        What the objects were found in, of the labels' shape, or with one axis of channels more, at
-        the end or at the beginning; ``None`` for no intensities.
-    pixel_size
-        Along each axis of ``labels``; ``None`` measures in pixels.
-    unit
-        Of ``pixel_size``, for example ``"µm"``.
-    classes
-        Class ids, of the labels' shape; an object has the one that most of its pixels have.
+    Labels are (row, column) or (plane, row, column) ids, 0 for background; the image is of their
+    shape, or with one axis of channels more, at the end or at the beginning; an object has the
+    class that most of its pixels have. Without a pixel size along each axis it measures in pixels.
+    Columns are of equal length, in ascending order of ``id``:
 
-    Returns
-    -------
-    dict
-        Columns of equal length, in ascending order of ``id``:
+    - ``id``, and ``class`` if given;
+    - ``area`` in 2D or ``volume`` in 3D;
+    - ``plane``, ``row`` and ``column`` of the centroid, from the centre of the first pixel;
+    - ``equivalent diameter`` of the disc or ball of that size, ``major axis`` and ``minor
+      axis`` of the ellipse or ellipsoid with the same second moments;
+    - ``eccentricity`` of that ellipse, 2D only; ``solidity``, the share that the object has
+      of the convex hull of its pixels' corners;
+    - ``perimeter`` in 2D if pixels are square (after Benkrid and Crookes, 2000), ``surface``
+      of the mesh of marching cubes (Lorensen and Cline, SIGGRAPH 1987) in 3D;
+    - ``mean``, ``min``, ``max`` and ``std`` of each channel's intensity.
 
-        - ``id``, and ``class`` if given;
-        - ``area`` in 2D or ``volume`` in 3D;
-        - ``plane``, ``row`` and ``column`` of the centroid, from the centre of the first pixel;
-        - ``equivalent diameter`` of the disc or ball of that size, ``major axis`` and ``minor
-          axis`` of the ellipse or ellipsoid with the same second moments;
-        - ``eccentricity`` of that ellipse, 2D only; ``solidity``, the share that the object has
-          of the convex hull of its pixels' corners;
-        - ``perimeter`` in 2D if pixels are square (after Benkrid and Crookes, 2000), ``surface``
-          of the mesh of marching cubes (Lorensen and Cline, SIGGRAPH 1987) in 3D;
-        - ``mean``, ``min``, ``max`` and ``std`` of each channel's intensity.
-
-        Lengths, areas and volumes have their unit behind the name, as in ``area (µm²)``.
-
-    Raises
-    ------
-    InvalidInput
-        Shapes or the pixel size do not fit.
+    Lengths, areas and volumes have their unit behind the name, as in ``area (µm²)``.
     """
     labels = check_labels(labels)
     size = _pixel_size(labels, pixel_size)
@@ -89,13 +70,7 @@ def measure(
 
 
 def write_csv(path: str | os.PathLike[str], table: Mapping[str, np.ndarray]) -> None:
-    """Write a table as CSV: UTF-8, commas, points in numbers, units in the header.
-
-    Raises
-    ------
-    UnwritableOutput
-        It cannot be written there; an existing file is as before.
-    """
+    """Write a table as CSV: UTF-8, commas, points in numbers, units in the header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table)

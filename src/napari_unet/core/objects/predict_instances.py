@@ -69,19 +69,8 @@ def stack_instances(
 ) -> np.ndarray:
     """Return the objects of each plane or volume, from its class probabilities.
 
-    Parameters
-    ----------
-    model
-        Knows which class is background, and how long and wide a pixel is.
-    probabilities
-        (K, Y, X) or (K, Z, Y, X) each.
-    settings, linked
-        As for :func:`predict_instances`.
-
-    Returns
-    -------
-    ndarray
-        (P, Y, X) or (P, Z, Y, X) int32.
+    (K, Y, X) or (K, Z, Y, X) each; (P, Y, X) or (P, Z, Y, X) int32. The model knows which class is
+    background, and how long and wide a pixel is.
     """
     background = background_index(model)
     out: list[np.ndarray] = []

@@ -24,18 +24,12 @@ _OUTLINE_NOISE = 1.0  # pixels by which an outline may be off; added to every wi
 class InstanceSettings:
     """How probabilities become objects.
 
-    Attributes
-    ----------
-    threshold
-        Foreground probability from which on a pixel belongs to an object, above 0, at most 1.
-    smallest
-        Pixels (voxels in 3D) that an object has at least; smaller ones are dropped.
-    neck
-        An object is cut where it is narrower than this share of the widest place of its smaller
-        part, from 0 (never) to below 1 (at the slightest waist). Width counts times probability,
-        so that a line of doubt between two cells is a neck as well.
-    border_objects
-        Whether objects that touch the border of the image are kept.
+    ``threshold`` is the foreground probability from which on a pixel belongs to an object, above 0,
+    at most 1; ``smallest`` the pixels (voxels in 3D) that an object has at least. An object is cut
+    where it is narrower than ``neck``, this share of the widest place of its smaller part, from 0
+    (never) to below 1 (at the slightest waist). Width counts times probability, so that a line of
+    doubt between two cells is a neck as well. ``border_objects``: those that touch the border of
+    the image are kept.
     """
 
     threshold: float = 0.5
@@ -57,12 +51,8 @@ class InstanceSettings:
 class Piece:
     """A connected piece of the mask in its bounding box.
 
-    Attributes
-    ----------
-    mask
-        (row, column) or (plane, row, column) bool, connected by faces.
-    probability
-        Foreground probability, float32 of the same shape; read under the mask alone.
+    ``mask`` (row, column) or (plane, row, column) bool, connected by faces; ``probability`` float32
+    of the foreground, read under the mask alone.
     """
 
     mask: np.ndarray
@@ -83,28 +73,17 @@ def split(
 ) -> list[np.ndarray]:
     """Cut pieces of a mask into their cells.
 
-    The landscape is ``w = d * p + 1``: the Euclidean distance to the piece's outline, weighted
-    with the foreground probability, and a pixel for the roughness of outlines. Seeds are its
-    maxima whose height, relative to the pass to a higher one, is at least ``1 / neck``: the
-    h-maxima of ``log(w)`` with ``h = -log(neck)`` (Soille, Morphological Image Analysis, 2nd ed.,
-    2003, section 6.3.3), found by reconstructing ``neck * w`` under ``w``. A watershed of ``-w``
-    (Meyer, "Topographic distance and watershed lines", Signal Processing 38, 1994) gives each
-    pixel to a seed. Parts that are too small go back to their neighbours.
+    The landscape is ``w = d * p + 1``: the Euclidean distance to the piece's outline, weighted with
+    the foreground probability, and a pixel for the roughness of outlines. Seeds are its maxima
+    whose height, relative to the pass to a higher one, is at least ``1 / neck``: the h-maxima of
+    ``log(w)`` with ``h = -log(neck)`` (Soille, Morphological Image Analysis, 2nd ed., 2003, section
+    6.3.3), found by reconstructing ``neck * w`` under ``w``. A watershed of ``-w`` (Meyer,
+    "Topographic distance and watershed lines", Signal Processing 38, 1994) gives each pixel to a
+    seed. Parts that are too small go back to their neighbours. ``sampling`` is the size of a pixel
+    along each axis, the smallest of them 1.
 
-    Parameters
-    ----------
-    pieces
-        All with the same number of axes; they are worked on together.
-    settings
-        ``neck`` and ``smallest`` count.
-    sampling
-        Size of a pixel along each axis, the smallest of them 1.
-
-    Returns
-    -------
-    list of ndarray
-        For each piece int32 of its shape: 0 outside, parts from 1 on, each connected. The parts
-        of a piece do not depend on the other pieces.
+    Pieces have the same number of axes and are worked on together, but the parts of one do not
+    depend on the others: int32 of its shape, 0 outside, parts from 1 on, each connected.
     """
     canvas = _side_by_side(pieces)
     inside = canvas.owner > 0

@@ -14,18 +14,8 @@ def surroundings(
     """Return what has to be read to predict a region exactly as the whole plane would be.
 
     That is the network's context, where it is mirrored at the plane's borders too; with a pixel
-    classifier in whole blocks of its map and with the margin of its features.
-
-    Parameters
-    ----------
-    config
-        The model's network.
-    region
-        To be predicted, in tiles of any size.
-    shape
-        Of the plane, (Y, X), or volume, (Z, Y, X).
-    classifier
-        Whether the model has a pixel classifier that still counts.
+    classifier that still counts in whole blocks of its map and with the margin of its features. The
+    plane is (Y, X), a volume (Z, Y, X).
     """
     spans = []
     for axis, ((start, stop), size) in enumerate(zip(region.ranges, shape, strict=True)):

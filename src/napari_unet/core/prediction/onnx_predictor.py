@@ -32,17 +32,9 @@ _sessions: WeakKeyDictionary[Model, Any] = WeakKeyDictionary()
 class ForeignAnswers:
     """A foreign model's answers for the tiles of one plane.
 
-    Parameters
-    ----------
-    model
-        Its network is a :class:`napari_unet.core.network.onnx_network.ForeignNetwork`.
-    plane
-        (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; need not be in memory.
-
-    Raises
-    ------
-    InvalidInput, InvalidModel
-        The plane does not fit, onnxruntime is missing, or it cannot run the graph.
+    (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; need not be in memory.
+    ``InvalidInput`` or ``InvalidModel`` if it does not fit, onnxruntime is missing, or it cannot
+    run the graph.
     """
 
     def __init__(self, model: Model, plane: Plane) -> None:

@@ -26,20 +26,8 @@ def predict_own_pixels(
 ) -> Iterator[TileProbabilities | Notice]:
     """Predict a part of a plane or volume in the device's fastest precision.
 
-    Parameters
-    ----------
-    model, plane, device
-        As for :func:`napari_unet.core.prediction.tiles.predict_tiles`.
-    factors
-        New pixels for each of the plane's, along rows and columns, that the network is given;
-        ``None`` for the plane's own.
-    region
-        What to predict, in the plane's own pixels.
-
-    Yields
-    ------
-    TileProbabilities, Notice
-        Tiles of the plane's own pixels, which together are the region.
+    ``factors`` are new pixels for each of the plane's, along rows and columns, that the network is
+    given; the region, and the tiles that together are it, are in the plane's own.
     """
     if factors is None:
         yield from predict_tiles(model, plane, device=device, region=region, fast=True)

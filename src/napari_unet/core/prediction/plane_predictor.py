@@ -23,18 +23,9 @@ TEMPERATURE = 3.0
 class Answers:
     """A model's answers for the tiles of one plane.
 
-    Parameters
-    ----------
-    model
-        A trained model.
-    plane
-        (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; need not be in memory.
-    device, dtype
-        Where and in which precision to compute.
-    class_map
-        What the model's classifier says of the plane, where the caller keeps it for later.
-    share
-        How much the network counts, instead of what the model says itself.
+    The plane is (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; need not be in
+    memory. ``class_map`` is what the model's classifier says of it, where the caller keeps it for
+    later; ``share`` how much the network counts, instead of what the model says itself.
     """
 
     def __init__(

@@ -123,12 +123,7 @@ def plane_probabilities(
 ) -> np.ndarray:
     """Return each class's probability at each pixel of a plane or volume, (K, *axes) float32.
 
-    Parameters
-    ----------
-    model, plane, device, tile, fast
-        As for :func:`predict_tiles`.
-    average_rotations
-        As for :func:`predict`.
+    See :func:`predict_tiles` and :func:`predict`.
     """
     parts_of = predict_orientations if average_rotations else predict_tiles
     out = np.empty((len(model.classes), *plane.shape[1:]), dtype=np.float32)

@@ -19,15 +19,7 @@ from napari_unet.core.prediction.tiles import predict_tiles
 def orientations(array: np.ndarray) -> Iterator[np.ndarray]:
     """Yield an array in each of its eight orientations, always in the same order.
 
-    Parameters
-    ----------
-    array
-        (..., Y, X), any dtype.
-
-    Yields
-    ------
-    ndarray
-        (..., Y, X) or (..., X, Y), a view: what is written into it is written into the array.
+    (..., Y, X) or (..., X, Y), views: what is written into one is written into the array.
     """
     for flipped in (array, array[..., ::-1]):
         for turns in range(4):
@@ -47,26 +39,8 @@ def predict_orientations(
     Ronneberger et al. 2015, section 4, average over seven rotated versions of the image without
     saying which; these are the quarter turns with and without a flip, which need no interpolation
     and form a group: the average for a turned image is the turned average. Memory holds one sum of
-    the plane besides what :func:`predict_tiles` needs.
-
-    Parameters
-    ----------
-    model, plane, device, tile, fast
-        As for :func:`predict_tiles`.
-
-    Yields
-    ------
-    Progress
-        After each of the first seven orientations.
-    TileProbabilities
-        The whole plane, the average of all.
-    Notice
-        As for :func:`predict_tiles`.
-
-    Raises
-    ------
-    DeviceUnavailable
-        As for :func:`predict_tiles`.
+    the plane besides what :func:`predict_tiles` needs. ``Progress`` comes after each of the first
+    seven orientations, then one tile of the whole plane.
     """
     whole = Tile.whole(plane.shape[1:])
     known = intensities_of(plane)

@@ -18,15 +18,8 @@ from napari_unet.core.models.header import ModelHeader
 class TileProbabilities:
     """Class probabilities of one tile.
 
-    Attributes
-    ----------
-    tile
-        Where it belongs.
-    probabilities
-        (K, Y, X) or (K, Z, Y, X) float32 of the tile's size; they sum to 1, or are all 0 where
-        nothing was imaged.
-    fraction
-        Share of the region's pixels that is ready, this tile included.
+    (K, Y, X) or (K, Z, Y, X) float32 of the tile's size; they sum to 1, or are all 0 where nothing
+    was imaged. ``fraction`` is the share of the region's pixels that is ready, this tile included.
     """
 
     tile: Tile
@@ -37,12 +30,7 @@ class TileProbabilities:
 def ids_of(probabilities: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """Return the id of the most probable class at each pixel, 0 where nothing was imaged.
 
-    Parameters
-    ----------
-    probabilities
-        (K, *axes); 0 of every class where nothing was imaged.
-    ids
-        (K,) in the order of the classes.
+    (K, *axes) probabilities and (K,) ids.
     """
     highest = probabilities.argmax(axis=0)
     known = np.take_along_axis(probabilities, highest[None], axis=0)[0] > 0

@@ -33,38 +33,14 @@ def predict_tiles(
 ) -> Iterator[TileProbabilities | Notice]:
     """Predict a plane or a volume tile by tile; memory is bounded by the tile.
 
-    Each output pixel is computed once, from its full context, mirrored at the image's borders.
-
-    Parameters
-    ----------
-    model
-        A trained model.
-    plane
-        (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; only the parts under the
-        tiles are read of one that is not in memory.
-    device
-        Where to compute.
-    tile
-        Side of a tile's output in pixels; ``None`` takes the fastest known.
-    region
-        What to predict; ``None`` for everything.
-    fast
-        Whether to compute in the device's fastest precision instead of float32, in which tiles
-        agree to 1e-5.
-    class_map
-        What the model's classifier says, where the caller keeps it; else it is asked anew.
-
-    Yields
-    ------
-    TileProbabilities
-        The tiles of the region, row by row.
-    Notice
-        Memory ran out and the tile was halved.
-
-    Raises
-    ------
-    DeviceUnavailable
-        Memory does not even suffice for the smallest tile.
+    Each output pixel is computed once, from its full context, mirrored at the image's borders. The
+    plane is (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; only the parts under
+    the tiles are read of one that is not in memory. Tiles of the region, or of everything, come row
+    by row; ``tile`` is the side of a tile's output in pixels, ``None`` for the fastest known.
+    ``fast`` computes in the device's fastest precision instead of float32, in which tiles agree to
+    1e-5. ``class_map`` is what the model's classifier says, where the caller keeps it. ``Notice``:
+    memory ran out and the tile was halved; ``DeviceUnavailable`` if it does not even suffice for
+    the smallest.
     """
     config = model.header.network
     if tile is not None and tile < 1:

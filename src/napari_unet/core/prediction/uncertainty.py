@@ -18,12 +18,8 @@ _LEAST = 0.01  # a place less unsure than that is not worth a stroke
 class Places:
     """Places that may be worth a stroke.
 
-    Attributes
-    ----------
-    scores
-        (N,) float32, the mean uncertainty around each, from 0 to 1.
-    positions
-        (N, ndim) int64, along each axis of what was looked at.
+    ``scores`` (N,) float32, the mean uncertainty around each, from 0 to 1; ``positions`` (N, ndim)
+    int64, along each axis of what was looked at.
     """
 
     scores: np.ndarray
@@ -34,12 +30,7 @@ class Places:
 class Doubt:
     """How unsure a model is of a plane, a volume, or a part of one.
 
-    Attributes
-    ----------
-    percent
-        (Y, X) or (Z, Y, X) uint8, the uncertainty of each pixel, 0 to 100.
-    places
-        The places in it.
+    ``percent`` is (Y, X) or (Z, Y, X) uint8, the uncertainty of each pixel, 0 to 100.
     """
 
     percent: np.ndarray
@@ -52,18 +43,9 @@ def uncertainty(probabilities: np.ndarray) -> np.ndarray:
     The margin of Scheffer et al. 2001, "Active hidden Markov models for information extraction".
     Unlike the entropy it does not grow with classes that are out of the question (Joshi et al.
     2009, "Multi-class active learning for image classification"). With two classes both order the
-    pixels alike.
-
-    Parameters
-    ----------
-    probabilities
-        (K, *axes), sums to 1 over the K classes, or is 0 where nothing was imaged.
-
-    Returns
-    -------
-    ndarray
-        (*axes) float32: 1 where two classes are equally probable and none more, 0 where one is
-        certain. With one class 0.
+    pixels alike. (K, *axes) that sum to 1, or are 0 where nothing was imaged, become (*axes)
+    float32: 1 where two classes are equally probable and none more, 0 where one is certain. With
+    one class 0.
     """
     if len(probabilities) < 2:
         return np.zeros(probabilities.shape[1:], np.float32)
@@ -88,12 +70,7 @@ def places_of(unsure: np.ndarray) -> Places:
     A place scores the mean uncertainty of the 17 x 17 pixels around it, which all are in the plane
     where that is large enough: the border of a thing is always unsure, but thin, and a stroke
     covers more than a pixel. That is how Mackowiak et al. 2018, "CEREALS", score a region, without
-    its costs.
-
-    Parameters
-    ----------
-    unsure
-        (..., Y, X), from :func:`uncertainty`; planes are looked at one by one.
+    its costs. (..., Y, X), from :func:`uncertainty`; planes are looked at one by one.
     """
     scores, positions = [], []
     for index in np.ndindex(*unsure.shape[:-2]):
@@ -123,22 +100,9 @@ def next_place(
 ) -> int | None:
     """Return the number of the place that the model is least sure of, of those that are left.
 
-    Left out is what is painted, and what is within 24 pixels of a visited place in the same plane
-    or in the one before or after it, where it would be the same thing again.
-
-    Parameters
-    ----------
-    places
-        The places.
-    visited
-        (M, ndim), positions.
-    is_painted
-        Whether there is a stroke at a position.
-
-    Returns
-    -------
-    int or None
-        Of equal places the first; ``None`` if nothing is left.
+    Left out is what is painted, and what is within 24 pixels of a visited place, (M, ndim), in the
+    same plane or in the one before or after it, where it would be the same thing again. Of equal
+    places the first; ``None`` if nothing is left.
     """
     left = np.ones(len(places.scores), bool)
     for place in visited:

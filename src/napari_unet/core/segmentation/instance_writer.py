@@ -45,30 +45,10 @@ def objects_into(
 
     Each plane, or for a model of volumes each volume, is a piece whose objects are found once all
     its probabilities are there: when the next piece begins, or the block ends without an error. No
-    id is in two pieces. A piece that is large is kept in a file that has no name.
-
-    Parameters
-    ----------
-    array
-        Of the result's shape, int32.
-    result
-        What it is.
-    header
-        Of the model.
-    folder
-        Where a large piece is kept; ``None`` for where temporary files go.
-    settings
-        How probabilities become objects.
-    on_piece
-        Called with each piece that is complete: its index along the axes before it, its ids, and
-        its probabilities, (K, *axes).
-    find
-        Who finds objects.
-
-    Yields
-    ------
-    Pieces
-        To assign (K, *axes) probabilities to, by the result's index.
+    id is in two pieces. A piece that is large is kept in a file that has no name, in ``folder`` or
+    where temporary files go. ``on_piece`` is called with each piece that is complete: its index
+    along the axes before it, its ids, and its probabilities, (K, *axes). ``array`` is int32; (K,
+    *axes) probabilities are assigned to what is given, by the result's index.
     """
     pieces = Pieces(array, result, header, settings, on_piece, folder, find)
     yield pieces
@@ -78,10 +58,7 @@ def objects_into(
 class Pieces:
     """See :func:`objects_into`; pieces come one after the other.
 
-    Attributes
-    ----------
-    smaller
-        How many pieces were too small to be objects, as long as there is no object.
+    ``smaller``: how many pieces were too small to be objects, as long as there is no object.
     """
 
     def __init__(

@@ -24,17 +24,6 @@ class PieceMeasurements:
     """Takes the pieces of an image one by one and makes a table of their objects.
 
     A piece is in memory while it is measured.
-
-    Parameters
-    ----------
-    source
-        The image.
-    result
-        What the objects are written as.
-    header
-        Of the model.
-    channels, level
-        Of the image, as they were segmented.
     """
 
     def __init__(
@@ -103,13 +92,7 @@ class PieceMeasurements:
 
 
 def check_measure(save: Sequence[str], *, measure: bool) -> None:
-    """Refuse to measure objects that are not asked for.
-
-    Raises
-    ------
-    InvalidInput
-        With what to do.
-    """
+    """Refuse to measure objects that are not asked for."""
     if measure and "instances" not in save:
         raise InvalidInput("only instances can be measured; save instances too.")
 
@@ -121,13 +104,7 @@ def measurements_path(instances: Path) -> Path:
 
 
 def check_measurements_ours(instances: Path) -> None:
-    """Refuse to overwrite a table that does not lie beside a result it could be of.
-
-    Raises
-    ------
-    UnwritableOutput
-        There is such a table.
-    """
+    """Refuse to overwrite a table that does not lie beside a result it could be of."""
     path = measurements_path(instances)
     if path.exists() and not instances.exists():
         raise UnwritableOutput(

@@ -57,25 +57,9 @@ def resampling(
 ) -> tuple[tuple[float, float] | None, str | None]:
     """Decide whether an image is resampled for a model, and say why or why not.
 
-    Parameters
-    ----------
-    header
-        Of the model.
-    source, level
-        The image, and the level that is taken.
-    wanted
-        Whether it should be resampled where its pixels are of another size.
-
-    Returns
-    -------
-    tuple
-        New pixels for each of the image's, along rows and columns, or ``None`` for as it is; and a
-        sentence, or ``None`` if the sizes are alike within 10 %, or the model's is not known.
-
-    Raises
-    ------
-    InvalidInput
-        It is wanted and the sizes are so far apart that one of them must be wrong.
+    Gives new pixels for each of the image's, along rows and columns, or ``None`` for as it is; and
+    a sentence, or ``None`` if the sizes are alike within 10 %, or the model's is not known. Refused
+    if it is wanted and the sizes are so far apart that one of them must be wrong.
     """
     ratios = size_ratios(header, source, level)
     if ratios is None or header.pixel_size is None:
@@ -130,19 +114,7 @@ def check_channels(
 ) -> None:
     """Refuse an image that has not the channels that a model was trained on, or no slices for 3D.
 
-    Parameters
-    ----------
-    header
-        Of the model.
-    source
-        The image.
-    channels
-        Which of its channels are taken; ``None`` for all.
-
-    Raises
-    ------
-    InvalidInput
-        With how many there are and how many should be.
+    The message says how many there are and how many should be.
     """
     source.check_channels(channels)
     check_slices(header.network, source)
@@ -177,13 +149,7 @@ def trained_channels(
 
 
 def check_slices(network: Network, source: ImageSource) -> None:
-    """Refuse an image without slices for a network of volumes.
-
-    Raises
-    ------
-    InvalidInput
-        It has none, or nothing says that it has.
-    """
+    """Refuse an image without slices for a network of volumes."""
     if network.ndim == 3 and "Z" not in source.axes:
         raise InvalidInput(
             "the model is one for volumes and this image has no axis of slices (Z); choose a "
@@ -194,17 +160,7 @@ def check_slices(network: Network, source: ImageSource) -> None:
 def order_said(header: ModelHeader, channels: Sequence[int]) -> str | None:
     """Say that a model is given other channels of an image than those that it was trained on.
 
-    Parameters
-    ----------
-    header
-        Of the model.
-    channels
-        Which of the image it is given, in their order; as many as it needs.
-
-    Returns
-    -------
-    str or None
-        ``None`` if they are the same, or not known.
+    ``None`` if they are the same, or not known; as many are given as it needs.
     """
     if header.channels is None or tuple(channels) == header.channels:
         return None

@@ -43,14 +43,7 @@ def nothing_to_find(value: float) -> InvalidInput:
 class Piece:
     """A plane or volume as the network sees it, whose intensities are asked for once.
 
-    Parameters
-    ----------
-    seen
-        What is read.
-    where
-        Its index along T, and of a plane along Z.
-    factors
-        By which rows and columns are resampled; ``None`` for as they are.
+    ``seen`` is what is read, ``where`` its index along T, and of a plane along Z.
     """
 
     def __init__(
@@ -95,21 +88,8 @@ def pieces_of(
 ) -> Iterator[Piece]:
     """Iterate over an image's pieces, none of which need be in memory.
 
-    Parameters
-    ----------
-    source
-        The image.
-    network
-        For planes or for volumes.
-    channels, level, factors
-        As for :func:`napari_unet.core.segmentation.segment.segment`.
-    together
-        Whether all pieces are scaled as one.
-
-    Raises
-    ------
-    InvalidInput
-        All pieces are constant, which is found at the last of them.
+    See :func:`napari_unet.core.segmentation.segment.segment`; ``together``: all pieces are scaled
+    as one. If all are constant that is refused, at the last of them.
     """
     axes, sizes = piece_axes(source, network), source.sizes(level)
     get = source.plane if network.ndim == 2 else source.volume

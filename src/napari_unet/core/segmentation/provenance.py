@@ -20,12 +20,7 @@ from napari_unet.core.prediction.tile_probabilities import Described
 class Choices:
     """What is chosen for an image and counts for its results.
 
-    Attributes
-    ----------
-    channels, level, factors, average_rotations
-        As for :func:`napari_unet.core.segmentation.segment.segment`.
-    objects
-        How probabilities become objects.
+    See :func:`napari_unet.core.segmentation.segment.segment`.
     """
 
     channels: Sequence[int] | None = None

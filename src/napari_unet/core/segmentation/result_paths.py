@@ -51,13 +51,7 @@ def is_result(path: Path) -> bool:
 
 
 def check_ours(path: Path) -> None:
-    """Refuse to overwrite what may be somebody's labels; a prediction may be made anew.
-
-    Raises
-    ------
-    UnwritableOutput
-        What is there is no prediction of this program.
-    """
+    """Refuse to overwrite what may be somebody's labels; a prediction may be made anew."""
     if path.exists() and read_label_kind(path) is None:
         raise UnwritableOutput(
             f"{path} is there already and is no prediction of napari-unet; move it away or choose "

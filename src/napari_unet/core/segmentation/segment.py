@@ -48,13 +48,7 @@ Opener = Callable[[Result], AbstractContextManager[Any]]
 
 @dataclass(frozen=True)
 class Segmented:
-    """A tile was computed and written.
-
-    Attributes
-    ----------
-    fraction
-        Share of the image that is ready.
-    """
+    """A tile was computed and written."""
 
     fraction: float
 
@@ -107,60 +101,23 @@ def segment(
 ) -> Generator[Segmented | Notice, None, None]:
     """Segment an image into files; a result that is large, and an image, never are in memory.
 
-    It is seen plane by plane, or by a model of volumes volume by volume, each tile by tile.
+    It is seen plane by plane, or by a model of volumes volume by volume, each tile by tile. Close
+    the generator to give up: then nothing is left of the results, as after any error.
 
-    Close the generator to give up: then nothing is left of the results.
+    Class ids, probabilities and objects go to files, see
+    :func:`napari_unet.core.io.write_result.open_result`, or to arrays. Where there is a predictor
+    of a plane's tiles, the model's description is enough. ``stop`` is asked while files are
+    written, see :class:`napari_unet.errors.Stopped`. Channels are in the order of those that the
+    model was trained on. ``factors`` are new pixels for each of the image's, along rows and
+    columns, to resample it for the network; results are put back on its own pixels, and slices are
+    taken as they are. Objects are measured into a table beside them, see
+    :func:`napari_unet.core.segmentation.measure_pieces.measurements_path`.
 
-    Parameters
-    ----------
-    model
-        A trained model; where there is a predictor, its description is enough.
-    source
-        The image.
-    outputs
-        Where to write class ids, probabilities and objects: files, see
-        :func:`napari_unet.core.io.write_result.open_result`, or what gives an array for them.
-    device
-        Where to compute, unless there is a predictor.
-    predictor
-        Who predicts a plane's tiles; ``None`` for the model, in this process.
-    find_objects
-        Who finds objects in probabilities.
-    stop
-        Asked while files are written; see :class:`napari_unet.errors.Stopped`.
-    channels, level
-        Which channels, in the order of those that the model was trained on, of which level.
-    factors
-        New pixels for each of the image's, along rows and columns, to resample it for the network;
-        results are put back on its own pixels. Slices are taken as they are.
-    tile, average_rotations
-        As for :func:`napari_unet.core.prediction.predict.predict`.
-    objects
-        How probabilities become objects.
-    measure
-        Whether to measure the objects, into a table beside them, see
-        :func:`napari_unet.core.segmentation.measure_pieces.measurements_path`.
-
-    Yields
-    ------
-    Segmented
-        After each tile.
-    Notice
-        Memory ran out and the tile was halved; before the last tile is told, what was noticed of
-        image and result.
-
-    Raises
-    ------
-    InvalidInput
-        The image has other channels than the model, or all its pixels are the same.
-    UnreadableFile
-        A part of it cannot be read.
-    UnwritableOutput
-        A result cannot be written.
-    DeviceUnavailable
-        Memory does not even suffice for the smallest tile.
-    Stopped
-        Somebody asked for it.
+    ``Segmented`` comes after each tile, ``Notice`` when memory ran out and the tile was halved and,
+    before the last tile is told, of what was noticed of image and result. ``InvalidInput`` if the
+    image has other channels than the model, or all its pixels are the same; ``UnreadableFile``,
+    ``UnwritableOutput``; ``DeviceUnavailable`` if memory does not even suffice for the smallest
+    tile.
     """
     check_channels(model.header, source, channels)
     source.check_level(level)

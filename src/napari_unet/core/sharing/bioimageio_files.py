@@ -31,13 +31,7 @@ _DAMAGES = (
 
 
 def is_package(path: Path) -> bool:
-    """Return whether a path is a zip file or an unpacked one, which no model file of ours is.
-
-    Raises
-    ------
-    UnreadableFile
-        It cannot be read.
-    """
+    """Return whether a path is a zip file or an unpacked one, which no model file of ours is."""
     if path.is_dir():
         return any((path / name).is_file() for name in DESCRIPTIONS)
     try:
@@ -48,13 +42,7 @@ def is_package(path: Path) -> bool:
 
 
 def opened(path: Path) -> Path | zipfile.Path:
-    """Return the root of a package, a folder or a zip file.
-
-    Raises
-    ------
-    InvalidModel
-        It is damaged.
-    """
+    """Return the root of a package, a folder or a zip file."""
     if path.is_dir():
         return path.resolve()
     try:
@@ -66,21 +54,9 @@ def opened(path: Path) -> Path | zipfile.Path:
 def content(root: Path | zipfile.Path, name: str, most: int, sha256: str | None = None) -> bytes:
     """Return the content of a file; nothing is unpacked to disk.
 
-    Parameters
-    ----------
-    root
-        Of the package.
-    name
-        As the description has it: a path inside the package.
-    most
-        Bytes that it may have; nothing larger is taken into memory.
-    sha256
-        What it should be.
-
-    Raises
-    ------
-    InvalidModel
-        It is an address, leads out of the package, is missing, damaged, larger or another file.
+    ``name`` is a path inside the package, as the description has it. ``InvalidModel`` if it is an
+    address, leads out of the package, is missing, damaged, larger than ``most`` bytes (nothing
+    larger is taken into memory), or has another checksum.
     """
     shown, plain = name[:200], PurePosixPath(name)
     if "://" in name:

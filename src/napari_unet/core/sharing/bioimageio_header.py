@@ -24,24 +24,9 @@ _BACKGROUND = re.compile(r"back_?ground|bg", re.IGNORECASE)
 def described_header(description: Any, example: ReadExample) -> ModelHeader:
     """Describe the model of a package.
 
-    Parameters
-    ----------
-    description
-        A ``ModelDescr`` of ``bioimageio.spec.model.v0_5``.
-    example
-        Reads a file that the description names, an array.
-
-    Raises
-    ------
-    InvalidModel
-        It needs what is not known here.
-    pydantic.ValidationError
-        It is nonsense that the format allows.
-
-    Warns
-    -----
-    UserWarning
-        Something was guessed that the description does not say.
+    From a ``ModelDescr`` of ``bioimageio.spec.model.v0_5``; ``example`` reads a file that it names,
+    an array. ``InvalidModel`` if it needs what is not known here, pydantic's ``ValidationError`` if
+    it is nonsense that the format allows. Warns of what was guessed that it does not say.
     """
     inputs, found = description.inputs, description.outputs[0]
     if len(inputs) != 1:

@@ -51,19 +51,8 @@ def description(
 ) -> dict[str, Any]:
     """Describe a model.
 
-    Parameters
-    ----------
-    header, network
-        Of the model.
-    name
-        For people; what the format does not allow in names is replaced.
-    checksums
-        SHA-256 of each file of the package, by its name.
-
-    Returns
-    -------
-    dict
-        The content of ``rdf.yaml``.
+    Gives the content of ``rdf.yaml``. What the format does not allow in names is replaced;
+    checksums are SHA-256 of each file of the package, by its name.
     """
 
     def file(source: str) -> dict[str, Any]:

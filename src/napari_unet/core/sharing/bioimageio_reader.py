@@ -30,19 +30,9 @@ _MOST_ENTRIES = 20_000  # of a description, what is repeated by reference counte
 def model_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return the content of a model file, or what a package is as one.
 
-    Parameters
-    ----------
-    path
-        A model file, or a package of the bioimage.io format up to 0.5: a zip file or a folder.
-
-    Raises
-    ------
-    UnreadableFile
-        It cannot be read.
-    InvalidModel
-        The package is damaged, not to be trusted, or needs what is not known here.
-    InvalidInput
-        A package of the extra ``bioimageio`` is missing.
+    A package is of the bioimage.io format up to 0.5, a zip file or a folder. ``InvalidModel`` if it
+    is damaged, not to be trusted, or needs what is not known here; ``InvalidInput`` if the extra
+    ``bioimageio`` is missing.
     """
     path = Path(path)
     if not is_package(path):

@@ -24,29 +24,10 @@ from napari_unet.core.sharing.portable import Portable
 
 
 def bioimageio_bytes(model: Model, network: Portable, name: str) -> bytes:
-    """Return the content of a package.
+    """Return the content of a package, a zip file.
 
     It holds the weights twice, as PyTorch's state with the code of the network and as ONNX; a test
     image with its result; a cover, a text and the citations.
-
-    Parameters
-    ----------
-    model
-        A trained model.
-    network
-        What other programs run of it, see :func:`napari_unet.core.sharing.portable.portable`.
-    name
-        Of the model, for people.
-
-    Returns
-    -------
-    bytes
-        A zip file.
-
-    Raises
-    ------
-    InvalidInput
-        A package of the extra is not installed.
     """
     utils = needed("bioimageio.spec.utils", "bioimageio", "a bioimage.io package")
     files = {

@@ -14,18 +14,10 @@ from napari_unet.core.network.config import UNetConfig
 def described(header: ModelHeader) -> dict[str, Any]:
     """Say what goes in and what comes out.
 
-    Parameters
-    ----------
-    header
-        Of the model.
-
-    Returns
-    -------
-    dict
-        ``classes`` with the id, name and colour of each output channel, ``background``, the id of
-        theirs that is none of an object, how to normalise an image, and the pixel size that the
-        network was trained on, where known; ``blocks``, how to cut an image into blocks and get
-        the same result: see :func:`block_rules`.
+    ``classes`` with the id, name and colour of each output channel, ``background``, the id of
+    theirs that is none of an object, how to normalise an image, and the pixel size that the network
+    was trained on, where known; ``blocks``, how to cut an image into blocks and get the same
+    result: see :func:`block_rules`.
     """
     return {
         "classes": [entry.model_dump() for entry in header.classes],
@@ -72,18 +64,10 @@ def scaling_text(header: ModelHeader) -> str:
 def block_rules(config: UNetConfig) -> dict[str, list[int]]:
     """Return by how much blocks of an image must overlap, and where they may begin.
 
-    Parameters
-    ----------
-    config
-        Of the network.
-
-    Returns
-    -------
-    dict
-        ``halo``, the pixels along each axis to add at each side of a block and to cut away from
-        its answer: the network's margin, rounded up to a multiple of its stride; ``stride``, of
-        which the corners of blocks are multiples, so that pooling windows fall on the same pixels
-        as those of the whole image.
+    ``halo``, the pixels along each axis to add at each side of a block and to cut away from its
+    answer: the network's margin, rounded up to a multiple of its stride; ``stride``, of which the
+    corners of blocks are multiples, so that pooling windows fall on the same pixels as those of the
+    whole image.
     """
     pairs = list(zip(config.margins, config.strides, strict=True))
     halo = [-(-margin // stride) * stride for margin, stride in pairs]
@@ -91,13 +75,7 @@ def block_rules(config: UNetConfig) -> dict[str, list[int]]:
 
 
 def read_me(header: ModelHeader, name: str) -> str:
-    """Return a text about a model for those who get it, in Markdown.
-
-    Parameters
-    ----------
-    header, name
-        Of the model.
-    """
+    """Return a text about a model for those who get it, in Markdown."""
     rules = block_rules(header.unet)
     axes = "(row, column)" if header.network.ndim == 2 else "(plane, row, column)"
     classes = "\n".join(

@@ -26,23 +26,9 @@ _AXES = ("plane", "row", "column")
 def onnx_bytes(network: Portable, header: ModelHeader) -> bytes:
     """Return the content of an ONNX file.
 
-    Parameters
-    ----------
-    network
-        What to write.
-    header
-        Of the model, which the file's metadata describe.
-
-    Returns
-    -------
-    bytes
-        A graph that maps ``image``, (B, C, Y, X) or (B, C, Z, Y, X) float32 and normalised, to
-        ``probabilities``, (B, K, Y, X) or (B, K, Z, Y, X) float32, for images of any size.
-
-    Raises
-    ------
-    InvalidInput
-        The package onnx is not installed.
+    A graph that maps ``image``, (B, C, Y, X) or (B, C, Z, Y, X) float32 and normalised, to
+    ``probabilities``, (B, K, Y, X) or (B, K, Z, Y, X) float32, for images of any size; the file's
+    metadata are the header. ``InvalidInput`` if the package onnx is not installed.
     """
     onnx = needed("onnx", "onnx", "an ONNX file")
     graph = _Graph(onnx, network.config)
@@ -55,15 +41,7 @@ def onnx_bytes(network: Portable, header: ModelHeader) -> bytes:
 
 
 class _Graph:
-    """Nodes of a U-Net, in the order in which they are computed.
-
-    Parameters
-    ----------
-    onnx
-        The package.
-    config
-        Of the network.
-    """
+    """Nodes of a U-Net, in the order in which they are computed."""
 
     def __init__(self, onnx: Any, config: UNetConfig) -> None:
         self._onnx = onnx

@@ -22,12 +22,7 @@ _MOST_BYTES = 2**31 - 2**20  # ONNX files are at most 2 GiB, and so is a message
 class Portable:
     """A network that stands for itself.
 
-    Attributes
-    ----------
-    config
-        Of the network.
-    state
-        Weights of a :class:`StandaloneUNet`, float32 on the CPU.
+    ``state`` are the weights of a :class:`StandaloneUNet`, float32 on the CPU.
     """
 
     config: UNetConfig
@@ -49,10 +44,8 @@ class Portable:
 def portable(model: Model) -> Portable:
     """Take a model's network out of it.
 
-    Raises
-    ------
-    InvalidModel
-        The model answers by more than its network, or its weights are too large for ONNX.
+    ``InvalidModel`` if the model answers by more than its network, or its weights are too large for
+    ONNX.
     """
     header = model.header
     if model.classifier is not None and header.network_share < 1:

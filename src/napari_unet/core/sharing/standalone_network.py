@@ -36,18 +36,10 @@ class DoubleConvolution(nn.Module):
 class StandaloneUNet(nn.Module):
     """A U-Net for planes or volumes of any size.
 
-    Parameters
-    ----------
-    in_channels, n_classes, base_channels
-        Channels of the image, of the answer, and of the first level; each level down doubles them.
-    poolings
-        By how much each level pools each axis.
-    kernels
-        Of the convolutions at each level, the deepest too, along each axis.
-    margins
-        Pixels lost along each axis, at each of its ends, by an unpadded pass.
-    cropped
-        Pixels of those that are lost on the way up, at both ends together.
+    Each level down doubles the base channels. ``poolings`` say by how much each level pools each
+    axis, ``kernels`` those of the convolutions at each level, the deepest too. ``margins`` are
+    pixels lost along each axis, at each of its ends, by an unpadded pass; ``cropped`` those of them
+    that are lost on the way up, at both ends together.
     """
 
     def __init__(
@@ -85,15 +77,8 @@ class StandaloneUNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return probabilities.
 
-        Parameters
-        ----------
-        image
-            (B, C, Y, X) or (B, C, Z, Y, X) float32, normalised.
-
-        Returns
-        -------
-        Tensor
-            (B, K, Y, X) or (B, K, Z, Y, X) float32, sums to 1 over the K classes.
+        (B, C, Y, X) or (B, C, Z, Y, X) float32, normalised; (B, K, ...) float32, sums to 1 over the
+        K classes.
         """
         x = image
         for axis in range(len(self.margins)):

@@ -46,22 +46,10 @@ def displacements(
     within them. Patches of volumes are small: lest they fold, displacements are at most an eighth
     of the grid's spacing, as in Çiçek et al. 2016, section 3 (4 voxels of 32).
 
-    Parameters
-    ----------
-    generator
-        On the CPU.
-    count, sides
-        Number of fields and their size in pixels, (rows, columns) or (planes, rows, columns).
-    elastic
-        Standard deviation of the displacements on the coarse grid along each axis, in pixels; of
-        volumes in units of the voxel's shortest side, where the patch is large enough for it.
-    voxel_size
-        Size of a voxel along each axis, in any unit; ``None`` in the plane.
-
-    Returns
-    -------
-    Tensor
-        (count, 2 or 3, *sides) float32, along each axis in pixels.
+    ``elastic`` is the standard deviation of the displacements on the coarse grid along each axis,
+    in pixels; of volumes in units of the voxel's shortest side, where the patch is large enough for
+    it. Gives (count, 2 or 3, *sides) float32, along each axis in pixels; the generator is on the
+    CPU.
     """
     if voxel_size is None:
         coarse = elastic * torch.randn(count, 2, _GRID, _GRID, generator=generator)
@@ -87,18 +75,9 @@ def _lengths(voxel_size: Sequence[float]) -> Tensor:
 def cubic_weights(at: Tensor) -> Tensor:
     """Return how much each of a line's three grid points counts at some places.
 
-    Keys 1981 (IEEE Transactions on Acoustics, Speech and Signal Processing 29, 1153-1160),
-    equation 4, with a = -0.75; beyond its ends the line's last points are repeated.
-
-    Parameters
-    ----------
-    at
-        (N,) places from 0 to 2, the grid points being at 0, 1 and 2.
-
-    Returns
-    -------
-    Tensor
-        (N, 3), each row sums to 1.
+    Keys 1981 (IEEE Transactions on Acoustics, Speech and Signal Processing 29, 1153-1160), equation
+    4, with a = -0.75; beyond its ends the line's last points are repeated. (N,) places from 0 to 2,
+    the grid points being at 0, 1 and 2, give (N, 3), each row of sum 1.
     """
     a = _BICUBIC
     points = torch.arange(-2, _GRID + 2)
@@ -120,17 +99,8 @@ def sampling_positions(
 ) -> Tensor:
     """Draw where each pixel of a patch is read, relative to the patch's centre.
 
-    Rotation, flips, scale between 1 / 1.3 and 1.3, elastic deformation.
-
-    Parameters
-    ----------
-    generator, count, sides, elastic, voxel_size
-        As for :func:`displacements`.
-
-    Returns
-    -------
-    Tensor
-        (count, *sides, 2 or 3) float32, along each axis in pixels from the centre.
+    Rotation, flips, scale between 1 / 1.3 and 1.3, elastic deformation, see :func:`displacements`.
+    Gives (count, *sides, 2 or 3) float32, along each axis in pixels from the centre.
     """
     if voxel_size is not None and about_cubic(voxel_size):
         turned = _rotations_in_space(generator, count)
@@ -187,20 +157,9 @@ def _rotations_in_space(generator: torch.Generator, count: int) -> Tensor:
 def sample(image: Tensor, target: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
     """Read a patch: the image interpolated and mirrored outside, the target nearest, 0 outside.
 
-    Parameters
-    ----------
-    image
-        (C, Y, X) or (C, Z, Y, X) float32.
-    target
-        (T, Y, X) or (T, Z, Y, X) float32.
-    positions
-        (side, side, 2) float32, (row, column) in pixels of the image; or (*sides, 3) with the
-        plane before them.
-
-    Returns
-    -------
-    tuple of Tensor
-        (C, *sides) and (T, *sides).
+    (C, Y, X) or (C, Z, Y, X) and (T, Y, X) or (T, Z, Y, X) float32; positions (side, side, 2)
+    float32, (row, column) in pixels of the image, or (*sides, 3) with the plane before them. Gives
+    (C, *sides) and (T, *sides).
     """
     size = torch.tensor(image.shape[:0:-1], device=positions.device)  # (columns, rows, planes)
     points = positions.flip(-1)[None]  # grid_sample wants (column, row, plane)
@@ -224,17 +183,7 @@ def sample(image: Tensor, target: Tensor, positions: Tensor) -> tuple[Tensor, Te
 def vary_grey_values(generator: torch.Generator, patches: Tensor) -> Tensor:
     """Change contrast and brightness of each channel of each patch, and add noise.
 
-    Parameters
-    ----------
-    generator
-        On the CPU.
-    patches
-        (B, C, Y, X) or (B, C, Z, Y, X) float32, normalised.
-
-    Returns
-    -------
-    Tensor
-        The same shape.
+    (B, C, Y, X) or (B, C, Z, Y, X) float32, normalised; the generator is on the CPU.
     """
     count, channels, *sides = patches.shape
     ones = [1] * len(sides)

@@ -26,18 +26,8 @@ _MOST_PARTS = 2  # fewer patches a part would make poor statistics for batch nor
 class Replicas:
     """Copies of a network that share its weights and have gradients of their own.
 
-    The result does not depend on how many threads work on the parts, which is chosen by time.
-
-    Parameters
-    ----------
-    network
-        The network that is trained; its gradients and running statistics are set.
-    batch
-        Number of patches in a batch.
-    device, dtype
-        Where and in which precision to compute; a GPU gets the batch whole.
-    seed
-        Seed of dropout.
+    The result does not depend on how many threads work on the parts, which is chosen by time. The
+    network's gradients and running statistics are set; a GPU gets the batch whole.
     """
 
     def __init__(
@@ -60,18 +50,8 @@ class Replicas:
     def backward(self, batch: Batch) -> Tensor:
         """Set the network's gradients to those of the loss on a batch, and return the loss.
 
-        The loss is that of :func:`training.loss.weighted_cross_entropy` over the whole
-        batch; only batch normalisation sees the parts one by one.
-
-        Parameters
-        ----------
-        batch
-            On the device.
-
-        Returns
-        -------
-        Tensor
-            A float32 scalar without a gradient.
+        The loss is that of :func:`training.loss.weighted_cross_entropy` over the whole batch, a
+        float32 scalar without a gradient; only batch normalisation sees the parts one by one.
         """
         start = time.perf_counter()
         total = batch.weights.sum()

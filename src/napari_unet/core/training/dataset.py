@@ -41,18 +41,9 @@ from napari_unet.errors import InvalidInput
 class Dataset:
     """What a network is trained on.
 
-    Attributes
-    ----------
-    images
-        Normalised planes, (C, Y, X) float32, or volumes, (C, Z, Y, X).
-    targets
-        One an image.
-    classes
-        In the order of the network's outputs.
-    scaling
-        How the images were normalised, and others are to be.
-    seen
-        What the grey values of each image were like before.
+    Normalised planes, (C, Y, X) float32, or volumes, (C, Z, Y, X), and a target each; classes are
+    in the order of the network's outputs. ``scaling`` says how the images were normalised, and
+    others are to be; ``seen`` what the grey values of each image were like before.
     """
 
     images: tuple[np.ndarray, ...]
@@ -100,29 +91,12 @@ def make_dataset(
 ) -> Dataset:
     """Check images and labels and make them into planes or volumes, and targets.
 
-    Parameters
-    ----------
-    images
-        (..., Y, X), in 3D (..., Z, Y, X), with a channel axis where there are channels; or parts of
-        planes.
-    labels
-        One array an image, the image's shape without channels; of a part, that of its rectangle.
-    settings
-        Kind of the labels, dimensions, border weights, seed.
-    newest
-        One boolean array an image of the labels' shape, or empty: what was painted last.
-    places
-        Where each image lies that is a plane of a stack, so that a stroke across planes is one;
-        empty if each is on its own. The planes of one array are neighbours in any case.
-    known
-        Names and colours of classes.
-    model
-        Model to start from: its classes come first, in its order.
-
-    Raises
-    ------
-    InvalidInput
-        With what is wrong and what to do.
+    Images are (..., Y, X), in 3D (..., Z, Y, X), with a channel axis where there are channels; or
+    parts of planes. Labels are one array an image of its shape without channels, of a part that of
+    its rectangle; ``newest`` is bool of that shape, or empty. ``places`` say where each image lies
+    that is a plane of a stack, so that a stroke across planes is one; empty if each is on its own.
+    The planes of one array are neighbours in any case. The classes of a model to start from come
+    first, in its order. What is wrong is refused.
     """
     if len(images) == 0 or len(images) != len(labels):
         raise InvalidInput(

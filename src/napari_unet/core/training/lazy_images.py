@@ -39,34 +39,13 @@ def read_around_strokes(
 ) -> Pieces:
     """Replace lazy images by cutouts around their strokes; all others stay as they are.
 
-    Parameters
-    ----------
-    images
-        Arrays, (..., Y, X) with channels where there are any; :class:`ImageSource` or one of its
-        planes; whatever has a shape, a dtype and indexing, such as arrays of dask and zarr.
-    labels
-        One an image, (..., Y, X) without channels; those of lazy images may be lazy too.
-    newest
-        One an image, bool, or empty.
-    places
-        Of each image that is a plane of a stack, or empty.
-    kind
-        Of the labels; dense ones are everywhere, so that all of the image is read.
-    reach
-        Pixels around a stroke that are read, at least. A plane of at most 4096 x 4096 pixels with
-        strokes is read as a whole.
-
-    Returns
-    -------
-    tuple of list
-        Images, labels, newest and places, as they were given or, of lazy images, in pieces.
-
-    Raises
-    ------
-    InvalidInput
-        The labels do not fit a lazy image, or a pixel that is read is not finite.
-    UnreadableFile
-        A part of it cannot be read.
+    Images are arrays, (..., Y, X) with channels where there are any; :class:`ImageSource` or one of
+    its planes; whatever has a shape, a dtype and indexing, such as arrays of dask and zarr. Labels
+    are one an image, (..., Y, X) without channels, those of lazy images maybe lazy too; newest,
+    bool, and places are one an image, or empty. Dense labels are everywhere, so that all of the
+    image is read. ``reach`` are pixels around a stroke that are read, at least; a plane of at most
+    4096 x 4096 pixels with strokes is read as a whole. Refused if the labels do not fit a lazy
+    image, or a pixel that is read is not finite.
     """
     if len(images) != len(labels) or not any(is_lazy(image) for image in images):
         return list(images), list(labels), list(newest), list(places)

@@ -14,25 +14,12 @@ def weighted_cross_entropy(
 ) -> Tensor:
     """Return the mean of -log p over pixels, weighted by w(x).
 
-    Ronneberger et al. 2015, equation 1 and the softmax before it (the paper's sign is a slip:
-    its E = sum w log p is to be minimised as -E). The mean, rather than the sum, makes the step
-    independent of how much is painted.
-
-    Parameters
-    ----------
-    logits
-        (B, K, Y, X).
-    classes
-        (B, Y, X) int64 class indices; anything where the weight is 0.
-    weights
-        (B, Y, X) float, w(x); 0 where unlabelled.
-    total
-        Sum of the weights of the whole batch, where these are a part of it.
-
-    Returns
-    -------
-    Tensor
-        A float32 scalar; 0 if all weights are 0.
+    Ronneberger et al. 2015, equation 1 and the softmax before it (the paper's sign is a slip: its E
+    = sum w log p is to be minimised as -E). The mean, rather than the sum, makes the step
+    independent of how much is painted. Logits are (B, K, Y, X); classes (B, Y, X) int64, anything
+    where the weight is 0; weights (B, Y, X) float, w(x), 0 where unlabelled. ``total`` is the sum
+    of the weights of the whole batch, where these are a part of it. A float32 scalar; 0 if all
+    weights are 0.
     """
     pixel = functional.cross_entropy(logits.float(), classes, reduction="none")  # (B, Y, X)
     total = weights.sum() if total is None else total
@@ -42,18 +29,9 @@ def weighted_cross_entropy(
 def class_balance(counts: Tensor, *, exponent: float) -> Tensor:
     """Return w_c of Ronneberger et al. 2015, equation 2: the weight that balances the classes.
 
-    Parameters
-    ----------
-    counts
-        (K,) labelled pixels of each class.
-    exponent
-        1 balances fully, 0 not at all.
-
-    Returns
-    -------
-    Tensor
-        (K,) float32, proportional to counts ** -exponent, with mean 1 over the labelled pixels,
-        capped at 20 times the smallest; 0 for a class without pixels.
+    (K,) labelled pixels of each class give (K,) float32, proportional to counts ** -exponent (1
+    balances fully, 0 not at all), with mean 1 over the labelled pixels, capped at 20 times the
+    smallest; 0 for a class without pixels.
     """
     present = counts > 0
     inverse = torch.where(present, counts.clamp_min(1) ** -exponent, torch.zeros(())).float()

@@ -33,12 +33,7 @@ def new_optimizer(network: UNet, preset: Preset) -> torch.optim.Optimizer:
 def rate_factor(progress: float, steps: int) -> float:
     """Return the learning rate's factor: a linear warm-up, then half a cosine to 1 %.
 
-    Parameters
-    ----------
-    progress
-        Share of the budget that is spent, 0 to 1.
-    steps
-        Steps made so far.
+    ``progress`` is the share of the budget that is spent, 0 to 1; ``steps`` those made so far.
     """
     warm = min(1.0, (steps + 1) / _WARM_UP_STEPS)
     cosine = 0.5 * (1 + math.cos(math.pi * progress))

@@ -22,31 +22,10 @@ _MOST_BAD_STEPS = 5
 class Stepper:
     """Trains a network step by step, with smaller batches and patches where memory runs out.
 
-    Parameters
-    ----------
-    network
-        On the device; trained in place.
-    average
-        The moving average of its weights, updated after each step.
-    preset
-        Whose optimiser is used.
-    batch
-        Patches in a batch.
-    device, dtype
-        Where and in which precision to compute.
-    seed
-        Of dropout.
-    way_out
-        What to do where the loss stays what no loss can be, the end of a sentence.
-
-    Attributes
-    ----------
-    steps
-        Made so far.
-    batch
-        Patches in a batch now.
-    trouble
-        What kept the last step from being one, and what was done, in a sentence.
+    The network, on the device, is trained in place, and the moving average of its weights updated
+    after each step. ``way_out`` says what to do where the loss stays what no loss can be, the end
+    of a sentence. ``batch`` are patches in a batch now; ``trouble`` says in a sentence what kept
+    the last step from being one, and what was done.
     """
 
     def __init__(
@@ -78,21 +57,9 @@ class Stepper:
     def step(self, source: PatchSource, generator: torch.Generator, rate: float) -> float:
         """Make one step of the optimiser; return its loss, NaN if it was none: see ``trouble``.
 
-        Parameters
-        ----------
-        source
-            Gives the patches; resized where memory runs out.
-        generator
-            Of their draws.
-        rate
-            Learning rate; halved from the first loss that was not finite on, again with each.
-
-        Raises
-        ------
-        DeviceUnavailable
-            Memory does not suffice for the smallest patch.
-        InvalidInput
-            The loss stays infinite or NaN.
+        The source is resized where memory runs out; the rate is halved from the first loss that was
+        not finite on, again with each. ``DeviceUnavailable`` if memory does not suffice for the
+        smallest patch, ``InvalidInput`` if the loss stays infinite or NaN.
         """
         for group in self._optimizer.param_groups:
             group["lr"] = rate * self._slower

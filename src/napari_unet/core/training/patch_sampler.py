@@ -27,14 +27,9 @@ _ANCHOR_WEIGHT = 0.02  # of the mean weight of a labelled pixel; a patch has abo
 class Batch:
     """What one step trains on.
 
-    Attributes
-    ----------
-    images
-        (B, C, Y, X) float32; of volumes (B, C, Z, Y, X).
-    classes
-        (B, *axes) int64, smaller than the images if the network is unpadded.
-    weights
-        (B, *axes) float32, w(x); 0 where unlabelled or held out.
+    ``images`` (B, C, Y, X) float32, of volumes (B, C, Z, Y, X); ``classes`` (B, *axes) int64,
+    smaller than the images if the network is unpadded; ``weights`` (B, *axes) float32, w(x), 0
+    where unlabelled or held out.
     """
 
     images: Tensor
@@ -45,26 +40,13 @@ class Batch:
 class PatchSource:
     """Draws batches from a dataset.
 
-    Parameters
-    ----------
-    dataset
-        Planes or volumes, and targets.
-    config
-        The network, which decides how much context a patch needs.
-    side
-        Side of a patch's output in pixels, or one for each axis; made to fit the network and the
-        largest image.
-    elastic
-        Standard deviation of the elastic displacements in pixels.
-    balance_exponent
-        How strongly classes are balanced, see :func:`napari_unet.core.training.loss.class_balance`.
-    device
-        Where the images are kept and the patches are made.
-    voxel_size
-        Size of a voxel as (plane, row, column), in any unit; ``None`` in 2D.
-    anchors
-        Of each image, int16 of its size: classes of unlabelled pixels that count a little too
-        where a patch reaches them, -1 where there are none; empty for none at all.
+    ``side`` is that of a patch's output in pixels, or one for each axis, made to fit the network,
+    which decides how much context a patch needs, and the largest image. ``elastic`` is the standard
+    deviation of the displacements in pixels, ``balance_exponent`` that of
+    :func:`napari_unet.core.training.loss.class_balance`. A voxel's size is (plane, row, column), in
+    any unit; ``None`` in 2D. ``anchors`` are of each image, int16 of its size: classes of
+    unlabelled pixels that count a little too where a patch reaches them, -1 where there are none;
+    empty for none at all.
     """
 
     def __init__(
@@ -125,13 +107,8 @@ class PatchSource:
     def draw(self, count: int, generator: torch.Generator) -> Batch:
         """Draw a batch.
 
-        Parameters
-        ----------
-        count
-            Number of patches; each is drawn around the newest strokes, where there are any, with
-            a probability of a half.
-        generator
-            On the CPU; draws everything.
+        Each patch is drawn around the newest strokes, where there are any, with a probability of a
+        half. The generator, on the CPU, draws everything.
         """
         positions = sampling_positions(
             generator,
@@ -203,12 +180,7 @@ def _trained_counts(dataset: Dataset) -> np.ndarray:
 class _Centres:
     """Pixels of one class, image after image.
 
-    Attributes
-    ----------
-    shapes
-        Of each image, (*axes).
-    indices
-        Of each image, (N,) int32 or int64, flat indices of its pixels.
+    Of each image its (*axes), and (N,) int32 or int64, flat indices of its pixels.
     """
 
     shapes: tuple[tuple[int, ...], ...]

@@ -34,21 +34,10 @@ def stroke_pieces(
 ) -> list[tuple[Tile, np.ndarray]]:
     """Cut the surroundings of strokes out of the labels of a plane.
 
-    Strokes whose surroundings meet stay together, up to 4096 px; a longer chain of them is cut.
-
-    Parameters
-    ----------
-    plane
-        (Y, X) integer, any array or what is indexed like one; read in parts.
-    reach
-        Pixels around a stroke that belong to it, at least.
-    within
-        Where there may be strokes; ``None`` for anywhere.
-
-    Returns
-    -------
-    list of (Tile, ndarray)
-        Boxes, and the labels there. Each painted pixel is in one of them; 0 where another has it.
+    Strokes whose surroundings meet stay together, up to 4096 px; a longer chain of them is cut. The
+    plane is (Y, X) integer, any array or what is indexed like one, read in parts; ``reach`` are
+    pixels around a stroke that belong to it, at least. Each painted pixel is in one of the boxes; 0
+    where another has it.
     """
     shape = (int(plane.shape[0]), int(plane.shape[1]))
     painted = _painted_cells(plane, within)
@@ -70,18 +59,8 @@ def stroke_pieces(
 def piece_boxes(painted: np.ndarray, reach: int) -> list[tuple[Tile, Tile]]:
     """Return boxes that hold all painted cells and their surroundings.
 
-    Parameters
-    ----------
-    painted
-        (R, C) bool, which cells of 64 x 64 pixels have strokes.
-    reach
-        Pixels around a stroke that belong to it.
-
-    Returns
-    -------
-    list of (Tile, Tile)
-        In cells: where a piece's strokes are, no two of which overlap, and that with the
-        surroundings.
+    ``painted`` is (R, C) bool, which cells of 64 x 64 pixels have strokes. Gives, in cells: where a
+    piece's strokes are, no two of which overlap, and that with the surroundings.
     """
     cells = -(-reach // _CELL)
     grown = ndimage.maximum_filter(painted, size=2 * cells + 1, mode="constant")

@@ -88,18 +88,8 @@ def patch_source(
 class Run:
     """The state of a training, step by step.
 
-    Parameters
-    ----------
-    dataset
-        What to train on.
-    settings
-        How to train.
-    model
-        Model to start from, or ``None``.
-    start, clock
-        When the training began, by the clock that counts its seconds.
-    pixel_size, pixel_unit
-        Size of a pixel as (row, column), or of a voxel, where known; kept in the model.
+    ``start`` is when the training began, by the clock that counts its seconds. The pixel size,
+    (row, column) or of a voxel, where known, is kept in the model.
     """
 
     def __init__(

@@ -35,22 +35,10 @@ class _Scored:
 class Scorer:
     """Scores a network on the held-out pixels of a dataset, or on all labelled ones if none are.
 
-    Parameters
-    ----------
-    dataset
-        Planes and targets.
-    config
-        The network.
-    balanced
-        Whether each class counts as if it had the same number of pixels, which makes strokes of
-        different lengths comparable.
-    device
-        Where the network computes.
-
-    Notes
-    -----
-    In 3D the whole context of a tile is many times as large as the tile. A network that is trained
-    zero-padded is there scored so too, with some context around each tile.
+    ``balanced``: each class counts as if it had the same number of pixels, which makes strokes of
+    different lengths comparable. In 3D the whole context of a tile is many times as large as the
+    tile. A network that is trained zero-padded is there scored so too, with some context around
+    each tile.
     """
 
     def __init__(
@@ -99,17 +87,8 @@ class Scorer:
 def intersection_over_union(confusion: np.ndarray, *, balanced: bool) -> tuple[float, ...]:
     """Return each class's intersection over union.
 
-    Parameters
-    ----------
-    confusion
-        (K, K) numbers of pixels, true class by predicted class.
-    balanced
-        Whether each true class counts the same, however many pixels it has.
-
-    Returns
-    -------
-    tuple of float
-        One a class; NaN for a class without true pixels.
+    ``confusion`` has (K, K) numbers of pixels, true class by predicted class; ``balanced``: each
+    true class counts the same, however many pixels it has. NaN for a class without true pixels.
     """
     true = confusion.sum(axis=1)
     if balanced:

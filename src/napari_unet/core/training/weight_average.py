@@ -17,16 +17,9 @@ class AveragedWeights:
     """An exponential moving average of a network's weights and running statistics.
 
     The decay grows from 0.1 to its final value during the first steps, so that a random start is
-    forgotten.
-
-    Parameters
-    ----------
-    network
-        The network that is trained.
-    decay
-        Final share of the average that a step keeps.
-    warm_up
-        The average reaches back over about one ``warm_up``-th of the steps so far.
+    forgotten. The decay, the share of the average that a step keeps, grows from 0.1 to its final
+    value during the first steps, so that a random start is forgotten: the average reaches back over
+    about one ``warm_up``-th of the steps so far.
     """
 
     def __init__(self, network: UNet, *, decay: float = _DECAY, warm_up: float = _WARM_UP) -> None:

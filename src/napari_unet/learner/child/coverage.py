@@ -15,13 +15,8 @@ BLOCK = 512
 class Cover:
     """The version that each part of a plane was last predicted with.
 
-    It is kept for cells of 16 x 16 pixels, so that a view may move and what it shared with the
-    one before need not be predicted again.
-
-    Parameters
-    ----------
-    shape
-        Of the plane, (Y, X).
+    It is kept for cells of 16 x 16 pixels, so that a view may move and what it shared with the one
+    before need not be predicted again.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -32,18 +27,9 @@ class Cover:
     def outdated(self, version: int, region: Tile | None = None) -> Tile | None:
         """Return what to predict next, at most 512 x 512 pixels.
 
-        Parameters
-        ----------
-        version
-            That everything should be predicted with.
-        region
-            What matters; ``None`` for the whole plane.
-
-        Returns
-        -------
-        Tile or None
-            What was predicted with the oldest version, however often the version grows meanwhile,
-            so that every part has its turn; ``None`` if nothing is older than ``version``.
+        ``None`` for the region is the whole plane. What was predicted with the oldest version goes
+        first, however often the version grows meanwhile, so that every part has its turn; ``None``
+        if nothing is older than ``version``.
         """
         blocks = list(_blocks(region or Tile((0, self._shape[0]), (0, self._shape[1]))))
         oldest = min(blocks, key=self._version_of, default=None)

@@ -44,12 +44,7 @@ _NOTHING = "nothing was learnt yet; nothing was changed."
 class _Plane:
     """A plane with strokes, or one that had some.
 
-    Attributes
-    ----------
-    index
-        The trainer's.
-    painted
-        Whether the trainer does not know all of its labels.
+    ``index`` is the trainer's; ``painted``: the trainer does not know all of its labels.
     """
 
     index: int
@@ -64,13 +59,6 @@ class LiveJob:
     What is in view comes first, then learning and the rest of the plane by turns. New strokes are
     learnt before the view is predicted again, so that the next prediction knows them; but where
     nothing was predicted yet, there is an answer first.
-
-    Attributes
-    ----------
-    request
-        What started it.
-    stopping
-        Set when it shall end.
     """
 
     request: LiveRequest

@@ -23,17 +23,9 @@ from napari_unet.learner.child.coverage import Cover
 class View:
     """A plane, what of it is in view, and how much of it is predicted.
 
-    Attributes
-    ----------
-    generation, key
-        As the window numbers and names them.
-    region
-        In view; ``None`` for the whole plane.
-    cover
-        What is predicted.
-    features
-        Of the plane's pixels, where the trainer has none, because nothing is painted there; kept
-        for as long as it is looked at.
+    Generation and key are as the window has them; the region in view may be ``None`` for the whole
+    plane. ``features`` are of the plane's pixels, where the trainer has none, because nothing is
+    painted there; kept for as long as it is looked at.
     """
 
     generation: int
@@ -54,19 +46,8 @@ class View:
     ) -> Iterator[TileProbabilities | Notice]:
         """Predict a block with what the trainer shows.
 
-        Parameters
-        ----------
-        trainer
-            Has something to show.
-        index
-            Of the plane, if the trainer has it.
-        block
-            What to predict.
-
-        Raises
-        ------
-        InvalidInput
-            The plane has other channels than those that were learnt from.
+        ``index`` is that of the plane, if the trainer has it. ``InvalidInput`` if the plane has
+        other channels than those that were learnt from.
         """
         if index is not None:
             return trainer.predict_tiles(index, block)

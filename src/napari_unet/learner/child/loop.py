@@ -88,16 +88,7 @@ class Loop:
     """Does one tile or one step at a time and listens in between.
 
     What shall stop comes first, then what is looked at live, then by turns predictions and
-    trainings.
-
-    Attributes
-    ----------
-    inbox
-        Requests as they come.
-    stream
-        Where replies go.
-    clock
-        Gives the seconds that turns and budgets are counted in.
+    trainings. ``clock`` gives the seconds that turns and budgets are counted in.
     """
 
     inbox: queue.SimpleQueue[Request]

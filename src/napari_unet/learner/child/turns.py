@@ -10,13 +10,7 @@ HEAD_START = 0.5  # seconds of predictions before a training has its turn: a vie
 
 
 class Stopwatch:
-    """Counts the seconds in which it runs: a clock of the own time of one job.
-
-    Parameters
-    ----------
-    clock
-        Gives seconds.
-    """
+    """Counts the seconds in which it runs: a clock of the own time of one job."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -22,17 +22,8 @@ _SECONDS = 5.0
 def connected(address: str, *, seconds: float = _SECONDS) -> Iterator[Client]:
     """Give a client of a Dask scheduler, and close it afterwards.
 
-    Parameters
-    ----------
-    address
-        ``HOST:PORT`` or ``tcp://HOST:PORT``.
-    seconds
-        How long to wait for an answer.
-
-    Raises
-    ------
-    SchedulerUnavailable
-        None answers, or the package is missing.
+    The address is ``HOST:PORT`` or ``tcp://HOST:PORT``; ``SchedulerUnavailable`` if none answers in
+    time, or the package is missing.
     """
     distributed = needed("distributed", "cluster", "a Dask cluster")
     try:

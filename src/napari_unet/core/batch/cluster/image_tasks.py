@@ -44,33 +44,11 @@ def tasks_of(
 ) -> Generator[Future | None, None, None]:
     """Submit what there is to do for an image, one task after the other.
 
-    A large OME-Zarr is made here, and workers write its chunks; anything else is one task.
-
-    Parameters
-    ----------
-    work
-        The image.
-    model
-        To segment it with.
-    submit
-        Called with a function and its arguments.
-    side
-        Largest side of a tile's output in pixels.
-    threads
-        Of all workers.
-
-    Yields
-    ------
-    Future
-        Of a :class:`napari_unet.core.batch.cluster.worker_tasks.Written`.
-    None
-        Nothing more is to be submitted: resume when all tasks are done, and the results are moved
-        to their places; close, and nothing is left of them.
-
-    Raises
-    ------
-    UserError
-        The image cannot be read, or a result cannot be written.
+    A large OME-Zarr is made here, and workers write its chunks; anything else is one task. Yields
+    the future of each :class:`Written`. After ``None`` nothing more is to be submitted: resume when
+    all tasks are done, and the results are moved to their places; close, and nothing is left of
+    them. ``side`` is the largest side of a tile's output in pixels, ``threads`` those of all
+    workers.
     """
     described = _described(work, model, side)
     if described is None:

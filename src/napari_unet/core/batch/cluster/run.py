@@ -50,34 +50,11 @@ def run_batch_on(
 
     The model is sent to each worker once. Workers read images and write results at the same paths
     as this process, so they share a file system with it. What a worker that dies was doing is done
-    again by another.
-
-    Parameters
-    ----------
-    client
-        Of a Dask scheduler; ``None`` for this process, see
-        :func:`napari_unet.core.batch.run.run_batch`.
-    model
-        A trained model.
-    plan
-        See :func:`napari_unet.core.batch.plan.plan_batch`.
-    device
-        Where each worker computes.
-    stop
-        Asked twice a second; nothing is left of images that are then being segmented, and what is
-        ready stays. To close the generator does the same.
-
-    Yields
-    ------
-    BatchEvent
-        ``ItemEnded`` once for each item, in the order in which they end.
-
-    Raises
-    ------
-    SchedulerUnavailable
-        The scheduler is not there, or a worker cannot take the model.
-    DeviceUnavailable
-        A worker has no such device.
+    again by another. ``ItemEnded`` comes once for each item, in the order in which they end.
+    Without a client this process segments, see :func:`napari_unet.core.batch.run.run_batch`.
+    ``stop`` is asked twice a second; nothing is left of images that are then being segmented, and
+    what is ready stays. To close the generator does the same. Raises ``SchedulerUnavailable`` or
+    ``DeviceUnavailable`` if a worker cannot take the model or has no such device.
     """
     if client is None:
         yield from run_batch(model, plan, device=pick_device(device), stop=stop)

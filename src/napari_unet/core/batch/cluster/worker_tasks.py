@@ -43,15 +43,7 @@ _M_MMAP_THRESHOLD = -3
 
 
 class SentModel(WorkerPlugin):
-    """A model on a worker: sent to each once, also to those that come later, and loaded once.
-
-    Parameters
-    ----------
-    data
-        Content of the model file.
-    device
-        What each worker is to compute on; ``"auto"`` for the best that it has.
-    """
+    """A model on a worker: sent to each once, also to those that come later, and loaded once."""
 
     def __init__(self, data: bytes, device: DeviceName) -> None:
         self._data = data
@@ -93,14 +85,8 @@ class SentModel(WorkerPlugin):
 class Work:
     """An image of a batch, as a worker is told of it.
 
-    Attributes
-    ----------
-    model
-        Name of the :class:`SentModel`.
-    key
-        Of this image in this run.
-    item, options
-        Of the plan; all paths are absolute.
+    ``model`` is the name of the :class:`SentModel`, ``key`` that of this image in this run; all
+    paths are absolute.
     """
 
     model: str
@@ -113,14 +99,8 @@ class Work:
 class Written:
     """What a worker says when it has done its part.
 
-    Attributes
-    ----------
-    pixels
-        How many were segmented.
-    constant
-        Value of all pixels of the plane, or ``None`` if they differ.
-    notices
-        What there is to be known.
+    How many pixels were segmented; ``constant`` is the value of all pixels of the plane, or
+    ``None`` if they differ.
     """
 
     pixels: int
@@ -167,21 +147,8 @@ def write_tiles(
 ) -> Written:
     """Segment tiles of a plane into chunks that nobody else writes.
 
-    Parameters
-    ----------
-    work
-        The image.
-    index, tiles
-        Of the plane, and where on it; each tile is a chunk of the results.
-    known
-        Of the plane, see :func:`measure_plane`.
-    results
-        What the results are, and the path of each one's array.
-
-    Raises
-    ------
-    UserError
-        The image cannot be read, or a result cannot be written.
+    ``index`` is the plane's, each tile a chunk of the results; ``known`` comes from
+    :func:`measure_plane`, and ``results`` hold each result and the path of its array.
     """
     sent = _sent(work.model)
     ids = sent.model.class_ids

@@ -23,24 +23,8 @@ _LOOK = 0.5  # seconds between two counts of the workers
 class Workers:
     """The workers of a scheduler, each with a model that is sent to it once.
 
-    Parameters
-    ----------
-    client
-        Of the scheduler.
-    model
-        To be sent.
-    device
-        Where each worker computes.
-
-    Attributes
-    ----------
-    model
-        Under which name the model is on the workers.
-
-    Raises
-    ------
-    UserError
-        A worker cannot load the model or has no such device; or the scheduler is gone.
+    ``model`` is the name under which they have it. ``UserError`` if one cannot load it or has no
+    such device, or the scheduler is gone.
     """
 
     def __init__(self, client: Client, model: Model, device: DeviceName) -> None:
@@ -96,12 +80,8 @@ class Workers:
     def result(self, future: Future) -> Any:
         """Return what a task returned, or raise what it raised.
 
-        Raises
-        ------
-        DeviceUnavailable
-            Several workers died of it.
-        SchedulerUnavailable
-            The scheduler is gone.
+        ``DeviceUnavailable`` if several workers died of it, ``SchedulerUnavailable`` if the
+        scheduler is gone.
         """
         distributed = needed("distributed", "cluster", "a Dask cluster")
         killed = distributed.scheduler.KilledWorker
