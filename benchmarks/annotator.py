@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.strokes.datasets import NAMES, find_folders
 from benchmarks.strokes.results import DENSE, METHODS, Settings, Unit, missing, read_all
 from benchmarks.strokes.running import run_all
-from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.atomic import make_folder
 from napari_unet.errors import UserError
 
 

@@ -22,8 +22,7 @@ from benchmarks.common.clocks import CLOCKS
 from benchmarks.crossval.data import Folder, Sample, load_folder
 from benchmarks.strokes.datasets import find_folders
 from napari_unet.core.events import Done, Notice
-from napari_unet.core.io.atomic import write_whole
-from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.atomic import make_folder, write_whole
 from napari_unet.core.models.model import Model
 from napari_unet.errors import InvalidInput, UserError
 

@@ -20,7 +20,7 @@ from benchmarks.crossval.folds import Fold, describe, make_folds
 from benchmarks.crossval.results import METHODS, Settings, Unit, missing, read_all
 from benchmarks.crossval.running import check_units, run_all
 from benchmarks.crossval.variations import ABLATIONS, UNET
-from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.atomic import make_folder
 from napari_unet.core.network.config import DeviceName, PresetName
 from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import InvalidInput, UserError

@@ -20,7 +20,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from napari_unet.core.labels.classes import describe_classes
-from napari_unet.core.metrics import warping_error
+from napari_unet.core.metrics.warping import warping_error
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS, PresetName

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.core.metrics import average_precision, seg
+from napari_unet.core.metrics.objects import average_precision, seg
 
 
 @dataclass(frozen=True)

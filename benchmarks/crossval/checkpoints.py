@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.crossval.results import Training, training_from
-from napari_unet.core.io.atomic import write_whole
-from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.atomic import make_folder, write_whole
 from napari_unet.core.models.model import Model
 from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import UserError

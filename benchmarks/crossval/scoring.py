@@ -7,16 +7,11 @@ from skimage.measure import label
 
 from benchmarks.crossval.data import IGNORED, Folder, Sample
 from benchmarks.crossval.results import ImageScores, Objects
-from napari_unet.core.metrics import (
-    average_precision,
-    match_objects,
-    membrane_segments,
-    pixel_error,
-    rand_error,
-    v_info,
-    v_rand,
-    warping_error,
-)
+from napari_unet.core.metrics.membranes import membrane_segments
+from napari_unet.core.metrics.objects import average_precision, match_objects
+from napari_unet.core.metrics.pixel import pixel_error
+from napari_unet.core.metrics.rand import rand_error, v_info, v_rand
+from napari_unet.core.metrics.warping import warping_error
 from napari_unet.errors import InvalidInput
 
 # A trained network is sure of most pixels, so that what closes a gap may be a threshold of 0.01.

@@ -9,7 +9,8 @@ from benchmarks.crossval.results import ImageScores
 from benchmarks.crossval.scoring import THRESHOLDS, score_image, score_membranes
 from benchmarks.crossval.summary import iou_by_class, quality, summarise
 
-from napari_unet.core.metrics import best_threshold_scores, seg
+from napari_unet.core.metrics.membranes import best_threshold_scores
+from napari_unet.core.metrics.objects import seg
 from napari_unet.errors import InvalidInput
 
 

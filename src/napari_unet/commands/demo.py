@@ -9,7 +9,7 @@ import numpy as np
 from napari_unet.commands.predict import percent_bar
 from napari_unet.commands.train import save_somewhere, train_with_bar
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.atomic import make_folder
 from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.io.result import Saved
 from napari_unet.core.labels.classes import BACKGROUND

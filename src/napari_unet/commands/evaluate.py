@@ -13,14 +13,10 @@ from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.io.write_result import holds_objects, read_label_kind
 from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import LabelKind
-from napari_unet.core.metrics import (
-    average_precision,
-    boundary_scores,
-    iou,
-    pixel_error,
-    seg,
-    warping_error,
-)
+from napari_unet.core.metrics.membranes import boundary_scores
+from napari_unet.core.metrics.objects import average_precision, seg
+from napari_unet.core.metrics.pixel import iou, pixel_error
+from napari_unet.core.metrics.warping import warping_error
 from napari_unet.errors import InvalidInput
 
 

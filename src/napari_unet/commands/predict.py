@@ -11,11 +11,10 @@ from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
 from napari_unet.core.batch.find_images import OpenFile
-from napari_unet.core.batch.options import BatchOptions
-from napari_unet.core.batch.plan import Candidate, PlannedItem, plan_items
+from napari_unet.core.batch.plan import BatchOptions, Candidate, PlannedItem, plan_items
 from napari_unet.core.batch.run import segment_item
 from napari_unet.core.images.intensity import Way
-from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.atomic import make_folder
 from napari_unet.core.io.result import Saved
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName

@@ -19,7 +19,7 @@ from napari_unet.commands.voxels import pixels_of, voxels_of
 from napari_unet.core.diagnosis import of_training
 from napari_unet.core.events import Best, Done, Notice, Score, Started, Step, TrainEvent
 from napari_unet.core.images.cutout import is_large
-from napari_unet.core.io.folders import check_writable
+from napari_unet.core.io.atomic import check_writable
 from napari_unet.core.io.open_image import open_image, read_image, read_labels
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.model import Model

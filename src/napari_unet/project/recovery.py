@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.atomic import make_folder
 from napari_unet.errors import InvalidInput, UnwritableOutput
 from napari_unet.project.files import INDEX_NAME
 from napari_unet.project.index import ProjectIndex, parse_index

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_unet.core.io.atomic import write_whole
-from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.atomic import make_folder, write_whole
 from napari_unet.core.models.header import ModelHeader, TrainingRecord, header_of
 from napari_unet.errors import InvalidInput
 from napari_unet.project.index import ProjectIndex, VersionEntry

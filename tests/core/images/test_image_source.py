@@ -40,7 +40,7 @@ class TestGuessing:
     def test_can_be_overruled(self):
         source = ImageSource.from_array(np.ones((3, 9, 8)), "TYX")
         assert (source.axes, source.guesses) == ("TYX", ())
-        other = ImageSource.from_array(np.ones((3, 9, 8))).with_axes("zyx")
+        other = ImageSource.from_array(np.ones((3, 9, 8)), "zyx")
         assert (other.axes, other.channels, other.lead, other.guesses) == ("ZYX", 1, (3,), ())
 
     @pytest.mark.parametrize("axes", ["YX", "QYX", "YYX", "CTZ", "TCZYX"])

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_unet as nu
-from napari_unet.core.batch.options import BatchOptions
-from napari_unet.core.batch.plan import plan_batch
+from napari_unet.core.batch.plan import BatchOptions, plan_batch
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.lazy_plane import intensities_of, whole_plane
@@ -256,7 +255,7 @@ class TestRefusals:
         source = ImageSource.from_array(np.zeros((5, 20, 30), np.uint8), "TYX")
         with pytest.raises(InvalidInput, match="name the axes"):
             check_channels(MODEL.header, source)
-        check_channels(MODEL.header, source.with_axes("ZYX"))
+        check_channels(MODEL.header, ImageSource.from_array(np.zeros((5, 20, 30), np.uint8), "ZYX"))
 
     def test_a_guess_that_the_first_axis_is_slices_is_said(self):
         source = ImageSource.from_array(np.zeros((5, 20, 30), np.uint8), channels=1)

@@ -133,7 +133,7 @@ def test_every_sixth_stroke_of_a_class_is_held_out_for_the_score():
         live.set_labels(0, labels)
     (score,) = [event for event in until(live, LiveScore) if isinstance(event, LiveScore)]
     assert live.run(0) == score.value
-    dataset = live._loop._dataset
+    dataset = live._dataset
     held_out = np.zeros_like(labels, dtype=bool)
     held_out[2, 32:38] = True  # the fifth stroke of class 1
     assert (dataset.targets[0].held_out & (labels == 1) == held_out).all()

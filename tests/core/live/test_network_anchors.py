@@ -53,9 +53,8 @@ def test_tiles_are_around_strokes_half_of_them_around_the_newest():
 
 
 def _asked(live: LiveTrainer, today: ClassMap | None = None) -> Anchors:
-    loop = live._loop
-    said_now = loop.judge.class_map(0, live.model())
-    planes = [blocks.plane for blocks in loop.features]
+    said_now = live._judge.class_map(0, live.model())
+    planes = [blocks.plane for blocks in live._features]
     former = FormerAnswer(live.model(), {0: said_now}, [(0, Tile((16, 48), (0, 40)))], planes, CPU)
     former.ask(lambda image: today or said_now)
     assert not former.pending
@@ -78,12 +77,12 @@ def test_says_the_class_where_it_was_sure(live):
 def test_says_nothing_where_the_classifier_of_today_is_sure_of_another_class(live):
     swapped = np.choose(scenes.discs(0).strokes, [0, 2, 1]).astype(np.uint8)
     other = _live(swapped)
-    said = _asked(live, today=other._loop.judge.class_map(0, other.model()))
+    said = _asked(live, today=other._judge.class_map(0, other.model()))
     assert (said.classes >= 0).sum() < 0.5 * (_asked(live).classes >= 0).sum()
 
 
 def test_an_image_without_a_map_is_not_asked_about(live):
-    planes = [blocks.plane for blocks in live._loop.features]
+    planes = [blocks.plane for blocks in live._features]
     former = FormerAnswer(live.model(), {}, [(0, Tile((0, 16), (0, 16)))], planes, CPU)
     assert not former.pending
 
@@ -95,10 +94,10 @@ def test_tiles_are_laid_where_the_dataset_has_them():
     live = LiveTrainer([image[400:420], image], clock=itertools.count().__next__)
     live.set_labels(1, strokes)
     live.run(0)
-    dataset = live._loop._dataset
+    dataset = live._dataset
     tile = Tile((400, 464), (384, 480))
     classes = np.arange(64 * 96, dtype=np.int16).reshape(64, 96)
-    (laid,) = laid_out([Anchors(1, tile, classes)], live._loop.book, dataset.classes)
+    (laid,) = laid_out([Anchors(1, tile, classes)], live._book, dataset.classes)
     assert laid.shape == dataset.targets[0].classes.shape
     at = np.argwhere(laid == 0)[0]
     assert (laid[at[0] : at[0] + 64, at[1] : at[1] + 96] == classes).all()
@@ -109,15 +108,15 @@ def test_tiles_are_laid_where_the_dataset_has_them():
 
 
 def _anchored_pixels(live: LiveTrainer) -> int:
-    ((_, target),) = live._loop._tuning._source._images
+    ((_, target),) = live._tuning._source._images
     return int((target[1] == 0.02).sum())
 
 
 def _until_trained(live: LiveTrainer) -> None:
-    steps = live._loop._tuning.steps
+    steps = live._tuning.steps
     for _ in range(100):
         live.advance()
-        if live._loop._tuning.steps > steps:
+        if live._tuning.steps > steps:
             return
     raise AssertionError("no step in 100 pieces of work")
 

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_unet.core.metrics import (
+from napari_unet.core.metrics.membranes import (
     best_threshold_scores,
     boundary_scores,
     membrane_segments,
-    v_rand,
 )
+from napari_unet.core.metrics.rand import v_rand
 from napari_unet.errors import InvalidInput
 
 

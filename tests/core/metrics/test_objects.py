@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_unet.core.metrics import ObjectScores, average_precision, match_objects, seg
+from napari_unet.core.metrics.objects import ObjectScores, average_precision, match_objects, seg
 from napari_unet.errors import InvalidInput
 
 # Object 1 of ten pixels, object 900 of four, object 5 of two; ids with gaps.

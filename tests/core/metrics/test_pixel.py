@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from napari_unet.core.metrics import dice, iou, pixel_error
+from napari_unet.core.metrics.pixel import iou, pixel_error
 from napari_unet.errors import InvalidInput
 
 TRUTH = np.array([[0, 0, 1, 1], [0, 0, 1, 1]])
@@ -29,23 +29,10 @@ def test_iou_is_intersection_over_union_of_each_class():
     assert iou(PREDICTION, TRUTH) == {0: 3 / 4, 1: 3 / 5, 7: 0.0}
 
 
-def test_dice_is_twice_the_intersection_over_the_sum():
-    assert dice(PREDICTION, TRUTH) == {0: 6 / 7, 1: 6 / 8, 7: 0.0}
-
-
-@pytest.mark.parametrize("score", [iou, dice])
-def test_a_class_in_neither_image_is_nan_and_in_one_image_0(score):
-    scores = score(PREDICTION, TRUTH, ids=[7, 3])
-    assert scores[7] == 0
-    assert math.isnan(scores[3])
-    assert list(scores) == [7, 3]
-
-
 def test_only_masked_pixels_are_scored():
     mask = TRUTH == 1
     assert pixel_error(PREDICTION, TRUTH, mask) == 1 / 4
     assert iou(PREDICTION, TRUTH, mask=mask) == {1: 3 / 4, 7: 0.0}
-    assert dice(PREDICTION, TRUTH, [1], mask) == {1: 6 / 7}
 
 
 def test_nothing_scored_is_nan():
@@ -63,7 +50,7 @@ def test_images_may_be_of_different_integer_types_and_3d():
     assert iou(truth.astype(np.uint64), truth.astype(np.int8)) == {0: 1.0, 1: 1.0}
 
 
-@pytest.mark.parametrize("score", [pixel_error, iou, dice])
+@pytest.mark.parametrize("score", [pixel_error, iou])
 @pytest.mark.parametrize(
     ("prediction", "mask"),
     [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.metrics import adapted_rand_error, variation_of_information
 
-from napari_unet.core.metrics import rand_error, v_info, v_rand
+from napari_unet.core.metrics.rand import rand_error, v_info, v_rand
 from napari_unet.errors import InvalidInput
 
 TRUTH = np.array([[1, 1, 2, 2]])

@@ -17,7 +17,7 @@ from napari_unet.core.io.open_image import open_image, read_labels
 from napari_unet.core.io.result import Result
 from napari_unet.core.io.write_result import holds_objects, read_label_kind
 from napari_unet.core.labels.classes import describe_classes
-from napari_unet.core.metrics import average_precision
+from napari_unet.core.metrics.objects import average_precision
 from napari_unet.core.objects.label_instances import label_instances
 from napari_unet.core.objects.predict_instances import predict_instances, stack_instances
 from napari_unet.core.objects.split_touching import InstanceSettings

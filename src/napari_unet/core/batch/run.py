@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from napari_unet.core.batch.options import BatchOptions
-from napari_unet.core.batch.plan import BatchPlan, PlannedItem
+from napari_unet.core.batch.plan import BatchOptions, BatchPlan, PlannedItem
 from napari_unet.core.events import Notice
-from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.atomic import make_folder
 from napari_unet.core.io.result import Saved
 from napari_unet.core.objects.label_instances import FindObjects, label_instances
 from napari_unet.core.prediction.tile_probabilities import Described, Predictor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any, Self
@@ -80,12 +80,6 @@ class ImageSource:
             return cls(levels, checked_axes(axes, shape), **known)
         guessed = guess_axes(shape, dtype, channels=channels)
         return cls(levels, guessed.axes, guesses=guessed.reasons, **known)
-
-    def with_axes(self, axes: str) -> ImageSource:
-        """Return the same image with its axes named otherwise; nothing is then guessed."""
-        axes = checked_axes(axes, self.levels[0].shape)
-        kept = {letter: size for letter, size in self.pixel_size.items() if letter in axes}
-        return replace(self, axes=axes, guesses=(), pixel_size=kept)
 
     @property
     def dtype(self) -> np.dtype:

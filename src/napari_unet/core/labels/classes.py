@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 LabelKind = Literal["scribbles", "classes", "instances"]
 LABEL_KINDS: tuple[LabelKind, ...] = ("scribbles", "classes", "instances")
 
-UNLABELLED = 0
 BACKGROUND = 1
 
 # Okabe and Ito's colours, which people with any form of colour blindness can tell apart.

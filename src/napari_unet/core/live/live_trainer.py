@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from napari_unet.core.events import LiveEvent, Notice
+from napari_unet.core.events import Notice
 from napari_unet.core.forest import pixel_classifier
 from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.arrange import as_plane
@@ -47,7 +47,7 @@ def warm_up() -> None:
     new_optimizer(UNet(preset.network(1, 2)), preset)  # loads a large part of torch
 
 
-class LiveTrainer:
+class LiveTrainer(LiveLoop):
     """Learns to segment from strokes as they are painted.
 
     Parameters
@@ -64,6 +64,13 @@ class LiveTrainer:
     clock
         Gives seconds; decides when :meth:`run` ends.
 
+    Attributes
+    ----------
+    version
+        A number that grows whenever what is shown would predict something else.
+    settled
+        Whether there is nothing left to learn until strokes change.
+
     Raises
     ------
     InvalidInput
@@ -79,34 +86,16 @@ class LiveTrainer:
         classes: Sequence[ClassInfo] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.device = pick_device(device)
         warm_up()
-        self._clock = clock
-        start = clock()
-        self._loop = LiveLoop(self.device, seed=seed, elapsed=lambda: clock() - start)
+        super().__init__(pick_device(device), seed, clock)
         self.set_classes(classes)
         for image in images:
             self.add_image(image)
 
     @property
-    def problem(self) -> str | None:
-        """Why nothing can be learned now, in one sentence with a way out; ``None`` if it can."""
-        return self._loop.problem
-
-    @property
-    def version(self) -> int:
-        """A number that grows whenever what is shown would predict something else."""
-        return self._loop.version
-
-    @property
-    def settled(self) -> bool:
-        """Whether there is nothing left to learn until strokes change."""
-        return self._loop.settled
-
-    @property
     def scaling(self) -> Scaling:
         """How images are scaled, by those that are painted; without any each by itself."""
-        return EACH_BY_ITSELF if self._loop.shown is None else self._loop.shown.header.scaling
+        return EACH_BY_ITSELF if self._shown is None else self._shown.header.scaling
 
     def add_image(self, image: np.ndarray | Cutout, place: Place | None = None) -> int:
         """Take in an image; return its index.
@@ -126,7 +115,7 @@ class LiveTrainer:
             It is not an image, or has other channels than those before it.
         """
         plane = image.alone() if isinstance(image, Cutout) else as_plane(image)
-        features = self._loop.features
+        features = self._features
         if features and plane.shape[0] != features[0].plane.shape[0]:
             raise InvalidInput(
                 f"the images before had {features[0].plane.shape[0]} channels and this one has "
@@ -135,11 +124,11 @@ class LiveTrainer:
         features.append(PixelFeatures(plane, self.scaling))
         features[-1].prepare()
         origin = (image.position[0], image.position[1]) if isinstance(image, Cutout) else (0, 0)
-        return self._loop.book.add_image(features[-1].shape, place, origin)
+        return self._book.add_image(features[-1].shape, place, origin)
 
     def set_classes(self, classes: Sequence[ClassInfo]) -> None:
         """Name and colour classes."""
-        self._loop.known = tuple(classes)
+        self._known = tuple(classes)
 
     def set_labels(self, index: int, labels: np.ndarray) -> None:
         """Take in an image's strokes as they are now; what has changed is found inside.
@@ -156,7 +145,7 @@ class LiveTrainer:
         InvalidInput
             There is no such image, or the labels do not fit it.
         """
-        features = self._loop.features
+        features = self._features
         if not 0 <= index < len(features):
             raise InvalidInput(f"there is no image {index}; there are {len(features)}.")
         labels = check_labels(labels)
@@ -170,9 +159,9 @@ class LiveTrainer:
         unknown = not_imaged(whole_plane(features[index].plane))
         if unknown is not None:
             labels = np.where(unknown, 0, labels)
-        new = self._loop.book.update(index, labels)
+        new = self._book.update(index, labels)
         if new is not None:
-            self._loop.take(new)
+            self._take(new)
 
     def run(self, seconds: float = 8.0) -> float:
         """Learn for that long, at least until there is something to show.
@@ -191,14 +180,10 @@ class LiveTrainer:
         if self.problem is not None:
             raise InvalidInput(self.problem)
         end = self._clock() + seconds
-        while self._loop.behind or (self._clock() < end and not self._loop.settled):
-            self._loop.advance()
-        self._loop.finish()
-        return self._loop.evidence.believed
-
-    def advance(self) -> list[LiveEvent]:
-        """Do one piece of work, a fraction of a second: score, fit or make a step."""
-        return self._loop.advance()
+        while self._behind or (self._clock() < end and not self.settled):
+            self.advance()
+        self._finish()
+        return self._evidence.believed
 
     def model(self) -> Model:
         """Return what is shown as a model that can be saved and predicts anywhere.
@@ -208,9 +193,9 @@ class LiveTrainer:
         InvalidInput
             There is nothing to show yet.
         """
-        if self._loop.shown is None:
+        if self._shown is None:
             raise InvalidInput(self.problem or "nothing is learned yet; call run() first.")
-        return self._loop.shown
+        return self._shown
 
     def predict_tiles(
         self, index: int, region: Tile | None = None
@@ -231,11 +216,11 @@ class LiveTrainer:
         """
         return predict_tiles(
             self.model(),
-            self._loop.features[index].plane,
+            self._features[index].plane,
             device=self.device,
             region=region,
             fast=True,
-            class_map=self._loop.judge.class_map(index, self.model()),
+            class_map=self._judge.class_map(index, self.model()),
         )
 
     def predict(self, image: np.ndarray) -> np.ndarray:
@@ -258,7 +243,3 @@ class LiveTrainer:
                 f"{model.header.network.in_channels}; use images with the same channels."
             )
         return plane_probabilities(model, plane, device=self.device, fast=True)
-
-    def close(self) -> None:
-        """End the threads."""
-        self._loop.close()

@@ -43,25 +43,24 @@ _MOST_SCORED = 5  # new strokes: those of an image that was painted before come 
 class LiveLoop:
     """Scores new strokes, fits the classifier, trains the network, and decides what is shown.
 
-    ``elapsed`` gives the seconds since the start. ``book`` has the strokes of every image,
-    ``features`` those of every image in the same order, ``known`` names and colours of classes;
-    ``judge`` keeps what the classifier says of the images, ``evidence`` what the strokes say so
-    far. ``shown`` is what predicts now, and ``version`` grows whenever it would predict something
-    else. It is ``settled`` when there is nothing left to learn until strokes change.
+    The base of :class:`napari_unet.core.live.live_trainer.LiveTrainer`, which takes images and
+    strokes in. ``_book`` has the strokes of every image, ``_features`` those of every image in the
+    same order, ``_known`` names and colours of classes; ``_judge`` keeps what the classifier says
+    of the images, ``_evidence`` what the strokes say so far; ``_shown`` is what predicts now.
     """
 
-    def __init__(self, device: torch.device, *, seed: int, elapsed: Callable[[], float]) -> None:
-        self.book = StrokeBook()
-        self.features: list[PixelFeatures] = []
-        self.known: tuple[ClassInfo, ...] = ()
-        self.judge = Judge(self.features, device)
-        self.evidence = Evidence()
-        self.shown: Model | None = None
+    def __init__(self, device: torch.device, seed: int, clock: Callable[[], float]) -> None:
+        self.device = device
+        self._book = StrokeBook()
+        self._features: list[PixelFeatures] = []
+        self._known: tuple[ClassInfo, ...] = ()
+        self._judge = Judge(self._features, device)
+        self._evidence = Evidence()
+        self._shown: Model | None = None
         self.version = 0
         self.settled = False
-        self._device = device
         self._seed = seed
-        self._elapsed = elapsed
+        self._clock, self._start = clock, clock()
         self._new: list[Stroke] = []
         self._changed = False
         self._due = False
@@ -75,7 +74,7 @@ class LiveLoop:
     @property
     def problem(self) -> str | None:
         """Why nothing can be learned now, in one sentence with a way out; ``None`` if it can."""
-        ids = self.book.class_ids()
+        ids = self._book.class_ids()
         if not ids:
             return "nothing is painted yet; paint a stroke of each class."
         if len(ids) == 1:
@@ -83,15 +82,15 @@ class LiveLoop:
         return None
 
     @property
-    def behind(self) -> bool:
+    def _behind(self) -> bool:
         """Whether what is shown does not know all strokes yet."""
-        return self._changed or self.shown is None
+        return self._changed or self._shown is None
 
-    def take(self, new: Sequence[Stroke]) -> None:
+    def _take(self, new: Sequence[Stroke]) -> None:
         """Note that strokes have changed, and which are new; of many, some will be scored."""
         if new and not self._changed:
-            self.book.forget_newest()
-        self.book.mark_newest(new)
+            self._book.forget_newest()
+        self._book.mark_newest(new)
         waiting = [*self._new, *new]
         self._new = waiting[:: math.ceil(len(waiting) / _MOST_SCORED) or 1]
         self._changed = True
@@ -99,7 +98,7 @@ class LiveLoop:
 
     def advance(self) -> list[LiveEvent]:
         """Do one piece of work, a fraction of a second: score, fit or make a step."""
-        if self._new and self.shown is not None:
+        if self._new and self._shown is not None:
             return self._score_stroke(self._new.pop(0))
         self._new.clear()
         if self.problem is not None:
@@ -109,86 +108,89 @@ class LiveLoop:
             return self._take_strokes()
         return [] if self.settled else self._step()
 
+    def _elapsed(self) -> float:
+        return self._clock() - self._start
+
     def _score_stroke(self, stroke: Stroke) -> list[LiveEvent]:
         """Score a stroke with what is shown, before anything is learned from it."""
-        assert self.shown is not None
-        opinions = self.judge.ask(self.shown, [stroke])
+        assert self._shown is not None
+        opinions = self._judge.ask(self._shown, [stroke])
         if not opinions:
             return []
         (opinion,) = opinions
-        score = opinion.right(self.shown.header.network_share)
-        self.evidence.add_stroke(opinion, score)
+        score = opinion.right(self._shown.header.network_share)
+        self._evidence.add_stroke(opinion, score)
         return [Corrective(stroke.number, stroke.class_id, score, self._elapsed())]
 
     def _take_strokes(self) -> list[LiveEvent]:
         """Fit the classifier anew and show its answer with the weights that were shown before."""
-        ids = self.book.class_ids()
-        classes = describe_classes(ids, "scribbles", self.known)
-        before, revoked = self.shown, self.book.revoked
+        ids = self._book.class_ids()
+        classes = describe_classes(ids, "scribbles", self._known)
+        before, revoked = self._shown, self._book.revoked
         if before is None or before.class_ids.tolist() != ids:
             self._classifiers.forget()
         self._scale_alike()
-        self._classifier = self._classifiers.fit(self.book, self.features, ids, revoked=revoked)
+        self._classifier = self._classifiers.fit(self._book, self._features, ids, revoked=revoked)
         events: list[LiveEvent] = []
         if self._tuning is None:
             self._tuning = self._begin(len(ids))
             events.append(started(self._tuning))
         elif before is not None and before.class_ids.tolist() != ids:
             self._tuning.change_classes(before.class_ids.tolist(), ids)
-            self.evidence.classes_changed()
+            self._evidence.classes_changed()
             before = None
-        self.evidence.strokes_changed()
-        self._dataset = dataset_of(self.book, self.features, classes)
+        self._evidence.strokes_changed()
+        self._dataset = dataset_of(self._book, self._features, classes)
         self._former = None if before is None or revoked else self._former_answer(before)
         if self._former is None:  # else when it has answered, before the next step
             self._tuning.set_data(self._dataset)
-        self._changed, self.book.revoked = False, None
+        self._changed, self._book.revoked = False, None
         weights = self._tuning.average.state() if before is None else before.weights
         model = self._snapshot(weights)
-        share = best_share(list(self.evidence.latest), self._tuning.steps)
+        share = best_share(list(self._evidence.latest), self._tuning.steps)
         self._due = True  # to be scored, after somebody has seen it
         return [*events, *self._show(model, share, None)]
 
     def _scale_alike(self) -> None:
         """Scale the images by those that are painted; where it changes much, find features anew."""
-        scaling = scaling_of(self.book, self.features)
-        for image, blocks in enumerate(self.features):
+        scaling = scaling_of(self._book, self._features)
+        for image, blocks in enumerate(self._features):
             if same_range(scaling.of(blocks.seen), blocks.scaled):
                 blocks.scaling = scaling
             else:
-                self.features[image] = PixelFeatures(blocks.plane, scaling)
-                self.judge.forget(image)
+                self._features[image] = PixelFeatures(blocks.plane, scaling)
+                self._judge.forget(image)
                 self._classifiers.forget()
 
     def _former_answer(self, before: Model) -> FormerAnswer:
         """Return what asks the model of before the newest strokes."""
-        rng = np.random.default_rng([self._seed, self.book.count])
-        tiles = tiles_around(self.book, before.header.network.stride, rng)
-        maps = {image: self.judge.class_map(image, before) for image, _ in tiles}
-        planes = [blocks.plane for blocks in self.features]
-        return FormerAnswer(before, maps, tiles, planes, self._device)
+        rng = np.random.default_rng([self._seed, self._book.count])
+        tiles = tiles_around(self._book, before.header.network.stride, rng)
+        maps = {image: self._judge.class_map(image, before) for image, _ in tiles}
+        planes = [blocks.plane for blocks in self._features]
+        return FormerAnswer(before, maps, tiles, planes, self.device)
 
     def _ask_former(self, former: FormerAnswer) -> list[LiveEvent]:
         """Ask about one tile; after the last, train on what was said too."""
-        assert self._tuning is not None and self._dataset is not None and self.shown is not None
-        shown = self.shown
-        former.ask(lambda image: self.judge.class_map(image, shown))
+        assert self._tuning is not None and self._dataset is not None and self._shown is not None
+        shown = self._shown
+        former.ask(lambda image: self._judge.class_map(image, shown))
         if not former.pending:
-            anchors = laid_out(former.said, self.book, self._dataset.classes)
+            anchors = laid_out(former.said, self._book, self._dataset.classes)
             self._tuning.set_data(self._dataset, anchors)
             self._former = None
         return []
 
     def _begin(self, n_classes: int) -> FineTuning:
-        config = PRESETS["compact"].network(self.features[0].plane.shape[0], n_classes)
+        config = PRESETS["compact"].network(self._features[0].plane.shape[0], n_classes)
         network = drawn(config, self._seed)
-        return FineTuning(network, self._device, seed=self._seed, learning_rate=_LEARNING_RATE)
+        return FineTuning(network, self.device, seed=self._seed, learning_rate=_LEARNING_RATE)
 
     def _step(self) -> list[LiveEvent]:
-        assert self._tuning is not None and self.shown is not None
+        assert self._tuning is not None and self._shown is not None
         if self._due:
             self._due = False
-            return self._score_and_show(self.shown.weights)
+            return self._score_and_show(self._shown.weights)
         if self._former is not None:
             return self._ask_former(self._former)
         loss = self._tuning.step()
@@ -206,17 +208,17 @@ class LiveLoop:
         steps, elapsed = self._tuning.steps, self._elapsed()
         self._scored_at = steps
         model = self._snapshot(weights)
-        opinions = self.judge.ask(model, self.book.held_out_strokes(_MOST_ASKED))
-        share = best_share([*opinions, *self.evidence.latest], steps)
+        opinions = self._judge.ask(model, self._book.held_out_strokes(_MOST_ASKED))
+        share = best_share([*opinions, *self._evidence.latest], steps)
         value = score_of(opinions, share)
         events: list[LiveEvent] = []
         if opinions:
             events.append(LiveScore(steps, elapsed, value))
         else:
-            self.evidence.not_scored()
-        if not opinions or self.evidence.add_score(value):
+            self._evidence.not_scored()
+        if not opinions or self._evidence.add_score(value):
             events += self._show(model, share, value if opinions else None)
-        if text := self.evidence.settled:
+        if text := self._evidence.settled:
             self.settled = True
             events.append(Settled(text))
         return events
@@ -229,14 +231,14 @@ class LiveLoop:
         )
 
     def _show(self, model: Model, share: float, score: float | None) -> list[Shown]:
-        before = self.shown
-        self.shown = with_share(model, share, score)
-        if before is not None and looks_the_same(before, self.shown):
+        before = self._shown
+        self._shown = with_share(model, share, score)
+        if before is not None and looks_the_same(before, self._shown):
             return []
         self.version += 1
         return [Shown(self.version, share)]
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """Score and show what has been learned since the last time."""
         if self._tuning is not None and self._tuning.steps > self._scored_at:
             self._score_and_show(self._tuning.average.state())

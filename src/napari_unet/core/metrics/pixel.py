@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.core.metrics.contingency import Labels, Overlap, checked_labels, overlap
+from napari_unet.core.metrics.contingency import Labels, checked_labels, overlap
 from napari_unet.errors import InvalidInput
 
 
@@ -30,49 +28,25 @@ def pixel_error(
 def iou(
     prediction: npt.ArrayLike,
     truth: npt.ArrayLike,
-    ids: Iterable[int] | None = None,
     mask: npt.NDArray[np.bool_] | None = None,
 ) -> dict[int, float]:
-    """Intersection over union of each class (Jaccard 1901).
+    """Intersection over union of each class that occurs in either image, 0 included (Jaccard 1901).
 
-    From 0 to 1 for each class, by default those that occur in either image, 0 included: 0 if only
-    one image has the class, nan if neither has it, for then there is nothing to agree or disagree
-    about. A mask says what is scored.
+    From 0 to 1; 0 if only one image has the class. A mask says what is scored.
     """
     table = overlap(*_scored(prediction, truth, mask))
-    return {
-        i: both / (predicted + true - both) if predicted + true else float("nan")
-        for i, (both, predicted, true) in _sizes(table, ids).items()
-    }
-
-
-def dice(
-    prediction: npt.ArrayLike,
-    truth: npt.ArrayLike,
-    ids: Iterable[int] | None = None,
-    mask: npt.NDArray[np.bool_] | None = None,
-) -> dict[int, float]:
-    """Dice coefficient of each class: twice the intersection over the sum of sizes (Dice 1945).
-
-    Parameters, returned values and errors are those of `iou`.
-    """
-    table = overlap(*_scored(prediction, truth, mask))
-    return {
-        i: 2 * both / (predicted + true) if predicted + true else float("nan")
-        for i, (both, predicted, true) in _sizes(table, ids).items()
-    }
-
-
-def _sizes(table: Overlap, ids: Iterable[int] | None) -> dict[int, tuple[int, int, int]]:
-    """Pixels of each class: in both images, in the prediction, in the truth."""
-    truth_ids, prediction_ids = table.truth_ids.tolist(), table.prediction_ids.tolist()
-    predicted = dict(zip(prediction_ids, table.prediction_sizes.tolist(), strict=True))
-    true = dict(zip(truth_ids, table.truth_sizes.tolist(), strict=True))
+    true = dict(zip(table.truth_ids.tolist(), table.truth_sizes.tolist(), strict=True))
+    predicted = dict(
+        zip(table.prediction_ids.tolist(), table.prediction_sizes.tolist(), strict=True)
+    )
     same = table.truth_ids[table.rows] == table.prediction_ids[table.columns]
-    shared = table.truth_ids[table.rows[same]].tolist()
-    both = dict(zip(shared, table.counts[same].tolist(), strict=True))
-    wanted = sorted({*truth_ids, *prediction_ids}) if ids is None else ids
-    return {int(i): (both.get(i, 0), predicted.get(i, 0), true.get(i, 0)) for i in wanted}
+    both = dict(
+        zip(table.truth_ids[table.rows[same]].tolist(), table.counts[same].tolist(), strict=True)
+    )
+    return {
+        i: both.get(i, 0) / (predicted.get(i, 0) + true.get(i, 0) - both.get(i, 0))
+        for i in sorted({*true, *predicted})
+    }
 
 
 def _scored(

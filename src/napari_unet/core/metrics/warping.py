@@ -26,37 +26,30 @@ BoolArray = npt.NDArray[np.bool_]
 _NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
 
 
-def warping_error(
-    prediction: npt.ArrayLike, truth: npt.ArrayLike, max_distance: float | None = None
-) -> float:
+def warping_error(prediction: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     """Fraction of pixels that differ after the truth was warped towards the prediction.
 
     A border that is only shifted costs nothing; a split, a merger, a lost or an added object or
     hole costs the pixels that cannot be warped away (Jain et al. 2010). Boolean (row, column), true
-    inside objects: for membranes, objects are the cells, so pass the inverted membrane map. Borders
-    may shift by ``max_distance`` pixels, by default without limit. From 0 to 1; nan if the image
-    has no pixels.
+    inside objects: for membranes, objects are the cells, so pass the inverted membrane map. From 0
+    to 1; nan if the image has no pixels.
     """
-    warped = warp(truth, prediction, max_distance)
+    warped = warp(truth, prediction)
     return float(np.mean(warped != np.asarray(prediction))) if warped.size else float("nan")
 
 
-def warp(
-    source: npt.ArrayLike, target: npt.ArrayLike, max_distance: float | None = None
-) -> BoolArray:
+def warp(source: npt.ArrayLike, target: npt.ArrayLike) -> BoolArray:
     """Flip simple points of `source` that differ from `target` until there are none left.
 
     A pixel is simple if flipping it neither joins, splits, makes nor removes a component of the
     objects or of the background, so the result has the topology of `source`. Flipping only ever
     removes differences. The result may depend on the order in which pixels are flipped, and with it
     the number of differences that are left; here all borders move at one speed. Boolean (row,
-    column); only pixels within ``max_distance`` pixels of a border of `source` may flip.
+    column).
     """
     start, goal = _checked_binary(source, "truth"), _checked_binary(target, "prediction")
     check_same_shape(goal, start)
     image, wrong = np.pad(start, 1), np.pad(start != goal, 1)  # framed by background
-    if max_distance is not None:
-        wrong &= np.pad(_distance_to_border(start) <= max_distance, 1)
     width = image.shape[1]
     steps = np.array([row * width + column for row, column in _NEIGHBOURS])
     flat, wrong = image.ravel(), wrong.ravel()
@@ -112,16 +105,6 @@ def _simple_neighbourhoods() -> BoolArray:
         touching = {objects[side] for side in sides} - {0}
         simple[code] = len(touching) == 1 and n_background == 1
     return simple
-
-
-def _distance_to_border(image: BoolArray) -> npt.NDArray[np.float64]:
-    """Distance of each pixel to the nearest one on the other side of a border, in pixels."""
-    framed = np.pad(image, 1)
-    inside = ndimage.distance_transform_edt(framed)
-    outside = (
-        ndimage.distance_transform_edt(~framed) if image.any() else np.full_like(inside, np.inf)
-    )
-    return np.where(framed, inside, outside)[1:-1, 1:-1]
 
 
 def _checked_binary(image: npt.ArrayLike, name: str) -> BoolArray:

@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal, get_args
 
-from napari_unet.core.io.atomic import write_whole
-from napari_unet.core.io.folders import check_writable
+from napari_unet.core.io.atomic import check_writable, write_whole
 from napari_unet.core.models.model import Model
 from napari_unet.core.sharing.bioimageio_writer import bioimageio_bytes
 from napari_unet.core.sharing.onnx_writer import onnx_bytes

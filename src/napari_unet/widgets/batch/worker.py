@@ -17,7 +17,7 @@ from napari_unet.core.batch.plan import BatchPlan
 from napari_unet.core.batch.report import REPORT_NAME, ReportFile
 from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemProgress, ItemStarted, run_batch
 from napari_unet.core.images.cutout import is_large
-from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.atomic import make_folder
 from napari_unet.core.io.pyramid import pyramid_of
 from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.scratch import zeros

@@ -20,7 +20,7 @@ from napari_unet.core.batch.cluster.worker_tasks import (
 )
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.atomic import make_folder
 from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.write_result import open_result
 from napari_unet.core.models.model import Model

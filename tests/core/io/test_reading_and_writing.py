@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from imageio.v3 import imwrite
 
-from napari_unet.core.io.folders import check_writable, make_folder
+from napari_unet.core.io.atomic import check_writable, make_folder
 from napari_unet.core.io.open_image import read_image, read_labels
 from napari_unet.errors import UnreadableFile, UnwritableOutput
 
