@@ -14,7 +14,7 @@ import tifffile
 import zarr
 
 from napari_unet.cli import main
-from napari_unet.core.io import folders, write_result
+from napari_unet.core.io import atomic, write_result
 from napari_unet.core.io.open_image import open_image
 from scenes import random_model, small_network
 
@@ -165,7 +165,7 @@ def test_a_folder_that_can_only_be_read_is_told_before_anything(folder, monkeypa
     def refused(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(folders.tempfile, "TemporaryFile", refused)
+    monkeypatch.setattr(atomic.tempfile, "TemporaryFile", refused)
     words = ["batch", "model.unet", "in", "--output", "out", "--device", "cpu"]
     assert main(words) == 2
     said = capsys.readouterr().err
