@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from napari_unet import __version__
 from napari_unet.errors import UserError
@@ -17,12 +16,6 @@ from napari_unet.log import open_log
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _RESULTS = ("labels", "probabilities", "instances")
 _KINDS = ("scribbles", "classes", "instances")
-_MIN_SIZE = "pixels (voxels in 3D) that an instance has at least (default 20)"
-_RESAMPLE: dict[str, Any] = {
-    "action": argparse.BooleanOptionalAction,
-    "default": True,
-    "help": "bring images to the model's pixel size where both are known (default)",
-}
 _WAYS = ("automatic", "image", "training", "stack")
 _MODEL = "a model file, or a bioimage.io package with ONNX weights"
 
@@ -97,27 +90,39 @@ def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     predict = commands.add_parser("predict", help="segment images with a model")
     predict.add_argument("model", type=Path, metavar="MODEL", help=_MODEL)
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    predict.add_argument("--output", type=Path, required=True, metavar="DIR")
-    predict.add_argument(
-        "--save", nargs="+", choices=_RESULTS, default=["labels"], help="what of the results"
-    )
-    predict.add_argument(
-        "--measure", action="store_true", help="measure the instances, into a table beside them"
-    )
-    predict.add_argument("--resample", **_RESAMPLE)
-    predict.add_argument("--min-size", type=int, metavar="N", default=20, help=_MIN_SIZE)
-    predict.add_argument("--tile", type=int, help="side of a tile's output in pixels")
-    predict.add_argument("--device", choices=_DEVICES, default="auto")
+    _add_segmenting(predict)
     predict.add_argument(
         "--average-rotations",
         action="store_true",
         help="average over the image's quarter turns and flips: eight times as long",
     )
-    _add_intensities(predict)
     predict.set_defaults(module="commands.predict")
 
 
-def _add_intensities(parser: argparse.ArgumentParser) -> None:
+def _add_segmenting(parser: argparse.ArgumentParser) -> None:
+    """Add what ``predict`` and ``batch`` have in common."""
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--save", nargs="+", choices=_RESULTS, default=["labels"], help="what of the results"
+    )
+    parser.add_argument(
+        "--measure", action="store_true", help="measure the instances, into a table beside them"
+    )
+    parser.add_argument(
+        "--resample",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="bring images to the model's pixel size where both are known (default)",
+    )
+    parser.add_argument(
+        "--min-size",
+        type=int,
+        metavar="N",
+        default=20,
+        help="pixels (voxels in 3D) that an instance has at least (default 20)",
+    )
+    parser.add_argument("--tile", type=int, help="side of a tile's output in pixels")
+    parser.add_argument("--device", choices=_DEVICES, default="auto")
     parser.add_argument(
         "--intensities",
         choices=_WAYS,
@@ -173,27 +178,16 @@ def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     batch = commands.add_parser("batch", help="segment whole folders of images, with a report")
     batch.add_argument("model", type=Path, metavar="MODEL", help=_MODEL)
     batch.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or patterns")
-    batch.add_argument("--output", type=Path, required=True, metavar="DIR")
-    batch.add_argument(
-        "--save", nargs="+", choices=_RESULTS, default=["labels"], help="what of the results"
-    )
-    batch.add_argument(
-        "--measure", action="store_true", help="measure the instances, into a table beside them"
-    )
+    _add_segmenting(batch)
     batch.add_argument(
         "--channels", type=_numbers, metavar="N,N", help="channels to use, from 0, in this order"
     )
     batch.add_argument("--axes", help="what the axes of the images are, for example TCYX")
     batch.add_argument("--level", type=int, help="level of pyramids, 0 for the finest")
-    batch.add_argument("--resample", **_RESAMPLE)
     batch.add_argument("--overwrite", action="store_true", help="make results anew")
-    batch.add_argument("--min-size", type=int, metavar="N", default=20, help=_MIN_SIZE)
-    batch.add_argument("--tile", type=int, help="side of a tile's output in pixels")
-    batch.add_argument("--device", choices=_DEVICES, default="auto")
     batch.add_argument(
         "--scheduler", metavar="ADDRESS", help="segment on the workers of this Dask scheduler"
     )
-    _add_intensities(batch)
     batch.set_defaults(module="commands.batch")
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -34,45 +35,35 @@ def run(
     output: Path,
     *,
     save: Sequence[Saved],
-    tile: int | None,
     device: DeviceName,
-    average_rotations: bool,
-    measure: bool,
     intensities: Way | None,
-    resample: bool,
     min_size: int,
+    **options: Any,
 ) -> None:
     """Segment files into a folder: ``NAME_labels.tif``, ``NAME_probabilities.tif`` and so on.
 
     A result that is too large for TIFF, or whose image is a Zarr, is called ``.ome.zarr``;
-    measurements are ``NAME_instances.csv``.
+    measurements are ``NAME_instances.csv``. ``options`` are the other fields of
+    :class:`napari_unet.core.batch.plan.BatchOptions`.
     """
     used = load_model(model).scaled(intensities)
     if used.header.network.ndim == 3:
         print(f"dimensions {dimensions_text(used.header)}")
-    options = BatchOptions(
-        save=tuple(save),
-        level=0,
-        overwrite=True,
-        resample=resample,
-        tile=tile,
-        average_rotations=average_rotations,
-        objects=InstanceSettings(smallest=min_size),
-        measure=measure,
-    )
-    items = _planned(used, images, output, options)
+    objects = InstanceSettings(smallest=min_size)
+    chosen = BatchOptions(save=tuple(save), level=0, overwrite=True, objects=objects, **options)
+    items = _planned(used, images, output, chosen)
     make_folder(output)
     with percent_bar() as bar:
         for number, item in enumerate(items):
             for sentence in item.sentences:
                 tqdm.write(f"{item.name}: {sentence}")
             with _about(item.name):
-                for event in segment_item(used, item, options, pick_device(device)):
+                for event in segment_item(used, item, chosen, pick_device(device)):
                     if isinstance(event, str):
                         tqdm.write(event)
                     else:
                         bar.update(100 * (number + event) / len(items) - bar.n)
-            _say_written(item.outputs, measure=measure)
+            _say_written(item.outputs, measure=chosen.measure)
 
 
 def percent_bar() -> tqdm:

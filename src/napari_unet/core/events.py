@@ -104,16 +104,8 @@ class Done:
 class Corrective:
     """A new stroke was scored before anything was learned from it.
 
-    Attributes
-    ----------
-    stroke
-        Number of the stroke, from 1.
-    class_id
-        As painted.
-    score
-        Share of its new pixels that were predicted right, 0 to 1.
-    elapsed
-        Seconds since the start.
+    ``score`` is the share of its new pixels that were predicted right, 0 to 1. Strokes count from
+    1, ``elapsed`` is seconds since the start.
     """
 
     stroke: int
@@ -126,12 +118,8 @@ class Corrective:
 class LiveScore:
     """The latest weights, mixed with the first answer, were scored on the held-out strokes.
 
-    They are shown unless they are worse than what is shown already.
-
-    Attributes
-    ----------
-    value
-        Mean over the classes of the intersection over union.
+    They are shown unless they are worse than what is shown already. ``value`` is the mean over the
+    classes of the intersection over union.
     """
 
     step: int
@@ -141,14 +129,10 @@ class LiveScore:
 
 @dataclass(frozen=True)
 class Shown:
-    """What is shown has changed: predict again what is looked at.
+    """What is shown has changed, and ``version`` grown: predict again what is looked at.
 
-    Attributes
-    ----------
-    version
-        Grows with each change.
-    network_share
-        How much the network counts in the answer; the rest is the pixel classifier's.
+    ``network_share`` is how much the network counts in the answer; the rest is the pixel
+    classifier's.
     """
 
     version: int

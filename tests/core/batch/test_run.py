@@ -440,7 +440,7 @@ class TestPixelSize:
         options = BatchOptions(tile=16)
         (ended,) = run(sized, plan_batch([tmp_path / "a.ome.tif"], sized, tmp_path, options))
         assert ended.status == "done"
-        assert ended.item.factors == (0.25, 0.5)
+        assert ended.item.choices.factors == (0.25, 0.5)
         labels = read_labels(tmp_path / "a_labels.tif")
         assert labels.shape == (41, 50)
         assert set(np.unique(labels)) <= {1, 2}  # 0 would be a pixel that no tile wrote

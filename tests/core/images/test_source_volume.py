@@ -21,6 +21,7 @@ from napari_unet.core.images.lazy_plane import intensities_of, whole_plane
 from napari_unet.core.io.open_image import open_image
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.core.segmentation.model_fit import check_channels, resampling, slices_said
+from napari_unet.core.segmentation.provenance import Choices
 from napari_unet.core.segmentation.segment import segment
 from napari_unet.errors import InvalidInput, UnreadableFile
 from scenes import random_model, volume_network
@@ -43,9 +44,12 @@ class Counted:
         return self._data[index]
 
 
-def segmented(source: ImageSource, path, what="labels", model=MODEL, **options) -> np.ndarray:
+def segmented(
+    source: ImageSource, path, what="labels", model=MODEL, *, tile=None, **choices
+) -> np.ndarray:
     """Segment an image into a file and read it back."""
-    events = list(segment(model, source, {what: path}, device=CPU, **options))
+    parts = segment(model, source, {what: path}, Choices(**choices), device=CPU, tile=tile)
+    events = list(parts)
     assert events[-1].fraction == pytest.approx(1)
     with open_image(path) as result:
         return np.asarray(result.levels[0][...])

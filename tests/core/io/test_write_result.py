@@ -21,6 +21,7 @@ from napari_unet.core.io.read_tiff import map_annotations
 from napari_unet.core.io.result import Result
 from napari_unet.core.io.write_result import open_result, read_label_kind
 from napari_unet.core.labels.classes import describe_classes
+from napari_unet.core.segmentation.provenance import Choices
 from napari_unet.core.segmentation.result_paths import is_result, result_path, stem_of
 from napari_unet.core.segmentation.segment import Segmented, segment
 from napari_unet.errors import InvalidInput, Stopped, UnreadableFile, UnwritableOutput
@@ -255,8 +256,8 @@ class TestKind:
 class TestSegment:
     """From an image to files."""
 
-    def run(self, model, source, outputs, **options):
-        return list(segment(model, source, outputs, device=CPU, **options))
+    def run(self, model, source, outputs, choices=None, **options):
+        return list(segment(model, source, outputs, choices or Choices(), device=CPU, **options))
 
     def test_a_zarr_gives_what_the_array_gives(self, tmp_path, rng, trained):
         data = rng.integers(0, 255, (2, 90, 75)).astype(np.uint8)
@@ -280,7 +281,7 @@ class TestSegment:
         model = random_model(small_network(in_channels=2))
         data = rng.normal(size=(4, 40, 50)).astype(np.float32)
         source = ImageSource.from_array(data, "CYX")
-        self.run(model, source, {"labels": tmp_path / "a.tif"}, channels=(3, 1))
+        self.run(model, source, {"labels": tmp_path / "a.tif"}, Choices((3, 1)))
         expected = nu.predict(model, data[[3, 1]], device="cpu")
         np.testing.assert_array_equal(read_labels(tmp_path / "a.tif"), expected)
 
@@ -289,7 +290,7 @@ class TestSegment:
         source = ImageSource.from_array(
             [data, data[::2, ::2]], pixel_size={"Y": 1, "X": 1}, units={"Y": "nanometer"}
         )
-        self.run(trained, source, {"labels": tmp_path / "a.tif"}, level=1)
+        self.run(trained, source, {"labels": tmp_path / "a.tif"}, Choices(level=1))
         with open_image(tmp_path / "a.tif") as found:
             assert found.plane_shape() == (40, 32)
             assert found.pixel_size == {"Y": 2}
@@ -311,7 +312,7 @@ class TestSegment:
     ):
         source = ImageSource.from_array(data, channels=1)
         with pytest.raises(InvalidInput, match=message):
-            self.run(trained, source, {"labels": tmp_path / "a.tif"}, **options)
+            self.run(trained, source, {"labels": tmp_path / "a.tif"}, Choices(**options))
         assert os.listdir(tmp_path) == []
 
     def test_a_chunk_that_is_damaged_leaves_nothing(self, tmp_path, rng, trained):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import napari_unet as nu
+from napari_unet.core.models.header import background_output
 from napari_unet.core.objects.label_instances import label_instances
-from napari_unet.core.objects.predict_instances import background_index, stack_instances
+from napari_unet.core.objects.predict_instances import stack_instances
 from napari_unet.core.objects.split_touching import InstanceSettings
 from scenes import random_model, volume_network
 
@@ -68,8 +69,8 @@ def test_settings_are_heeded(trained, discs):
 
 def test_the_background_is_the_one_of_the_labels(trained):
     """Class 1 of strokes, the first output."""
-    assert background_index(trained) == 0
-    found = label_instances(certain(square(3, 3)), background_index(trained))
+    assert background_output(trained.header) == 0
+    found = label_instances(certain(square(3, 3)), background_output(trained.header))
     assert found.max() == 1
 
 
@@ -86,7 +87,10 @@ class TestVolumes:
         assert found.shape == image.shape
         probabilities = nu.predict_probabilities(model, image, device="cpu")
         volumes = probabilities.reshape(len(probabilities), -1, *image.shape[-3:]).swapaxes(0, 1)
-        ids = [np.asarray(label_instances(v, background_index(model), settings)) for v in volumes]
+        ids = [
+            np.asarray(label_instances(v, background_output(model.header), settings))
+            for v in volumes
+        ]
         for one, other in zip(found.reshape(-1, *image.shape[-3:]), ids, strict=True):
             np.testing.assert_array_equal(one > 0, other > 0)
             assert len(np.unique(one)) == len(np.unique(other)) > 1

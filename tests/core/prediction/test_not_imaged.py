@@ -15,6 +15,7 @@ from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.core.prediction.tile_probabilities import ids_of
 from napari_unet.core.prediction.uncertainty import uncertainty
+from napari_unet.core.segmentation.provenance import Choices
 from napari_unet.core.segmentation.segment import segment
 from scenes import random_model, small_network, volume_network
 
@@ -97,7 +98,7 @@ def test_in_files(model, plane, tmp_path, factors):
     stack[0, :, :40] = np.nan
     outputs = {"labels": tmp_path / "a.tif", "probabilities": tmp_path / "b.tif"}
     source = ImageSource.from_array(stack, "ZYX")
-    for _ in segment(model, source, outputs, device=CPU, factors=factors):
+    for _ in segment(model, source, outputs, Choices(factors=factors), device=CPU):
         pass
     np.testing.assert_array_equal(tifffile.imread(outputs["labels"]) == 0, np.isnan(stack))
     assert np.isfinite(tifffile.imread(outputs["probabilities"])).all()

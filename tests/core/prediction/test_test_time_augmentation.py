@@ -15,6 +15,7 @@ from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.prediction import test_time_augmentation
 from napari_unet.core.prediction.predict import TileProbabilities
 from napari_unet.core.prediction.test_time_augmentation import orientations, predict_orientations
+from napari_unet.core.segmentation.provenance import Choices
 from napari_unet.core.segmentation.segment import Segmented, segment
 from scenes import random_model, small_network
 
@@ -110,7 +111,7 @@ class TestAveragedPrediction:
 
         source = ImageSource.from_array(rng.normal(size=(5, 20, 30)).astype(np.float32))
         outputs = {"labels": lambda result: nullcontext(Target())}
-        events = segment(model, source, outputs, device=CPU, average_rotations=True)
+        events = segment(model, source, outputs, Choices(average_rotations=True), device=CPU)
         fractions = [event.fraction for event in events if isinstance(event, Segmented)]
         assert written == [(20, 30)] * 5
         assert fractions == pytest.approx(np.arange(1, 41) / 40)

@@ -22,7 +22,7 @@ from napari_unet.core.objects.label_instances import label_instances
 from napari_unet.core.objects.predict_instances import predict_instances, stack_instances
 from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.core.segmentation import instance_writer
-from napari_unet.core.segmentation.instance_writer import objects_into
+from napari_unet.core.segmentation.instance_writer import ObjectsInto
 from napari_unet.core.segmentation.segment import segment
 from napari_unet.errors import UnwritableOutput
 from scenes import discs, random_model, small_network, volume_network
@@ -58,7 +58,7 @@ class TestObjectsInto:
         model = random_model(small_network())
         planes = [blobs(rng, (90, 110)) for _ in range(3)]
         out = np.full((3, 90, 110), -1, np.int32)
-        with objects_into(out, result(out.shape, "ZYX"), model.header) as pieces:
+        with ObjectsInto(out, result(out.shape, "ZYX"), model.header) as pieces:
             for number, plane in enumerate(planes):
                 for top in range(0, 90, 40):
                     for left in range(0, 110, 64):
@@ -80,7 +80,7 @@ class TestObjectsInto:
         volume = blobs(rng, (8, 30, 30))
         out = np.zeros((1, 8, 30, 30), np.int32)
         sizes = {"Z": 4.0, "Y": 1.0, "X": 1.0}
-        with objects_into(out, result(out.shape, "TZYX", pixel_size=sizes), model.header) as pieces:
+        with ObjectsInto(out, result(out.shape, "TZYX", pixel_size=sizes), model.header) as pieces:
             pieces[0, 0:8, 0:30, 0:20] = volume[..., :20]
             pieces[0, 0:8, 0:30, 20:30] = volume[..., 20:]
         np.testing.assert_array_equal(out[0], label_instances(volume, 0, spacing=(4.0, 1.0, 1.0)))
@@ -90,7 +90,7 @@ class TestObjectsInto:
         out = np.full((40, 40), -1, np.int32)
         with (
             pytest.raises(KeyboardInterrupt),
-            objects_into(out, result(out.shape, "YX"), model.header) as pieces,
+            ObjectsInto(out, result(out.shape, "YX"), model.header) as pieces,
         ):
             pieces[0:40, 0:40] = blobs(rng, (40, 40))
             raise KeyboardInterrupt
@@ -104,7 +104,7 @@ class TestObjectsInto:
         model = random_model(small_network())
         out = np.zeros(p.shape[1:], np.int32)
         settings = InstanceSettings(smallest=1)
-        with objects_into(out, result(out.shape, "YX"), model.header, settings=settings) as pieces:
+        with ObjectsInto(out, result(out.shape, "YX"), model.header, settings=settings) as pieces:
             pieces[0:560, 0:520] = p
         assert out.max() == 280 * 260 > 70_000
 
@@ -114,7 +114,7 @@ class TestObjectsInto:
         out = np.zeros((40, 40), np.int32)
         with ExitStack() as stack:
             pieces = stack.enter_context(
-                objects_into(out, result(out.shape, "YX"), model.header, folder=tmp_path)
+                ObjectsInto(out, result(out.shape, "YX"), model.header, folder=tmp_path)
             )
             pieces[0:40, 0:40] = blobs(rng, (40, 40))
         assert not os.listdir(tmp_path)

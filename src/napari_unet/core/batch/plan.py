@@ -31,7 +31,7 @@ from napari_unet.core.segmentation.model_fit import (
     slices_said,
     trained_channels,
 )
-from napari_unet.core.segmentation.provenance import Choices, made_from, why_anew
+from napari_unet.core.segmentation.provenance import AS_IT_IS, Choices, made_from, why_anew
 from napari_unet.core.segmentation.result_paths import check_ours, result_path
 from napari_unet.errors import InvalidInput, UnreadableFile, UserError, reason_of
 
@@ -93,7 +93,7 @@ class PlannedItem:
     ``"done"``: its results are there. ``group`` is what it shares with others that are not run, for
     the summary; there are no outputs if results stay in memory. Shape, axes and pixel size are
     those of the level that is taken, empty if it could not be opened; ``pixels`` are those that are
-    segmented, and ``factors`` those by which it is resampled along rows and columns.
+    segmented.
     """
 
     candidate: Candidate
@@ -104,25 +104,13 @@ class PlannedItem:
     shape: tuple[int, ...] = ()
     axes: str = ""
     pixel_size: str = ""
-    level: int = 0
-    channels: tuple[int, ...] | None = None
     pixels: int = 0
-    factors: tuple[float, float] | None = None
+    choices: Choices = AS_IT_IS
 
     @property
     def name(self) -> str:
         """What people know the image by."""
         return self.candidate.name
-
-    def choices(self, options: BatchOptions) -> Choices:
-        """Return what is chosen for it in a batch with these options."""
-        return Choices(
-            self.channels,
-            self.level,
-            self.factors,
-            average_rotations=options.average_rotations,
-            objects=options.objects,
-        )
 
 
 @dataclass(frozen=True)
@@ -225,6 +213,9 @@ def _described(
             for what in options.save
         }
     units = {axis: sign(unit) or unit for axis, unit in source.units.items()}
+    choices = Choices(
+        channels, level, average_rotations=options.average_rotations, objects=options.objects
+    )
     item = PlannedItem(
         candidate,
         "run",
@@ -232,8 +223,6 @@ def _described(
         shape=tuple(source.levels[level].shape),
         axes=source.axes,
         pixel_size=pixel_size_text(source.pixel_size_at(level), units),
-        level=level,
-        channels=channels,
         pixels=prod(source.sizes(level)[a] for a in (*source.plane_axes, "Y", "X")),
     )
     try:
@@ -252,13 +241,14 @@ def _described(
         check_measurements_ours(outputs["instances"])
         expected.append(measurements_path(outputs["instances"]))
     factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
-    item = replace(item, factors=factors)
+    choices = replace(choices, factors=factors)
+    item = replace(item, choices=choices)
     said_of_results = None
     if expected and all(place.exists() for place in expected):
         if options.overwrite:
             said_of_results = "its results are there already and are made anew."
         else:
-            now = made_from(model, source, item.choices(options), options.save)
+            now = made_from(model, source, choices, options.save)
             reason = why_anew(outputs, now)
             if reason is None:
                 return replace(item, action="done", sentences=(_SAME,), group="done already")

@@ -169,16 +169,12 @@ def segment_item(
             model,
             source,
             places,
+            item.choices,
             device=device,
             predictor=predictor,
             find_objects=find_objects,
             stop=stop,
-            channels=item.channels,
-            level=item.level,
-            factors=item.factors,
             tile=options.tile,
-            average_rotations=options.average_rotations,
-            objects=options.objects,
             measure=options.measure,
         )
         with closing(parts):

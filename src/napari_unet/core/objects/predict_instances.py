@@ -72,7 +72,7 @@ def stack_instances(
     (K, Y, X) or (K, Z, Y, X) each; (P, Y, X) or (P, Z, Y, X) int32. The model knows which class is
     background, and how long and wide a pixel is.
     """
-    background = background_index(model)
+    background = background_output(model.header)
     out: list[np.ndarray] = []
     used = 0
     for piece in probabilities:
@@ -86,8 +86,3 @@ def stack_instances(
         used = max(used, int(ids.max()))
         out.append(ids)
     return np.stack(out)
-
-
-def background_index(model: Model) -> int | None:
-    """Return which output of a model is the background, ``None`` if it knows none."""
-    return background_output(model.header)

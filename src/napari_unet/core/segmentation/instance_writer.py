@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -30,35 +29,16 @@ Lead = tuple[int, ...]
 OnPiece = Callable[[Lead, Writable, Writable], None]
 
 
-@contextmanager
-def objects_into(
-    array: Any,
-    result: Result,
-    header: ModelHeader,
-    *,
-    folder: Path | None = None,
-    settings: InstanceSettings = DEFAULTS,
-    on_piece: OnPiece | None = None,
-    find: FindObjects = label_instances,
-) -> Iterator[Any]:
-    """Give what takes probabilities where ``array`` takes ids, and turns them into objects.
+class ObjectsInto:
+    """Takes probabilities where ``array`` takes ids, int32, and turns them into objects.
 
     Each plane, or for a model of volumes each volume, is a piece whose objects are found once all
-    its probabilities are there: when the next piece begins, or the block ends without an error. No
-    id is in two pieces. A piece that is large is kept in a file that has no name, in ``folder`` or
-    where temporary files go. ``on_piece`` is called with each piece that is complete: its index
-    along the axes before it, its ids, and its probabilities, (K, *axes). ``array`` is int32; (K,
-    *axes) probabilities are assigned to what is given, by the result's index.
-    """
-    pieces = Pieces(array, result, header, settings, on_piece, folder, find)
-    yield pieces
-    pieces.finish()
-
-
-class Pieces:
-    """See :func:`objects_into`; pieces come one after the other.
-
-    ``smaller``: how many pieces were too small to be objects, as long as there is no object.
+    its probabilities, (K, *axes), are assigned, by the result's index: when the next piece begins,
+    or the ``with`` block ends without an error. No id is in two pieces. A piece that is large is
+    kept in a file that has no name, in ``folder`` or where temporary files go. ``on_piece`` is
+    called with each piece that is complete: its index along the axes before it, its ids, and its
+    probabilities. ``smaller``: how many pieces were too small to be objects, as long as there is no
+    object.
     """
 
     def __init__(
@@ -66,10 +46,11 @@ class Pieces:
         array: Any,
         result: Result,
         header: ModelHeader,
-        settings: InstanceSettings,
-        on_piece: OnPiece | None,
-        folder: Path | None,
-        find: FindObjects,
+        *,
+        folder: Path | None = None,
+        settings: InstanceSettings = DEFAULTS,
+        on_piece: OnPiece | None = None,
+        find: FindObjects = label_instances,
     ) -> None:
         ndim = header.network.ndim
         self._array, self._settings, self._on_piece = array, settings, on_piece
@@ -87,15 +68,22 @@ class Pieces:
         self._used = 0
         self.smaller = 0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._finish()
+
     def __setitem__(self, index: tuple[Any, ...], probabilities: np.ndarray) -> None:
         before = len(index) - self._ids.ndim
         lead = tuple(int(number) for number in index[:before])
         if lead != self._lead:
-            self.finish()
+            self._finish()
             self._lead = lead
         self._probabilities[(slice(None), *index[before:])] = probabilities
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """Find the objects of the piece that is there, and write them."""
         if self._lead is None:
             return

@@ -44,7 +44,7 @@ class PieceMeasurements:
         self._unit = sign(unit) or unit
 
     def __call__(self, lead: tuple[int, ...], ids: Writable, probabilities: Writable) -> None:
-        """Measure a piece; see :func:`segmentation.instance_writer.objects_into`."""
+        """Measure a piece; see :func:`segmentation.instance_writer.ObjectsInto`."""
         labels = np.asarray(ids[...])
         where = dict(zip(self._lead, lead, strict=True))
         table = measure(

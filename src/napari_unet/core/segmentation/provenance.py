@@ -20,7 +20,9 @@ from napari_unet.core.prediction.tile_probabilities import Described
 class Choices:
     """What is chosen for an image and counts for its results.
 
-    See :func:`napari_unet.core.segmentation.segment.segment`.
+    Which channels, in the order of those that the model was trained on, of which level. ``factors``
+    are new pixels for each of the image's, along rows and columns, to resample it for the network;
+    results are put back on its own pixels, and slices are taken as they are.
     """
 
     channels: Sequence[int] | None = None
@@ -28,6 +30,9 @@ class Choices:
     factors: tuple[float, float] | None = None
     average_rotations: bool = False
     objects: InstanceSettings = DEFAULTS
+
+
+AS_IT_IS = Choices()
 
 
 def made_from(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,6 @@ from napari_unet.core.io.write_result import open_result
 from napari_unet.core.network.tile_size import best_sides
 from napari_unet.core.network.tiling import tile_side
 from napari_unet.core.objects.label_instances import (
-    DEFAULTS,
     FindObjects,
     label_instances,
     smaller_said,
@@ -31,11 +30,11 @@ from napari_unet.core.prediction.tile_probabilities import (
     TileProbabilities,
     ids_of,
 )
-from napari_unet.core.segmentation.instance_writer import Pieces, objects_into
+from napari_unet.core.segmentation.instance_writer import ObjectsInto
 from napari_unet.core.segmentation.measure_pieces import PieceMeasurements, measurements_path
 from napari_unet.core.segmentation.model_fit import check_channels
 from napari_unet.core.segmentation.pieces import Piece, count_pieces, pieces_of
-from napari_unet.core.segmentation.provenance import Choices, made_from
+from napari_unet.core.segmentation.provenance import AS_IT_IS, Choices, made_from
 
 if TYPE_CHECKING:
     import torch
@@ -86,17 +85,13 @@ def segment(
     model: Described,
     source: ImageSource,
     outputs: Mapping[Saved, Path | Opener],
+    choices: Choices = AS_IT_IS,
     *,
     device: torch.device | None = None,
     predictor: Predictor | None = None,
     find_objects: FindObjects = label_instances,
     stop: Callable[[], bool] = lambda: False,
-    channels: Sequence[int] | None = None,
-    level: int = 0,
-    factors: tuple[float, float] | None = None,
     tile: int | None = None,
-    average_rotations: bool = False,
-    objects: InstanceSettings = DEFAULTS,
     measure: bool = False,
 ) -> Generator[Segmented | Notice, None, None]:
     """Segment an image into files; a result that is large, and an image, never are in memory.
@@ -107,11 +102,8 @@ def segment(
     Class ids, probabilities and objects go to files, see
     :func:`napari_unet.core.io.write_result.open_result`, or to arrays. Where there is a predictor
     of a plane's tiles, the model's description is enough. ``stop`` is asked while files are
-    written, see :class:`napari_unet.errors.Stopped`. Channels are in the order of those that the
-    model was trained on. ``factors`` are new pixels for each of the image's, along rows and
-    columns, to resample it for the network; results are put back on its own pixels, and slices are
-    taken as they are. Objects are measured into a table beside them, see
-    :func:`napari_unet.core.segmentation.measure_pieces.measurements_path`.
+    written, see :class:`napari_unet.errors.Stopped`. Objects are measured into a table beside them,
+    see :func:`napari_unet.core.segmentation.measure_pieces.measurements_path`.
 
     ``Segmented`` comes after each tile, ``Notice`` when memory ran out and the tile was halved and,
     before the last tile is told, of what was noticed of image and result. ``InvalidInput`` if the
@@ -119,11 +111,11 @@ def segment(
     ``UnwritableOutput``; ``DeviceUnavailable`` if memory does not even suffice for the smallest
     tile.
     """
+    channels, level = choices.channels, choices.level
     check_channels(model.header, source, channels)
     source.check_level(level)
     ids = model.header.class_ids
-    predict = predictor or _local(cast("Model", model), device, average=average_rotations)
-    choices = Choices(channels, level, factors, average_rotations, objects)
+    predict = predictor or _local(cast("Model", model), device, average=choices.average_rotations)
     chunk = chunk_of(model, source, level, device, tile)
     results = _results(model, source, outputs, choices, chunk)
     table: PieceMeasurements | None = None
@@ -131,7 +123,7 @@ def segment(
         table = PieceMeasurements(
             source, results["instances"], model.header, channels=channels, level=level
         )
-    found_objects: Pieces | None = None
+    found_objects: ObjectsInto | None = None
     with ExitStack() as stack:
         opened: dict[Saved, tuple[Result, Any]] = {}
         for what, place in outputs.items():
@@ -140,12 +132,12 @@ def segment(
             array = stack.enter_context(there)
             if what == "instances":
                 array = found_objects = stack.enter_context(
-                    objects_into(
+                    ObjectsInto(
                         array,
                         result,
                         model.header,
                         folder=place.parent if isinstance(place, Path) else None,
-                        settings=objects,
+                        settings=choices.objects,
                         on_piece=table,
                         find=find_objects,
                     )
@@ -156,7 +148,7 @@ def segment(
             model.header.network,
             channels=channels,
             level=level,
-            factors=factors,
+            factors=choices.factors,
             together=model.header.scaling.way == "stack",
         )
         count = count_pieces(source, model.header.network, level)
@@ -174,7 +166,7 @@ def segment(
             if part.fraction == 1:
                 yield from _noticed(seen, source)
             yield Segmented(part.fraction)
-    yield from _vanished(found_objects, source, objects)
+    yield from _vanished(found_objects, source, choices.objects)
     beside = outputs.get("instances")
     if table is not None and isinstance(beside, Path):
         table.write(measurements_path(beside))
@@ -186,7 +178,7 @@ def _noticed(seen: Seen, source: ImageSource) -> Iterator[Notice]:
 
 
 def _vanished(
-    found: Pieces | None, source: ImageSource, objects: InstanceSettings
+    found: ObjectsInto | None, source: ImageSource, objects: InstanceSettings
 ) -> Iterator[Notice]:
     """Say that there are no objects but pieces that are too small."""
     if found is not None and found.smaller:

@@ -78,7 +78,7 @@ def _described(
     """Return planes, tiles of each and results of an image that is spread, ``None`` for others."""
     item = work.item
     zarrs = all(path.suffix == ".zarr" for path in item.outputs.values())
-    if not zarrs or item.factors is not None or not _BY_TILES.issuperset(item.outputs):
+    if not zarrs or item.choices.factors is not None or not _BY_TILES.issuperset(item.outputs):
         return None
     if side < 1:  # is refused where it is predicted
         return None
@@ -86,15 +86,15 @@ def _described(
     if config.ndim != 2:
         return None
     with item.candidate.open() as source:
-        shape = source.plane_shape(item.level)
-        chunk = chunk_of(model, source, item.level, torch.device("cpu"), side)
+        shape = source.plane_shape(item.choices.level)
+        chunk = chunk_of(model, source, item.choices.level, torch.device("cpu"), side)
         count = prod(source.lead) * prod(-(-a // b) for a, b in zip(shape, chunk, strict=True))
-        if count < _FEWEST_TILES or _in_memory(source, item.level):
+        if count < _FEWEST_TILES or _in_memory(source, item.choices.level):
             return None
-        known = made_from(model, source, item.choices(work.options), tuple(item.outputs))
+        known = made_from(model, source, item.choices, tuple(item.outputs))
         results = {
             what: replace(
-                result_of(model, source, what, level=item.level, chunk=chunk),
+                result_of(model, source, what, level=item.choices.level, chunk=chunk),
                 made_from=known[what],
             )
             for what in item.outputs

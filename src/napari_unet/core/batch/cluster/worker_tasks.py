@@ -23,6 +23,7 @@ from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.intensity import Intensities
+from napari_unet.core.images.source_piece import SourcePlane
 from napari_unet.core.images.stack_intensity import as_stack
 from napari_unet.core.io.file_content import ReadOnce
 from napari_unet.core.io.optional import needed
@@ -62,7 +63,7 @@ class SentModel(WorkerPlugin):
             yield self._kept[1]
             return
         source = work.item.candidate.open()
-        if isinstance(source.levels[work.item.level], ReadOnce):
+        if isinstance(source.levels[work.item.choices.level], ReadOnce):
             self._kept = (work.key, source)  # another thread may be at the one before: not closed
             yield source
             return
@@ -132,9 +133,16 @@ def segment_whole(work: Work) -> Written:
 def measure_plane(work: Work, index: tuple[int, ...]) -> Intensities:
     """Return what the grey values of a plane are like, by which all its tiles are scaled."""
     with _sent(work.model).opened(work) as source:
-        plane = source.plane(index, channels=work.item.channels, level=work.item.level)
+        plane = source.plane(
+            index, channels=work.item.choices.channels, level=work.item.choices.level
+        )
         together = _sent(work.model).model.header.scaling.way == "stack"
         return (as_stack(plane) if together else plane).intensities()
+
+
+def _plane(source: ImageSource, work: Work, index: tuple[int, ...]) -> SourcePlane:
+    choices = work.item.choices
+    return source.plane(index, channels=choices.channels, level=choices.level)
 
 
 def write_tiles(
@@ -154,7 +162,9 @@ def write_tiles(
     notices: list[str] = []
     pixels = 0
     with sent.opened(work) as source:
-        plane = source.plane(index, channels=work.item.channels, level=work.item.level)
+        plane = source.plane(
+            index, channels=work.item.choices.channels, level=work.item.choices.level
+        )
         lead = dict(zip(source.plane_axes, index, strict=True))
         piece = Piece(replace(plane, known=known), lead, None)
         for part in _predicted(sent, piece, tiles):
