@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from inspect import getmembers_static
 
 import numpy as np
 import pytest
@@ -73,11 +74,10 @@ def heard(session) -> list[tuple]:
     """Every signal of the session, as (name, arguments...), newest last."""
     signals: list[tuple] = []
     for owner in (session, session.predictions):
-        for name, value in vars(type(owner)).items():
-            if isinstance(value, Signal):
-                getattr(owner, name).connect(
-                    lambda *arguments, name=name: signals.append((name, *arguments))
-                )
+        for name, _ in getmembers_static(type(owner), lambda value: isinstance(value, Signal)):
+            getattr(owner, name).connect(
+                lambda *arguments, name=name: signals.append((name, *arguments))
+            )
     return signals
 
 

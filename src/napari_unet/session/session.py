@@ -7,9 +7,7 @@ carried there and given to :meth:`Session.apply`.
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 
 from psygnal import Signal
 
@@ -21,13 +19,9 @@ from napari_unet.core.events import (
     Started,
     Step,
 )
-from napari_unet.core.images.intensity import Way
-from napari_unet.core.io.atomic import write_whole
-from napari_unet.core.labels import class_table
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.header import ModelHeader, header_of, with_way
+from napari_unet.core.models.header import header_of
 from napari_unet.core.network.config import DeviceName
-from napari_unet.core.sharing.bioimageio_reader import model_bytes
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput, Level
 from napari_unet.learner.messages import (
@@ -35,11 +29,12 @@ from napari_unet.learner.messages import (
     Failed,
     Improved,
     LiveRequest,
-    PieceRequest,
+    PredictRequest,
     Ready,
     Reply,
     Trained,
 )
+from napari_unet.session.classes_and_model import ClassesAndModel
 from napari_unet.session.live import Live
 from napari_unet.session.predictions import PredictionJobs
 from napari_unet.session.sending import SeenStrokes
@@ -53,28 +48,26 @@ from napari_unet.session.telling import each_of
 from napari_unet.session.training import Training, train_request
 
 
-class Session:
+class Session(ClassesAndModel):
     """The state that the widgets show and the actions that they offer.
 
-    Signals: ``classes_changed(classes)``, ``state_changed(state)``, ``device_changed(text)``,
-    ``curve_changed()``, ``progress_changed(fraction, remaining_seconds | None)`` of a training,
-    ``improved(model_bytes)`` when a running training has better weights, ``model_changed(header |
-    None)`` when the model in use was replaced or saved, ``trained(reason)`` after that, at the end
-    of a training, ``said(level, text)``. Predictions and the live loop have their own: those of
-    ``predictions`` and of ``live``.
+    Signals: ``state_changed(state)``, ``device_changed(text)``, ``curve_changed()``,
+    ``progress_changed(fraction, remaining_seconds | None)`` of a training,
+    ``improved(model_bytes)`` when a running training has better weights, ``trained(reason)`` at
+    the end of a training, after ``model_changed``, ``said(level, text)``. Predictions and the live
+    loop have their own: those of ``predictions`` and of ``live``.
     """
 
-    classes_changed = Signal(tuple)
     state_changed = Signal(State)
     device_changed = Signal(str)
     curve_changed = Signal()
     progress_changed = Signal(float, object)
     improved = Signal(bytes)
-    model_changed = Signal(object)
     trained = Signal(str)
     said = Signal(Level, str)
 
     def __init__(self, learner: LearnerLike) -> None:
+        super().__init__()
         self._learner = learner
         self._numbers = itertools.count(1)
         self._training: Training | None = None
@@ -82,16 +75,10 @@ class Session:
         self.predictions.warned.connect(self._warn)
         self._seen = SeenStrokes()  # touched by the learner's sending thread only
         self._best: bytes | None = None  # of the running training or live loop
-        self._model_job: int | None = None  # which job the model in use came from
         self.live = Live()
         self.state = State.IDLE
         self.device = ""
-        self.model: bytes | None = None
-        self.header: ModelHeader | None = None
-        self.unsaved = False
-        self.way: Way = "automatic"
-        self.classes = class_table.with_ids((), (1, 2))
-        self._told_classes: tuple[ClassInfo, ...] = ()  # of the last model that was opened
+        self.classes_changed.connect(self._tell_classes)
 
     @property
     def curve(self) -> Curve:
@@ -105,31 +92,6 @@ class Session:
         """The best model of what learns now, or else the one in use."""
         learning = self.state is not State.IDLE and self._best is not None
         return self._best if learning else self.model
-
-    def add_class(self, name: str | None = None) -> ClassInfo:
-        """Append a class with the next free id."""
-        self._set_classes(class_table.with_another(self.classes, name))
-        return self.classes[-1]
-
-    def rename_class(self, class_id: int, name: str) -> None:
-        """Give a class another name; an empty one is refused."""
-        self._set_classes(class_table.with_name(self.classes, class_id, name))
-
-    def recolor_class(self, class_id: int, color: str) -> None:
-        """Give a class another colour, ``#RRGGBB``."""
-        self._set_classes(class_table.with_color(self.classes, class_id, color))
-
-    def know_ids(self, ids: Iterable[int]) -> None:
-        """Add a class for each painted id that has none, so that each stroke has a name."""
-        classes = class_table.with_ids(self.classes, ids)
-        if classes != self.classes:
-            self._set_classes(classes)
-
-    def use_classes(self, classes: tuple[ClassInfo, ...]) -> None:
-        """Replace the classes, for example by those of another annotation layer."""
-        self._told_classes = ()
-        if classes and classes != self.classes:
-            self._set_classes(classes)
 
     def train(self, read: Callable[[], PaintedPlanes], settings: TrainSettings) -> None:
         """Fine-tune the model in use, or train a new one, on what is painted.
@@ -186,7 +148,9 @@ class Session:
             self._learner.stop(self.live.job)
             self._set_state(State.STOPPING)
 
-    def ask(self, prepare: Callable[[int], PieceRequest], answer: Callable[[Content], None]) -> int:
+    def ask(
+        self, prepare: Callable[[int], PredictRequest], answer: Callable[[Content], None]
+    ) -> int:
         """Queue a request whose replies go to one place; returns its job.
 
         Nothing of the session changes, so any thread may call it. ``prepare`` and ``answer``, which
@@ -199,46 +163,6 @@ class Session:
     def drop(self, job: int) -> None:
         """Say that nobody waits for a job of :meth:`ask` any more; any thread may call it."""
         self._learner.drop(job)
-
-    def load_model(self, path: str | os.PathLike[str]) -> ModelHeader:
-        """Take a saved model, or a bioimage.io package, into use.
-
-        The classes of a model of strokes replace the session's, but not names and colours that were
-        given by hand. If it cannot be read, the model in use stays.
-        """
-        data = model_bytes(path)
-        header = header_of(data)
-        self.way = header.scaling.way
-        self._use(data, header, unsaved=False)
-        if header.label_kind == "scribbles":
-            before, self._told_classes = self._told_classes, header.classes
-            self._set_classes(class_table.with_those_of(self.classes, header.classes, before))
-        return header
-
-    def use_way(self, way: Way) -> None:
-        """Scale the grey values of images in another way, with the model in use and later ones.
-
-        ``InvalidInput`` if the model in use is of another program, which brings its own.
-        """
-        if self.model is not None and self.header is not None and self.header.scaling.way != way:
-            self.model = with_way(self.model, way)
-            self.header = header_of(self.model)
-            self.unsaved = True
-        self.way = way
-        self.model_changed.emit(self.header)
-
-    def save_model(self, path: str | os.PathLike[str]) -> None:
-        """Write the model in use, beside the target first, so that no half file is left."""
-        if self.model is None:
-            raise InvalidInput("there is no model yet; train one first.")
-        write_whole(Path(path), self.model)
-        self.unsaved = False
-        self.model_changed.emit(self.header)
-
-    def forget_model(self) -> None:
-        """Start over: the next training begins with fresh weights."""
-        self.model, self.header, self.unsaved = None, None, False
-        self.model_changed.emit(None)
 
     def close(self) -> None:
         """End the learner and everything that runs in it; classes and the best model stay."""
@@ -268,14 +192,16 @@ class Session:
             self.predictions.apply(reply.job, content)
 
     def _apply_training(self, training: Training, content: object) -> None:
-        training.apply(content)
         match content:
             case Started():
+                training.held_out = content.held_out
                 self._set_device(f"{content.device}, {content.precision}")
             case Step():
+                training.add_step(content)
                 self.curve_changed.emit()
                 self.progress_changed.emit(training.progress, training.remaining)
             case Score():
+                training.add_score(content)
                 self.curve_changed.emit()
             case Improved():
                 self._best = content.model
@@ -323,15 +249,6 @@ class Session:
         if self._best is not None:
             self._use(self._best, header_of(self._best))
 
-    def _use(
-        self, model: bytes, header: ModelHeader, *, unsaved: bool = True, job: int | None = None
-    ) -> None:
-        if header.scaling.way != self.way:
-            model = with_way(model, self.way)
-            header = header_of(model)
-        self.model, self.header, self.unsaved, self._model_job = model, header, unsaved, job
-        self.model_changed.emit(header)
-
     def _check_idle(self) -> None:
         if self.state is State.LIVE:
             raise InvalidInput("Live is training already; switch it off first.")
@@ -351,8 +268,6 @@ class Session:
             self.device = device
             self.device_changed.emit(device)
 
-    def _set_classes(self, classes: tuple[ClassInfo, ...]) -> None:
-        self.classes = classes
+    def _tell_classes(self, classes: tuple[ClassInfo, ...]) -> None:
         if self.state is State.LIVE:
             self.live.tell_classes(classes)
-        self.classes_changed.emit(classes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from napari_unet.core.events import Score, Started, Step
+from napari_unet.core.events import Score, Step
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner.messages import TrainRequest
@@ -33,19 +33,16 @@ class Training:
         """Losses and scores so far."""
         return Curve(tuple(self.losses), tuple(self.scores), self.held_out)
 
-    def apply(self, content: object) -> None:
-        """Take in what the learner says of it."""
-        match content:
-            case Started():
-                self.held_out = content.held_out
-            case Step():
-                self.losses.append((content.step, content.loss))
-                left = self.remaining = content.remaining
-                spent = content.elapsed
-                self.progress = 0.0 if left is None else spent / max(spent + left, 1e-9)
-            case Score():
-                self.scores.append((content.step, content.value))
-                self.held_out = content.held_out
+    def add_step(self, step: Step) -> None:
+        """Take in a step of the optimiser."""
+        self.losses.append((step.step, step.loss))
+        left = self.remaining = step.remaining
+        self.progress = 0.0 if left is None else step.elapsed / max(step.elapsed + left, 1e-9)
+
+    def add_score(self, score: Score) -> None:
+        """Take in a score."""
+        self.scores.append((score.step, score.value))
+        self.held_out = score.held_out
 
 
 def train_request(
