@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import queue
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +23,6 @@ from napari_unet.learner.messages import (
     Content,
     LiveMessage,
     LiveRequest,
-    PieceRequest,
     PlanePredicted,
     Predicted,
     PredictRequest,
@@ -39,7 +37,7 @@ class Job:
     """A job that a session submitted."""
 
     number: int
-    prepare: Callable[[], TrainRequest | PredictRequest | PieceRequest | LiveRequest]
+    prepare: Callable[[], TrainRequest | PredictRequest | LiveRequest]
     training: bool
     answer: Callable[[Content], None] | None = None
 
@@ -51,10 +49,10 @@ class FakeLearner:
         self.jobs: list[Job] = []
         self.stopped: list[int] = []
         self.dropped: list[int] = []
-        self.added: list[tuple[int, Callable[[], Sequence[LiveMessage]]]] = []
+        self.added: dict[tuple[int, Hashable], Callable[[], Sequence[LiveMessage]]] = {}
         self.warm = False
         self.closed = False
-        self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
+        self._deliver: Callable[[Reply], None] = lambda reply: None
 
     @property
     def trainings(self) -> list[Job]:
@@ -65,7 +63,7 @@ class FakeLearner:
         return [job for job in self.jobs if not job.training]
 
     @property
-    def pieces(self) -> list[PieceRequest]:
+    def pieces(self) -> list[PredictRequest]:
         """What was asked for of planes, in the order in which it was."""
         return [job.prepare() for job in self.jobs if job.answer is not None]
 
@@ -75,14 +73,13 @@ class FakeLearner:
     def drop(self, job) -> None:
         self.dropped.append(job)
 
-    def add(self, job, prepare) -> None:
+    def add(self, job, key, prepare) -> None:
         assert job in [known.number for known in self.jobs], "a learner would drop these"
-        self.added.append((job, prepare))
+        self.added[job, key] = prepare
 
     def told(self, job: int) -> list[LiveMessage]:
         """Prepare and return the live messages that were queued for a job since the last look."""
-        mine = [prepare for number, prepare in self.added if number == job]
-        self.added = [item for item in self.added if item[0] != job]
+        mine = [self.added.pop(item) for item in list(self.added) if item[0] == job]
         return [message for prepare in mine for message in prepare()]
 
     def stop(self, job: int) -> None:
@@ -91,23 +88,21 @@ class FakeLearner:
     def warm_up(self) -> None:
         self.warm = True
 
-    def replies(self) -> Iterator[Reply]:
-        while (reply := self._replies.get()) is not None:
-            yield reply
+    def listen(self, deliver) -> None:
+        self._deliver = deliver
 
     def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self._replies.put(None)
+        self.closed = True
 
     def say(self, job: int, *contents: Content) -> None:
-        for content in contents:
-            self._replies.put(Reply(job, content))
+        if not self.closed:
+            for content in contents:
+                self._deliver(Reply(job, content))
 
     def answer_piece(self, number: int, *contents: Content) -> None:
         """Answer the piece that was asked for as the n-th, by default with the second class."""
         job = [job for job in self.jobs if job.answer is not None][number]
-        region = job.prepare().region
+        region = Tile.of(job.prepare().region)
         found = np.zeros((2, *region.sides), np.float32)
         found[1] = 1
         usual = (TileProbabilities(region, found, 1.0), Predicted(stopped=False))

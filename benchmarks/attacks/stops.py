@@ -7,7 +7,6 @@ import queue
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -193,12 +192,7 @@ def _running() -> Iterator[tuple[Session, Callable[[Callable[[], bool]], None]]]
     learner = Learner()
     session = Session(learner)
     replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
-
-    def listen() -> None:
-        for reply in learner.replies():
-            replies.put(reply)
-
-    threading.Thread(target=listen, name="stops-listen", daemon=True).start()
+    learner.listen(replies.put)
 
     def holds(condition: Callable[[], bool]) -> bool:
         while not replies.empty():

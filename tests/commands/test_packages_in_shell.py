@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import queue
 import threading
 
 import numpy as np
@@ -15,7 +13,7 @@ import packages
 from napari_unet.cli import main
 from napari_unet.core.models.header import header_of
 from napari_unet.core.sharing.bioimageio_reader import model_bytes
-from napari_unet.learner.child.loop import Loop
+from napari_unet.learner.child.predicting import Models, predictions
 from napari_unet.learner.remote_predictor import RemotePredictor
 
 pytestmark = packages.needs_bioimageio
@@ -88,12 +86,12 @@ def test_the_pieces_of_a_plane_are_answered_as_the_whole(folder, rng):
     """As the batch dock has them: each piece is normalised by the whole plane."""
     data = model_bytes("bright.zip")
     plane = (rng.random((1, 700, 1500)) + np.linspace(0, 4, 1500)).astype(np.float32)
-    loop, never, jobs = Loop(queue.SimpleQueue(), io.BytesIO()), threading.Event(), []
+    models, never, jobs = Models(), threading.Event(), []
 
     class InThisProcess:
         def ask(self, prepare, answer):
             jobs.append(prepare(len(jobs)))
-            for content in loop._predicted(jobs[-1], never):
+            for content in predictions(jobs[-1], models, never):
                 answer(content)
             return len(jobs)
 

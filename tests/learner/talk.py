@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import threading
 import time
 from collections.abc import Sequence
 
@@ -19,13 +18,7 @@ class Talk:
     def __init__(self, command: Sequence[str]) -> None:
         self.learner = Learner(command)
         self.replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-
-    def _listen(self) -> None:
-        for reply in self.learner.replies():
-            self.replies.put(reply)
-        self.replies.put(None)
+        self.learner.listen(self.replies.put)
 
     def until(self, job: int, *kinds: type) -> list:
         """Return what is said about a job, up to the first content of one of these kinds."""
@@ -59,5 +52,4 @@ class Talk:
 
     def close(self) -> None:
         self.learner.close()
-        self._listener.join(PATIENCE)
-        assert not self._listener.is_alive()
+        self.replies.put(None)

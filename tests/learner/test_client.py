@@ -338,7 +338,7 @@ class TestTrouble:
 
 
 class TestClose:
-    def test_ends_the_process_the_threads_and_the_replies(self, scripted):
+    def test_ends_the_process_and_the_threads(self, scripted):
         before = set(threading.enumerate())
         talk = scripted("hang")
         submit_training(talk, 1)

@@ -16,11 +16,12 @@ import napari_unet as nu
 from napari_unet.core.batch.plan import BatchOptions, Candidate, plan_items
 from napari_unet.core.batch.run import ItemEnded, run_batch
 from napari_unet.core.events import Notice
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.errors import DeviceUnavailable, InvalidInput, Stopped
-from napari_unet.learner.messages import Failed, PieceRequest, Predicted, UnknownModel
+from napari_unet.learner.messages import Failed, Predicted, PredictRequest
 from napari_unet.learner.remote_predictor import RemotePredictor
 from napari_unet.session.session import Session
 from scenes import random_model, small_network, volume_network
@@ -33,7 +34,7 @@ class Scripted:
     """Answers each request by a function, in a thread of its own, as the learner does."""
 
     def __init__(self, answer):
-        self.requests: list[PieceRequest] = []
+        self.requests: list[PredictRequest] = []
         self.dropped: list[int] = []
         self._answer = answer
         self._numbers = itertools.count(1)
@@ -52,8 +53,8 @@ class Scripted:
 
 def even(request, number=1):
     """Answer every class with the same probability."""
-    sides = request.region.sides
-    return [TileProbabilities(request.region, np.full((2, *sides), 0.5, np.float32), 1.0), DONE]
+    region = Tile.of(request.region)
+    return [TileProbabilities(region, np.full((2, *region.sides), 0.5, np.float32), 1.0), DONE]
 
 
 DONE = Predicted(stopped=False)
@@ -72,30 +73,17 @@ def ended_of(events):
 
 
 class TestScripted:
-    def test_a_plane_is_asked_for_in_pieces_and_the_model_is_sent_once(self):
+    def test_a_plane_is_asked_for_in_pieces(self):
         learner = Scripted(even)
         parts = list(predictor(learner)(plane(), 512))
-        assert [isinstance(request.model, bytes) for request in learner.requests] == [
-            True,
-            *[False] * (len(learner.requests) - 1),
-        ]
         covered = np.zeros((300, 2500), int)
         for part in parts:
             covered[part.tile.slices] += 1
         assert (covered == 1).all()
         fractions = [part.fraction for part in parts]
         assert fractions == sorted(fractions) and fractions[-1] == pytest.approx(1)
-        assert max(request.piece.pixels.size for request in learner.requests) < 300 * 2500
+        assert max(request.images[0].pixels.size for request in learner.requests) < 300 * 2500
         assert learner.dropped == []
-
-    def test_a_process_that_does_not_know_the_model_is_sent_it_again(self):
-        def forgetful(request, number):
-            known = isinstance(request.model, bytes)
-            return even(request) if known and number > 1 else [UnknownModel()]
-
-        learner = Scripted(forgetful)
-        parts = list(predictor(learner)(plane(), 512))
-        assert parts[-1].fraction == pytest.approx(1)
 
     def test_a_failure_is_the_images_own(self):
         learner = Scripted(lambda request, number: [Failed("no memory left.")])

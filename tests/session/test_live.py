@@ -211,17 +211,24 @@ class TestStrokes:
     def test_of_a_layer_that_is_gone_are_erased(self, session, learner, start):
         job = start().job
         session.live.paint("a", lambda: IMAGE, lambda: strokes((1, 2, 1)))
+        learner.told(job)
         session.live.erase("a")
         session.live.erase("never painted")
-        *_, message = learner.told(job)
+        (message,) = learner.told(job)
         assert isinstance(message, LiveStrokes)
         assert not message.labels.any()
+
+    def test_of_a_layer_that_goes_before_they_were_sent_are_not_told(self, session, learner, start):
+        job = start().job
+        session.live.paint("a", lambda: pytest.fail("read"), lambda: strokes((1, 2, 1)))
+        session.live.erase("a")
+        assert learner.told(job) == []
 
     def test_without_a_job_go_nowhere(self, session, learner):
         session.live.paint("a", lambda: IMAGE, strokes)
         session.live.look_at("a", lambda: IMAGE, None)
         session.live.erase("a")
-        assert learner.added == []
+        assert not learner.added
 
     def test_classes_are_told(self, session, learner, start):
         job = start().job

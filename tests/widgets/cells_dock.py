@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QTableView
 
 from fakes import FakeLearner
+from napari_unet.core.images.box import Tile
 from napari_unet.core.objects.label_instances import label_instances
 from napari_unet.core.objects.measure import measure
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
@@ -56,7 +57,7 @@ def answer(qtbot, learner: FakeLearner, *foregrounds: np.ndarray) -> None:
     for given in foregrounds:
         foreground = np.asarray(given, np.float32)
         job = _next_piece(qtbot, learner)
-        region = job.prepare().region
+        region = Tile.of(job.prepare().region)
         parts = foreground[None] if foreground.ndim == len(region.sides) else foreground
         found = np.concatenate([1 - parts.sum(axis=0, keepdims=True), parts])
         job.answer(TileProbabilities(region, found[(slice(None), *region.slices)], 1.0))

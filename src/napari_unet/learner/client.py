@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from napari_unet.errors import InvalidInput
 from napari_unet.learner import frames
@@ -34,12 +34,12 @@ from napari_unet.learner.messages import (
     Request,
     StopRequest,
     Trained,
-    UnknownModel,
 )
 from napari_unet.learner.spawn import close_streams, last_words, replies_of, requests_of, spawn
 from napari_unet.log import with_log
 
 COMMAND = (sys.executable, "-m", "napari_unet.learner")
+Deliver = Callable[[Reply], None]
 _LOG = logging.getLogger(__name__)
 STOP_SECONDS = 0.4
 KILL_SECONDS = 10.0  # for a tile that nobody waits for; a large one on a slow computer takes some
@@ -61,9 +61,10 @@ class Learner:
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
         self._command = tuple(command)
         self._outbox: queue.SimpleQueue[int | Addition | StopRequest | None] = queue.SimpleQueue()
-        self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
+        self._deliver: Deliver = _ignore
         self._lock = threading.RLock()
         self._jobs: dict[int, Job] = {}
+        self._additions: dict[Addition, PrepareMessages] = {}  # that wait
         self._ignored: set[int] = set()  # stopped predictions that the process may be at still
         self._process: subprocess.Popen[bytes] | None = None
         self._failed_starts = 0
@@ -92,7 +93,7 @@ class Learner:
         ``job`` is a number not used before; a training keeps its best weights when it ends early.
         ``prepare`` makes the request, called in the sending thread, so it may read large layers;
         what it raises becomes the job's :class:`Failed` reply. ``answer`` takes the job's replies,
-        at once and in the thread that receives them, instead of :meth:`replies`; it must not wait.
+        at once and in the thread that receives them, instead of :meth:`listen`; it must not wait.
         Refused if it is a training and the learner was closed.
         """
         with self._lock:
@@ -104,13 +105,19 @@ class Learner:
             self._jobs[job] = Job(training, prepare, answer)
         self._outbox.put(job)
 
-    def add(self, job: int, prepare: PrepareMessages) -> None:
+    def add(self, job: int, key: Hashable, prepare: PrepareMessages) -> None:
         """Queue messages for a live job, in order; none are sent once it has ended.
 
-        ``prepare`` is called in the sending thread, so it may read large layers. What it raises
-        becomes a :class:`Notice`; the job goes on.
+        They take the place of those of that key that wait. ``prepare`` is called in the sending
+        thread, so it may read large layers. What it raises becomes a :class:`Notice`; the job goes
+        on.
         """
-        self._outbox.put(Addition(job, prepare))
+        addition = Addition(job, key)
+        with self._lock:
+            waits = addition in self._additions
+            self._additions[addition] = prepare
+        if not waits:
+            self._outbox.put(addition)
 
     def stop(self, job: int) -> None:
         """End a job within half a second: politely first, then by replacing the process.
@@ -135,10 +142,12 @@ class Learner:
             self._jobs[job].stopping = True
         self._outbox.put(StopRequest(job))
 
-    def replies(self) -> Iterator[Reply]:
-        """Yield replies as they come, until :meth:`close`."""
-        while (reply := self._replies.get()) is not None:
-            yield reply
+    def listen(self, deliver: Deliver) -> None:
+        """Have replies delivered as they come, in the thread that receives them.
+
+        ``deliver`` must not wait. The replies of jobs with an answer of their own go there instead.
+        """
+        self._deliver = deliver
 
     def close(self) -> None:
         """End the process and the threads; of waiting jobs only those with an answer are told."""
@@ -154,14 +163,13 @@ class Learner:
         self._outbox.put(None)
         if process is not None:
             process.kill()  # the receiving thread waits for its end, which may take a while
-        self._replies.put(None)
         self._sender.join(_JOIN_SECONDS)  # it may be in the middle of a layer that is slow to read
         self._log.close()
 
     def _start_or_tell(self) -> None:
         reason = self._start()
         if reason is not None:
-            self._replies.put(Reply(0, Failed(reason)))
+            self._deliver(Reply(0, Failed(reason)))
 
     def _start(self) -> str | None:
         """Start a process; return what is in the way, if anything."""
@@ -207,12 +215,13 @@ class Learner:
 
     def _add(self, addition: Addition) -> None:
         with self._lock:
+            prepare = self._additions.pop(addition)
             if addition.job not in self._jobs or not self._jobs[addition.job].sent:
                 return
         try:
-            messages = addition.prepare()
+            messages = prepare()
         except Exception as error:  # a layer's reader may raise anything
-            self._replies.put(Reply(addition.job, Notice(said_of(error))))
+            self._deliver(Reply(addition.job, Notice(said_of(error))))
             return
         for message in messages:
             self._send(message)
@@ -228,7 +237,7 @@ class Learner:
             _LOG.error("job %d of the learner failed:\n%s", number, content.details)
             content = Failed(with_log(content.text))
         if job.answer is None:
-            self._replies.put(Reply(number, content))
+            self._deliver(Reply(number, content))
             return
         try:
             job.answer(content)
@@ -245,7 +254,7 @@ class Learner:
             return  # the process is gone: the receiving thread tells the jobs
         except MemoryError:  # before anything was written
             if isinstance(request, LiveMessage):
-                self._replies.put(Reply(request.job, Notice(NO_MEMORY)))
+                self._deliver(Reply(request.job, Notice(NO_MEMORY)))
             else:
                 self._fail(request.job, NO_MEMORY)
 
@@ -276,13 +285,13 @@ class Learner:
             if reply.job in self._jobs:
                 self._tell(reply.job, self._jobs[reply.job], reply.content)
             else:
-                self._replies.put(reply)
+                self._deliver(reply)
             match reply.content:
                 case Ready():
                     self._failed_starts = 0
                 case Improved():
                     self._jobs[reply.job].best = reply.content
-                case Trained() | Predicted() | Failed() | UnknownModel():
+                case Trained() | Predicted() | Failed():
                     self._jobs.pop(reply.job, None)
 
     def _bury(self, process: subprocess.Popen[bytes], *, by_us: bool = False) -> None:
@@ -306,7 +315,7 @@ class Learner:
             if self._failed_starts < _STARTS_WITHOUT_SUCCESS:
                 self._start_or_tell()
             elif not lost:
-                self._replies.put(Reply(0, Failed(f"the training process cannot start: {reason}")))
+                self._deliver(Reply(0, Failed(f"the training process cannot start: {reason}")))
 
     def _end(self, number: int, reason: str) -> None:
         """Give a job the last replies that its process cannot give."""
@@ -345,5 +354,5 @@ def _later(seconds: float, call: Callable[..., None], *arguments: object) -> Non
     timer.start()
 
 
-def _ignore(_: Content) -> None:
+def _ignore(_: object) -> None:
     """Take a reply that nobody waits for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from napari_unet.errors import UserError
@@ -14,7 +14,6 @@ from napari_unet.learner.messages import (
     LiveMessage,
     LiveRequest,
     Notice,
-    PieceRequest,
     Predicted,
     PredictRequest,
     Trained,
@@ -22,17 +21,17 @@ from napari_unet.learner.messages import (
 )
 from napari_unet.log import with_log
 
-Prepare = Callable[[], TrainRequest | PredictRequest | PieceRequest | LiveRequest]
+Prepare = Callable[[], TrainRequest | PredictRequest | LiveRequest]
 Answer = Callable[[Content], None]
 PrepareMessages = Callable[[], Sequence[LiveMessage]]
 
 
 @dataclass(frozen=True)
 class Addition:
-    """Messages that a live job shall get."""
+    """Messages that a live job shall get: the latest of that key."""
 
     job: int
-    prepare: PrepareMessages
+    key: Hashable
 
 
 NO_MEMORY = "memory does not suffice to copy the image; use fewer planes."

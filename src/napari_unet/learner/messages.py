@@ -18,7 +18,6 @@ from napari_unet.core.events import (
     Started,
     Step,
 )
-from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.intensity import Intensities
 from napari_unet.core.labels.across_planes import Place
@@ -59,14 +58,17 @@ class TrainRequest:
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """Predict planes, or volumes with a model of volumes.
+    """Predict a region of planes, or of volumes with a model of volumes.
 
     Planes are (C, Y, X), volumes (C, Z, Y, X), any dtype; of a large plane what the region needs.
     ``model`` is the content of a model file. The region is (row start, row stop, column start,
     column stop), of volumes with the planes' start and stop before them; ``None`` for all.
     ``factors`` are new pixels for each of the planes', along rows and columns, that the network is
-    given; everything else is in the planes' own pixels. ``probabilities`` and ``doubt`` are sent if
-    asked for.
+    given; everything else is in the planes' own pixels. ``tile`` is the largest side of a tile's
+    output in pixels; ``None`` takes the fastest known. ``exact`` computes in float32, not in the
+    device's fastest precision. Each plane is answered by one :class:`PlanePredicted`, with
+    ``probabilities`` and ``doubt`` if asked for; or, for ``tiles``, by each of its
+    :class:`TileProbabilities` as soon as it is ready.
     """
 
     job: int
@@ -75,6 +77,9 @@ class PredictRequest:
     device: DeviceName = "auto"
     region: tuple[int, ...] | None = None
     factors: tuple[float, float] | None = None
+    tile: int | None = None
+    exact: bool = False
+    tiles: bool = False
     probabilities: bool = False
     doubt: bool = False
 
@@ -243,29 +248,7 @@ class Failed:
 LiveMessage = LivePlane | LiveStrokes | LiveClasses | LiveView
 
 
-@dataclass(frozen=True)
-class PieceRequest:
-    """Predict a region of a plane in float32; each tile is sent as soon as it is ready.
-
-    ``model`` is the content of a model file, or its digest, see
-    :func:`napari_unet.core.models.header.digest_of`, if it is that of the last such request.
-    ``tile`` is the largest side of a tile's output in pixels; ``None`` takes the fastest known.
-    """
-
-    job: int
-    piece: Cutout
-    region: Tile
-    model: bytes | str
-    device: DeviceName
-    tile: int | None
-
-
-@dataclass(frozen=True)
-class UnknownModel:
-    """The model of that digest is not at hand; ask again with its content."""
-
-
-Request = TrainRequest | PredictRequest | PieceRequest | LiveRequest | LiveMessage | StopRequest
+Request = TrainRequest | PredictRequest | LiveRequest | LiveMessage | StopRequest
 Content = (
     Ready
     | Started
@@ -284,7 +267,6 @@ Content = (
     | Waiting
     | LiveTile
     | TileProbabilities
-    | UnknownModel
     | Failed
 )
 

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import chain, product
 from typing import Protocol
 
 from napari_unet.core.events import Notice
@@ -22,13 +22,7 @@ from napari_unet.core.network.tiling import tile_side
 from napari_unet.core.prediction.context import surroundings
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.errors import DeviceUnavailable, Stopped
-from napari_unet.learner.messages import (
-    Content,
-    Failed,
-    PieceRequest,
-    Predicted,
-    UnknownModel,
-)
+from napari_unet.learner.messages import Content, Failed, Predicted, PredictRequest
 
 _SIDE = 1024  # pixels of a piece's output
 _SIDE_WITH_FOREST = 2048  # its answers are shared within a piece only
@@ -38,7 +32,9 @@ _AHEAD = 1  # pieces that are on their way while another is predicted
 class Asks(Protocol):
     """What passes requests on to the learner; any thread may call it."""
 
-    def ask(self, prepare: Callable[[int], PieceRequest], answer: Callable[[Content], None]) -> int:
+    def ask(
+        self, prepare: Callable[[int], PredictRequest], answer: Callable[[Content], None]
+    ) -> int:
         """Queue a request; returns its job."""
 
     def drop(self, job: int) -> None:
@@ -60,8 +56,8 @@ class RemotePredictor:
     """Predicts planes piece by piece; a :data:`prediction.tile_probabilities.Predictor`.
 
     It reads in the thread that iterates and waits there, except for :meth:`stop`, which any thread
-    may call. Of a plane only the pieces under way are in memory; the model is sent once. ``check``
-    is called now and then; what it raises ends the prediction.
+    may call. Of a plane only the pieces under way are in memory. ``check`` is called now and then;
+    what it raises ends the prediction.
     """
 
     def __init__(
@@ -78,7 +74,6 @@ class RemotePredictor:
         self._model, self.digest = model, digest_of(model)
         self._device = device
         self._check = check
-        self._sent = False
         self._noticed: set[str] = set()
         self._stopped = threading.Event()
         self._inbox: queue.SimpleQueue[tuple[_Asked, Content] | None] = queue.SimpleQueue()
@@ -126,16 +121,16 @@ class RemotePredictor:
         return cut(plane, needed, sampled=isinstance(plane, Measured))
 
     def _ask(self, asked: _Asked) -> None:
-        model = self.digest if self._sent else self._model
-        self._sent = True
         asked.job = self._learner.ask(
-            lambda job: PieceRequest(
+            lambda job: PredictRequest(
                 job=job,
-                piece=asked.piece,
-                region=asked.region,
-                model=model,
+                images=(asked.piece,),
+                model=self._model,
                 device=self._device,
+                region=tuple(chain(*asked.region.ranges)),
                 tile=asked.tile,
+                exact=True,
+                tiles=True,
             ),
             lambda content: self._inbox.put((asked, content)),
         )
@@ -150,9 +145,6 @@ class RemotePredictor:
                 case Notice() as notice if notice.text not in self._noticed:
                     self._noticed.add(notice.text)
                     yield notice
-                case UnknownModel():  # the process was replaced
-                    self._sent = False
-                    self._ask(asked)
                 case Failed(text=text):
                     raise DeviceUnavailable(text)
                 case Predicted():

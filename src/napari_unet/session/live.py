@@ -45,15 +45,11 @@ class _Sent:
 
 @dataclass
 class _Run:
-    """One live job.
-
-    ``version`` is the newest that a tile came with, ``looks`` how often the view was another.
-    """
+    """One live job; ``version`` is the newest that a tile came with."""
 
     job: int
     learner: LearnerLike
     generation: int = 0
-    looks: int = 0
     key: str | None = None
     version: int = 0
     sent: _Sent = field(default_factory=_Sent)
@@ -119,7 +115,9 @@ class Live:
         run = self._run
         if run is not None:
             run.learner.add(
-                run.job, lambda: _stroke_messages(run, key, read_image, read_labels, **known)
+                run.job,
+                ("strokes", key),
+                lambda: _stroke_messages(run, key, read_image, read_labels, **known),
             )
 
     def erase(self, key: str) -> None:
@@ -134,7 +132,7 @@ class Live:
                 return []
             return _stroke_messages(run, key, _no_image, lambda: np.zeros_like(before))
 
-        run.learner.add(run.job, prepare)
+        run.learner.add(run.job, ("strokes", key), prepare)
 
     def look_at(
         self, key: str, read_image: ReadPlane, region: Box | None, *, afresh: bool = False
@@ -150,30 +148,28 @@ class Live:
         if key != run.key or afresh:
             run.generation += 1
             run.key = key
-        run.looks += 1
-        generation, look = run.generation, run.looks
+        generation = run.generation
 
         def prepare() -> list[LiveMessage]:
-            if look != run.looks:  # somebody pans on: only where they are now is read and told
-                return []
             image = _unknown_of_view(run.sent, key, read_image, region)
             run.sent.viewed = key
             return [LiveView(run.job, generation, key, region, image)]
 
-        run.learner.add(run.job, prepare)
+        run.learner.add(run.job, "view", prepare)
 
     def look_away(self) -> None:
         """Drop what may still come of the last view."""
-        if self._run is not None:
-            self._run.generation += 1
-            self._run.looks += 1
-            self._run.key = None
+        run = self._run
+        if run is not None:
+            run.generation += 1
+            run.key = None
+            run.learner.add(run.job, "view", lambda: [])
 
     def tell_classes(self, classes: tuple[ClassInfo, ...]) -> None:
         """Send the classes' names and colours."""
         run = self._run
         if run is not None:
-            run.learner.add(run.job, lambda: [LiveClasses(run.job, classes)])
+            run.learner.add(run.job, "classes", lambda: [LiveClasses(run.job, classes)])
 
     def apply(self, content: object) -> None:
         """Take in what the learner says about the running job."""

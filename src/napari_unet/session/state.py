@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -16,7 +16,6 @@ from napari_unet.learner.messages import (
     Content,
     LiveMessage,
     LiveRequest,
-    PieceRequest,
     PredictRequest,
     TrainRequest,
 )
@@ -37,15 +36,15 @@ class LearnerLike(Protocol):
     def submit(
         self,
         job: int,
-        prepare: Callable[[], TrainRequest | PredictRequest | PieceRequest | LiveRequest],
+        prepare: Callable[[], TrainRequest | PredictRequest | LiveRequest],
         *,
         training: bool,
         answer: Callable[[Content], None] | None = None,
     ) -> None:
         """Queue a job."""
 
-    def add(self, job: int, prepare: Callable[[], Sequence[LiveMessage]]) -> None:
-        """Queue messages for a live job."""
+    def add(self, job: int, key: Hashable, prepare: Callable[[], Sequence[LiveMessage]]) -> None:
+        """Queue messages for a live job, in place of those of that key that wait."""
 
     def stop(self, job: int) -> None:
         """End a job."""

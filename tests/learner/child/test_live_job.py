@@ -375,7 +375,7 @@ class TestRealProcess:
 
         request = LiveRequest(job, describe_classes((1, 2), "scribbles"), "cpu")
         talk.learner.submit(job, lambda: request, training=True)
-        talk.learner.add(job, messages)
+        talk.learner.add(job, "all", messages)
 
     def test_predicts_learns_scores_a_correction_and_stops_with_a_model(self, real):
         self.start(real, 1)
@@ -383,7 +383,7 @@ class TestRealProcess:
         assert tile.classes.shape == (tile.box[1] - tile.box[0], tile.box[3] - tile.box[2])
         assert set(np.unique(tile.classes)) <= {1, 2}
         strokes = discs(0).strokes[40:]
-        real.learner.add(1, lambda: [LiveStrokes(1, "a", (40, 64, 0, 64), strokes)])
+        real.learner.add(1, "strokes", lambda: [LiveStrokes(1, "a", (40, 64, 0, 64), strokes)])
         corrective = real.until(1, Corrective)[-1]
         assert 0 <= corrective.score <= 1
         newer = real.until(1, LiveTile)[-1]
@@ -415,7 +415,7 @@ class TestRealProcess:
         def broken():
             raise KeyError("chunk 7")
 
-        real.learner.add(4, broken)
+        real.learner.add(4, "strokes", broken)
         assert "chunk 7" in real.until(4, Notice)[-1].text
         real.until(4, LiveTile)
         real.learner.stop(4)

@@ -21,12 +21,11 @@ from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.segmentation.pieces import pieces_of
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner import frames
-from napari_unet.learner.child import loop
+from napari_unet.learner.child import loop, predicting
 from napari_unet.learner.client import COMMAND
 from napari_unet.learner.messages import (
     Failed,
     Improved,
-    PieceRequest,
     PlanePredicted,
     Predicted,
     PredictRequest,
@@ -114,7 +113,7 @@ def prediction(job=2, *, images=(SCENE.image[None],), model=DATA, **values):
 
 def piece(job):
     whole = Tile.whole(SCENE.image.shape)
-    return PieceRequest(job, cut(SCENE.image[None], whole), whole, DATA, "cpu", None)
+    return prediction(job, images=(cut(SCENE.image[None], whole),), exact=True, tiles=True)
 
 
 def kinds(replies, job=None) -> list[type]:
@@ -239,13 +238,13 @@ class TestPrediction:
         assert isinstance(replies[-1].content, Predicted)
 
     def test_a_halved_tile_is_told(self, monkeypatch):
-        plain = loop.predict_own_pixels
+        plain = predicting.predict_own_pixels
 
         def told(*args, **options):
             yield Notice("memory ran out.")
             yield from plain(*args, **options)
 
-        monkeypatch.setattr(loop, "predict_own_pixels", told)
+        monkeypatch.setattr(predicting, "predict_own_pixels", told)
         replies = run([prediction()])
         assert replies[0].content == Notice("memory ran out.")
         assert replies[-1].content == Predicted(stopped=False)
@@ -330,14 +329,14 @@ class TestOrder:
 
 
 def test_an_error_of_ours_fails_the_job_alone(monkeypatch):
-    plain = loop.predict_own_pixels
+    plain = predicting.predict_own_pixels
 
     def broken(model, plane, factors, **options):
         if plane.shape[-1] == 20:
             raise ZeroDivisionError("a bug")
         return plain(model, plane, factors, **options)
 
-    monkeypatch.setattr(loop, "predict_own_pixels", broken)
+    monkeypatch.setattr(predicting, "predict_own_pixels", broken)
     wrong = prediction(3, images=(np.random.default_rng(0).normal(size=(1, 20, 20)),))
     replies = run([wrong, prediction(4)])
     assert "ZeroDivisionError: a bug" in replies[0].content.text

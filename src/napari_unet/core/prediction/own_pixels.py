@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 
@@ -23,18 +24,21 @@ def predict_own_pixels(
     *,
     device: torch.device,
     region: Tile,
+    tile: int | None = None,
+    fast: bool = True,
 ) -> Iterator[TileProbabilities | Notice]:
-    """Predict a part of a plane or volume in the device's fastest precision.
+    """Predict a part of a plane or volume, see :func:`predict_tiles`.
 
     ``factors`` are new pixels for each of the plane's, along rows and columns, that the network is
     given; the region, and the tiles that together are it, are in the plane's own.
     """
+    parts_of = partial(predict_tiles, model, device=device, tile=tile, fast=fast)
     if factors is None:
-        yield from predict_tiles(model, plane, device=device, region=region, fast=True)
+        yield from parts_of(plane, region=region)
         return
     seen = Resampled(Measured(plane), factors)
     over = seen.over(region)
-    for part in predict_tiles(model, seen, device=device, region=over, fast=True):
+    for part in parts_of(seen, region=over):
         if isinstance(part, Notice):
             yield part
             continue

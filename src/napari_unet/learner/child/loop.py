@@ -14,13 +14,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from napari_unet.core.events import Best, Done, Progress, Step
-from napari_unet.core.images.box import Tile
-from napari_unet.core.images.check_array import check_array
-from napari_unet.core.images.cutout import Cutout
-from napari_unet.core.images.lazy_plane import intensities_of
+from napari_unet.core.events import Best, Done, Step
 from napari_unet.core.live.live_trainer import warm_up
-from napari_unet.core.models.header import digest_of
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import (
     NO_MEMORY,
@@ -29,14 +24,11 @@ from napari_unet.core.network.device import (
     is_out_of_memory,
     pick_device,
 )
-from napari_unet.core.prediction.own_pixels import predict_own_pixels
-from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
-from napari_unet.core.prediction.tiles import predict_tiles
-from napari_unet.core.prediction.uncertainty import doubt_of, uncertainty
 from napari_unet.core.training.train import train_events
-from napari_unet.errors import InvalidInput, UserError
+from napari_unet.errors import UserError
 from napari_unet.learner import frames
 from napari_unet.learner.child.live_job import LiveJob
+from napari_unet.learner.child.predicting import Models, predictions
 from napari_unet.learner.child.turns import Stopwatch, Turns
 from napari_unet.learner.messages import (
     Content,
@@ -47,8 +39,6 @@ from napari_unet.learner.messages import (
     LiveRequest,
     LiveStrokes,
     LiveView,
-    PieceRequest,
-    PlanePredicted,
     Predicted,
     PredictRequest,
     Ready,
@@ -57,7 +47,6 @@ from napari_unet.learner.messages import (
     StopRequest,
     Trained,
     TrainRequest,
-    UnknownModel,
 )
 from napari_unet.learner.spawn import own_streams
 
@@ -95,8 +84,7 @@ class Loop:
     stream: BinaryIO
     clock: Callable[[], float] = time.monotonic
     _turns: Turns = field(default_factory=Turns)
-    _models: dict[bytes, Model] = field(default_factory=dict)
-    _of_pieces: tuple[str, Model] | None = None
+    _models: Models = field(default_factory=Models)
     _works: list[_Work] = field(default_factory=list)
 
     def run(self) -> None:
@@ -118,8 +106,8 @@ class Loop:
             case TrainRequest():
                 events = self._train(request, stopping, watch)
                 self._works.append(_Work(request.job, True, events, stopping, watch))
-            case PredictRequest() | PieceRequest():
-                found = self._predicted(request, stopping)
+            case PredictRequest():
+                found = predictions(request, self._models, stopping)
                 self._works.append(_Work(request.job, False, found, stopping, watch))
             case LiveRequest():
                 self._start_live(request, stopping, watch)
@@ -153,7 +141,7 @@ class Loop:
             self._turns.note(training=work.training, seconds=work.watch() - before)
         if content is not None:
             frames.send(self.stream, Reply(work.job, content))
-        if isinstance(content, Failed | Trained | Predicted | UnknownModel):
+        if isinstance(content, Failed | Trained | Predicted):
             self._works.remove(work)
 
     def _turn(self, work: _Work) -> tuple[bool, bool, bool, bool]:
@@ -196,87 +184,12 @@ class Loop:
                 case _:
                     yield event
 
-    def _predicted(
-        self, request: PredictRequest | PieceRequest, stopping: threading.Event
-    ) -> Iterator[Content]:
-        if isinstance(request, PieceRequest):
-            return self._predict_piece(request, stopping)
-        return self._predict(request, stopping)
-
-    def _predict(self, request: PredictRequest, stopping: threading.Event) -> Iterator[Content]:
-        model = self._recall(request.model)
-        ids = model.class_ids
-        device = pick_device(request.device)
-        channels = model.header.network.in_channels
-        for number, plane in enumerate(request.images):
-            if stopping.is_set():
-                break
-            if plane.shape[0] != channels:
-                raise InvalidInput(
-                    f"the model was trained on {channels} channels and this image has "
-                    f"{plane.shape[0]}; choose an image like those it was trained on."
-                )
-            if isinstance(plane, np.ndarray):
-                plane = check_array(plane, may_be_constant=len(request.images) > 1)
-            whole = Tile.whole(plane.shape[1:])
-            region = whole if request.region is None else Tile.of(request.region)
-            classes = np.empty(region.sides, dtype=ids.dtype)
-            probabilities = (len(ids), *region.sides)
-            kept = np.empty(probabilities, np.float32) if request.probabilities else None
-            unsure = np.empty(region.sides, np.float32) if request.doubt else None
-            parts = predict_own_pixels(model, plane, request.factors, device=device, region=region)
-            for part in parts:
-                if not isinstance(part, TileProbabilities):
-                    yield part
-                    continue
-                where = part.tile.within(region)
-                classes[where] = ids_of(part.probabilities, ids)
-                if kept is not None:
-                    kept[:, *where] = part.probabilities
-                if unsure is not None:
-                    unsure[where] = uncertainty(part.probabilities)
-                done = int(1000 * (number + part.fraction))
-                yield Progress(done, 1000 * len(request.images))
-                if stopping.is_set():
-                    yield Predicted(stopped=True)
-                    return
-            doubt = None if unsure is None else doubt_of(unsure)
-            # Of one plane a request, since it takes some milliseconds; of a cutout it is known.
-            wanted = isinstance(plane, Cutout) or (number == 0 and request.region is None)
-            seen = intensities_of(plane) if wanted else ()
-            yield PlanePredicted(number, classes, kept, doubt, seen)
-        yield Predicted(stopped=stopping.is_set())
-
-    def _predict_piece(self, request: PieceRequest, stopping: threading.Event) -> Iterator[Content]:
-        if isinstance(request.model, bytes):
-            self._of_pieces = digest_of(request.model), Model.from_bytes(request.model)
-        elif self._of_pieces is None or self._of_pieces[0] != request.model:
-            yield UnknownModel()
-            return
-        for part in predict_tiles(
-            self._of_pieces[1],
-            request.piece,
-            device=pick_device(request.device),
-            tile=request.tile,
-            region=request.region,
-        ):
-            yield part
-            if stopping.is_set():
-                break
-        yield Predicted(stopped=stopping.is_set())
-
     def _remember(self, model: Model, request: TrainRequest) -> bytes:
         header = model.header.model_copy(update={"channels": request.channels})
         model = replace(model, header=header)
         data = model.to_bytes()
-        self._models = {data: model}
+        self._models.keep(data, model)
         return data
-
-    def _recall(self, data: bytes) -> Model:
-        """Return the model of a file's content; the last one used is kept ready."""
-        if data not in self._models:
-            self._models = {data: Model.from_bytes(data)}
-        return self._models[data]
 
 
 def _failure(error: Exception) -> Failed:

@@ -12,9 +12,9 @@ from napari_unet.learner import Learner
 from napari_unet.session.session import Session
 from napari_unet.session.telling import each_of
 from napari_unet.widgets.desk.predictions import Predictions
-from napari_unet.widgets.desk.supervisor import Supervisor
 from napari_unet.widgets.qt.connections import when_destroyed
 from napari_unet.widgets.qt.logging_errors import log_errors
+from napari_unet.widgets.qt.main_thread import MainThread
 from napari_unet.widgets.qt.notify import notify
 
 # A session outlives the docks, so that a model is still there when one is opened again.
@@ -23,7 +23,7 @@ _shared: WeakKeyDictionary[ViewerModel, Shared] = WeakKeyDictionary()
 
 
 class Shared:
-    """A viewer's session with its learner, the thread between them, and its predictions.
+    """A viewer's session with its learner, and its predictions.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class Shared:
             session.reopen(learner)
         self.viewer = viewer
         self.session = session
-        self.supervisor = Supervisor(learner.replies, session.apply)
+        self._main = MainThread()
+        learner.listen(lambda reply: self._main.call(lambda: session.apply(reply)))
         self.predictions = Predictions(viewer, session)
-        self.supervisor.start()
         learner.warm_up()
         self._holders = 0
         QCoreApplication.instance().aboutToQuit.connect(self.end)
@@ -55,12 +55,12 @@ class Shared:
         when_destroyed(widget, self._release)
 
     def end(self) -> None:
-        """End the learner's process and the thread; does nothing the second time."""
+        """End the learner's process; does nothing the second time."""
         if _shared.get(self.viewer) is not self:
             return
         del _shared[self.viewer]
         QCoreApplication.instance().aboutToQuit.disconnect(self.end)
-        each_of(self.session.close, self.supervisor.end, self.predictions.forget_all)
+        each_of(self.session.close, self._main.close, self.predictions.forget_all)
 
     def _release(self) -> None:
         self._holders -= 1
