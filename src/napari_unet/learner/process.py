@@ -134,7 +134,7 @@ class LearnerProcess:
         code = self._code()
         close_streams(self._popen)
         if self._computer.is_here:
-            self.reason = last_words(self._log, code)
+            self.reason = self._refused or last_words(self._log, code)
         else:
             lines = log_of(self._log, code)
             self.reason = self._refused or self._computer.why(code, lines, answered=self.answered)
