@@ -36,8 +36,8 @@ _ARRAYS = {  # found by name: their modules differ between versions of NumPy
     function.__name__: function
     for function in (
         np.zeros(1).__reduce_ex__(5)[0],
-        np.zeros(1).__reduce__()[0],  # type: ignore[misc]
-        np.float64(0).__reduce__()[0],  # type: ignore[misc]
+        np.zeros(1).__reduce__()[0],
+        np.float64(0).__reduce__()[0],
         np.dtype,
         np.ndarray,
     )

@@ -24,8 +24,8 @@ class Shelf(Protocol):
     def knows(self, digest: bytes) -> bool:
         """Return whether the other end can be sent the digest alone."""
 
-    def keep(self, digest: bytes, data: memoryview | bytearray) -> bytes | bytearray | None:
-        """Note a part that crosses the line; returns it where it is on the shelf."""
+    def keep(self, digest: bytes, data: memoryview | bytearray) -> bytes | bytearray:
+        """Note a part that crosses the line; returns one that was received."""
 
     def recall(self, digest: bytes) -> bytes:
         """Return a part that is on the shelf."""
@@ -104,7 +104,7 @@ class WindowsLedger:
             self._sizes.move_to_end(digest)
             return True
 
-    def keep(self, digest: bytes, data: memoryview | bytearray) -> bytearray | None:
+    def keep(self, digest: bytes, data: memoryview | bytearray) -> bytearray:
         """Note that the learner has a part, and drop those that were not used for longest."""
         size = data.nbytes if isinstance(data, memoryview) else len(data)
         with self._lock:
@@ -112,7 +112,7 @@ class WindowsLedger:
             while sum(size for size, _ in self._sizes.values()) > self._most:
                 digest, (_, times) = self._sizes.popitem(last=False)
                 self._forgotten += [digest] * times
-        return data if isinstance(data, bytearray) else None
+        return data if isinstance(data, bytearray) else bytearray()
 
     def recall(self, digest: bytes) -> bytes:
         """Refuse: the learner never sends a digest alone."""
