@@ -21,7 +21,7 @@ from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.open_image import read_labels
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.errors import DeviceUnavailable, InvalidInput, Stopped
-from napari_unet.learner.messages import Failed, PieceRequest, Predicted, UnknownModel
+from napari_unet.learner.messages import Failed, PieceRequest, Predicted
 from napari_unet.learner.remote_predictor import RemotePredictor
 from napari_unet.session.session import Session
 from scenes import random_model, small_network, volume_network
@@ -73,13 +73,9 @@ def ended_of(events):
 
 
 class TestScripted:
-    def test_a_plane_is_asked_for_in_pieces_and_the_model_is_sent_once(self):
+    def test_a_plane_is_asked_for_in_pieces(self):
         learner = Scripted(even)
         parts = list(predictor(learner)(plane(), 512))
-        assert [isinstance(request.model, bytes) for request in learner.requests] == [
-            True,
-            *[False] * (len(learner.requests) - 1),
-        ]
         covered = np.zeros((300, 2500), int)
         for part in parts:
             covered[part.tile.slices] += 1
@@ -88,15 +84,6 @@ class TestScripted:
         assert fractions == sorted(fractions) and fractions[-1] == pytest.approx(1)
         assert max(request.piece.pixels.size for request in learner.requests) < 300 * 2500
         assert learner.dropped == []
-
-    def test_a_process_that_does_not_know_the_model_is_sent_it_again(self):
-        def forgetful(request, number):
-            known = isinstance(request.model, bytes)
-            return even(request) if known and number > 1 else [UnknownModel()]
-
-        learner = Scripted(forgetful)
-        parts = list(predictor(learner)(plane(), 512))
-        assert parts[-1].fraction == pytest.approx(1)
 
     def test_a_failure_is_the_images_own(self):
         learner = Scripted(lambda request, number: [Failed("no memory left.")])

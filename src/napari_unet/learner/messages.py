@@ -318,8 +318,7 @@ class PieceRequest:
     region
         What to predict.
     model
-        Content of a model file, or its digest, see
-        :func:`napari_unet.core.models.header.digest_of`, if it is that of the last such request.
+        Content of a model file.
     tile
         Largest side of a tile's output in pixels; ``None`` takes the fastest known.
     """
@@ -327,17 +326,21 @@ class PieceRequest:
     job: int
     piece: Cutout
     region: Tile
-    model: bytes | str
+    model: bytes
     device: DeviceName
     tile: int | None
 
 
 @dataclass(frozen=True)
-class UnknownModel:
-    """The model of that digest is not at hand; ask again with its content."""
+class Forget:
+    """Nothing is asked for; what the learner need not keep any more is told with each message."""
+
+    job: int = 0
 
 
-Request = TrainRequest | PredictRequest | PieceRequest | LiveRequest | LiveMessage | StopRequest
+Request = (
+    TrainRequest | PredictRequest | PieceRequest | LiveRequest | LiveMessage | StopRequest | Forget
+)
 Content = (
     Ready
     | Started
@@ -356,7 +359,6 @@ Content = (
     | Waiting
     | LiveTile
     | TileProbabilities
-    | UnknownModel
     | Failed
 )
 

@@ -27,7 +27,6 @@ from napari_unet.learner.messages import (
     Failed,
     PieceRequest,
     Predicted,
-    UnknownModel,
 )
 
 _SIDE = 1024  # pixels of a piece's output
@@ -60,7 +59,7 @@ class RemotePredictor:
     """Predicts planes piece by piece; a :data:`prediction.tile_probabilities.Predictor`.
 
     It reads in the thread that iterates and waits there, except for :meth:`stop`, which any thread
-    may call. Of a plane only the pieces under way are in memory; the model is sent once.
+    may call. Of a plane only the pieces under way are in memory.
 
     Parameters
     ----------
@@ -93,7 +92,6 @@ class RemotePredictor:
         self._model, self.digest = model, digest_of(model)
         self._device = device
         self._check = check
-        self._sent = False
         self._noticed: set[str] = set()
         self._stopped = threading.Event()
         self._inbox: queue.SimpleQueue[tuple[_Asked, Content] | None] = queue.SimpleQueue()
@@ -151,14 +149,12 @@ class RemotePredictor:
         return cut(plane, needed, sampled=isinstance(plane, Measured))
 
     def _ask(self, asked: _Asked) -> None:
-        model = self.digest if self._sent else self._model
-        self._sent = True
         asked.job = self._learner.ask(
             lambda job: PieceRequest(
                 job=job,
                 piece=asked.piece,
                 region=asked.region,
-                model=model,
+                model=self._model,
                 device=self._device,
                 tile=asked.tile,
             ),
@@ -175,9 +171,6 @@ class RemotePredictor:
                 case Notice() as notice if notice.text not in self._noticed:
                     self._noticed.add(notice.text)
                     yield notice
-                case UnknownModel():  # the process was replaced
-                    self._sent = False
-                    self._ask(asked)
                 case Failed(text=text):
                     raise DeviceUnavailable(text)
                 case Predicted():

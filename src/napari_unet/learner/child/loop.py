@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import threading
@@ -20,7 +21,6 @@ from napari_unet.core.images.check_array import check_array
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.lazy_plane import intensities_of
 from napari_unet.core.live.live_trainer import warm_up
-from napari_unet.core.models.header import digest_of
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import (
     NO_MEMORY,
@@ -37,7 +37,7 @@ from napari_unet.core.training.train import train_events
 from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner import frames
 from napari_unet.learner.child.live_job import LiveJob
-from napari_unet.learner.child.turns import Stopwatch, Turns
+from napari_unet.learner.child.turns import Pace, Stopwatch, Turns
 from napari_unet.learner.messages import (
     Content,
     Failed,
@@ -57,9 +57,8 @@ from napari_unet.learner.messages import (
     StopRequest,
     Trained,
     TrainRequest,
-    UnknownModel,
 )
-from napari_unet.learner.spawn import own_streams
+from napari_unet.learner.shelf import LearnersShelf
 
 _SECONDS_BETWEEN_STEP_REPLIES = 0.1
 
@@ -98,14 +97,19 @@ class Loop:
         Where replies go.
     clock
         Gives the seconds that turns and budgets are counted in.
+    shelf
+        What it keeps of what crossed the line.
+    packed
+        Whether the line is slow.
     """
 
     inbox: queue.SimpleQueue[Request]
     stream: BinaryIO
     clock: Callable[[], float] = time.monotonic
+    shelf: LearnersShelf | None = None
+    packed: bool = False
     _turns: Turns = field(default_factory=Turns)
     _models: dict[bytes, Model] = field(default_factory=dict)
-    _of_pieces: tuple[str, Model] | None = None
     _works: list[_Work] = field(default_factory=list)
 
     def run(self) -> None:
@@ -147,7 +151,7 @@ class Loop:
         try:
             live = LiveJob(request, stopping)
         except Exception as error:
-            frames.send(self.stream, Reply(request.job, _failure(error)))
+            self._say(Reply(request.job, _failure(error)))
             return
         self._works.append(_Work(request.job, True, live.contents(), stopping, watch, live))
 
@@ -161,9 +165,12 @@ class Loop:
         if work.training or any(other.training and not other.idle for other in self._works):
             self._turns.note(training=work.training, seconds=work.watch() - before)
         if content is not None:
-            frames.send(self.stream, Reply(work.job, content))
-        if isinstance(content, Failed | Trained | Predicted | UnknownModel):
+            self._say(Reply(work.job, content))
+        if isinstance(content, Failed | Trained | Predicted):
             self._works.remove(work)
+
+    def _say(self, reply: Reply) -> None:
+        frames.send(self.stream, reply, self.shelf, keep=False, packed=self.packed)
 
     def _turn(self, work: _Work) -> tuple[bool, bool, bool, bool]:
         """Sort key of what comes first; equal ones come in the order of their requests."""
@@ -176,6 +183,8 @@ class Loop:
     ) -> Iterator[Content | None]:
         model = None if request.model is None else Model.from_bytes(request.model)
         last_sent = -np.inf
+        pace = Pace(time.monotonic)
+        better: Best | None = None
         for event in train_events(
             request.images,
             request.labels,
@@ -189,6 +198,13 @@ class Loop:
             clock=clock,
             **dict(request.settings),
         ):
+            if isinstance(event, Best):
+                better = event
+            if better is not None and (pace.is_due or not self.packed):
+                data = self._remember(better.model, request)
+                with pace.sending():
+                    yield Improved(better.step, better.score, data)
+                better = None
             match event:
                 case Step() as step:
                     now = time.monotonic()
@@ -198,7 +214,7 @@ class Loop:
                     else:
                         yield None
                 case Best():
-                    yield Improved(event.step, event.score, self._remember(event.model, request))
+                    pass  # sent above, where the line lets it
                 case Done():
                     data = self._remember(event.model, request)
                     yield Trained(event.step, event.elapsed, event.reason, event.score, data)
@@ -257,13 +273,8 @@ class Loop:
         yield Predicted(stopped=stopping.is_set())
 
     def _predict_piece(self, request: PieceRequest, stopping: threading.Event) -> Iterator[Content]:
-        if isinstance(request.model, bytes):
-            self._of_pieces = digest_of(request.model), Model.from_bytes(request.model)
-        elif self._of_pieces is None or self._of_pieces[0] != request.model:
-            yield UnknownModel()
-            return
         for part in predict_tiles(
-            self._of_pieces[1],
+            self._recall(request.model),
             request.piece,
             device=pick_device(request.device),
             tile=request.tile,
@@ -282,9 +293,10 @@ class Loop:
         return data
 
     def _recall(self, data: bytes) -> Model:
-        """Return the model of a file's content; the last one used is kept ready."""
+        """Return the model of a file's content; the last two used are kept ready."""
         if data not in self._models:
-            self._models = {data: Model.from_bytes(data)}
+            self._models = dict([*self._models.items()][-1:])
+            self._models[data] = Model.from_bytes(data)
         return self._models[data]
 
 
@@ -294,6 +306,8 @@ def _failure(error: Exception) -> Failed:
         return Failed(str(error))
     if is_out_of_memory(error):
         return Failed(NO_MEMORY)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return Failed("the disk is full where the learner runs; free some space there.")
     return Failed(
         f"something went wrong inside napari-unet ({type(error).__name__}: {error}); "
         "please report it.",
@@ -301,15 +315,21 @@ def _failure(error: Exception) -> Failed:
     )
 
 
-def main() -> None:
-    """Serve the parent process over standard input and output until it closes them."""
-    requests, replies = own_streams()
+def serve(requests: BinaryIO, replies: BinaryIO, *, packed: bool) -> None:
+    """Answer requests until their stream ends, and the process with it.
+
+    Parameters
+    ----------
+    packed
+        Whether the line is slow.
+    """
+    shelf = LearnersShelf()
     inbox: queue.SimpleQueue[Request] = queue.SimpleQueue()
 
     def read() -> None:
         try:
             while True:
-                inbox.put(frames.receive(requests))
+                inbox.put(frames.receive(requests, shelf))
         except (EOFError, OSError):
             os._exit(0)  # the parent is gone: nobody would hear the end of a running step
         except BaseException:  # a process that hears nothing more must not live on
@@ -322,4 +342,4 @@ def main() -> None:
     frames.send(replies, Reply(0, Ready(describe(device))))
     warm_up()  # so that the first strokes need not wait for libraries
     with suppress(BrokenPipeError):
-        Loop(inbox, replies).run()
+        Loop(inbox, replies, shelf=shelf, packed=packed).run()

@@ -9,6 +9,7 @@ from qtpy.QtCore import QCoreApplication
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.learner import Learner
+from napari_unet.learner.computer import Computer
 from napari_unet.session.session import Session
 from napari_unet.session.telling import each_of
 from napari_unet.widgets.desk.predictions import Predictions
@@ -33,10 +34,11 @@ class Shared:
 
     def __init__(self, viewer: ViewerModel) -> None:
         log_errors()
-        learner = Learner()
         session = _sessions.get(viewer)
+        computer = Computer.from_environment() if session is None else session.computer
+        learner = Learner(computer)
         if session is None:
-            session = _sessions[viewer] = Session(learner)
+            session = _sessions[viewer] = Session(learner, computer)
             session.said.connect(notify)
         else:
             session.reopen(learner)
