@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import dask.array as da
 import numpy as np
@@ -17,11 +18,12 @@ from qtpy.QtWidgets import QFileDialog
 from fakes import model_file
 from napari_unet.core.batch.run import ItemStarted
 from napari_unet.core.events import Notice
+from napari_unet.core.models.header import digest_of, header_of
 from napari_unet.learner.messages import Failed
 from napari_unet.widgets.batch import run
 from napari_unet.widgets.batch.dock import BatchSegment
 from napari_unet.widgets.layers.picture import choose_axes, choose_channels, choose_level
-from napari_unet.widgets.layers.results import segmentation_of
+from napari_unet.widgets.layers.results import legend_of, segmentation_of, write_classes
 
 REFUSED = "the model was trained on 1 channel and this image has 3 channels (RGB)"
 
@@ -291,6 +293,30 @@ class TestLayers:
         assert [row["item"] for row in rows] == ["one", "colour", "two"]
         assert [row["status"] for row in rows] == ["done", "failed", "done"]
         assert rows[0]["output"] == "one segmentation"
+        assert rows[0]["model"] == digest_of(dock.session.model)
+        assert rows[0]["image"] and json.loads(rows[0]["options"])["axes"] == "YX"
+        assert rows[1]["image"] == ""
+
+    def test_that_were_made_from_something_else_are_said_to_be(
+        self, qtbot, model, dock, learner, grey, tmp_path
+    ):
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0, 1, 2, 3)
+        over(qtbot, dock)
+        dock.session.model_changed.emit()
+        planned(qtbot, dock)
+        assert fates(dock)["one"] == "will be segmented"
+        grey[0].data = 255 - grey[0].data
+        qtbot.waitUntil(lambda: "made from another image" in fates(dock)["one"])
+        assert "made from" not in fates(dock)["two"]
+        path = tmp_path / "other.unet"
+        path.write_bytes(model_file(score=0.5))
+        dock.session.load_model(path)
+        qtbot.waitUntil(lambda: "made from another model" in fates(dock)["two"])
+        legend = legend_of(header_of(dock.session.model), dock.session.classes)
+        write_classes(model, grey[0], (), None, noise(6, 8) % 2 + 1, legend)
+        dock.session.model_changed.emit()
+        qtbot.waitUntil(lambda: fates(dock)["one"] == "will be segmented")
 
 
 class TestStop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from napari.components import ViewerModel
@@ -22,6 +23,7 @@ from napari_unet.core.batch.run import (
 from napari_unet.widgets.batch.options_panel import BatchOptionsPanel
 from napari_unet.widgets.batch.planning import BatchPlanner, Wish
 from napari_unet.widgets.batch.report_buttons import BatchEnd
+from napari_unet.widgets.batch.result_layers import results_made_from
 from napari_unet.widgets.batch.run import BatchRun
 from napari_unet.widgets.batch.stack_files import candidates_of
 from napari_unet.widgets.batch.table import BatchTable
@@ -54,6 +56,7 @@ class BatchSegment(Docked):
         shared = shared_by(napari_viewer, self)
         self.setObjectName("batch_segment")
         self.session = shared.session
+        self._viewer = shared.viewer
         self._run = BatchRun(shared.viewer, shared.session, self)
         self._planner = BatchPlanner(self)
         self._planned: tuple[Image, ...] = ()  # the layers of the plan, in its order
@@ -112,7 +115,13 @@ class BatchSegment(Docked):
         images, header, model = self.table.images, self.session.header, self.session.model
         options, ndim = self.options.options(), 2 if header is None else header.network.ndim
         checked = [image for image in images if self.table.is_checked(image)]
-        chosen = candidates_of(checked, ndim, by_file=self.options.folder is not None)
+        to_layers = self.options.folder is None
+        chosen = candidates_of(checked, ndim, by_file=not to_layers)
+        if to_layers:
+            chosen = tuple(
+                (image, replace(candidate, layers=results_made_from(self._viewer, image)))
+                for image, candidate in chosen
+            )
         self._planned = tuple(image for image, _ in chosen)
         if header is None or model is None:
             self.table.show_fates(dict.fromkeys(images, NO_MODEL))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from napari.layers import Image
 
+from napari_unet.core.batch.candidate import Candidate
 from napari_unet.core.batch.find_images import unique_names
-from napari_unet.core.batch.plan import Candidate
 from napari_unet.core.images.image_source import PLANE_AXES, ImageSource
 from napari_unet.core.segmentation.result_paths import safe_stem, stem_of
 from napari_unet.errors import UserError
