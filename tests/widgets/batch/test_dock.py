@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
 import dask.array as da
 import numpy as np
@@ -11,13 +12,14 @@ import pytest
 import tifffile
 from layer_helpers import layer_names
 from napari.layers._source import layer_source
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 from fakes import model_file
 from napari_unet.core.batch.run import ItemStarted
 from napari_unet.core.events import Notice
+from napari_unet.core.io import fingerprint as fingerprints
 from napari_unet.core.models.header import digest_of, header_of
 from napari_unet.learner.messages import Failed
 from napari_unet.widgets.batch import run
@@ -410,6 +412,31 @@ class TestFolder:
         dock.options.overwrite.setChecked(False)
         qtbot.waitUntil(lambda: "0 of 3" in dock.summary.text())
         assert fates(dock)["one"] == "there already; tick Overwrite to make it anew."
+
+    @pytest.mark.parametrize("lazy", [False, True])
+    def test_a_file_that_was_changed_while_it_is_open_is_not_just_done(
+        self, qtbot, model, dock, learner, grey, out, tmp_path, monkeypatch, lazy
+    ):
+        monkeypatch.setattr(fingerprints, "_WHOLE_BYTES", 100)
+        model.layers.clear()
+        file = tmp_path / "file.npy"
+        np.save(file, noise(200, 50))
+        with layer_source(path=str(file), reader_plugin="napari"):
+            model.add_image(np.load(file, mmap_mode="r" if lazy else None), name="file")
+        planned(qtbot, dock)
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0)
+        over(qtbot, dock)
+        qtbot.waitUntil(lambda: "1 done already" in dock.run_button.toolTip())
+        assert fates(dock)["file"] == "done: file_labels.tif"
+        changed = np.load(file, mmap_mode="r+")
+        changed[1, 7] += 1  # not in a row that is looked at
+        changed.flush()
+        os.utime(file, ns=(1, 1))
+        QApplication.sendEvent(dock, QEvent(QEvent.Type.WindowActivate))
+        said = "made from another image" if lazy else "file.npy was changed on disk"
+        qtbot.waitUntil(lambda: said in fates(dock)["file"])
+        assert dock.run_button.isEnabled() == lazy
 
     def test_files_of_others_are_refused_and_layers_of_one_name_kept_apart(
         self, qtbot, model, dock, grey, out

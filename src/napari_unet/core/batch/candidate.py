@@ -26,6 +26,8 @@ class Candidate:
         Which of it, instead of those of the batch's options.
     layers
         Of results that are layers, and that a run to layers will replace, what they were made from.
+    said
+        Returns what is to be known of it whether it is done or not; it may take as long as to open.
     """
 
     name: str
@@ -34,3 +36,4 @@ class Candidate:
     channels: tuple[int, ...] | None = None
     level: int | None = None
     layers: Mapping[Saved, MadeFrom] = field(default_factory=dict)
+    said: Callable[[], tuple[str, ...]] = tuple

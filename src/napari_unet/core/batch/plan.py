@@ -264,7 +264,8 @@ def _described(
         now = made_from(model, source, item.choices(options), options.save)
         reason = why_anew(there, now)
         if outputs and reason is None:
-            return replace(item, action="done", sentences=(_SAME,), group="done already")
+            sentences = (_SAME, *candidate.said())
+            return replace(item, action="done", sentences=sentences, group="done already")
         said_of_results = reason and f"{reason}; they are made anew."
     said = (
         said_of_channels,
@@ -272,6 +273,7 @@ def _described(
         said_of_size,
         slices_said(model.header, source, level),
         said_of_results,
+        *candidate.said(),
     )
     return replace(item, sentences=(*source.guesses, *filter(None, said)))
 

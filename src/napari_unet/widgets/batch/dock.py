@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari.components import ViewerModel
 from napari.layers import Image
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_unet.core.batch.plan import BatchPlan
@@ -111,6 +112,12 @@ class BatchSegment(Docked):
         self._plan = None
         self._look_again()
 
+    def event(self, event: QEvent) -> bool:
+        """Look at files again when the window is come back to, which others may have changed."""
+        if event.type() == QEvent.Type.WindowActivate and self._plan and not self._run.is_running:
+            self._look_again()
+        return super().event(event)
+
     def _look_again(self) -> None:
         images, header, model = self.table.images, self.session.header, self.session.model
         options, ndim = self.options.options(), 2 if header is None else header.network.ndim
@@ -139,8 +146,9 @@ class BatchSegment(Docked):
             self._offer_run(why_not)
             return
         wish = Wish(tuple(c for _, c in chosen), header, model, self.options.folder, options)
-        self.run_button.setEnabled(False)
-        self.run_button.setToolTip("Looking at the images…")
+        if self._plan is None:
+            self.run_button.setEnabled(False)
+            self.run_button.setToolTip("Looking at the images…")
         self._planner.plan(wish)
 
     def _offer_run(self, why_not: str, summary: str = "") -> None:
@@ -152,6 +160,10 @@ class BatchSegment(Docked):
     def _on_planned(self, plan: BatchPlan) -> None:
         if self._run.is_running:
             return
+        if self._plan is not None and self._fates(plan) != self._fates(self._plan):
+            self.table.forget_reports()  # files were changed since
+            self.end.hide()
+            self._reported = False
         self._plan = plan
         self.table.show_fates(self._by_layer(self._fates(plan)))
         left_out = len(self.table.images) - len(set(self._planned))
