@@ -45,7 +45,7 @@ def strokes(qtbot, desk, panel):
     return layer
 
 
-@pytest.mark.parametrize("planes", [()])
+@pytest.mark.parametrize("planes", [(), (3,)])
 def test_strokes_where_nothing_was_imaged_teach_nothing(qtbot, desk, panel, planes):
     pixels = np.full((*planes, 20, 24), np.nan, np.float32)
     names = ("z", "y", "x")[-pixels.ndim :]
