@@ -130,7 +130,7 @@ def why_not_segment(image: Image | None, model: ModelHeader | None) -> str | Non
 def _why_not_imaged(
     image: Image, annotation: Labels, counts: Mapping[Spot, Mapping[int, int]]
 ) -> str | None:
-    """Say that all strokes lie where nothing was imaged; an image not in memory is not looked at."""
+    """Say that all strokes lie where nothing was imaged; only pixels in memory are looked at."""
     picture = picture_of(image)
     level = picture.source.levels[picture.level]
     painted = [spot for spot, ids in counts.items() if ids]
