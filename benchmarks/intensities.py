@@ -1,8 +1,10 @@
 """Empty fields, few bright things, other gains: what each way of scaling makes of them.
 
-Run as ``python -m benchmarks.intensities``. All images are made here. A field of 40 cells is
+Run as ``python -m benchmarks.intensities``. The images are made here. A field of 40 cells is
 painted with a few strokes; what was learnt is shown empty fields, fields of 1 to 150 cells taken
-with other gains and offsets, a series that bleaches, and a stack whose ends are empty.
+with other gains and offsets, a series that bleaches, a stack whose ends are empty, and what is not
+quite empty. With ``--data``, the folder of the annotator benchmark's sets, the ranges of real
+images are compared instead with those of percentiles alone.
 """
 
 from __future__ import annotations
@@ -10,17 +12,26 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
 import napari_unet
+from benchmarks.strokes.datasets import NAMES, find_folders
+from benchmarks.strokes.percentiles import report as report_ranges
 from napari_unet.core.images.intensity import WAYS, Way
 from napari_unet.core.models.model import Model
 
 SIDE = 256
 _RADIUS = 5.0  # pixels
 _SIGNAL, _NOISE, _OFFSET = 200.0, 10.0, 300.0  # grey values
+PAINTED = {  # cells, whether they are soft, pixels a side
+    "40 hard cells": (40, False, SIDE),
+    "40 soft cells": (40, True, SIDE),
+    "3 hard cells": (3, False, 3 * SIDE),
+}
+LEARNERS = ("first", "training")
 _GAINS = ((0.5, 40.0), (2.5, -200.0))  # and what is added
 _BLEACHED = (1.0, 0.7, 0.45, 0.25)  # signal that is left, frame by frame
 _SLICES = (0.0, 0.5, 1.0, 0.0)  # signal of each slice of a stack
@@ -86,6 +97,51 @@ def field(
         brightness = np.maximum(brightness, peak)
     image = _OFFSET + _SIGNAL * signal * brightness + rng.normal(0, _NOISE, cells.shape)
     return Field(np.clip(gain * image + added, 0, 65535).astype(np.uint16), cells)
+
+
+def _haze(rng: np.random.Generator) -> np.ndarray:
+    """Return noise with a glow as bright as it is wide, and a quarter of the side wide."""
+    rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    glow = np.exp(-(rows**2 + columns**2) / (2 * 0.125**2))
+    return rng.normal(0, 1, glow.shape) + glow
+
+
+def _dust(rng: np.random.Generator) -> np.ndarray:
+    """Return noise with 30 specks of 3 x 3 pixels, six times as bright as it is wide."""
+    specks = np.zeros((SIDE, SIDE))
+    specks[tuple(rng.integers(2, SIDE - 2, (2, 30)))] = 6
+    return rng.normal(0, 1, specks.shape) + ndimage.maximum_filter(specks, 3)
+
+
+def _blurred(rng: np.random.Generator, sigma: float) -> np.ndarray:
+    found = ndimage.gaussian_filter(rng.normal(0, 1, (SIDE, SIDE)), sigma)
+    return found / found.std()
+
+
+# What is in a field without cells, in standard deviations of the noise.
+UNCLEAR: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "noise, six times as strong": lambda rng: 6 * rng.normal(0, 1, (SIDE, SIDE)),
+    "noise, blurred by 1 px": lambda rng: _blurred(rng, 1.0),
+    "noise, blurred by 2 px": lambda rng: _blurred(rng, 2.0),
+    "noise with haze": _haze,
+    "noise with dust": _dust,
+}
+
+
+def unclear(
+    add: Callable[[np.random.Generator], np.ndarray],
+) -> Callable[[np.random.Generator, bool], list[Field]]:
+    """Return what takes a field without cells with each gain, the offset grown by it as well."""
+
+    def taken(rng: np.random.Generator, soft: bool) -> list[Field]:
+        fields = []
+        for gain, _ in _GAINS:
+            image = gain * (_OFFSET + _NOISE * add(rng))
+            none = np.zeros((SIDE, SIDE), np.int32)
+            fields.append(Field(np.clip(image, 0, 65535).astype(np.uint16), none))
+        return fields
+
+    return taken
 
 
 def strokes(painted: Field, count: int = 6) -> np.ndarray:
@@ -160,7 +216,7 @@ def cases() -> list[Case]:
             ],
         )
     )
-    return found
+    return [*found, *((name, unclear(add)) for name, add in UNCLEAR.items())]
 
 
 def row(model: Model, fields: Sequence[Field], way: Way) -> tuple[float, float]:
@@ -178,16 +234,17 @@ def row(model: Model, fields: Sequence[Field], way: Way) -> tuple[float, float]:
     )
 
 
-def report(models: dict[str, Callable[[Field], Model]], ways: Sequence[Way], seed: int) -> None:
+def report(
+    trained_on: Sequence[str], learnt_by: Sequence[str], ways: Sequence[Way], steps: int, seed: int
+) -> None:
     """Print one table: foreground of empty images in per cent, F1 of the cells in others."""
     print(f"| trained on | learnt by | shown | {' | '.join(ways)} |")
     print(f"|---|---|---|{'---|' * len(ways)}")
-    for count, soft in ((40, False), (40, True), (3, False)):
-        kind = "soft" if soft else "hard"
-        side = SIDE if count > 3 else 3 * SIDE
+    for kind in trained_on:
+        count, soft, side = PAINTED[kind]
         painted = field(count, np.random.default_rng(seed), soft=soft, side=side)
-        for name, learnt in models.items():
-            model = learnt(painted)
+        for name in learnt_by:
+            model = learn_live(painted) if name == "first" else learn(painted, steps)
             for case, make in cases():
                 fields = make(np.random.default_rng(seed + 1), soft)
                 cells = []
@@ -196,8 +253,7 @@ def report(models: dict[str, Callable[[Field], Model]], ways: Sequence[Way], see
                     parts = [f"{share:.1f} %"] if share == share else []
                     parts += [f"{score:.2f}"] if score == score else []
                     cells.append(", ".join(parts))
-                first = f"| {count} {kind} cells | {name} | {case} |"
-                print(f"{first} {' | '.join(cells)} |", flush=True)
+                print(f"| {kind} | {name} | {case} | {' | '.join(cells)} |", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -207,13 +263,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--steps", type=int, default=150, help="of the training (default 150)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trained-on", nargs="+", choices=PAINTED, default=list(PAINTED))
+    parser.add_argument("--learnt-by", nargs="+", choices=LEARNERS, default=list(LEARNERS))
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=["image", "automatic"])
+    parser.add_argument("--data", type=Path, help="folder of real sets, to compare ranges")
     options = parser.parse_args(arguments)
-    models = {
-        "first answer": learn_live,
-        "training": lambda painted: learn(painted, options.steps),
-    }
-    report(models, options.ways, options.seed)
+    if options.data is not None:
+        report_ranges(find_folders(options.data, NAMES), options.seed)
+        return
+    report(options.trained_on, options.learnt_by, options.ways, options.steps, options.seed)
 
 
 if __name__ == "__main__":

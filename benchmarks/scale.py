@@ -26,7 +26,8 @@ import zarr
 
 from benchmarks.speed import in_turns, median_ratio, peak_so_far
 from napari_unet.core.batch.cluster.run import run_batch_on
-from napari_unet.core.batch.plan import BatchOptions, plan_batch
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import plan_batch
 from napari_unet.core.batch.run import ItemEnded
 from napari_unet.core.io.open_image import open_image
 from napari_unet.core.labels.classes import describe_classes

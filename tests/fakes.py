@@ -19,6 +19,7 @@ from napari_unet.core.models.header import METADATA_KEY, ModelHeader, TrainingRe
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.learner.computer import Computer
 from napari_unet.learner.messages import (
     Content,
     LiveMessage,
@@ -50,6 +51,7 @@ class FakeLearner:
         self.stopped: list[int] = []
         self.dropped: list[int] = []
         self.added: dict[tuple[int, Hashable], Callable[[], Sequence[LiveMessage]]] = {}
+        self.computers: list[Computer] = []
         self.warm = False
         self.closed = False
         self._deliver: Callable[[Reply], None] = lambda reply: None
@@ -84,6 +86,9 @@ class FakeLearner:
 
     def stop(self, job: int) -> None:
         self.stopped.append(job)
+
+    def use(self, computer: Computer) -> None:
+        self.computers.append(computer)
 
     def warm_up(self) -> None:
         self.warm = True

@@ -19,7 +19,8 @@ from napari.components import ViewerModel
 from scipy import ndimage
 
 from benchmarks.attacks.watch import settled
-from napari_unet.core.batch.plan import BatchOptions, plan_batch
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import plan_batch
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.models.model import Model

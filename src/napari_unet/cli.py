@@ -80,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(commands)
     _add_reproduce(commands)
 
+    learner = commands.add_parser(
+        "learner", help="train and predict for a window elsewhere, which starts this"
+    )
+    learner.set_defaults(module="commands.learner")
+
     info = commands.add_parser("info", help="show versions and devices, or what a model is")
     info.add_argument("model", nargs="?", type=Path, metavar="MODEL")
     info.set_defaults(module="commands.info")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from talk import Talk
 
-from napari_unet.learner.client import COMMAND
+from napari_unet.learner.computer import HERE
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def starts(tmp_path) -> Callable[[], int]:
 @pytest.fixture(scope="module")
 def real() -> Talk:
     """The real process, which takes seconds to start, for all tests of a module."""
-    talk = Talk(COMMAND)
+    talk = Talk(HERE)
     talk.learner.warm_up()
     yield talk
     talk.close()

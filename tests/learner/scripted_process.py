@@ -6,8 +6,9 @@ Each start adds a byte to the file STARTS and takes the next behaviour; the last
 - ``hang``: tells of a better model ``b"best"`` once a training begins, and never answers again;
 - ``mute``: says that it is ready, and nothing else;
 - ``crash``: dies when it gets a request, with a last word;
+- ``cut``: tells of a better model ``b"best"``, and ends as ssh does when its line breaks;
 - ``refuse``: dies at once, with a last word;
-- ``chatter``: prints what is no message.
+- ``chatter``: prints what is no message, instead of what a learner says.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 from napari_unet.learner import frames
+from napari_unet.learner.greeting import greet
 from napari_unet.learner.messages import (
     Improved,
     Predicted,
@@ -43,8 +45,10 @@ def main() -> None:
     if behaviour == "refuse":
         sys.exit("no torch here")
     if behaviour == "chatter":
-        print("Welcome to this computer! " * 10, flush=True)
+        print("Welcome to this computer! " * 10_000, flush=True)
         time.sleep(60)
+    print("a login shell says something", flush=True)
+    greet(sys.stdout.buffer)
     say(0, Ready(behaviour))
     source = sys.stdin.buffer.raw
     while True:
@@ -59,6 +63,9 @@ def main() -> None:
         training = isinstance(request, TrainRequest)
         if training:
             say(request.job, Improved(25, 0.5, b"best"))
+        if behaviour == "cut":
+            print("client_loop: send disconnect: Broken pipe", file=sys.stderr)
+            sys.exit(255)
         if behaviour == "answer":
             done = Trained(50, 1.0, "budget", 0.5, b"best") if training else Predicted(False)
             say(request.job, done)

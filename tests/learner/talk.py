@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import queue
+import shlex
 import time
 from collections.abc import Sequence
 
 from napari_unet.learner import Learner
+from napari_unet.learner.computer import Computer
 from napari_unet.learner.messages import Reply
 
 PATIENCE = 60  # seconds, for a computer that is busy with other things
@@ -15,8 +17,10 @@ PATIENCE = 60  # seconds, for a computer that is busy with other things
 class Talk:
     """A learner, and its replies as they come."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self.learner = Learner(command)
+    def __init__(self, computer: Computer | Sequence[str]) -> None:
+        """Talk to a learner of a computer, or of the words of a command."""
+        known = isinstance(computer, Computer)
+        self.learner = Learner(computer if known else Computer(command=shlex.join(computer)))
         self.replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
         self.learner.listen(self.replies.put)
 

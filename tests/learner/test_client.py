@@ -149,9 +149,9 @@ class TestStop:
             assert talk.until(2, *LAST) == [Predicted(stopped=False)]  # by the next process
             submit_training(talk, 3)
             assert talk.until(3, *LAST)[-1].reason == "budget"
-            assert lingering.poll() is None
+            assert lingering.pid is not None
         lingering.kill()
-        assert soon(lambda: lingering.poll() is not None)
+        assert soon(lambda: lingering.pid is None)
         submit_prediction(talk, 4)
         assert talk.until(4, *LAST) == [Predicted(stopped=False)]
 
@@ -345,7 +345,7 @@ class TestClose:
         talk.until(1, Improved)
         process = talk.learner._process
         talk.close()
-        assert soon(lambda: process.poll() is not None)
+        assert soon(lambda: process.pid is None)
         assert soon(lambda: talk.learner.pid is None)
         assert soon(lambda: set(threading.enumerate()) <= before)
 

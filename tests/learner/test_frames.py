@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import threading
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.learner import frames
+from napari_unet.learner import Learner, frames
 from napari_unet.learner.messages import PlanePredicted, Reply, TrainRequest
 
 
@@ -94,3 +95,50 @@ def test_a_message_larger_than_the_pipe_goes_through(rng):
         received = frames.receive(source)
         sender.join()
     np.testing.assert_array_equal(received, array)
+
+
+class TestWhatAMessageMayName:
+    """The learner may run on another computer, which must not be able to run commands here."""
+
+    @pytest.mark.parametrize(
+        "thing",
+        [
+            os.system,
+            pickle.loads,
+            np.load,
+            io.BytesIO(),
+            frames.send,
+            Learner,  # a class of this program, but no plain data
+        ],
+    )
+    def test_is_plain_data_and_arrays_alone(self, thing):
+        with pytest.raises(pickle.UnpicklingError, match="no part of a message"):
+            there_and_back(thing)
+
+    def test_not_what_calls_something(self):
+        class Evil:
+            def __reduce__(self):
+                return os.getcwd, ()
+
+        with pytest.raises(pickle.UnpicklingError, match="getcwd"):
+            there_and_back(Reply(0, Evil()))
+
+    @pytest.mark.parametrize(
+        ("module", "name"),
+        [("napari_unet.learner.spawn", "subprocess.Popen"), ("numpy", "load"), ("os", "system")],
+    )
+    def test_not_by_a_name_with_dots_either(self, module, name):
+        opcodes = f"\x80\x04\x8c{chr(len(module))}{module}\x8c{chr(len(name))}{name}\x93."
+        stream = io.BytesIO()
+        frames.send(stream, "")
+        body = opcodes.encode("latin-1")
+        stream = io.BytesIO(frames._HEAD.pack(0, 0) + frames._PART.pack(0, len(body)) + body)
+        with pytest.raises(pickle.UnpicklingError, match="no part of a message"):
+            frames.receive(stream)
+
+    def test_arrays_of_another_numpy(self, rng):
+        """NumPy 1 and 2 keep their functions in modules of other names."""
+        stream = io.BytesIO()
+        frames.send(stream, np.float64(3))
+        data = stream.getvalue().replace(b"numpy._core.", b"numpy.score.")
+        assert frames.receive(io.BytesIO(data)) == 3.0

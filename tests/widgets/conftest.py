@@ -13,6 +13,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 from fakes import FakeLearner, Job
+from napari_unet.learner.computer import Computer
 from napari_unet.learner.messages import Content, Reply
 from napari_unet.session.session import Session
 from napari_unet.widgets.desk import shared
@@ -56,7 +57,7 @@ def learners(monkeypatch) -> list[FakeLearner]:
     """The fake learners that dock widgets start, newest last."""
     started: list[FakeLearner] = []
 
-    def start() -> FakeLearner:
+    def start(_computer: Computer) -> FakeLearner:
         started.append(FakeLearner())
         return started[-1]
 

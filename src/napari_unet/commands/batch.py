@@ -15,7 +15,8 @@ from napari_unet.commands.interrupt import stop_by_interrupt
 from napari_unet.commands.predict import percent_bar
 from napari_unet.core.batch.cluster.connect import connected
 from napari_unet.core.batch.cluster.run import run_batch_on
-from napari_unet.core.batch.plan import BatchOptions, BatchPlan, plan_batch
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import BatchPlan, plan_batch
 from napari_unet.core.batch.report import REPORT_NAME, ReportFile, counts, table
 from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemNotice, ItemProgress
 from napari_unet.core.images.intensity import Way
@@ -43,7 +44,7 @@ def run(
 ) -> int:
     """Segment files and folders of images into a folder, with a report.
 
-    ``options`` are the other fields of :class:`napari_unet.core.batch.plan.BatchOptions`. 0 if
+    ``options`` are the other fields of :class:`napari_unet.core.batch.options.BatchOptions`. 0 if
     every image was segmented, now or before, else 1; ``UserError`` if nothing can be done at all.
     """
     used = load_model(model).scaled(intensities)

@@ -11,8 +11,10 @@ from typing import Any
 from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
+from napari_unet.core.batch.candidate import Candidate
 from napari_unet.core.batch.find_images import OpenFile
-from napari_unet.core.batch.plan import BatchOptions, Candidate, PlannedItem, plan_items
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import PlannedItem, plan_items
 from napari_unet.core.batch.run import segment_item
 from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.atomic import make_folder
@@ -44,7 +46,7 @@ def run(
 
     A result that is too large for TIFF, or whose image is a Zarr, is called ``.ome.zarr``;
     measurements are ``NAME_instances.csv``. ``options`` are the other fields of
-    :class:`napari_unet.core.batch.plan.BatchOptions`.
+    :class:`napari_unet.core.batch.options.BatchOptions`.
     """
     used = load_model(model).scaled(intensities)
     if used.header.network.ndim == 3:

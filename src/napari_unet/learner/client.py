@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import queue
-import subprocess
-import sys
-import tempfile
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
+from contextlib import suppress
 
 from napari_unet.errors import InvalidInput
-from napari_unet.learner import frames
+from napari_unet.learner.computer import HERE, Computer
 from napari_unet.learner.jobs import (
     NO_MEMORY,
     Addition,
@@ -25,6 +23,7 @@ from napari_unet.learner.jobs import (
 from napari_unet.learner.messages import (
     Content,
     Failed,
+    Forget,
     Improved,
     LiveMessage,
     Notice,
@@ -35,14 +34,15 @@ from napari_unet.learner.messages import (
     StopRequest,
     Trained,
 )
-from napari_unet.learner.spawn import close_streams, last_words, replies_of, requests_of, spawn
+from napari_unet.learner.process import LearnerProcess
 from napari_unet.log import with_log
 
-COMMAND = (sys.executable, "-m", "napari_unet.learner")
 Deliver = Callable[[Reply], None]
 _LOG = logging.getLogger(__name__)
 STOP_SECONDS = 0.4
+STOP_SECONDS_ELSEWHERE = 2.0  # a model may take that long on its way here
 KILL_SECONDS = 10.0  # for a tile that nobody waits for; a large one on a slow computer takes some
+QUIET_SECONDS = 30.0  # without an answer, until it is told what there is instead
 _JOIN_SECONDS = 0.3
 _STARTS_WITHOUT_SUCCESS = 2
 _CLOSED = "the window was closed."
@@ -58,18 +58,19 @@ class Learner:
     training that had found a model keeps it.
     """
 
-    def __init__(self, command: Sequence[str] = COMMAND) -> None:
-        self._command = tuple(command)
-        self._outbox: queue.SimpleQueue[int | Addition | StopRequest | None] = queue.SimpleQueue()
+    def __init__(self, computer: Computer = HERE) -> None:
+        self._computer = computer
+        self._outbox: queue.SimpleQueue[int | Addition | StopRequest | Forget | None] = (
+            queue.SimpleQueue()
+        )
         self._deliver: Deliver = _ignore
         self._lock = threading.RLock()
         self._jobs: dict[int, Job] = {}
         self._additions: dict[Addition, PrepareMessages] = {}  # that wait
         self._ignored: set[int] = set()  # stopped predictions that the process may be at still
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: LearnerProcess | None = None
         self._failed_starts = 0
         self._closed = False
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close())
         self._sender = threading.Thread(target=self._send_all, name="learner-send", daemon=True)
         self._sender.start()
 
@@ -77,12 +78,22 @@ class Learner:
     def pid(self) -> int | None:
         """Process id of the running process, if there is one."""
         process = self._process
-        return process.pid if process is not None and process.poll() is None else None
+        return None if process is None else process.pid
 
     def warm_up(self) -> None:
         """Start the process now, so that the first request need not wait for it."""
         with self._lock:
             if self._process is None and not self._closed:
+                self._start_or_tell()
+
+    def use(self, computer: Computer) -> None:
+        """Run the process elsewhere from now on; predictions under way are done there again."""
+        with self._lock:
+            self._computer = computer
+            self._failed_starts = 0
+            if self._process is not None:
+                self._kill(self._process)
+            elif not self._closed:
                 self._start_or_tell()
 
     def submit(
@@ -124,14 +135,15 @@ class Learner:
 
         The process is spared where a prediction is stopped, since a warm one is worth more than
         the rest of a tile, which is ignored; unless it goes on for seconds, with no training beside
-        it.
+        it. So is one elsewhere, which may have waited in a queue, and has some more time to answer.
         """
         with self._lock:
             if job not in self._jobs:
                 return
             self._jobs[job].stopping = True
         self._outbox.put(StopRequest(job))
-        _later(STOP_SECONDS, self._kill_if_running, job)
+        seconds = STOP_SECONDS if self._computer.is_here else STOP_SECONDS_ELSEWHERE
+        _later(seconds, self._kill_if_running, job)
 
     def drop(self, job: int) -> None:
         """Say that nobody waits for a prediction any more; its process is spared."""
@@ -164,7 +176,6 @@ class Learner:
         if process is not None:
             process.kill()  # the receiving thread waits for its end, which may take a while
         self._sender.join(_JOIN_SECONDS)  # it may be in the middle of a layer that is slow to read
-        self._log.close()
 
     def _start_or_tell(self) -> None:
         reason = self._start()
@@ -173,13 +184,12 @@ class Learner:
 
     def _start(self) -> str | None:
         """Start a process; return what is in the way, if anything."""
-        self._log.seek(0)
-        self._log.truncate()
         try:
-            process = spawn(self._command, self._log)
-        except OSError as error:
+            process = LearnerProcess(self._computer)
+        except (OSError, ValueError) as error:
             return f"the training process cannot start ({error})."
         self._process = process
+        _later(QUIET_SECONDS, self._tell_if_quiet, process)
         threading.Thread(
             target=self._receive_all, args=[process], name="learner-receive", daemon=True
         ).start()
@@ -191,7 +201,7 @@ class Learner:
                 self._prepare_and_send(item)
             elif isinstance(item, Addition):
                 self._add(item)
-            elif item.job in self._jobs:
+            else:
                 self._send(item)
 
     def _prepare_and_send(self, job: int) -> None:
@@ -249,7 +259,7 @@ class Learner:
         if process is None:
             return
         try:
-            frames.send(requests_of(process), request)
+            process.send(request)
         except (OSError, ValueError):
             return  # the process is gone: the receiving thread tells the jobs
         except MemoryError:  # before anything was written
@@ -258,28 +268,21 @@ class Learner:
             else:
                 self._fail(request.job, NO_MEMORY)
 
-    def _receive_all(self, process: subprocess.Popen[bytes]) -> None:
-        stream = replies_of(process)
-        while True:
-            try:
-                reply: Reply = frames.receive(stream)
-            except (EOFError, OSError):
-                break
-            except Exception:  # no message of ours, as when something else prints there
-                _LOG.exception("the learner said what is no message")
-                process.kill()
-                break
-            self._pass_on(process, reply)
-        process.wait()
-        close_streams(process)
+    def _receive_all(self, process: LearnerProcess) -> None:
+        with suppress(EOFError):
+            while True:
+                self._pass_on(process, process.receive())
+                if process.keeps_too_much:
+                    self._outbox.put(Forget())
+        process.bury()
         self._bury(process)
 
-    def _pass_on(self, process: subprocess.Popen[bytes], reply: Reply) -> None:
+    def _pass_on(self, process: LearnerProcess, reply: Reply) -> None:
         with self._lock:
             if process is not self._process:
                 return  # it was killed, and its jobs were told
             if reply.job != 0 and reply.job not in self._jobs:
-                if isinstance(reply.content, Predicted | Failed):
+                if isinstance(reply.content, Predicted | Trained | Failed):
                     self._ignored.discard(reply.job)
                 return  # its last reply has been given
             if reply.job in self._jobs:
@@ -294,7 +297,7 @@ class Learner:
                 case Trained() | Predicted() | Failed():
                     self._jobs.pop(reply.job, None)
 
-    def _bury(self, process: subprocess.Popen[bytes], *, by_us: bool = False) -> None:
+    def _bury(self, process: LearnerProcess, *, by_us: bool = False) -> None:
         """Answer for a process that is gone or killed; start the next unless that is pointless."""
         with self._lock:
             if self._closed or process is not self._process:
@@ -304,18 +307,17 @@ class Learner:
             lost = {number: job for number, job in self._jobs.items() if job.sent}
             killed_by_us = by_us or any(job.stopping for job in lost.values())
             self._failed_starts += 0 if killed_by_us else 1
-            code = process.returncode
-            reason = "" if code is None else last_words(self._log, code)  # else it was killed here
             for number, job in lost.items():
                 if killed_by_us and not job.stopping and not job.training:
                     job.sent = False  # it was not meant: the next process does it again
                     self._outbox.put(number)
                 else:
-                    self._end(number, reason)
+                    self._end(number, process.reason)
             if self._failed_starts < _STARTS_WITHOUT_SUCCESS:
                 self._start_or_tell()
             elif not lost:
-                self._deliver(Reply(0, Failed(f"the training process cannot start: {reason}")))
+                text = f"the training process cannot start: {process.reason}"
+                self._deliver(Reply(0, Failed(text)))
 
     def _end(self, number: int, reason: str) -> None:
         """Give a job the last replies that its process cannot give."""
@@ -328,22 +330,30 @@ class Learner:
             job, process = self._jobs.get(number), self._process
             if job is None or self._closed:
                 return
-            if job.sent and job.training and process is not None:
+            may_die = job.training and self._computer.is_here
+            if job.sent and may_die and process is not None:
                 self._kill(process)
                 return
-            self._end(number, "")  # its layer is still being read, or it is a prediction
+            self._end(number, "")  # its layer is still being read, or its process is spared
             if job.sent and process is not None:
                 self._ignored.add(number)
                 _later(KILL_SECONDS, self._kill_if_deaf, number, process)
 
-    def _kill_if_deaf(self, number: int, process: subprocess.Popen[bytes]) -> None:
-        """Replace a process that is still at a prediction that nobody waits for."""
+    def _kill_if_deaf(self, number: int, process: LearnerProcess) -> None:
+        """Replace a process that is still at what nobody waits for."""
         with self._lock:
+            if not process.answered:
+                return  # it waits in a queue, and will be told to stop
             learning = any(job.training and job.sent for job in self._jobs.values())
             if number in self._ignored and process is self._process and not learning:
                 self._kill(process)
 
-    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+    def _tell_if_quiet(self, process: LearnerProcess) -> None:
+        with self._lock:
+            if process is self._process and not process.answered and not self._closed:
+                self._deliver(Reply(0, Notice(self._computer.no_answer_yet())))
+
+    def _kill(self, process: LearnerProcess) -> None:
         process.kill()
         self._bury(process, by_us=True)  # at once: a large process takes a while to end
 

@@ -248,7 +248,14 @@ class Failed:
 LiveMessage = LivePlane | LiveStrokes | LiveClasses | LiveView
 
 
-Request = TrainRequest | PredictRequest | LiveRequest | LiveMessage | StopRequest
+@dataclass(frozen=True)
+class Forget:
+    """Nothing is asked for; what the learner need not keep any more is told with each message."""
+
+    job: int = 0
+
+
+Request = TrainRequest | PredictRequest | LiveRequest | LiveMessage | StopRequest | Forget
 Content = (
     Ready
     | Started

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -61,13 +62,28 @@ def close_streams(process: subprocess.Popen[bytes]) -> None:
             stream.close()
 
 
-def last_words(log: IO[bytes], code: int) -> str:
-    """Return why a process ended, from its standard error and its exit code; all is logged."""
+def kill_all(process: subprocess.Popen[bytes]) -> None:
+    """End a process of :func:`spawn` and those that it started; this does not wait."""
+    if os.name == "nt":
+        process.kill()
+    elif process.poll() is None:  # else its number may be another's
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def log_of(log: IO[bytes], code: int) -> list[str]:
+    """Return what a process that ended wrote on its standard error; all is logged."""
     log.seek(0)
     lines = log.read().decode(errors="replace").strip().splitlines()
     logging.getLogger(__name__).error(
         "a process of ours ended with %d; it had written:\n%s", code, "\n".join(lines[-_LINES:])
     )
+    return lines
+
+
+def last_words(log: IO[bytes], code: int) -> str:
+    """Return why a process ended, from its standard error and its exit code; all is logged."""
+    lines = log_of(log, code)
     if code == -9:  # its last words, if any, are of something else
         return "the system ended it, most likely because memory ran out; use fewer planes."
     return f"{lines[-1] if lines else f'exit code {code}'}."

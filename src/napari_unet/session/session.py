@@ -24,6 +24,7 @@ from napari_unet.core.models.header import header_of
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput, Level
+from napari_unet.learner.computer import HERE, Computer
 from napari_unet.learner.messages import (
     Content,
     Failed,
@@ -47,6 +48,8 @@ from napari_unet.session.state import (
 from napari_unet.session.telling import each_of
 from napari_unet.session.training import Training, train_request
 
+_NOWHERE = "not running; the next training or prediction tries again"
+
 
 class Session(ClassesAndModel):
     """The state that the widgets show and the actions that they offer.
@@ -66,9 +69,10 @@ class Session(ClassesAndModel):
     trained = Signal(str)
     said = Signal(Level, str)
 
-    def __init__(self, learner: LearnerLike) -> None:
+    def __init__(self, learner: LearnerLike, computer: Computer = HERE) -> None:
         super().__init__()
         self._learner = learner
+        self.computer = computer
         self._numbers = itertools.count(1)
         self._training: Training | None = None
         self.predictions = PredictionJobs(learner, self._numbers)
@@ -171,6 +175,16 @@ class Session(ClassesAndModel):
         if self.state is not State.IDLE:
             self._end()
 
+    def compute_on(self, computer: Computer) -> None:
+        """Train and predict elsewhere from now on; what is predicted now is predicted there.
+
+        ``InvalidInput`` if something is trained.
+        """
+        self._check_idle()
+        self.computer = computer
+        self._set_device("")
+        self._learner.use(computer)
+
     def reopen(self, learner: LearnerLike) -> None:
         """Go on after :meth:`close`, with another learner."""
         self._learner = learner
@@ -187,7 +201,10 @@ class Session(ClassesAndModel):
         elif self.state is not State.IDLE and reply.job == self.live.job:
             self._apply_live(reply.job, content)
         elif reply.job == 0 and isinstance(content, Failed):
+            self._set_device(_NOWHERE)
             self.said.emit(Level.ERROR, content.text)
+        elif reply.job == 0 and isinstance(content, Notice):
+            self._warn(content.text)
         else:
             self.predictions.apply(reply.job, content)
 
@@ -264,6 +281,8 @@ class Session(ClassesAndModel):
             self.state_changed.emit(state)
 
     def _set_device(self, device: str) -> None:
+        if not self.computer.is_here:
+            device = f"{self.computer.name}: {device or 'starting…'}"
         if device != self.device:
             self.device = device
             self.device_changed.emit(device)

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.labels.across_planes import Place
+from napari_unet.learner.computer import Computer
 from napari_unet.learner.messages import (
     Box,
     Content,
@@ -51,6 +52,9 @@ class LearnerLike(Protocol):
 
     def drop(self, job: int) -> None:
         """Say that nobody waits for a prediction any more."""
+
+    def use(self, computer: Computer) -> None:
+        """Train and predict elsewhere from now on."""
 
     def close(self) -> None:
         """End the learner."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import queue
 import tempfile
@@ -22,7 +23,8 @@ from napari_unet.core.segmentation.pieces import pieces_of
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner import frames
 from napari_unet.learner.child import loop, predicting
-from napari_unet.learner.client import COMMAND
+from napari_unet.learner.computer import HERE
+from napari_unet.learner.greeting import await_greeting
 from napari_unet.learner.messages import (
     Failed,
     Improved,
@@ -345,11 +347,20 @@ def test_an_error_of_ours_fails_the_job_alone(monkeypatch):
     assert "in broken" in replies[0].content.details  # for the log
 
 
+def test_a_full_disk_fails_the_job_with_what_to_do(monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(predicting, "predict_own_pixels", full)
+    (reply,) = run([prediction(3)])
+    assert reply.content.text.startswith("the disk is full where the learner runs")
+
+
 class TestRealProcess:
     @pytest.fixture
     def child(self):
         with tempfile.TemporaryFile() as log:
-            child = spawn(COMMAND, log)
+            child = spawn(HERE.argv, log)
             yield child
             child.kill()
             child.wait()
@@ -357,6 +368,7 @@ class TestRealProcess:
 
     def test_ends_with_its_parent_in_the_middle_of_a_training(self, child):
         """And says nothing but messages before that, whatever the libraries print."""
+        await_greeting(child.stdout)
         ready = frames.receive(child.stdout)
         assert isinstance(ready.content, Ready)
         assert ready.content.device

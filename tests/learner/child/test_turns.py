@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from napari_unet.learner.child.turns import HEAD_START, Stopwatch, Turns
+from types import SimpleNamespace
+
+from napari_unet.learner.child.turns import HEAD_START, Pace, Stopwatch, Turns
 
 
 def test_a_stopwatch_counts_what_it_ran():
@@ -29,3 +31,22 @@ def test_a_short_prediction_is_not_interrupted():
     for _ in range(4):
         turns.note(training=False, seconds=0.1)
         assert turns.predictions_first
+
+
+def test_what_is_large_takes_a_tenth_of_a_slow_line():
+    clock = SimpleNamespace(now=0.0)
+    pace = Pace(lambda: clock.now, least=5.0)
+    assert pace.is_due
+    with pace.sending():
+        clock.now += 2
+    assert not pace.is_due
+    clock.now += 17.9
+    assert not pace.is_due
+    clock.now += 0.2
+    assert pace.is_due
+    with pace.sending():
+        clock.now += 0.01
+    clock.now += 4.9
+    assert not pace.is_due
+    clock.now += 0.2
+    assert pace.is_due

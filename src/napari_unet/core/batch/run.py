@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from napari_unet.core.batch.plan import BatchOptions, BatchPlan, PlannedItem
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import BatchPlan, PlannedItem
 from napari_unet.core.events import Notice
 from napari_unet.core.io.atomic import make_folder
-from napari_unet.core.io.result import Saved
+from napari_unet.core.io.result import MadeFrom, Saved
 from napari_unet.core.objects.label_instances import FindObjects, label_instances
 from napari_unet.core.prediction.tile_probabilities import Described, Predictor
 from napari_unet.core.segmentation.segment import Opener, segment
@@ -60,6 +61,7 @@ class ItemEnded:
     """What became of an image.
 
     ``"skipped"``: its results were there. The sentence says why, or what is to be known of it.
+    ``made_from`` is what a result that is no file was made from, where that is known.
     """
 
     number: int
@@ -67,6 +69,7 @@ class ItemEnded:
     status: Status
     sentence: str
     seconds: float = 0.0
+    made_from: MadeFrom | None = None
 
     @property
     def outputs(self) -> tuple[Path, ...]:

@@ -27,7 +27,9 @@ class ImageSource:
     Y and X always there. ``pixel_size`` is the distance of two neighbours along T, Z, Y and X of
     the finest level, where known, in ``units`` as OME-Zarr names them. ``guesses`` say what was
     guessed and why. ``kind`` is ``"array"``, or of which kind of file: ``"tiff"``, ``"zarr"``,
-    ``"npy"`` or ``"picture"``. ``closing`` is called when it is not needed any more.
+    ``"npy"`` or ``"picture"``. ``file`` is what it is read from; ``None`` for arrays, unless one is
+    known to read from it whenever a part of it is wanted. ``closing`` is called when it is not
+    needed any more.
     """
 
     levels: tuple[Any, ...]

@@ -20,6 +20,7 @@ from napari_unet.core.prediction.tile_probabilities import TileProbabilities, id
 from napari_unet.errors import UserError
 from napari_unet.learner.child.coverage import Cover
 from napari_unet.learner.child.live_view import View
+from napari_unet.learner.child.turns import Pace
 from napari_unet.learner.messages import (
     Content,
     Failed,
@@ -74,10 +75,10 @@ class LiveJob:
     _first: LivePlane | None = None
     _kept: Improved | None = None
     _kept_version: int = 0
-    _kept_at: float = -np.inf
 
     def __post_init__(self) -> None:
         self._started = time.monotonic()
+        self._pace = Pace(time.monotonic, SECONDS_BETWEEN_MODELS)
         self._trainer = LiveTrainer(
             device=self.request.device, seed=self.request.seed, classes=self.request.classes
         )
@@ -251,12 +252,12 @@ class LiveJob:
 
         The first at once, before anything is predicted with it: what was seen is never lost.
         """
-        now = time.monotonic()
         if self._trainer.version == self._kept_version or self._problem is not None:
             return
-        if self._resting or now - self._kept_at >= SECONDS_BETWEEN_MODELS:
-            yield self._model()
-            self._kept_at = now
+        if self._resting or self._pace.is_due:
+            model = self._model()
+            with self._pace.sending():
+                yield model
 
     def _model(self) -> Improved:
         if self._kept is None or self._trainer.version != self._kept_version:

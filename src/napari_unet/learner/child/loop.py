@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import threading
@@ -29,7 +30,7 @@ from napari_unet.errors import UserError
 from napari_unet.learner import frames
 from napari_unet.learner.child.live_job import LiveJob
 from napari_unet.learner.child.predicting import Models, predictions
-from napari_unet.learner.child.turns import Stopwatch, Turns
+from napari_unet.learner.child.turns import Pace, Stopwatch, Turns
 from napari_unet.learner.messages import (
     Content,
     Failed,
@@ -48,7 +49,7 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
 )
-from napari_unet.learner.spawn import own_streams
+from napari_unet.learner.shelf import LearnersShelf
 
 _SECONDS_BETWEEN_STEP_REPLIES = 0.1
 
@@ -77,12 +78,15 @@ class Loop:
     """Does one tile or one step at a time and listens in between.
 
     What shall stop comes first, then what is looked at live, then by turns predictions and
-    trainings. ``clock`` gives the seconds that turns and budgets are counted in.
+    trainings. ``clock`` gives the seconds that turns and budgets are counted in, ``shelf`` is what
+    it keeps of what crossed the line, which is slow if ``packed``.
     """
 
     inbox: queue.SimpleQueue[Request]
     stream: BinaryIO
     clock: Callable[[], float] = time.monotonic
+    shelf: LearnersShelf | None = None
+    packed: bool = False
     _turns: Turns = field(default_factory=Turns)
     _models: Models = field(default_factory=Models)
     _works: list[_Work] = field(default_factory=list)
@@ -126,7 +130,7 @@ class Loop:
         try:
             live = LiveJob(request, stopping)
         except Exception as error:
-            frames.send(self.stream, Reply(request.job, _failure(error)))
+            self._say(Reply(request.job, _failure(error)))
             return
         self._works.append(_Work(request.job, True, live.contents(), stopping, watch, live))
 
@@ -140,9 +144,12 @@ class Loop:
         if work.training or any(other.training and not other.idle for other in self._works):
             self._turns.note(training=work.training, seconds=work.watch() - before)
         if content is not None:
-            frames.send(self.stream, Reply(work.job, content))
+            self._say(Reply(work.job, content))
         if isinstance(content, Failed | Trained | Predicted):
             self._works.remove(work)
+
+    def _say(self, reply: Reply) -> None:
+        frames.send(self.stream, reply, self.shelf, keep=False, packed=self.packed)
 
     def _turn(self, work: _Work) -> tuple[bool, bool, bool, bool]:
         """Sort key of what comes first; equal ones come in the order of their requests."""
@@ -155,6 +162,8 @@ class Loop:
     ) -> Iterator[Content | None]:
         model = None if request.model is None else Model.from_bytes(request.model)
         last_sent = -np.inf
+        pace = Pace(time.monotonic)
+        better: Best | None = None
         for event in train_events(
             request.images,
             request.labels,
@@ -168,6 +177,13 @@ class Loop:
             clock=clock,
             **dict(request.settings),
         ):
+            if isinstance(event, Best):
+                better = event
+            if better is not None and (pace.is_due or not self.packed):
+                data = self._remember(better.model, request)
+                with pace.sending():
+                    yield Improved(better.step, better.score, data)
+                better = None
             match event:
                 case Step() as step:
                     now = time.monotonic()
@@ -177,7 +193,7 @@ class Loop:
                     else:
                         yield None
                 case Best():
-                    yield Improved(event.step, event.score, self._remember(event.model, request))
+                    pass  # sent above, where the line lets it
                 case Done():
                     data = self._remember(event.model, request)
                     yield Trained(event.step, event.elapsed, event.reason, event.score, data)
@@ -198,6 +214,8 @@ def _failure(error: Exception) -> Failed:
         return Failed(str(error))
     if is_out_of_memory(error):
         return Failed(NO_MEMORY)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return Failed("the disk is full where the learner runs; free some space there.")
     return Failed(
         f"something went wrong inside napari-unet ({type(error).__name__}: {error}); "
         "please report it.",
@@ -205,15 +223,18 @@ def _failure(error: Exception) -> Failed:
     )
 
 
-def main() -> None:
-    """Serve the parent process over standard input and output until it closes them."""
-    requests, replies = own_streams()
+def serve(requests: BinaryIO, replies: BinaryIO, *, packed: bool) -> None:
+    """Answer requests until their stream ends, and the process with it.
+
+    The line is slow if ``packed``.
+    """
+    shelf = LearnersShelf()
     inbox: queue.SimpleQueue[Request] = queue.SimpleQueue()
 
     def read() -> None:
         try:
             while True:
-                inbox.put(frames.receive(requests))
+                inbox.put(frames.receive(requests, shelf))
         except (EOFError, OSError):
             os._exit(0)  # the parent is gone: nobody would hear the end of a running step
         except BaseException:  # a process that hears nothing more must not live on
@@ -226,4 +247,4 @@ def main() -> None:
     frames.send(replies, Reply(0, Ready(describe(device))))
     warm_up()  # so that the first strokes need not wait for libraries
     with suppress(BrokenPipeError):
-        Loop(inbox, replies).run()
+        Loop(inbox, replies, shelf=shelf, packed=packed).run()

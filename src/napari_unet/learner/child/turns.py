@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,30 @@ class Stopwatch:
             yield
         finally:
             self._spent, self._since = self(), None
+
+
+class Pace:
+    """Leaves a slow line to others: what is large may take a tenth of it.
+
+    There are at least ``least`` seconds from one to the next, also where the line is fast.
+    """
+
+    def __init__(self, clock: Callable[[], float], least: float = 0.0) -> None:
+        self._clock, self._least = clock, least
+        self._next = -math.inf
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next may be sent."""
+        return self._clock() >= self._next
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Note how long one takes to be sent."""
+        start = self._clock()
+        yield
+        now = self._clock()
+        self._next = now + max(self._least, 9 * (now - start))
 
 
 @dataclass

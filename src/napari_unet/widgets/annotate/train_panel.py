@@ -20,6 +20,7 @@ from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import Level
 from napari_unet.session.session import Session
 from napari_unet.session.state import State
+from napari_unet.widgets.annotate.computer_menu import ComputerMenu
 from napari_unet.widgets.annotate.live_sync import LiveLoop
 from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.desk.choice import Choice
@@ -114,7 +115,7 @@ class TrainPanel(QWidget):
         self.device = QLabel()
         self.device.setObjectName("device_label")
         self.device.setWordWrap(True)
-        self.device.setToolTip("Where the training computes; it can be changed under Advanced")
+        self.device.setToolTip("The computer and device; the device is chosen under Advanced")
         self.status = wrapped_label("train_status")
 
     def _lay_out(self) -> None:
@@ -126,7 +127,8 @@ class TrainPanel(QWidget):
         layout.addWidget(self.seconds, 0, 1)
         layout.addWidget(self.live_switch, 0, 2)
         layout.addWidget(self.progress, 1, 0, 1, 3)
-        layout.addWidget(self.device, 2, 0, 1, 3)
+        layout.addWidget(self.device, 2, 0, 1, 2)
+        layout.addWidget(ComputerMenu(self._session), 2, 2)
         layout.addWidget(self.status, 3, 0, 1, 3)
 
     def _on_clicked(self) -> None:

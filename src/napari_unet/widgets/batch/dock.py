@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from napari.components import ViewerModel
 from napari.layers import Image
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_unet.core.batch.plan import BatchPlan
@@ -22,6 +24,7 @@ from napari_unet.core.batch.run import (
 from napari_unet.widgets.batch.options_panel import BatchOptionsPanel
 from napari_unet.widgets.batch.planning import BatchPlanner, Wish
 from napari_unet.widgets.batch.report_buttons import BatchEnd
+from napari_unet.widgets.batch.result_layers import results_made_from
 from napari_unet.widgets.batch.run import BatchRun
 from napari_unet.widgets.batch.stack_files import candidates_of
 from napari_unet.widgets.batch.table import BatchTable
@@ -54,6 +57,7 @@ class BatchSegment(Docked):
         shared = shared_by(napari_viewer, self)
         self.setObjectName("batch_segment")
         self.session = shared.session
+        self._viewer = shared.viewer
         self._run = BatchRun(shared.viewer, shared.session, self)
         self._planner = BatchPlanner(self)
         self._planned: tuple[Image, ...] = ()  # the layers of the plan, in its order
@@ -108,11 +112,23 @@ class BatchSegment(Docked):
         self._plan = None
         self._look_again()
 
+    def event(self, event: QEvent) -> bool:
+        """Look at files again when the window is come back to, which others may have changed."""
+        if event.type() == QEvent.Type.WindowActivate and self._plan and not self._run.is_running:
+            self._look_again()
+        return super().event(event)
+
     def _look_again(self) -> None:
         images, header, model = self.table.images, self.session.header, self.session.model
         options, ndim = self.options.options(), 2 if header is None else header.network.ndim
         checked = [image for image in images if self.table.is_checked(image)]
-        chosen = candidates_of(checked, ndim, by_file=self.options.folder is not None)
+        to_layers = self.options.folder is None
+        chosen = candidates_of(checked, ndim, by_file=not to_layers)
+        if to_layers:
+            chosen = tuple(
+                (image, replace(candidate, layers=results_made_from(self._viewer, image)))
+                for image, candidate in chosen
+            )
         self._planned = tuple(image for image, _ in chosen)
         if header is None or model is None:
             self.table.show_fates(dict.fromkeys(images, NO_MODEL))
@@ -130,8 +146,9 @@ class BatchSegment(Docked):
             self._offer_run(why_not)
             return
         wish = Wish(tuple(c for _, c in chosen), header, model, self.options.folder, options)
-        self.run_button.setEnabled(False)
-        self.run_button.setToolTip("Looking at the images…")
+        if self._plan is None:
+            self.run_button.setEnabled(False)
+            self.run_button.setToolTip("Looking at the images…")
         self._planner.plan(wish)
 
     def _offer_run(self, why_not: str, summary: str = "") -> None:
@@ -143,6 +160,10 @@ class BatchSegment(Docked):
     def _on_planned(self, plan: BatchPlan) -> None:
         if self._run.is_running:
             return
+        if self._plan is not None and self._fates(plan) != self._fates(self._plan):
+            self.table.forget_reports()  # files were changed since
+            self.end.hide()
+            self._reported = False
         self._plan = plan
         self.table.show_fates(self._by_layer(self._fates(plan)))
         left_out = len(self.table.images) - len(set(self._planned))

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.core.batch.plan import BatchOptions
+from napari_unet.core.batch.options import BatchOptions
 from napari_unet.core.io.result import Saved
 
 _LAYERS, _FOLDER = range(2)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet.core.batch.plan import BatchOptions, BatchPlan, Candidate, plan_items
+from napari_unet.core.batch.candidate import Candidate
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import BatchPlan, plan_items
 from napari_unet.core.models.header import ModelHeader, digest_of
 from napari_unet.core.prediction.tile_probabilities import Description
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 from napari.components import ViewerModel
+from napari.utils.events import Event
 from qtpy.QtCore import QCoreApplication
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.learner import Learner
+from napari_unet.learner.computer import Computer
 from napari_unet.session.session import Session
 from napari_unet.session.telling import each_of
 from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.layers.file_changes import note_file
 from napari_unet.widgets.qt.connections import when_destroyed
 from napari_unet.widgets.qt.logging_errors import log_errors
 from napari_unet.widgets.qt.main_thread import MainThread
@@ -33,15 +36,19 @@ class Shared:
 
     def __init__(self, viewer: ViewerModel) -> None:
         log_errors()
-        learner = Learner()
         session = _sessions.get(viewer)
+        computer = Computer.from_environment() if session is None else session.computer
+        learner = Learner(computer)
         if session is None:
-            session = _sessions[viewer] = Session(learner)
+            session = _sessions[viewer] = Session(learner, computer)
             session.said.connect(notify)
         else:
             session.reopen(learner)
         self.viewer = viewer
         self.session = session
+        for layer in viewer.layers:
+            note_file(layer)
+        viewer.layers.events.inserted.connect(_on_layer_inserted)
         self._main = MainThread()
         learner.listen(lambda reply: self._main.call(lambda: session.apply(reply)))
         self.predictions = Predictions(viewer, session)
@@ -59,6 +66,7 @@ class Shared:
         if _shared.get(self.viewer) is not self:
             return
         del _shared[self.viewer]
+        self.viewer.layers.events.inserted.disconnect(_on_layer_inserted)
         QCoreApplication.instance().aboutToQuit.disconnect(self.end)
         each_of(self.session.close, self._main.close, self.predictions.forget_all)
 
@@ -66,6 +74,10 @@ class Shared:
         self._holders -= 1
         if self._holders == 0:
             self.end()
+
+
+def _on_layer_inserted(event: Event) -> None:
+    note_file(event.value)
 
 
 def shared_by(viewer: ViewerModel, widget: QWidget) -> Shared:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
+import numpy as np
 from napari.layers import Image, Labels
 
 from napari_unet.core.labels.classes import ClassInfo
@@ -11,11 +13,16 @@ from napari_unet.core.models.header import ModelHeader
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.layers.picture import picture_of
 from napari_unet.widgets.layers.planes import channel_count, spatial_shape
+from napari_unet.widgets.layers.spots import Spot
 from napari_unet.widgets.layers.strokes import is_computed, too_many
 from napari_unet.widgets.layers.volumes import NO_SLICES, has_slices
 
 NO_IMAGE = "Open an image and choose it above."
 NO_MODEL = "Train a model first, or open a saved one."
+NOTHING_UNDER = (
+    "Nothing was imaged under the strokes: every pixel there is NaN or infinite. Paint where there "
+    "is something of the image, or choose another image."
+)
 
 
 def why_not_paint(
@@ -64,7 +71,7 @@ def why_not_paint(
 def why_not_train(
     image: Image | None,
     annotation: Labels | None,
-    painted: Mapping[int, int],
+    counts: Mapping[Spot, Mapping[int, int]],
     classes: tuple[ClassInfo, ...],
     model: ModelHeader | None = None,
     doubt: str | None = None,
@@ -73,17 +80,20 @@ def why_not_train(
 
     Parameters
     ----------
-    image, annotation, painted, doubt
+    image, annotation, doubt
         As for :func:`why_not_paint`.
+    counts
+        Number of painted pixels by id, by plane or cell of a large plane.
     classes
         Classes with their names.
     model
         That the training would go on with, if any.
     """
+    painted = sum(map(Counter, counts.values()), Counter())
     reason = why_not_paint(image, annotation, painted, doubt)
-    if reason is not None:
+    if reason is not None or image is None or annotation is None:
         return reason
-    if image is not None and model is not None:
+    if model is not None:
         if model.preset is None:
             return (
                 "The model is of another program and can only predict; press Start over under "
@@ -98,7 +108,7 @@ def why_not_train(
         (only,) = painted
         names = {entry.id: entry.name for entry in classes}
         return f"Only “{names.get(only, only)}” is painted; paint a stroke of another class too."
-    return None
+    return _why_not_imaged(image, annotation, counts)
 
 
 def why_not_segment(image: Image | None, model: ModelHeader | None) -> str | None:
@@ -115,6 +125,28 @@ def why_not_segment(image: Image | None, model: ModelHeader | None) -> str | Non
         return NO_SLICES
     mismatch = _other_channels(image, model)
     return mismatch and f"{mismatch} train one for it."
+
+
+def _why_not_imaged(
+    image: Image, annotation: Labels, counts: Mapping[Spot, Mapping[int, int]]
+) -> str | None:
+    """Say that all strokes lie where nothing was imaged; only pixels in memory are looked at."""
+    picture = picture_of(image)
+    level = picture.source.levels[picture.level]
+    painted = [spot for spot, ids in counts.items() if ids]
+    if not painted or not isinstance(level, np.ndarray) or level.dtype.kind != "f":
+        return None
+    looked_at = False
+    for spot in painted:
+        piece, (top, left) = picture.piece(spot.index), spot.at
+        strokes = np.asarray(annotation.data[spot.slices])
+        for row in np.flatnonzero(strokes.any(axis=1)):  # of most images one row is enough
+            columns = np.flatnonzero(strokes[row])
+            looked_at = True
+            pixels = piece.read(np.array([top + row]), left + columns)
+            if np.isfinite(pixels).all(axis=0).any():
+                return None
+    return NOTHING_UNDER if looked_at else None  # what was counted may be gone since
 
 
 def _other_channels(image: Image, model: ModelHeader) -> str | None:

@@ -21,7 +21,8 @@ from napari_unet.cli import main
 from napari_unet.core.batch.cluster.connect import connected
 from napari_unet.core.batch.cluster.run import run_batch_on
 from napari_unet.core.batch.cluster.workers import Workers
-from napari_unet.core.batch.plan import BatchOptions, plan_batch
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import plan_batch
 from napari_unet.core.batch.run import ItemEnded, ItemNotice, ItemProgress, ItemStarted
 from napari_unet.errors import InvalidModel, SchedulerUnavailable
 from scenes import preset_model, random_model, small_network

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from distributed import WorkerPlugin, get_worker
 
-from napari_unet.core.batch.plan import BatchOptions, PlannedItem
+from napari_unet.core.batch.options import BatchOptions
+from napari_unet.core.batch.plan import PlannedItem
 from napari_unet.core.batch.run import segment_item
 from napari_unet.core.events import Notice
 from napari_unet.core.forest.class_map import ClassMap

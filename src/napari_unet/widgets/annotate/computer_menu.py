@@ -1,0 +1,124 @@
+"""On which computer the learner runs: a small menu beside the line that tells the device."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QToolButton,
+    QWidget,
+)
+
+from napari_unet.learner.computer import HERE, REMOTE, Computer
+from napari_unet.learner.known_computers import known_computers, remember
+from napari_unet.session.session import Session
+from napari_unet.widgets.qt.notify import errors_shown
+
+_TIP = "Compute on this computer, or on another one that ssh reaches"
+_HELP = (
+    "napari-unet has to be installed there, in the same version, and `ssh` has to reach it without "
+    "a password. Without a computer the command runs here, as for a container."
+)
+
+
+class ComputerMenu(QToolButton):
+    """Lets somebody choose where the learner runs.
+
+    Parameters
+    ----------
+    session
+        Whose learner it is.
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setObjectName("computer_button")
+        self.setText("Where…")
+        self.setAccessibleName("On which computer is computed")
+        self.setToolTip(_TIP)
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self)
+        menu.aboutToShow.connect(self._fill)
+        self.setMenu(menu)
+
+    def _fill(self) -> None:
+        menu, current = self.menu(), self._session.computer
+        menu.clear()
+        computers = [HERE, *known_computers()]
+        for computer in computers if current in computers else [*computers, current]:
+            action = menu.addAction(label_of(computer))
+            action.setCheckable(True)
+            action.setChecked(computer == current)
+            action.triggered.connect(lambda _on, computer=computer: self._use(computer))
+        menu.addSeparator()
+        menu.addAction("Another computer…").triggered.connect(lambda _on: self._ask())
+
+    def _ask(self) -> None:
+        dialog = ComputerDialog(self._session.computer, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._take(dialog))
+        dialog.open()
+
+    def _take(self, dialog: ComputerDialog) -> None:
+        with errors_shown():
+            self._use(dialog.computer())
+
+    def _use(self, computer: Computer) -> None:
+        with errors_shown():
+            self._session.compute_on(computer)
+            if not computer.is_here:
+                remember(computer)
+
+
+class ComputerDialog(QDialog):
+    """Asks for a computer and the command that starts a learner there."""
+
+    def __init__(self, computer: Computer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("computer_dialog")
+        self.setWindowTitle("Compute on another computer")
+        self.host = QLineEdit(computer.host)
+        self.host.setObjectName("host_edit")
+        self.host.setPlaceholderText("HOST or USER@HOST")
+        self.host.setToolTip("A computer as ssh knows it; what is in your ssh's settings counts")
+        self.command = QLineEdit(computer.command)
+        self.command.setObjectName("command_edit")
+        self.command.setPlaceholderText(REMOTE)
+        self.command.setToolTip(
+            "Starts the learner there, for example with its path, or behind srun or docker run -i"
+        )
+        text = QLabel(_HELP)
+        text.setWordWrap(True)
+        buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        form = QFormLayout(self)
+        form.addRow("Computer", self.host)
+        form.addRow("Command", self.command)
+        form.addRow(text)
+        form.addRow(buttons)
+
+    def computer(self) -> Computer:
+        """Return what was typed.
+
+        Raises
+        ------
+        InvalidInput
+            It is no name of a computer, or no command.
+        """
+        return Computer.checked(self.host.text(), self.command.text())
+
+
+def label_of(computer: Computer) -> str:
+    """Return what a computer is called in the menu."""
+    if computer.is_here:
+        return "This computer"
+    return ": ".join(text for text in (computer.host, computer.command) if text)
