@@ -1,26 +1,15 @@
-"""Layers of ours that go: napari's brush is off, and the window was drawn, before they do."""
+"""Layers of ours that go: hidden at once, removed in a turn of the event loop of their own."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from napari_unet.widgets.layers.removal import remove_soon
 
 
-@pytest.fixture
-def modes(model):
-    """A layer that is painted on, and the modes that layers are in when they are removed."""
-    seen: list[str] = []
-    model.layers.events.removing.connect(lambda event: seen.append(model.layers[event.index].mode))
-    layer = model.add_labels(np.zeros((8, 8), np.uint8))
-    layer.mode = "paint"
-    return layer, seen
-
-
-def test_the_brush_is_off_a_layer_that_goes(qtbot, model, modes):
-    layer, seen = modes
-    remove_soon(model, layer)
-    assert layer in model.layers and not layer.visible
-    qtbot.waitUntil(lambda: layer not in model.layers)
-    assert seen == ["pan_zoom"]
+def test_a_layer_goes_soon_and_is_hidden_at_once(qtbot, model):
+    layers = [model.add_labels(np.zeros((8, 8), np.uint8)) for _ in range(3)]
+    for layer in layers:
+        remove_soon(model, layer)
+    assert all(layer in model.layers and not layer.visible for layer in layers)
+    qtbot.waitUntil(lambda: not model.layers)

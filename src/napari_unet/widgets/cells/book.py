@@ -17,7 +17,6 @@ from napari_unet.widgets.layers.geometry import transform_of
 from napari_unet.widgets.layers.image_marks import stored_mark
 from napari_unet.widgets.layers.picture import is_taken_as, picture_of
 from napari_unet.widgets.layers.planes import spatial_shape
-from napari_unet.widgets.layers.removal import lay_brush_down
 from napari_unet.widgets.layers.result_arrays import blank_data, write_part
 from napari_unet.widgets.layers.results import SEGMENTATION_OPACITY, own_layers, segmentation_of
 from napari_unet.widgets.layers.roles import Role, detail, entry, remember
@@ -150,7 +149,6 @@ class CellBook(QObject):
     def _fresh_layer(self, image: Image, ndim: int) -> Labels:
         before = cells_of(self.viewer, image)
         if before is not None:
-            lay_brush_down(before)
             self.viewer.layers.remove(before)
         layer = Labels(
             **blank_data(image, _INT32),

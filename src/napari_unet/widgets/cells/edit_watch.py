@@ -168,7 +168,7 @@ class CellWatch(QObject):
 
     def _played(self) -> Any:
         """Return what was undone or redone since this was asked last; ``None`` if nothing was."""
-        undo, redo = (getattr(self._layer, name, ()) for name in _HISTORY)
+        undo, redo = (list(getattr(self._layer, name, ())) for name in _HISTORY)
         (undone, redone), self._history = self._history, (len(undo), len(redo))
         if self._history == (undone - 1, redone + 1):
             return redo[-1]

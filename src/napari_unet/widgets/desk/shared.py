@@ -19,6 +19,7 @@ from napari_unet.widgets.qt.connections import when_destroyed
 from napari_unet.widgets.qt.logging_errors import log_errors
 from napari_unet.widgets.qt.main_thread import MainThread
 from napari_unet.widgets.qt.notify import notify
+from napari_unet.widgets.qt.software_gl import keep_programs
 
 # A session outlives the docks, so that a model is still there when one is opened again.
 _sessions: WeakKeyDictionary[ViewerModel, Session] = WeakKeyDictionary()
@@ -36,6 +37,7 @@ class Shared:
 
     def __init__(self, viewer: ViewerModel) -> None:
         log_errors()
+        keep_programs()
         session = _sessions.get(viewer)
         computer = Computer.from_environment() if session is None else session.computer
         learner = Learner(computer)

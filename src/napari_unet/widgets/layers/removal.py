@@ -1,9 +1,7 @@
 """Layers that come and go by the dozen, with the window drawn in between.
 
 napari 0.9 collects all of Python's garbage when a layer is removed: a fifth of a second where there
-are a dozen layers. One after the other these do not add up to one long stall. And where several
-went without a drawing in between, and others came later, it ended in Mesa's software OpenGL (22.3),
-without this plugin too; as it did where a layer went with the brush on it.
+are a dozen layers. One after the other these do not add up to one long stall.
 """
 
 from __future__ import annotations
@@ -22,17 +20,6 @@ _PAUSE_MS = 10
 def let_draw() -> None:
     """Let the window draw between two layers; what its user does meanwhile waits."""
     QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
-
-
-def lay_brush_down(layer: Layer) -> None:
-    """Let nobody be about to paint on a layer that is to go, and the window draw that.
-
-    Layers of labels alone have a brush that is drawn, so that outlines need not be asked; nor does
-    a layer that was opened a moment ago, which is in napari's mode without one.
-    """
-    if layer.mode != "pan_zoom":
-        layer.mode = "pan_zoom"
-        let_draw()
 
 
 def remove_soon(viewer: ViewerModel, layer: Layer) -> None:
@@ -63,7 +50,6 @@ class _Removals:
         if not self.waiting:
             self._timer.stop()
             del _removals[self._viewer]
-        lay_brush_down(layer)
         if layer in layers:
             layers.remove(layer)
 

@@ -21,7 +21,7 @@ from napari_unet.project.open_project import OpenedProject, open_project, read_v
 from napari_unet.project.recovery import Recoverable, Recovery, recoverable
 from napari_unet.session.state import State
 from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of
-from napari_unet.widgets.layers.removal import lay_brush_down, let_draw
+from napari_unet.widgets.layers.removal import let_draw
 from napari_unet.widgets.project.image_matching import match_images
 from napari_unet.widgets.project.keeper import ProjectKeeper, recovery_root
 from napari_unet.widgets.project.layer_entries import (
@@ -237,7 +237,6 @@ class ProjectOpening:
         keeper, index = self._keeper, read.opened.index
         keeper.history.begin(index, keep_model=False)
         for layer in keeper.strokes.layers:
-            lay_brush_down(layer)
             keeper.viewer.layers.remove(layer)
             let_draw()
         keeper.keys.begin(index)
