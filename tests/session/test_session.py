@@ -258,7 +258,8 @@ class TestProgress:
 
     def test_a_learner_that_cannot_start_is_an_error(self, session, heard):
         session.apply(Reply(0, Failed("the training process cannot start.")))
-        assert heard == [("said", Level.ERROR, "the training process cannot start.")]
+        assert heard[-1] == ("said", Level.ERROR, "the training process cannot start.")
+        assert session.device.startswith("not running")
 
 
 class TestNewestStrokes:
