@@ -43,6 +43,7 @@ FIRST_STEPS = 25  # while the processor warms up
 VIEW = (0, 512, 0, 512)
 VIEWS, STROKES = 12, 12
 SAMPLE = tissue()
+IMAGE = np.ascontiguousarray(np.moveaxis(SAMPLE.image, -1, 0))  # (C, Y, X)
 CLASSES = describe_classes((1, 2), "scribbles")
 _START = "from napari_unet.cli import main; main(['learner'])"
 LEARNER = f'{sys.executable} -c "{_START}"'
@@ -80,7 +81,7 @@ class Talk:
         self._job += 1
         request = TrainRequest(
             job=self._job,
-            images=(SAMPLE.image[None],),
+            images=(IMAGE,),
             labels=(SAMPLE.strokes,),
             newest=(),
             settings=TrainSettings(seconds=seconds),
@@ -98,7 +99,7 @@ class Talk:
     def view(self, model: bytes) -> float:
         """Predict what is in view; return the seconds until it is here."""
         self._job += 1
-        request = PredictRequest(self._job, (SAMPLE.image[None],), model, region=VIEW)
+        request = PredictRequest(self._job, (IMAGE,), model, region=VIEW)
         start = time.perf_counter()
         self.learner.submit(self._job, lambda: request, training=False)
         said = self.until(self._job, Predicted)
@@ -155,7 +156,7 @@ def show_views(model: bytes, folder: Path) -> None:
     there, back = files[0].read_text().split()
     print(
         f"\n{1 + VIEWS} views sent {int(there) / 1e6:.2f} MB there, of which the plane "
-        f"{SAMPLE.image.nbytes / 1e6:.2f} and the model {len(model) / 1e6:.2f}, and "
+        f"{IMAGE.nbytes / 1e6:.2f} and the model {len(model) / 1e6:.2f}, and "
         f"{int(back) / 1e6:.2f} MB back.\n"
     )
     for talk in talks:
@@ -187,8 +188,7 @@ class LivePainter:
     def paint(self) -> list[float]:
         """Return the seconds from each stroke to the tile that knows it."""
         self._session.start_live()
-        image = SAMPLE.image[None]
-        self._session.live.look_at("plane", lambda: image, VIEW)
+        self._session.live.look_at("plane", lambda: IMAGE, VIEW)
         seconds = []
         for number in range(STROKES):
             row = 40 + 30 * number
@@ -196,7 +196,7 @@ class LivePainter:
             while not self._tiles.empty():
                 self._tiles.get()
             start = time.perf_counter()
-            self._session.live.paint("plane", lambda: image, lambda: self._labels)
+            self._session.live.paint("plane", lambda: IMAGE, lambda: self._labels)
             if number > 1:  # the first two make it two classes
                 seconds.append(self._tiles.get() - start)
             time.sleep(1.5)
