@@ -38,7 +38,8 @@ def _ssh(tmp_path, monkeypatch):
 
 def test_choose_a_host_train_there_see_its_prediction(qtbot, make_window, _ssh):
     viewer, scene = make_window(), discs(0)
-    image = viewer.add_image(scene.image, name="discs")
+    bright = scene.truth + np.random.default_rng(0).normal(0, 0.1, scene.truth.shape)
+    image = viewer.add_image(bright, name="discs")
     dock = AnnotateAndTrain(viewer)
     viewer.window.add_dock_widget(dock, name="Annotate and train")
     dock.findChild(QPushButton, "new_annotation_button").click()
