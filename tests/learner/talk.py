@@ -14,13 +14,19 @@ from napari_unet.learner.messages import Reply
 PATIENCE = 60  # seconds, for a computer that is busy with other things
 
 
+class Here(Computer):
+    """This computer, with another process than the usual one."""
+
+    is_here = True
+
+
 class Talk:
     """A learner, and its replies as they come."""
 
     def __init__(self, computer: Computer | Sequence[str]) -> None:
-        """Talk to a learner of a computer, or of the words of a command."""
+        """Talk to a learner of a computer, or of the words of a command of this one."""
         known = isinstance(computer, Computer)
-        self.learner = Learner(computer if known else Computer(command=shlex.join(computer)))
+        self.learner = Learner(computer if known else Here(command=shlex.join(computer)))
         self.replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
         self.learner.listen(self.replies.put)
 

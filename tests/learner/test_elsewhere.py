@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the commands ar
 SCRIPT = Path(__file__).with_name("scripted_process.py")
 SCENE = discs(0)
 DATA = random_model(small_network()).to_bytes()
-LARGE = np.tile(SCENE.image, (8, 8))[None]
+LARGE = np.random.default_rng(0).random((1, 400, 500), np.float32)
 LAST = (Trained, Predicted, Failed)
 _OTHER_VERSION = """
 import sys, time
@@ -54,7 +54,8 @@ def talk(tmp_path):
     def start(command: str, *behaviours: str) -> Talk:
         words = [sys.executable, SCRIPT, tmp_path / "starts", *(behaviours or ("answer",))]
         answer = shlex.join(map(str, words))
-        talks.append(Talk(["sh", "-c", command.replace("{answer}", answer)]))
+        words = ["sh", "-c", command.replace("{answer}", answer)]
+        talks.append(Talk(Computer(command=shlex.join(words))))
         return talks[-1]
 
     yield start
@@ -149,8 +150,8 @@ class TestLine:
 
     def test_with_a_delay_carries_what_one_here_does_and_each_plane_once(self, tmp_path):
         counts = tmp_path / "counts"
-        command = [sys.executable, relay.__file__, "20", str(counts), *HERE.argv]
-        it = Talk(command)
+        words = [sys.executable, relay.__file__, "20", str(counts), *HERE.argv]
+        it = Talk(Computer(command=shlex.join(words)))
         predict(it, 1, LARGE)
         classes = [c.classes for c in it.until(1, *LAST) if isinstance(c, PlanePredicted)]
         first = sent(counts)

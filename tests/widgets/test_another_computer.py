@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.common.loopback_ssh import HOST, loopback_ssh, why_not
-from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QSpinBox, QToolButton
+from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QSpinBox
 
 import napari_unet as nu
 from napari_unet.core.network.device import describe, pick_device
 from napari_unet.learner import known_computers
-from napari_unet.widgets.annotate.computer_menu import ComputerDialog
+from napari_unet.widgets.annotate.computer_menu import ComputerDialog, ComputerMenu
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
 from napari_unet.widgets.layers.results import segmentation_of
 from scenes import discs
@@ -38,13 +38,14 @@ def _ssh(tmp_path, monkeypatch):
 
 def test_choose_a_host_train_there_see_its_prediction(qtbot, make_window, _ssh):
     viewer, scene = make_window(), discs(0)
-    image = viewer.add_image(scene.image, name="discs")
+    bright = scene.truth + np.random.default_rng(0).normal(0, 0.1, scene.truth.shape)
+    image = viewer.add_image(bright, name="discs")
     dock = AnnotateAndTrain(viewer)
     viewer.window.add_dock_widget(dock, name="Annotate and train")
     dock.findChild(QPushButton, "new_annotation_button").click()
     viewer.layers["strokes on discs"].data = scene.strokes
 
-    menu = dock.findChild(QToolButton, "computer_button").menu()
+    menu = dock.findChild(ComputerMenu, "computer_button").choices
     menu.aboutToShow.emit()
     menu.actions()[-1].trigger()
     dialog = dock.findChild(ComputerDialog)

@@ -189,7 +189,6 @@ class Learner:
         except (OSError, ValueError) as error:
             return f"the training process cannot start ({error})."
         self._process = process
-        _later(QUIET_SECONDS, self._tell_if_quiet, process)
         threading.Thread(
             target=self._receive_all, args=[process], name="learner-receive", daemon=True
         ).start()
@@ -269,11 +268,15 @@ class Learner:
                 self._fail(request.job, NO_MEMORY)
 
     def _receive_all(self, process: LearnerProcess) -> None:
+        quiet = _later(QUIET_SECONDS, self._tell_if_quiet, process)
         with suppress(EOFError):
             while True:
-                self._pass_on(process, process.receive())
+                reply = process.receive()
+                quiet.cancel()
+                self._pass_on(process, reply)
                 if process.keeps_too_much:
                     self._outbox.put(Forget())
+        quiet.cancel()
         process.bury()
         self._bury(process)
 
@@ -358,10 +361,11 @@ class Learner:
         self._bury(process, by_us=True)  # at once: a large process takes a while to end
 
 
-def _later(seconds: float, call: Callable[..., None], *arguments: object) -> None:
+def _later(seconds: float, call: Callable[..., None], *arguments: object) -> threading.Timer:
     timer = threading.Timer(seconds, call, arguments)
     timer.daemon = True
     timer.start()
+    return timer
 
 
 def _ignore(_: object) -> None:

@@ -13,7 +13,7 @@ import threading
 from collections import OrderedDict
 from typing import Protocol
 
-LARGE = 2**16  # bytes from which a part is worth a digest
+LARGE = 2**14  # bytes from which a part is worth a digest
 DIGEST = 16  # bytes of a digest (BLAKE2b)
 MOST = 2**28  # bytes that a learner keeps
 

@@ -24,8 +24,8 @@ def menu(qtbot, session):
 
 
 def entries(menu) -> dict:
-    menu.menu().aboutToShow.emit()
-    return {action.text(): action for action in menu.menu().actions() if action.text()}
+    menu.choices.aboutToShow.emit()
+    return {action.text(): action for action in menu.choices.actions() if action.text()}
 
 
 def type_in(qtbot, menu, host: str, command: str = "") -> None:

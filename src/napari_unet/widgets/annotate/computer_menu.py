@@ -10,7 +10,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QToolButton,
+    QPushButton,
     QWidget,
 )
 
@@ -20,13 +20,14 @@ from napari_unet.session.session import Session
 from napari_unet.widgets.qt.notify import errors_shown
 
 _TIP = "Compute on this computer, or on another one that ssh reaches"
+_LONGEST = 60  # characters in the menu
 _HELP = (
     "napari-unet has to be installed there, in the same version, and `ssh` has to reach it without "
     "a password. Without a computer the command runs here, as for a container."
 )
 
 
-class ComputerMenu(QToolButton):
+class ComputerMenu(QPushButton):
     """Lets somebody choose where the learner runs.
 
     Parameters
@@ -36,19 +37,20 @@ class ComputerMenu(QToolButton):
     """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Wh&ere…", parent)
         self._session = session
         self.setObjectName("computer_button")
-        self.setText("Where…")
         self.setAccessibleName("On which computer is computed")
         self.setToolTip(_TIP)
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self)
-        menu.aboutToShow.connect(self._fill)
-        self.setMenu(menu)
+        self.choices = QMenu(self)
+        self.choices.aboutToShow.connect(self._fill)
+        self.clicked.connect(self._on_clicked)
+
+    def _on_clicked(self) -> None:
+        self.choices.popup(self.mapToGlobal(self.rect().bottomLeft()))
 
     def _fill(self) -> None:
-        menu, current = self.menu(), self._session.computer
+        menu, current = self.choices, self._session.computer
         menu.clear()
         computers = [HERE, *known_computers()]
         for computer in computers if current in computers else [*computers, current]:
@@ -121,4 +123,5 @@ def label_of(computer: Computer) -> str:
     """Return what a computer is called in the menu."""
     if computer.is_here:
         return "This computer"
-    return ": ".join(text for text in (computer.host, computer.command) if text)
+    text = ": ".join(text for text in (computer.host, computer.command) if text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
