@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -15,8 +15,9 @@ from napari_unet.core.network.pooling import (
     pooling_for,
     strides_of,
 )
+from napari_unet.core.network.pretrained_config import PretrainedConfig
 
-PresetName = Literal["compact", "unet2015"]
+PresetName = Literal["compact", "pretrained", "unet2015"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 _Factor = Annotated[int, Field(ge=1, le=2)]
@@ -118,6 +119,9 @@ class UNetConfig(BaseModel):
         return self.margins[-1]
 
 
+TrainedConfig = UNetConfig | PretrainedConfig
+
+
 @dataclass(frozen=True)
 class Preset:
     """A network and the way it is trained.
@@ -139,6 +143,9 @@ class Preset:
         Patches a step in 3D.
     optimizer, learning_rate
         How weights are changed.
+    pretrained
+        Whether the contracting path of a network for planes is the pretrained encoder; the shape
+        of the one for volumes is as said here.
     """
 
     base_channels: int
@@ -154,6 +161,7 @@ class Preset:
     volume_batch: int
     optimizer: Literal["adamw", "sgd"]
     learning_rate: float
+    pretrained: bool = False
 
     def network(
         self,
@@ -161,12 +169,14 @@ class Preset:
         n_classes: int,
         *,
         voxel_size: tuple[float, ...] | None = None,
-    ) -> UNetConfig:
+    ) -> TrainedConfig:
         """Return the network's configuration for these numbers of channels and classes.
 
         With a ``voxel_size`` of (plane, row, column) it is one for volumes, and pools once less,
         as Çiçek et al. 2016 do: the context of a tile grows with the third power.
         """
+        if self.pretrained and voxel_size is None:
+            return PretrainedConfig(in_channels=in_channels, n_classes=n_classes)
         depth = self.depth if voxel_size is None else self.depth - 1
         return UNetConfig(
             in_channels=in_channels,
@@ -181,22 +191,24 @@ class Preset:
         )
 
 
+_COMPACT = Preset(
+    base_channels=16,
+    depth=4,
+    batch_norm=True,
+    dropout=0.0,
+    pad_in_training=True,
+    patch=160,
+    stroke_patch=96,
+    batch=4,
+    voxels=64**3,
+    stroke_voxels=40**3,
+    volume_batch=2,
+    optimizer="adamw",
+    learning_rate=1e-3,
+)
 PRESETS: dict[PresetName, Preset] = {
-    "compact": Preset(
-        base_channels=16,
-        depth=4,
-        batch_norm=True,
-        dropout=0.0,
-        pad_in_training=True,
-        patch=160,
-        stroke_patch=96,
-        batch=4,
-        voxels=64**3,
-        stroke_voxels=40**3,
-        volume_batch=2,
-        optimizer="adamw",
-        learning_rate=1e-3,
-    ),
+    "compact": _COMPACT,
+    "pretrained": replace(_COMPACT, pretrained=True),
     "unet2015": Preset(
         base_channels=64,
         depth=4,

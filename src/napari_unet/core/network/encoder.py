@@ -16,7 +16,7 @@ TAP_STRIDES = (2, 2, 4, 8, 16)
 FEATURES = sum(TAP_CHANNELS)
 MARGIN = 176  # pixels on each side that a value of the coarsest tap may depend on
 
-_CLIP = (-0.5, 1.5)  # of normalised grey values
+CLIP = (-0.5, 1.5)  # of normalised grey values
 _MEAN, _SCALE = 0.498, 0.502  # what its weights were trained with
 # Channels in and out, expansion, side of the kernel, stride.
 _BLOCKS = (
@@ -67,7 +67,7 @@ class Encoder(nn.Module):
         tuple of Tensor
             (B, C', Y / stride, X / stride), see :data:`TAP_CHANNELS` and :data:`TAP_STRIDES`.
         """
-        x = functional.relu6(self.stem((image.clamp(*_CLIP) - _MEAN) / _SCALE))
+        x = functional.relu6(self.stem((image.clamp(*CLIP) - _MEAN) / _SCALE))
         taps = [x]
         for number, block in enumerate(self.blocks):
             x = block(x)

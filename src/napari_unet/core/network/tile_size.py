@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from napari_unet.core.images.box import Tile
+from napari_unet.core.network.config import UNetConfig
 from napari_unet.core.network.onnx_network import ForeignNetwork, Network
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def best_sides(config: Network, region: Tile, device: torch.device | None) -> tu
         return (side,) * config.ndim
     if config.ndim == 2:
         return (best_tile(device),) * 2
+    assert isinstance(config, UNetConfig)  # the only one of volumes
     voxels = _CPU_VOXELS if device is None or device.type == "cpu" else _GPU_VOXELS
     return largest_sides(config, region, voxels * _CHANNELS // config.base_channels)
 

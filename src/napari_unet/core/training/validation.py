@@ -11,11 +11,11 @@ from torch import Tensor
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import read_part
 from napari_unet.core.labels.targets import IGNORED
-from napari_unet.core.network.config import UNetConfig
+from napari_unet.core.network.config import TrainedConfig
 from napari_unet.core.network.device import channels_last
+from napari_unet.core.network.networks import TrainedNetwork
 from napari_unet.core.network.tile_size import box_of, covering_sides
 from napari_unet.core.network.tiling import context, halves, offset, padded_context, plan
-from napari_unet.core.network.unet import UNet
 from napari_unet.core.training.dataset import Dataset
 
 _SIDE = 256
@@ -54,7 +54,7 @@ class Scorer:
     """
 
     def __init__(
-        self, dataset: Dataset, config: UNetConfig, *, balanced: bool, device: torch.device
+        self, dataset: Dataset, config: TrainedConfig, *, balanced: bool, device: torch.device
     ) -> None:
         self.held_out = dataset.held_out
         self._dataset = dataset
@@ -82,7 +82,7 @@ class Scorer:
             for plane, tile in self._chosen
         ]
 
-    def score(self, network: UNet) -> tuple[float, ...]:
+    def score(self, network: TrainedNetwork) -> tuple[float, ...]:
         """Return the intersection over union of each class; NaN where it has no scored pixel."""
         count = len(self._dataset.classes)
         confusion = np.zeros((count, count))
@@ -126,7 +126,9 @@ def _scored(dataset: Dataset, plane: int, held_out: bool) -> np.ndarray:
     return np.where(mask, target.classes, IGNORED)
 
 
-def _choose_tiles(dataset: Dataset, config: UNetConfig, held_out: bool) -> list[tuple[int, Tile]]:
+def _choose_tiles(
+    dataset: Dataset, config: TrainedConfig, held_out: bool
+) -> list[tuple[int, Tile]]:
     """Choose at most six tiles that show as much as possible of each class."""
     found: list[tuple[int, Tile]] = []
     counts: list[np.ndarray] = []
@@ -157,7 +159,7 @@ def _choose_tiles(dataset: Dataset, config: UNetConfig, held_out: bool) -> list[
 
 def _cut(
     dataset: Dataset,
-    config: UNetConfig,
+    config: TrainedConfig,
     plane: int,
     tile: Tile,
     held_out: bool,
@@ -175,11 +177,11 @@ def _cut(
     )
 
 
-def _padded(config: UNetConfig) -> bool:
+def _padded(config: TrainedConfig) -> bool:
     return config.ndim == 3 and config.pad_in_training
 
 
-def _inside(config: UNetConfig, tile: Tile) -> tuple[slice, ...]:
+def _inside(config: TrainedConfig, tile: Tile) -> tuple[slice, ...]:
     """Return which part of the output the tile is."""
     parts = offset(config, tile)
     if not _padded(config):
