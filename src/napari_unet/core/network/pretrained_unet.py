@@ -21,7 +21,7 @@ _SIDEWAYS = (64, 32, 24, 24)  # channels that what the encoder says is brought d
 _WIDTHS = (48, 32, 24, 16)
 # Pixels around the output that each level needs, in its own pixels: two convolutions take one
 # each, and what is enlarged is known to half a pixel of the coarser level from its edge.
-_CONTEXT = (3, 5, 5, 4, 2)
+CONTEXT = (3, 5, 5, 4, 2)
 _TAP_SPREAD = 6.0  # about the standard deviation of what the encoder says
 
 
@@ -98,7 +98,7 @@ class PretrainedUNet(nn.Module):
 
     def _needed(self, image: Tensor, beside: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Cut what each level says to what its part of the output needs."""
-        *contexts, finest = _CONTEXT
+        *contexts, finest = CONTEXT
         output = [side - 2 * self.config.margin for side in image.shape[2:]]
         cut = []
         for level, (tap, context) in enumerate(zip(beside, contexts, strict=True)):

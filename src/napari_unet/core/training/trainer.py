@@ -46,6 +46,9 @@ _CUBES = (
     "no voxel size is known, so voxels are taken for cubes; if they are longer along one axis, "
     "set the layer's scale, or give --voxel-size in the shell."
 )
+_PLANES_ONLY = (
+    "the pretrained network sees planes; volumes are learned by the network of the preset compact."
+)
 
 # How often a class is painted says nothing of how frequent it is; how often it occurs in dense
 # labels does, and half a balance gave the best intersection over union there.
@@ -178,6 +181,8 @@ class Run:
             parameters=sum(parameter.numel() for parameter in self.network.parameters()),
             held_out=self.dataset.held_out,
         )
+        if self.settings.dimensions == 3 and self.preset.pretrained:
+            yield Notice(_PLANES_ONLY)
         if self.settings.dimensions == 3 and self.settings.voxel_size is None:
             yield Notice(_CUBES)
         try:

@@ -14,6 +14,7 @@ from napari_unet.core.labels.targets import IGNORED
 from napari_unet.core.network.config import TrainedConfig
 from napari_unet.core.network.device import channels_last
 from napari_unet.core.network.networks import TrainedNetwork
+from napari_unet.core.network.pretrained_config import PretrainedConfig
 from napari_unet.core.network.tile_size import box_of, covering_sides
 from napari_unet.core.network.tiling import context, halves, offset, padded_context, plan
 from napari_unet.core.training.dataset import Dataset
@@ -49,8 +50,9 @@ class Scorer:
 
     Notes
     -----
-    In 3D the whole context of a tile is many times as large as the tile. A network that is trained
-    zero-padded is there scored so too, with some context around each tile.
+    In 3D, and where the contracting path is the pretrained encoder, the whole context of a tile is
+    many times as large as the tile. A network that is trained zero-padded is there scored so too,
+    with some context around each tile.
     """
 
     def __init__(
@@ -178,7 +180,8 @@ def _cut(
 
 
 def _padded(config: TrainedConfig) -> bool:
-    return config.ndim == 3 and config.pad_in_training
+    wide = config.ndim == 3 or isinstance(config, PretrainedConfig)
+    return wide and config.pad_in_training
 
 
 def _inside(config: TrainedConfig, tile: Tile) -> tuple[slice, ...]:
