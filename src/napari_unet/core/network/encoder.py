@@ -52,7 +52,7 @@ class Encoder(nn.Module):
     def __init__(self, in_channels: int = 3) -> None:
         super().__init__()
         self.stem = Convolution(in_channels, 32, 3, 2)
-        self.blocks = nn.ModuleList([_Block(*row) for row in _BLOCKS])
+        self.blocks = nn.ModuleList([Block(*row) for row in _BLOCKS])
 
     def forward(self, image: Tensor) -> Taps:
         """Return what five layers say.
@@ -76,7 +76,7 @@ class Encoder(nn.Module):
         return tuple(taps)
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Widen, convolve each channel by itself, narrow; plus the input where the shapes agree."""
 
     def __init__(self, inside: int, out: int, expansion: int, side: int, stride: int) -> None:
@@ -88,6 +88,7 @@ class _Block(nn.Module):
         self.adds = stride == 1 and inside == out
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, Y, X) to (B, C', Y / stride, X / stride)."""
         y = x if self.expand is None else _bent(self.expand(x))
         y = self.project(_bent(self.depthwise(y)))
         return x + y if self.adds else y

@@ -58,8 +58,9 @@ class PretrainedUNet(nn.Module):
                 nn.init.normal_(module.weight, std=math.sqrt(2 / inputs))
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        for layer in self.sideways:
-            layer.weight.data /= _TAP_SPREAD
+        with torch.no_grad():
+            for parameter in self.sideways.parameters():
+                parameter /= _TAP_SPREAD
 
     def forward(
         self, x: Tensor, *, padded: bool = False, generator: torch.Generator | None = None

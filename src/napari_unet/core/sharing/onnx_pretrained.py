@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from napari_unet.core.network.encoder import CLIP, MEAN, SCALE, TAPPED, Convolution
+from napari_unet.core.network.encoder import CLIP, MEAN, SCALE, TAPPED, Block, Convolution
 from napari_unet.core.network.pretrained_config import PretrainedConfig
 from napari_unet.core.network.pretrained_unet import CONTEXT, PretrainedUNet
 from napari_unet.core.sharing.onnx_graph import Graph
@@ -64,6 +64,7 @@ def _taps(graph: Graph, network: PretrainedUNet, image: str) -> list[str]:
     x = convolved(x, network.encoder.stem, "encoder.stem")
     taps = [x]
     for number, block in enumerate(network.encoder.blocks):
+        assert isinstance(block, Block)
         name, y = f"encoder.blocks.{number}", x
         if block.expand is not None:
             y = convolved(y, block.expand, f"{name}.expand")

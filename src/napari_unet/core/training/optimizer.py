@@ -23,7 +23,8 @@ def new_optimizer(network: TrainedNetwork, preset: Preset) -> torch.optim.Optimi
     section 3); for the others AdamW, which needs far fewer steps. Each group says by its ``share``
     how much of the learning rate it gets.
     """
-    known, new = [], []
+    known: list[torch.nn.Parameter] = []
+    new: list[torch.nn.Parameter] = []
     for name, parameter in network.named_parameters():
         (known if name.startswith("encoder.") else new).append(parameter)
     groups = [{"params": new, "share": 1.0}]
