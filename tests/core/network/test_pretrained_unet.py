@@ -81,7 +81,7 @@ def test_tiled_equals_whole(model, rng, shape, tile):
 @pytest.mark.parametrize("channels", range(1, 9))
 def test_of_any_number_of_channels_one_may_be_constant(rng, channels):
     model = random_model(PretrainedConfig(in_channels=channels, n_classes=3))
-    image = rng.normal(size=(channels, 20, 35)).astype(np.float32)
+    image = rng.normal(size=(channels, 20, 35) if channels > 1 else (20, 35)).astype(np.float32)
     if channels > 1:
         image[0] = 7.0
     found = nu.predict_probabilities(model, image, device="cpu")

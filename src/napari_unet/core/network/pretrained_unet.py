@@ -60,7 +60,7 @@ class PretrainedUNet(nn.Module):
                     nn.init.zeros_(module.bias)
         with torch.no_grad():
             for parameter in self.sideways.parameters():
-                parameter /= _TAP_SPREAD
+                parameter.div_(_TAP_SPREAD)
 
     def forward(
         self, x: Tensor, *, padded: bool = False, generator: torch.Generator | None = None
