@@ -106,7 +106,7 @@ def _network(header: ModelHeader) -> str:
     batch = ", batch normalisation (Ioffe and Szegedy 2015)" if network.batch_norm else ""
     names = ", ".join(entry.name for entry in header.classes)
     shape = (
-        "whose contracting path is EfficientNet-Lite0 (Tan and Le 2019) up to its eleventh block, "
+        "whose contracting path is EfficientNet-Lite0 (Tan and Le 2019) up to its eighth block, "
         "pretrained on ImageNet"
     )
     if isinstance(network, UNetConfig):

@@ -32,7 +32,7 @@ _BLOCKS = (
     (112, 112, 6, 5, 1),
     (112, 112, 6, 5, 1),
 )
-TAPPED = (0, 2, 4, 10)
+_TAPPED = (0, 2, 4)  # and the last one
 
 Taps = tuple[Tensor, ...]
 
@@ -47,12 +47,20 @@ class Encoder(nn.Module):
     ----------
     in_channels
         Of the image.
+    blocks
+        Of the eleven; the last of them has the coarsest tap.
+
+    Attributes
+    ----------
+    tapped
+        Numbers of the blocks that have one.
     """
 
-    def __init__(self, in_channels: int = 3) -> None:
+    def __init__(self, in_channels: int = 3, blocks: int = len(_BLOCKS)) -> None:
         super().__init__()
         self.stem = Convolution(in_channels, 32, 3, 2)
-        self.blocks = nn.ModuleList([Block(*row) for row in _BLOCKS])
+        self.blocks = nn.ModuleList([Block(*row) for row in _BLOCKS[:blocks]])
+        self.tapped = (*_TAPPED, blocks - 1)
 
     def forward(self, image: Tensor) -> Taps:
         """Return what five layers say.
@@ -71,7 +79,7 @@ class Encoder(nn.Module):
         taps = [x]
         for number, block in enumerate(self.blocks):
             x = block(x)
-            if number in TAPPED:
+            if number in self.tapped:
                 taps.append(x)
         return tuple(taps)
 

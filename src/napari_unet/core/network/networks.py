@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from napari_unet.core.network.config import TrainedConfig
-from napari_unet.core.network.pretrained import pretrained_encoder
+from napari_unet.core.network.pretrained import give_weights
 from napari_unet.core.network.pretrained_config import PretrainedConfig
 from napari_unet.core.network.pretrained_unet import PretrainedUNet
 from napari_unet.core.network.unet import UNet, folded_state
@@ -24,7 +24,7 @@ def drawn(config: TrainedConfig, seed: int) -> TrainedNetwork:
         torch.default_generator.manual_seed(seed)
         network = new_network(config)
     if isinstance(network, PretrainedUNet):
-        network.encoder.load_state_dict(pretrained_encoder(config.in_channels).state_dict())
+        give_weights(network.encoder, config.in_channels)
     return network
 
 

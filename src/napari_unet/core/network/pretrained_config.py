@@ -32,8 +32,8 @@ class PretrainedConfig(BaseModel):
     stride: ClassVar[int] = 16
     strides: ClassVar[tuple[int, int]] = (16, 16)
     # A pixel's answer depends on 3 pixels around its own of the coarsest map, and each of those on
-    # 176 pixels of the image around it.
-    margin: ClassVar[int] = 3 * 16 + 176
+    # 80 pixels of the image around it.
+    margin: ClassVar[int] = 3 * 16 + 80
     margins: ClassVar[tuple[int, int]] = (margin, margin)
     pad_in_training: ClassVar[bool] = True
 

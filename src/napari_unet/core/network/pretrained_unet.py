@@ -16,6 +16,7 @@ from napari_unet.core.network.encoder import CLIP, TAP_CHANNELS, Encoder
 from napari_unet.core.network.pretrained_config import PretrainedConfig
 from napari_unet.core.network.unet import DoubleConvolution, crop
 
+_BLOCKS, _COARSEST = 8, 80  # of the encoder, and channels that the last of them gives
 # From the coarsest level, of 16 pixels, to the one of the image's size.
 _SIDEWAYS = (64, 32, 24, 24)  # channels that what the encoder says is brought down to
 _WIDTHS = (48, 32, 24, 16)
@@ -37,8 +38,8 @@ class PretrainedUNet(nn.Module):
     def __init__(self, config: PretrainedConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config.in_channels)
-        taps = (TAP_CHANNELS[4], TAP_CHANNELS[3], TAP_CHANNELS[2], sum(TAP_CHANNELS[:2]))
+        self.encoder = Encoder(config.in_channels, _BLOCKS)
+        taps = (_COARSEST, TAP_CHANNELS[3], TAP_CHANNELS[2], sum(TAP_CHANNELS[:2]))
         self.sideways = nn.ModuleList(
             nn.Conv2d(i, o, 1) for i, o in zip(taps, _SIDEWAYS, strict=True)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from napari_unet.core.network.encoder import CLIP, MEAN, SCALE, TAPPED, Block, Convolution
+from napari_unet.core.network.encoder import CLIP, MEAN, SCALE, Block, Convolution
 from napari_unet.core.network.pretrained_config import PretrainedConfig
 from napari_unet.core.network.pretrained_unet import CONTEXT, PretrainedUNet
 from napari_unet.core.sharing.onnx_graph import Graph
@@ -71,6 +71,6 @@ def _taps(graph: Graph, network: PretrainedUNet, image: str) -> list[str]:
         y = convolved(y, block.depthwise, f"{name}.depthwise")
         y = convolved(y, block.project, f"{name}.project", bent=False)
         x = graph.add("Add", x, y) if block.adds else y
-        if number in TAPPED:
+        if number in network.encoder.tapped:
             taps.append(x)
     return taps
