@@ -25,8 +25,8 @@ from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS, PresetName
 from napari_unet.core.network.device import computing, describe, fast_dtype, pick_device
+from napari_unet.core.network.networks import fused, new_network
 from napari_unet.core.network.tiling import input_side, output_side
-from napari_unet.core.network.unet import UNet, fused
 from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.core.training.augment import sampling_positions, vary_grey_values
 from napari_unet.core.training.dataset import make_dataset
@@ -69,7 +69,7 @@ def new_model(preset: PresetName) -> Model:
         label_kind="classes",
         classes=describe_classes((0, 1), "classes"),
     )
-    state = UNet(config).state_dict()
+    state = new_network(config).state_dict()
     return Model(
         header, {name: value for name, value in state.items() if value.is_floating_point()}
     )
@@ -131,7 +131,7 @@ def training_step(preset: PresetName, rounds: int) -> None:
     source = PatchSource(
         dataset, config, side=recipe.patch, elastic=10.0, balance_exponent=0.5, device=device
     )
-    network = UNet(config).to(device).to(memory_format=torch.channels_last)
+    network = new_network(config).to(device).to(memory_format=torch.channels_last)
     optimizer = new_optimizer(network, recipe)
     generator = torch.Generator().manual_seed(0)
     fixed = source.draw(recipe.batch, generator)
@@ -208,7 +208,7 @@ def peak_so_far() -> int:
 def predict_paper_tile(preset: PresetName) -> None:
     """Prediction in float32."""
     device = pick_device("auto")
-    network = fused(UNet(PRESETS[preset].network(1, 2))).to(device)
+    network = fused(new_network(PRESETS[preset].network(1, 2))).to(device)
     with torch.inference_mode():
         network(torch.rand(1, 1, PAPER_TILE, PAPER_TILE, device=device))
 
@@ -220,7 +220,7 @@ def train_on_paper_tile(preset: PresetName) -> None:
     config = recipe.network(1, 2)
     stride = config.stride if recipe.pad_in_training else 1
     side = -(-PAPER_TILE // stride) * stride  # padded, each pooling needs an even size
-    network = UNet(config).to(device)
+    network = new_network(config).to(device)
     optimizer = new_optimizer(network, recipe)
     with computing(device, fast_dtype(device)):
         logits = network(torch.rand(1, 1, side, side, device=device), padded=recipe.pad_in_training)

@@ -12,9 +12,9 @@ from napari_unet.core.events import TrainEvent
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import PRESETS, UNetConfig
+from napari_unet.core.network.config import PRESETS, TrainedConfig, UNetConfig
+from napari_unet.core.network.networks import new_network
 from napari_unet.core.network.pooling import pooling_for
-from napari_unet.core.network.unet import UNet
 
 
 @dataclass(frozen=True)
@@ -159,12 +159,12 @@ def volume_network(
     return UNetConfig(**values | {"ndim": 3, "pooling": pooling})
 
 
-def random_model(config: UNetConfig, *, ids: tuple[int, ...] = (), seed: int = 0) -> Model:
+def random_model(config: TrainedConfig, *, ids: tuple[int, ...] = (), seed: int = 0) -> Model:
     """Return a model with random weights, and random running statistics where it has any."""
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = UNet(config)
+        network = new_network(config)
     for name, value in network.state_dict().items():
         if name.endswith(("running_mean", "norms.0.bias", "norms.1.bias")):
             value.copy_(0.1 * torch.randn(value.shape, generator=generator))

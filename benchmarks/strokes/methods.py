@@ -13,6 +13,7 @@ from benchmarks.common.clocks import Clock
 from benchmarks.strokes.results import DENSE
 from napari_unet.core.events import Done
 from napari_unet.core.models.model import Model
+from napari_unet.core.network.config import PresetName
 
 
 class Method(Protocol):
@@ -103,7 +104,16 @@ class Scratch:
 
     answers_at_once = False
 
-    def __init__(self, images: Sequence[np.ndarray], seed: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        images: Sequence[np.ndarray],
+        seed: int,
+        clock: Clock,
+        *,
+        preset: PresetName = "compact",
+    ) -> None:
+        self._preset = preset
+        self.steps = 0
         self._images, self._seed, self._clock = list(images), seed, clock
         self._labels: dict[int, np.ndarray] = {}
         self._newest: dict[int, np.ndarray] = {}
@@ -126,6 +136,7 @@ class Scratch:
             model=self._model,
             newest=[self._newest.pop(index, self._labels[index] < 0) for index in painted],
             label_kind="classes" if dense else "scribbles",
+            preset=self._preset,
             seconds=seconds,
             seed=self._seed,
             clock=self._clock,
@@ -133,7 +144,7 @@ class Scratch:
         score = float("nan")
         for event in events:
             if isinstance(event, Done):
-                self._model, score = event.model, event.score
+                self._model, score, self.steps = event.model, event.score, event.step
         return score
 
     def predict(self, image: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_unet.core.diagnosis import of_model
 from napari_unet.core.models.header import ModelHeader
+from napari_unet.core.network.config import UNetConfig
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.report import log_line, versions
 
@@ -49,7 +50,9 @@ def _print_model(header: ModelHeader) -> None:
     if isinstance(network, ForeignNetwork):
         print("network      ONNX, of another program; it cannot be trained")
     else:
-        shape = f"{network.base_channels} channels, depth {network.depth}"
+        shape = "an encoder that has seen ImageNet"
+        if isinstance(network, UNetConfig):
+            shape = f"{network.base_channels} channels, depth {network.depth}"
         print(f"preset       {header.preset}, {shape}")
     which = f" ({', '.join(map(str, header.channels))})" if header.channels else ""
     print(f"input        {network.in_channels} channel{'s' * (network.in_channels > 1)}{which}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from napari_unet.core.models.header import ModelHeader, TrainingRecord
-from napari_unet.core.network.config import PRESETS
+from napari_unet.core.network.config import PRESETS, UNetConfig
 from napari_unet.core.network.onnx_network import ForeignNetwork
+from napari_unet.core.network.pretrained_config import PretrainedConfig
 from napari_unet.project.index import ProjectIndex, VersionEntry
 
 _RONNEBERGER = (
@@ -29,6 +30,10 @@ _BREIMAN = (
 _GEURTS = (
     "Geurts P, Ernst D, Wehenkel L (2006). Extremely Randomized Trees. Machine Learning 63, 3-42. "
     "doi:10.1007/s10994-006-6226-1"
+)
+_TAN = (
+    "Tan M, Le Q (2019). EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks. "
+    "ICML 2019, PMLR 97, 6105-6114"
 )
 
 
@@ -100,10 +105,17 @@ def _network(header: ModelHeader) -> str:
     kind = "U-Net" if network.ndim == 2 else "3D U-Net"
     batch = ", batch normalisation (Ioffe and Szegedy 2015)" if network.batch_norm else ""
     names = ", ".join(entry.name for entry in header.classes)
+    shape = (
+        "whose contracting path is EfficientNet-Lite0 (Tan and Le 2019) up to its eighth block, "
+        "pretrained on ImageNet"
+    )
+    if isinstance(network, UNetConfig):
+        shape = (
+            f"of {network.depth} poolings and {network.base_channels} channels at its first level"
+        )
     return (
         f"Images were segmented into {len(header.classes)} classes ({names}) with a {kind} "
-        f"({source}) of {network.depth} poolings and {network.base_channels} channels at its first "
-        f"level{batch}, as implemented in napari-unet."
+        f"({source}) {shape}{batch}, as implemented in napari-unet."
     )
 
 
@@ -156,11 +168,13 @@ def _settings(record: TrainingRecord, header: ModelHeader, *, fine_tuned: bool) 
         if w0
         else ""
     )
+    rate = f"{settings.get('learning_rate') or preset.learning_rate:g}"
+    if isinstance(header.unet, PretrainedConfig):
+        rate += " and a tenth of it for the pretrained path"
     return (
         f"{begin} {record.steps} steps ({record.seconds:.0f} s on {record.device}) of {optimizer} "
-        f"at a learning rate of {settings.get('learning_rate') or preset.learning_rate:g}, with "
-        f"the weighted cross-entropy of Ronneberger et al. 2015{weighted}{augmented}, and seed "
-        f"{settings.get('seed', 0)}."
+        f"at a learning rate of {rate}, with the weighted cross-entropy of Ronneberger et al. "
+        f"2015{weighted}{augmented}, and seed {settings.get('seed', 0)}."
     )
 
 
@@ -188,8 +202,11 @@ def _sources(chain: Sequence[VersionEntry], header: ModelHeader) -> list[str]:
         sources.append(_IOFFE)
     if PRESETS[header.trained_preset].optimizer == "adamw":
         sources.append(_LOSHCHILOV)
-    if any(entry.kind == "live" for entry in chain):
+    live = any(entry.kind == "live" for entry in chain)
+    if live:
         sources += [_BREIMAN, _GEURTS]
+    if live or isinstance(header.unet, PretrainedConfig):
+        sources.append(_TAN)
     return sources
 
 

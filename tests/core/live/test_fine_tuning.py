@@ -9,8 +9,9 @@ import pytest
 import torch
 
 import scenes
-from napari_unet.core.live.fine_tuning import FineTuning, drawn
+from napari_unet.core.live.fine_tuning import FineTuning
 from napari_unet.core.network.config import PRESETS
+from napari_unet.core.network.networks import drawn
 from napari_unet.core.training.dataset import make_dataset
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import DeviceUnavailable

@@ -8,8 +8,9 @@ from torch import nn
 
 from napari_unet.core.network import unet
 from napari_unet.core.network.config import PRESETS, UNetConfig
+from napari_unet.core.network.networks import fused
 from napari_unet.core.network.tiling import input_side, output_side
-from napari_unet.core.network.unet import UNet, crop, drop_out, fused
+from napari_unet.core.network.unet import UNet, crop, drop_out
 from scenes import random_model, small_network
 
 

@@ -16,10 +16,11 @@ from torch import nn
 from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS, UNetConfig
+from napari_unet.core.network.networks import fused
 from napari_unet.core.network.pooling import pooling_for
 from napari_unet.core.network.tile_size import largest_sides
 from napari_unet.core.network.tiling import context, halves, input_side, output_side, plan
-from napari_unet.core.network.unet import UNet, crop, fused
+from napari_unet.core.network.unet import UNet, crop
 from scenes import random_model, volume_network
 
 VOXELS = [(1, 1, 1), (2, 1, 1), (4, 1, 1), (50, 1, 1), (1, 4, 1)]

@@ -22,9 +22,12 @@ from napari_unet.core.images.intensity import Intensity, Scaling
 from napari_unet.core.images.normalise import normalise
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.network.config import UNetConfig
+from napari_unet.core.network.pretrained_config import PretrainedConfig
 from napari_unet.core.prediction.predict import predict, predict_probabilities
 from napari_unet.core.sharing.export import export_model
+from napari_unet.core.sharing.load_model import load_model
 from napari_unet.core.sharing.portable import portable
+from napari_unet.core.sharing.standalone_network import StandaloneUNet
 from napari_unet.errors import InvalidInput, InvalidModel
 
 NETWORKS = {
@@ -74,6 +77,13 @@ def onnx_answer(path, image: np.ndarray, config: UNetConfig) -> np.ndarray:
     return session.run(None, {"image": x})[0][0]
 
 
+def standalone(model) -> StandaloneUNet:
+    made = portable(model)
+    network = StandaloneUNet(**made.arguments)
+    network.load_state_dict(dict(made.state))
+    return network.eval().requires_grad_(False)
+
+
 @pytest.mark.parametrize("kind", NETWORKS)
 class TestNumbers:
     def test_of_onnx_are_those_of_torch_for_images_of_any_size(self, tmp_path, rng, kind):
@@ -92,8 +102,36 @@ class TestNumbers:
         x = torch.from_numpy(normalise(pieces_for(image, config.in_channels, config.ndim).data[0]))[
             None
         ]
-        found = portable(model).network()(x)[0].numpy()
+        found = standalone(model)(x)[0].numpy()
         np.testing.assert_allclose(found, predict_probabilities(model, image), atol=1e-5)
+
+
+PRETRAINED = PretrainedConfig(in_channels=2, n_classes=3)
+
+
+class TestPretrained:
+    def test_numbers_of_onnx_are_those_of_torch_for_images_of_any_size(self, tmp_path, rng):
+        model = scenes.random_model(PRETRAINED)
+        export_model(model, tmp_path / "m.onnx", format="onnx")
+        for shape in [(2, 64, 48), (2, 33, 50), (2, 1, 7)]:
+            image = rng.normal(size=shape).astype(np.float32)
+            found = onnx_answer(tmp_path / "m.onnx", image, PRETRAINED)
+            np.testing.assert_allclose(found, predict_probabilities(model, image), atol=1e-4)
+
+    @packages.needs_bioimageio
+    def test_package_holds_onnx_alone_and_predicts_here_too(self, tmp_path, rng):
+        from bioimageio.core import test_model
+
+        model = scenes.random_model(PRETRAINED).scaled("image")
+        export_model(model, tmp_path / "m.zip")
+        assert test_model(tmp_path / "m.zip").status == "passed"
+        with zipfile.ZipFile(tmp_path / "m.zip") as package:
+            described = yaml.safe_load(package.read("rdf.yaml"))
+            assert "weights.pt" not in package.namelist()
+        assert list(described["weights"]) == ["onnx"]
+        image = rng.normal(size=(2, 40, 50)).astype(np.float32)
+        found = predict_probabilities(load_model(tmp_path / "m.zip"), image)
+        np.testing.assert_allclose(found, predict_probabilities(model, image), atol=1e-4)
 
 
 class TestWithoutThisProgram:
@@ -185,7 +223,7 @@ class TestPackage:
         halo, stride = rules["halo"][0], rules["stride"][0]
         image = rng.normal(size=(40, 200)).astype(np.float32)
         x = torch.from_numpy(normalise(image[None]))[None]
-        network = portable(model).network()
+        network = standalone(model)
         whole = network(x)
         start = 100 // stride * stride
         block = network(x[..., start - halo : start + 20 + halo])[..., halo:-halo]
@@ -247,7 +285,7 @@ def test_a_live_model_whose_network_answers_alone_keeps_its_temperature(trained,
     image = rng.normal(size=(30, 40)).astype(np.float32)
     x = torch.from_numpy(normalise(image[None]))[None]
     with torch.inference_mode():
-        found = portable(live).network()(x)[0].numpy()
+        found = standalone(live)(x)[0].numpy()
     np.testing.assert_allclose(found, predict_probabilities(live, image), atol=1e-5)
 
 

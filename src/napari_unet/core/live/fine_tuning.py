@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from napari_unet.core.network.config import PRESETS, UNetConfig
+from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.device import fast_dtype
-from napari_unet.core.network.unet import UNet
+from napari_unet.core.network.networks import TrainedNetwork, drawn
 from napari_unet.core.training.dataset import Dataset
 from napari_unet.core.training.optimizer_step import Stepper
 from napari_unet.core.training.patch_sampler import PatchSource
@@ -28,7 +28,7 @@ class FineTuning:
     """
 
     def __init__(
-        self, network: UNet, device: torch.device, *, seed: int, learning_rate: float
+        self, network: TrainedNetwork, device: torch.device, *, seed: int, learning_rate: float
     ) -> None:
         self.device, self.dtype = device, fast_dtype(device)
         self.learning_rate = learning_rate
@@ -39,7 +39,7 @@ class FineTuning:
         self._steps_before = 0  # with other classes
         self._take(network, self._preset.batch)
 
-    def _take(self, network: UNet, batch: int) -> None:
+    def _take(self, network: TrainedNetwork, batch: int) -> None:
         self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedWeights(self.network, decay=_DECAY, warm_up=_WARM_UP)
         self._stepper = Stepper(
@@ -100,14 +100,9 @@ class FineTuning:
         return self._stepper.step(self._source, self._generator, rate)
 
 
-def drawn(config: UNetConfig, seed: int) -> UNet:
-    """Return a network with random weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return UNet(config)
-
-
-def _with_classes(network: UNet, before: list[int], after: list[int], seed: int) -> UNet:
+def _with_classes(
+    network: TrainedNetwork, before: list[int], after: list[int], seed: int
+) -> TrainedNetwork:
     """Return a network for other classes; the last layer's weights of new ones are drawn."""
     changed = drawn(network.config.model_copy(update={"n_classes": len(after)}), seed)
     state, known = changed.state_dict(), network.state_dict()

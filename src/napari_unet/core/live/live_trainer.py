@@ -29,7 +29,7 @@ from napari_unet.core.live.schedule import LiveLoop
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS, DeviceName
 from napari_unet.core.network.device import pick_device
-from napari_unet.core.network.unet import UNet
+from napari_unet.core.network.networks import new_network
 from napari_unet.core.prediction.predict import TileProbabilities, plane_probabilities
 from napari_unet.core.prediction.tile_probabilities import ids_of
 from napari_unet.core.prediction.tiles import predict_tiles
@@ -44,7 +44,7 @@ def warm_up() -> None:
     """Load, once, what the first strokes would have to wait for longer than for their answer."""
     pixel_classifier.warm_up()
     preset = PRESETS["compact"]
-    new_optimizer(UNet(preset.network(1, 2)), preset)  # loads a large part of torch
+    new_optimizer(new_network(preset.network(1, 2)), preset)  # loads a large part of torch
 
 
 class LiveTrainer(LiveLoop):

@@ -22,7 +22,7 @@ from napari_unet.core.forest.pixel_classifier import PixelClassifier
 from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.intensity import same_range
 from napari_unet.core.labels.classes import ClassInfo, describe_classes
-from napari_unet.core.live.fine_tuning import FineTuning, drawn
+from napari_unet.core.live.fine_tuning import FineTuning
 from napari_unet.core.live.live_classifiers import Classifiers
 from napari_unet.core.live.live_dataset import dataset_of, laid_out, scaling_of
 from napari_unet.core.live.mixing import Evidence, best_share, score_of
@@ -32,6 +32,7 @@ from napari_unet.core.live.stroke_book import Stroke, StrokeBook
 from napari_unet.core.live.stroke_scoring import Judge
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS
+from napari_unet.core.network.networks import drawn
 from napari_unet.core.training.dataset import Dataset
 
 _LEARNING_RATE = 1e-3

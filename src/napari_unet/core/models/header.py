@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_unet.core.images.intensity import EACH_BY_ITSELF, Scaling, Way
 from napari_unet.core.labels.classes import ClassInfo, LabelKind, background_id
-from napari_unet.core.network.config import PresetName, UNetConfig
+from napari_unet.core.network.config import PresetName, TrainedConfig
 from napari_unet.core.network.onnx_network import NOT_TRAINABLE, ForeignNetwork, Network
 from napari_unet.errors import InvalidInput, InvalidModel, UnreadableFile
 
@@ -97,7 +97,7 @@ class ModelHeader(BaseModel):
         return ids.astype(np.uint8 if ids.max() < 256 else np.uint16)
 
     @property
-    def unet(self) -> UNetConfig:
+    def unet(self) -> TrainedConfig:
         """The network, to train it or to look into it.
 
         ``InvalidModel`` if it is one of another program.

@@ -21,8 +21,8 @@ from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import GRAPH, METADATA_KEY, ModelHeader, digest_of, header_of
 from napari_unet.core.network.device import channels_last
+from napari_unet.core.network.networks import TrainedNetwork, fused, new_network
 from napari_unet.core.network.onnx_network import ForeignNetwork
-from napari_unet.core.network.unet import UNet, fused
 from napari_unet.errors import InvalidModel
 
 
@@ -43,7 +43,9 @@ class Model:
     header: ModelHeader
     weights: Mapping[str, Tensor]
     classifier: PixelClassifier | None = None
-    _networks: dict[torch.device, UNet] = field(default_factory=dict, init=False, repr=False)
+    _networks: dict[torch.device, TrainedNetwork] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -65,7 +67,7 @@ class Model:
         """
         return replace(self, header=self.header.scaled(way))
 
-    def network(self, n_classes: int | None = None) -> UNet:
+    def network(self, n_classes: int | None = None) -> TrainedNetwork:
         """Return a new network with these weights, to be trained further.
 
         Parameters
@@ -77,18 +79,18 @@ class Model:
         config = self.header.unet
         if n_classes is not None:
             config = config.model_copy(update={"n_classes": n_classes})
-        network = UNet(config)
+        network = new_network(config)
         state = network.state_dict()
         for name, value in self.weights.items():
             state[name][: len(value)] = value
         network.load_state_dict(state)
         return network
 
-    def prediction_network(self, device: torch.device) -> UNet:
+    def prediction_network(self, device: torch.device) -> TrainedNetwork:
         """Return the network made ready for prediction on a device, the same at each call."""
         if device not in self._networks:
             with torch.device("meta"):  # its weights are replaced at once
-                network = UNet(self.header.unet)
+                network = new_network(self.header.unet)
             network.load_state_dict(dict(self.weights), assign=True)
             ready = fused(network).to(device)
             layout = channels_last(self.header.network.ndim)
@@ -138,7 +140,7 @@ class Model:
             return cls(header, {GRAPH: graph_of(weights)})
         config = header.unet
         with torch.device("meta"):
-            expected = _float_tensors(UNet(config))
+            expected = _float_tensors(new_network(config))
         arrays = {
             name: weights.pop(name).numpy() for name in PixelClassifier.names() & weights.keys()
         }
@@ -156,7 +158,7 @@ class Model:
         return cls(header, weights, classifier)
 
 
-def _float_tensors(network: UNet) -> dict[str, tuple[torch.Size, torch.dtype]]:
+def _float_tensors(network: TrainedNetwork) -> dict[str, tuple[torch.Size, torch.dtype]]:
     """Describe the tensors that a file holds: all but the counters of batch normalisation."""
     state = network.state_dict().items()
     return {name: (value.shape, value.dtype) for name, value in state if value.is_floating_point()}

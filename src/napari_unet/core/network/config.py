@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -15,8 +15,9 @@ from napari_unet.core.network.pooling import (
     pooling_for,
     strides_of,
 )
+from napari_unet.core.network.pretrained_config import PretrainedConfig
 
-PresetName = Literal["compact", "unet2015"]
+PresetName = Literal["compact", "pretrained", "unet2015"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 _Factor = Annotated[int, Field(ge=1, le=2)]
@@ -105,6 +106,9 @@ class UNetConfig(BaseModel):
         return self.margins[-1]
 
 
+TrainedConfig = UNetConfig | PretrainedConfig
+
+
 @dataclass(frozen=True)
 class Preset:
     """A network and the way it is trained.
@@ -113,6 +117,8 @@ class Preset:
     strokes are labelled: the more a patch reaches beyond a stroke, the less of it teaches anything,
     and smaller ones leave time for more steps. ``batch`` is patches a step. In 3D a patch's output
     has at most ``voxels``, or ``stroke_voxels``, and a step ``volume_batch`` patches.
+    ``pretrained``: the contracting path of a network for planes is the pretrained encoder; the
+    shape of the one for volumes is as said here.
     """
 
     base_channels: int
@@ -128,6 +134,7 @@ class Preset:
     volume_batch: int
     optimizer: Literal["adamw", "sgd"]
     learning_rate: float
+    pretrained: bool = False
 
     def network(
         self,
@@ -135,12 +142,14 @@ class Preset:
         n_classes: int,
         *,
         voxel_size: tuple[float, ...] | None = None,
-    ) -> UNetConfig:
+    ) -> TrainedConfig:
         """Return the network's configuration for these numbers of channels and classes.
 
         With a ``voxel_size`` of (plane, row, column) it is one for volumes, and pools once less,
         as Çiçek et al. 2016 do: the context of a tile grows with the third power.
         """
+        if self.pretrained and voxel_size is None:
+            return PretrainedConfig(in_channels=in_channels, n_classes=n_classes)
         depth = self.depth if voxel_size is None else self.depth - 1
         return UNetConfig(
             in_channels=in_channels,
@@ -155,22 +164,24 @@ class Preset:
         )
 
 
+_COMPACT = Preset(
+    base_channels=16,
+    depth=4,
+    batch_norm=True,
+    dropout=0.0,
+    pad_in_training=True,
+    patch=160,
+    stroke_patch=96,
+    batch=4,
+    voxels=64**3,
+    stroke_voxels=40**3,
+    volume_batch=2,
+    optimizer="adamw",
+    learning_rate=1e-3,
+)
 PRESETS: dict[PresetName, Preset] = {
-    "compact": Preset(
-        base_channels=16,
-        depth=4,
-        batch_norm=True,
-        dropout=0.0,
-        pad_in_training=True,
-        patch=160,
-        stroke_patch=96,
-        batch=4,
-        voxels=64**3,
-        stroke_voxels=40**3,
-        volume_batch=2,
-        optimizer="adamw",
-        learning_rate=1e-3,
-    ),
+    "compact": _COMPACT,
+    "pretrained": replace(_COMPACT, pretrained=True),
     "unet2015": Preset(
         base_channels=64,
         depth=4,

@@ -16,8 +16,8 @@ TAP_STRIDES = (2, 2, 4, 8, 16)
 FEATURES = sum(TAP_CHANNELS)
 MARGIN = 176  # pixels on each side that a value of the coarsest tap may depend on
 
-_CLIP = (-0.5, 1.5)  # of normalised grey values
-_MEAN, _SCALE = 0.498, 0.502  # what its weights were trained with
+CLIP = (-0.5, 1.5)  # of normalised grey values
+MEAN, SCALE = 0.498, 0.502  # what its weights were trained with
 # Channels in and out, expansion, side of the kernel, stride.
 _BLOCKS = (
     (32, 16, 1, 3, 1),
@@ -32,7 +32,7 @@ _BLOCKS = (
     (112, 112, 6, 5, 1),
     (112, 112, 6, 5, 1),
 )
-_TAPPED = (0, 2, 4, 10)
+_TAPPED = (0, 2, 4)  # and the last one
 
 Taps = tuple[Tensor, ...]
 
@@ -42,12 +42,15 @@ class Encoder(nn.Module):
 
     Zeros surround each layer's input as in training, so at an image's border nothing needs to be
     read beyond it; inside an image give :data:`MARGIN` more on each side, see :func:`window`.
+    Of the eleven ``blocks`` the last has the coarsest tap; ``tapped`` are the numbers of those that
+    have one.
     """
 
-    def __init__(self, in_channels: int = 3) -> None:
+    def __init__(self, in_channels: int = 3, blocks: int = len(_BLOCKS)) -> None:
         super().__init__()
-        self.stem = _Convolution(in_channels, 32, 3, 2)
-        self.blocks = nn.ModuleList([_Block(*row) for row in _BLOCKS])
+        self.stem = Convolution(in_channels, 32, 3, 2)
+        self.blocks = nn.ModuleList([Block(*row) for row in _BLOCKS[:blocks]])
+        self.tapped = (*_TAPPED, blocks - 1)
 
     def forward(self, image: Tensor) -> Taps:
         """Return what five layers say.
@@ -55,44 +58,50 @@ class Encoder(nn.Module):
         The image is (B, C, Y, X), normalised grey values, Y and X multiples of :data:`STRIDE`; each
         tap (B, C', Y / stride, X / stride), see :data:`TAP_CHANNELS` and :data:`TAP_STRIDES`.
         """
-        x = functional.relu6(self.stem((image.clamp(*_CLIP) - _MEAN) / _SCALE))
+        x = _bent(self.stem((image.clamp(*CLIP) - MEAN) / SCALE))
         taps = [x]
         for number, block in enumerate(self.blocks):
             x = block(x)
-            if number in _TAPPED:
+            if number in self.tapped:
                 taps.append(x)
         return tuple(taps)
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Widen, convolve each channel by itself, narrow; plus the input where the shapes agree."""
 
     def __init__(self, inside: int, out: int, expansion: int, side: int, stride: int) -> None:
         super().__init__()
         wide = inside * expansion
-        self.expand = _Convolution(inside, wide, 1, 1) if expansion > 1 else None
-        self.depthwise = _Convolution(wide, wide, side, stride, groups=wide)
-        self.project = _Convolution(wide, out, 1, 1)
-        self._adds = stride == 1 and inside == out
+        self.expand = Convolution(inside, wide, 1, 1) if expansion > 1 else None
+        self.depthwise = Convolution(wide, wide, side, stride, groups=wide)
+        self.project = Convolution(wide, out, 1, 1)
+        self.adds = stride == 1 and inside == out
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else functional.relu6(self.expand(x))
-        y = self.project(functional.relu6(self.depthwise(y)))
-        return x + y if self._adds else y
+        """Map (B, C, Y, X) to (B, C', Y / stride, X / stride)."""
+        y = x if self.expand is None else _bent(self.expand(x))
+        y = self.project(_bent(self.depthwise(y)))
+        return x + y if self.adds else y
 
 
-class _Convolution(nn.Conv2d):
+class Convolution(nn.Conv2d):
     """A convolution whose result is 1 / stride as large; with stride 2, one less is put before."""
 
     def __init__(self, inside: int, out: int, side: int, stride: int, groups: int = 1) -> None:
-        around = side // 2 if stride == 1 else 0
-        super().__init__(inside, out, side, stride, around, groups=groups)
+        self.around = (side // 2 - (stride == 2), side // 2)  # zeros before and after
+        even = side // 2 if stride == 1 else 0
+        super().__init__(inside, out, side, stride, even, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, Y, X) to (B, C', Y / stride, X / stride)."""
         if self.stride == (2, 2):
-            after = self.kernel_size[0] // 2
-            x = functional.pad(x, [after - 1, after] * 2)
+            x = functional.pad(x, list(self.around) * 2)
         return super().forward(x)
+
+
+def _bent(x: Tensor) -> Tensor:
+    return functional.relu6(x, inplace=True)
 
 
 def colour_matrix(channels: int) -> Tensor:

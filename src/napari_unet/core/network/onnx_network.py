@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from napari_unet.core.network.config import UNetConfig
+from napari_unet.core.network.config import TrainedConfig
 from napari_unet.core.network.onnx_steps import After, Before
 
 _Side = Annotated[int, Field(ge=1, le=2**14)]
@@ -122,4 +122,4 @@ class ForeignNetwork(BaseModel):
         return None if space.step else space.least - 2 * space.margin
 
 
-Network = UNetConfig | ForeignNetwork
+Network = TrainedConfig | ForeignNetwork

@@ -20,12 +20,17 @@ def pretrained_encoder(in_channels: int) -> Encoder:
     """Return the encoder that has seen ImageNet, on the CPU, ready to predict."""
     with torch.device("meta"):
         encoder = Encoder(in_channels)
-    weights = _weights()
-    state = weights | {_FIRST: for_channels(weights[_FIRST], in_channels)}
-    # Copies: somebody may train them on.
-    encoder.load_state_dict({name: value.clone() for name, value in state.items()}, assign=True)
+    give_weights(encoder, in_channels)
     encoder.eval().requires_grad_(False)
     return encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def give_weights(encoder: Encoder, in_channels: int) -> None:
+    """Give an encoder, of any number of blocks, copies of the weights that have seen ImageNet."""
+    known = _weights()
+    known = known | {_FIRST: for_channels(known[_FIRST], in_channels)}
+    state = {name: known[name].clone() for name in encoder.state_dict()}
+    encoder.load_state_dict(state, assign=True)
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,9 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from napari_unet.core.images.box import Tile
+from napari_unet.core.network.config import UNetConfig
 from napari_unet.core.network.onnx_network import ForeignNetwork, Network
+from napari_unet.core.network.pretrained_config import PretrainedConfig
 
 if TYPE_CHECKING:
     import torch
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 # Sides of the output of a plane's tile in pixels. On a CPU larger tiles fall out of the caches and
 # smaller ones compute more context than output, see benchmarks/README.md.
 _CPU_TILE = 512
+_WIDE_CPU_TILE = 768  # with the wider context of the pretrained encoder
 _GPU_TILE = 1024
 # Voxels of a tile's input, for 16 channels at the first level: of its maps about five are in memory
 # at a time, 1.4 GB on a CPU and 11 GB on a GPU.
@@ -42,7 +45,10 @@ def best_sides(config: Network, region: Tile, device: torch.device | None) -> tu
         side = _FOREIGN_TILE if config.ndim == 2 else _FOREIGN_VOLUME
         return (side,) * config.ndim
     if config.ndim == 2:
-        return (best_tile(device),) * 2
+        best = best_tile(device)
+        wide = isinstance(config, PretrainedConfig)
+        return (max(best, _WIDE_CPU_TILE) if wide else best,) * 2
+    assert isinstance(config, UNetConfig)  # the only one of volumes
     voxels = _CPU_VOXELS if device is None or device.type == "cpu" else _GPU_VOXELS
     return largest_sides(config, region, voxels * _CHANNELS // config.base_channels)
 

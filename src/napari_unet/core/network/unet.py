@@ -143,23 +143,8 @@ def crop(x: Tensor, *sides: int) -> Tensor:
     return x
 
 
-def fused(network: UNet) -> UNet:
-    """Return a copy for prediction in which batch normalisation is folded into the convolutions.
-
-    The output is the same to rounding; a pass reads and writes each map once less.
-    """
-    config = network.config.model_copy(update={"batch_norm": False})
-    with torch.device("meta"):
-        copy = UNet(config)
-    if not network.config.batch_norm:
-        state = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    else:
-        state = _folded_state(network)
-    copy.load_state_dict(state, assign=True)
-    return copy.eval().requires_grad_(False)
-
-
-def _folded_state(network: UNet) -> dict[str, Tensor]:
+def folded_state(network: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of the weights in which batch normalisation is folded into the convolutions."""
     state = {
         name: value.detach().clone()
         for name, value in network.state_dict().items()
@@ -169,6 +154,8 @@ def _folded_state(network: UNet) -> dict[str, Tensor]:
         if not isinstance(block, DoubleConvolution):
             continue
         for index, norm in enumerate(block.norms):
+            if isinstance(norm, nn.Identity):
+                continue
             name = f"{path}.convolutions.{index}"
             of_norm = norm.state_dict()
             scale = of_norm["weight"] / torch.sqrt(of_norm["running_var"] + BATCH_NORM_EPSILON)

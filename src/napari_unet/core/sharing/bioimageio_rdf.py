@@ -12,10 +12,10 @@ from napari_unet.core.images.measure_intensity import PERCENTILES
 from napari_unet.core.images.normalise import CLIP
 from napari_unet.core.images.units import long_name
 from napari_unet.core.models.header import ModelHeader
-from napari_unet.core.network.config import UNetConfig
+from napari_unet.core.network.config import TrainedConfig
 from napari_unet.core.sharing import standalone_network
 from napari_unet.core.sharing.model_card import described
-from napari_unet.core.sharing.onnx_writer import INPUT, OPSET, OUTPUT
+from napari_unet.core.sharing.onnx_graph import INPUT, OPSET, OUTPUT
 from napari_unet.core.sharing.portable import Portable
 
 DESCRIPTION = "rdf.yaml"
@@ -41,7 +41,7 @@ _NO_RANGE = 1e-37  # the format wants a number above 0 to be added to the range 
 _UNITS = ("angstrom", "nanometer", "micrometer", "millimeter", "centimeter", "meter")
 
 
-def example_sides(config: UNetConfig) -> tuple[int, ...]:
+def example_sides(config: TrainedConfig) -> tuple[int, ...]:
     """Return the size of the test image: a few pixels of the deepest level."""
     return tuple(max(16, (12 - 4 * (config.ndim - 1)) * stride) for stride in config.strides)
 
@@ -59,16 +59,20 @@ def description(
         return {"source": source, "sha256": checksums[source]}
 
     config = header.network
-    state = {
-        **file(STATE),
-        "pytorch_version": torch.__version__.partition("+")[0],
-        "architecture": {
-            **file(NETWORK),
-            "callable": standalone_network.StandaloneUNet.__name__,
-            "kwargs": network.arguments,
-        },
-    }
-    onnx = {**file(ONNX), "opset_version": OPSET, "parent": "pytorch_state_dict"}
+    pytorch: list[str] = []
+    weights = {"onnx": {**file(ONNX), "opset_version": OPSET}}
+    if network.arguments is not None:
+        pytorch = ["pytorch"]
+        weights["onnx"]["parent"] = "pytorch_state_dict"
+        weights["pytorch_state_dict"] = {
+            **file(STATE),
+            "pytorch_version": torch.__version__.partition("+")[0],
+            "architecture": {
+                **file(NETWORK),
+                "callable": standalone_network.StandaloneUNet.__name__,
+                "kwargs": network.arguments,
+            },
+        }
     return {
         "format_version": _VERSION,
         "type": "model",
@@ -77,10 +81,10 @@ def description(
         "documentation": file(READ_ME),
         "covers": [file(COVER)],
         "cite": list(_PAPERS[: config.ndim - 1]),
-        "tags": [f"{config.ndim}d", "unet", "segmentation", "semantic-segmentation", "pytorch"],
+        "tags": [f"{config.ndim}d", "unet", "segmentation", "semantic-segmentation", *pytorch],
         "inputs": [_input(header) | {"test_tensor": file(TEST_INPUT)}],
         "outputs": [_output(header) | {"test_tensor": file(TEST_OUTPUT)}],
-        "weights": {"pytorch_state_dict": state, "onnx": onnx},
+        "weights": weights,
         "config": {"napari_unet": described(header)},
     }
 

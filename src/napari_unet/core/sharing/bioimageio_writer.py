@@ -26,17 +26,19 @@ from napari_unet.core.sharing.portable import Portable
 def bioimageio_bytes(model: Model, network: Portable, name: str) -> bytes:
     """Return the content of a package, a zip file.
 
-    It holds the weights twice, as PyTorch's state with the code of the network and as ONNX; a test
-    image with its result; a cover, a text and the citations.
+    It holds the weights as ONNX and, but for a network on the pretrained encoder, as PyTorch's
+    state with the code of the network; a test image with its result; a cover, a text and the
+    citations. ``InvalidInput`` if a package of the extra is not installed.
     """
     utils = needed("bioimageio.spec.utils", "bioimageio", "a bioimage.io package")
     files = {
         names.ONNX: onnx_bytes(network, model.header),
-        names.STATE: _saved(network),
-        names.NETWORK: Path(standalone_network.__file__).read_bytes(),
         names.READ_ME: read_me(model.header, name).encode(),
         **_example(model),
     }
+    if network.arguments is not None:
+        files[names.STATE] = _saved(network)
+        files[names.NETWORK] = Path(standalone_network.__file__).read_bytes()
     checksums = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
     described = names.description(model.header, network, name, checksums)
     text = io.StringIO()

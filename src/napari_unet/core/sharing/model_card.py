@@ -8,7 +8,7 @@ from napari_unet.core.images.measure_intensity import PERCENTILES
 from napari_unet.core.images.normalise import CLIP
 from napari_unet.core.labels.classes import background_id
 from napari_unet.core.models.header import ModelHeader
-from napari_unet.core.network.config import UNetConfig
+from napari_unet.core.network.config import TrainedConfig
 
 
 def described(header: ModelHeader) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def scaling_text(header: ModelHeader) -> str:
     )
 
 
-def block_rules(config: UNetConfig) -> dict[str, list[int]]:
+def block_rules(config: TrainedConfig) -> dict[str, list[int]]:
     """Return by how much blocks of an image must overlap, and where they may begin.
 
     ``halo``, the pixels along each axis to add at each side of a block and to cut away from its

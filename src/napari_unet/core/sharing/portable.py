@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import UNetConfig
+from napari_unet.core.network.config import TrainedConfig, UNetConfig
+from napari_unet.core.network.networks import new_network
 from napari_unet.core.prediction.plane_predictor import TEMPERATURE
-from napari_unet.core.sharing.standalone_network import StandaloneUNet
 from napari_unet.errors import InvalidModel
 
 _MOST_BYTES = 2**31 - 2**20  # ONNX files are at most 2 GiB, and so is a message of protobuf
@@ -22,23 +22,19 @@ _MOST_BYTES = 2**31 - 2**20  # ONNX files are at most 2 GiB, and so is a message
 class Portable:
     """A network that stands for itself.
 
-    ``state`` are the weights of a :class:`StandaloneUNet`, float32 on the CPU.
+    ``state`` are its weights, float32 on the CPU, batch normalisation folded into them.
     """
 
-    config: UNetConfig
+    config: TrainedConfig
     state: Mapping[str, Tensor]
 
     @property
-    def arguments(self) -> dict[str, Any]:
-        """What the standalone network is made with, as plain lists and numbers."""
-        return _arguments(self.config)
+    def arguments(self) -> dict[str, Any] | None:
+        """What the standalone network is made with, as plain lists and numbers.
 
-    def network(self) -> StandaloneUNet:
-        """Return the standalone network with these weights."""
-        with torch.device("meta"):
-            network = StandaloneUNet(**self.arguments)
-        network.load_state_dict(dict(self.state), assign=True)
-        return network.eval().requires_grad_(False)
+        ``None`` for a network on the pretrained encoder, of which there is no standalone one.
+        """
+        return _arguments(self.config) if isinstance(self.config, UNetConfig) else None
 
 
 def portable(model: Model) -> Portable:
@@ -56,7 +52,7 @@ def portable(model: Model) -> Portable:
         )
     unet = header.unet
     with torch.device("meta"):
-        shapes = StandaloneUNet(**_arguments(unet)).state_dict().values()
+        shapes = new_network(unet).parameters()
     if 4 * sum(shape.numel() for shape in shapes) > _MOST_BYTES:
         raise InvalidModel(
             "the weights of this model are larger than 2 GiB, the most that ONNX holds, so it "

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from napari_unet.core.network.device import channels_last, computing, repeatably
-from napari_unet.core.network.unet import UNet
+from napari_unet.core.network.networks import TrainedNetwork
 from napari_unet.core.training.loss import weighted_cross_entropy
 from napari_unet.core.training.patch_sampler import Batch
 
@@ -31,7 +31,13 @@ class Replicas:
     """
 
     def __init__(
-        self, network: UNet, *, batch: int, device: torch.device, dtype: torch.dtype, seed: int
+        self,
+        network: TrainedNetwork,
+        *,
+        batch: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        seed: int,
     ) -> None:
         threads = torch.get_num_threads()
         parts = min(_MOST_PARTS, threads, batch) if device.type == "cpu" else 1
@@ -104,7 +110,7 @@ class Replicas:
             buffer.copy_(torch.stack([buffer, *copies]).mean(dim=0))
 
 
-def _sharing(network: UNet) -> UNet:
+def _sharing(network: TrainedNetwork) -> TrainedNetwork:
     """Return a copy that shares the weights; gradients and running statistics are its own."""
     replica = copy.deepcopy(network)
     for own, shared in zip(replica.parameters(), network.parameters(), strict=True):
@@ -112,7 +118,7 @@ def _sharing(network: UNet) -> UNet:
     return replica
 
 
-def _statistics(network: UNet) -> list[Tensor]:
+def _statistics(network: TrainedNetwork) -> list[Tensor]:
     return [buffer for buffer in network.buffers() if buffer.is_floating_point()]
 
 

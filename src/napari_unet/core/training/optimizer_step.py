@@ -8,7 +8,7 @@ import torch
 
 from napari_unet.core.network.config import Preset
 from napari_unet.core.network.device import free_memory, is_out_of_memory, one_thread
-from napari_unet.core.network.unet import UNet
+from napari_unet.core.network.networks import TrainedNetwork
 from napari_unet.core.training.data_parallel import Replicas
 from napari_unet.core.training.optimizer import new_optimizer
 from napari_unet.core.training.patch_sampler import PatchSource
@@ -30,7 +30,7 @@ class Stepper:
 
     def __init__(
         self,
-        network: UNet,
+        network: TrainedNetwork,
         average: AveragedWeights,
         preset: Preset,
         *,
@@ -62,7 +62,7 @@ class Stepper:
         smallest patch, ``InvalidInput`` if the loss stays infinite or NaN.
         """
         for group in self._optimizer.param_groups:
-            group["lr"] = rate * self._slower
+            group["lr"] = rate * self._slower * group["share"]
         try:
             with one_thread():
                 loss = self._replicas.backward(source.draw(self.batch, generator))

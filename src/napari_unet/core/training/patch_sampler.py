@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_unet.core.labels.targets import Target
-from napari_unet.core.network.config import UNetConfig
+from napari_unet.core.network.config import TrainedConfig
 from napari_unet.core.network.tile_size import box_of
 from napari_unet.core.network.tiling import input_side, output_side
 from napari_unet.core.network.unet import crop
@@ -52,7 +52,7 @@ class PatchSource:
     def __init__(
         self,
         dataset: Dataset,
-        config: UNetConfig,
+        config: TrainedConfig,
         *,
         side: int | Sequence[int],
         elastic: float,

@@ -18,7 +18,7 @@ from napari_unet.core.models.header import (
     installed_versions,
 )
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import PRESETS, Preset, UNetConfig
+from napari_unet.core.network.config import PRESETS, Preset, TrainedConfig
 from napari_unet.core.network.device import (
     channels_last,
     computing,
@@ -28,7 +28,7 @@ from napari_unet.core.network.device import (
     is_out_of_memory,
     pick_device,
 )
-from napari_unet.core.network.unet import UNet
+from napari_unet.core.network.networks import TrainedNetwork, drawn
 from napari_unet.core.training.dataset import Dataset
 from napari_unet.core.training.optimizer import rate_factor
 from napari_unet.core.training.optimizer_step import Stepper
@@ -46,24 +46,30 @@ _CUBES = (
     "no voxel size is known, so voxels are taken for cubes; if they are longer along one axis, "
     "set the layer's scale, or give --voxel-size in the shell."
 )
+_PLANES_ONLY = (
+    "the pretrained network sees planes; volumes are learned by the network of the preset compact."
+)
 
 # How often a class is painted says nothing of how frequent it is; how often it occurs in dense
 # labels does, and half a balance gave the best intersection over union there.
 
 
-def starting_network(dataset: Dataset, settings: TrainSettings, model: Model | None) -> UNet:
+def starting_network(
+    dataset: Dataset, settings: TrainSettings, model: Model | None
+) -> TrainedNetwork:
     """Draw a new network, or take a model's and grow its last layer by the new classes."""
     count = len(dataset.classes)
+    if model is None:
+        preset = PRESETS[settings.preset]
+        config = preset.network(dataset.channels, count, voxel_size=settings.cubes)
+        return drawn(config, settings.seed)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(settings.seed)
-        if model is not None:
-            return model.network(count)
-        preset = PRESETS[settings.preset]
-        return UNet(preset.network(dataset.channels, count, voxel_size=settings.cubes))
+        return model.network(count)
 
 
 def patch_source(
-    dataset: Dataset, config: UNetConfig, settings: TrainSettings, device: torch.device
+    dataset: Dataset, config: TrainedConfig, settings: TrainSettings, device: torch.device
 ) -> PatchSource:
     """Return where a training draws its patches, of its preset's size."""
     preset = PRESETS[settings.preset]
@@ -165,6 +171,8 @@ class Run:
             parameters=sum(parameter.numel() for parameter in self.network.parameters()),
             held_out=self.dataset.held_out,
         )
+        if self.settings.dimensions == 3 and self.preset.pretrained:
+            yield Notice(_PLANES_ONLY)
         if self.settings.dimensions == 3 and self.settings.voxel_size is None:
             yield Notice(_CUBES)
         try:

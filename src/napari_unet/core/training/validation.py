@@ -11,11 +11,12 @@ from torch import Tensor
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import read_part
 from napari_unet.core.labels.targets import IGNORED
-from napari_unet.core.network.config import UNetConfig
+from napari_unet.core.network.config import TrainedConfig
 from napari_unet.core.network.device import channels_last
+from napari_unet.core.network.networks import TrainedNetwork
+from napari_unet.core.network.pretrained_config import PretrainedConfig
 from napari_unet.core.network.tile_size import box_of, covering_sides
 from napari_unet.core.network.tiling import context, halves, offset, padded_context, plan
-from napari_unet.core.network.unet import UNet
 from napari_unet.core.training.dataset import Dataset
 
 _SIDE = 256
@@ -36,13 +37,13 @@ class Scorer:
     """Scores a network on the held-out pixels of a dataset, or on all labelled ones if none are.
 
     ``balanced``: each class counts as if it had the same number of pixels, which makes strokes of
-    different lengths comparable. In 3D the whole context of a tile is many times as large as the
-    tile. A network that is trained zero-padded is there scored so too, with some context around
-    each tile.
+    different lengths comparable. In 3D, and where the contracting path is the pretrained encoder,
+    the whole context of a tile is many times as large as the tile. A network that is trained
+    zero-padded is there scored so too, with some context around each tile.
     """
 
     def __init__(
-        self, dataset: Dataset, config: UNetConfig, *, balanced: bool, device: torch.device
+        self, dataset: Dataset, config: TrainedConfig, *, balanced: bool, device: torch.device
     ) -> None:
         self.held_out = dataset.held_out
         self._dataset = dataset
@@ -70,7 +71,7 @@ class Scorer:
             for plane, tile in self._chosen
         ]
 
-    def score(self, network: UNet) -> tuple[float, ...]:
+    def score(self, network: TrainedNetwork) -> tuple[float, ...]:
         """Return the intersection over union of each class; NaN where it has no scored pixel."""
         count = len(self._dataset.classes)
         confusion = np.zeros((count, count))
@@ -105,7 +106,9 @@ def _scored(dataset: Dataset, plane: int, held_out: bool) -> np.ndarray:
     return np.where(mask, target.classes, IGNORED)
 
 
-def _choose_tiles(dataset: Dataset, config: UNetConfig, held_out: bool) -> list[tuple[int, Tile]]:
+def _choose_tiles(
+    dataset: Dataset, config: TrainedConfig, held_out: bool
+) -> list[tuple[int, Tile]]:
     """Choose at most six tiles that show as much as possible of each class."""
     found: list[tuple[int, Tile]] = []
     counts: list[np.ndarray] = []
@@ -136,7 +139,7 @@ def _choose_tiles(dataset: Dataset, config: UNetConfig, held_out: bool) -> list[
 
 def _cut(
     dataset: Dataset,
-    config: UNetConfig,
+    config: TrainedConfig,
     plane: int,
     tile: Tile,
     held_out: bool,
@@ -154,11 +157,12 @@ def _cut(
     )
 
 
-def _padded(config: UNetConfig) -> bool:
-    return config.ndim == 3 and config.pad_in_training
+def _padded(config: TrainedConfig) -> bool:
+    wide = config.ndim == 3 or isinstance(config, PretrainedConfig)
+    return wide and config.pad_in_training
 
 
-def _inside(config: UNetConfig, tile: Tile) -> tuple[slice, ...]:
+def _inside(config: TrainedConfig, tile: Tile) -> tuple[slice, ...]:
     """Return which part of the output the tile is."""
     parts = offset(config, tile)
     if not _padded(config):

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
-from napari_unet.core.network.unet import UNet
+from napari_unet.core.network.networks import TrainedNetwork
 
 _DECAY = 0.98
 _WARM_UP = 9.0
@@ -22,12 +22,14 @@ class AveragedWeights:
     about one ``warm_up``-th of the steps so far.
     """
 
-    def __init__(self, network: UNet, *, decay: float = _DECAY, warm_up: float = _WARM_UP) -> None:
+    def __init__(
+        self, network: TrainedNetwork, *, decay: float = _DECAY, warm_up: float = _WARM_UP
+    ) -> None:
         self._decay, self._warm_up = decay, warm_up
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._updates = 0
 
-    def update(self, network: UNet) -> None:
+    def update(self, network: TrainedNetwork) -> None:
         """Take in the weights after a step."""
         self._updates += 1
         decay = min(self._decay, self._updates / (self._updates + self._warm_up))
@@ -35,7 +37,7 @@ class AveragedWeights:
         with torch.no_grad():
             torch._foreach_lerp_(averaged, current, 1 - decay)
 
-    def copy_to(self, network: UNet) -> None:
+    def copy_to(self, network: TrainedNetwork) -> None:
         """Set a network's weights to the average."""
         network.load_state_dict(self.network.state_dict())
 
@@ -48,5 +50,5 @@ class AveragedWeights:
         }
 
 
-def _floats(network: UNet) -> list[Tensor]:
+def _floats(network: TrainedNetwork) -> list[Tensor]:
     return [value for value in network.state_dict().values() if value.is_floating_point()]

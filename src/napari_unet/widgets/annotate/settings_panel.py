@@ -21,7 +21,8 @@ _FIELDS: dict[str, tuple[str, type, dict[str, Any], str]] = {
         "Network",
         str,
         {"choices": get_args(PresetName)},
-        "compact is fast enough for a laptop; unet2015 is the network of the paper, for a GPU",
+        "compact and pretrained, which has seen photographs before, are fast enough for a laptop; "
+        "unet2015 is the network of the paper, for a GPU",
     ),
     "dimensions": (
         "Dimensions",
