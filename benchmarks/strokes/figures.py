@@ -17,7 +17,7 @@ from napari_unet.core.images.normalise import normalise
 from napari_unet.errors import UserError
 
 # The palette of Okabe and Ito, which colour-blind people can tell apart.
-_COLOURS = ("#999999", "#E69F00", "#CC79A7", "#56B4E9", "#D55E00", "#009E73")
+_COLOURS = ("#999999", "#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#D55E00", "#009E73")
 COLOURS = dict(zip(METHODS, _COLOURS, strict=True))
 _MOMENTS = ("start", "middle", "end")
 _CLASS_COLOURS = np.array([[0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115]]) / 255

@@ -148,8 +148,12 @@ def test_a_run_writes_what_it_reached(blobs, tmp_path, run_here, capsys):
         assert result.first is not None and result.first.iou > 0.5
         assert result.rounds[0].believed == 0.5
         with np.load(path_of(result.unit, output).with_suffix(".npz")) as kept:
-            assert set(kept) == {"start", "middle", "end"}
-            assert kept["end"].shape == (48, 64)
+            moments = ("start", "middle", "end")
+            assert set(kept) == {m + what for m in moments for what in ("", " strokes", " painted")}
+            assert all(array.shape == (48, 64) for array in kept.values())
+            assert (kept["end strokes"] > 0).sum() > (kept["start strokes"] > 0).sum() > 0
+        spent = [entry.person_seconds for entry in result.rounds]
+        assert 0.8 < spent[0] < spent[1] < spent[2] < 12  # four searches of 0.2 s and more
     printed = capsys.readouterr().out
     assert (output / "table.md").read_text() in printed
     assert (output / "curves.png").is_file()
@@ -208,7 +212,7 @@ def test_a_folder_that_is_no_data_set_is_named(tmp_path, capsys):
 def result(method: str, seed: int, ious: list[float], first: float | None = None) -> Result:
     """Return a made-up result."""
     rounds = tuple(
-        Round(n, 4 * n + 4, 8.0 * n + 8, 10.0 * n, iou, (0.9, iou), None, 0.1)
+        Round(n, 4 * n + 4, 2.5 * n + 2, 8.0 * n + 8, 10.0 * n, iou, (0.9, iou), None, 0.1)
         for n, iou in enumerate(ious)
     )
     start = None if first is None else First(first, (0.9, first), 0.5)
