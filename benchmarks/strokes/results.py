@@ -9,7 +9,8 @@ from pathlib import Path
 from napari_unet.errors import InvalidInput
 
 DENSE = "dense"
-METHODS = ("forest", "convpaint", "rootpainter", "scratch", "first", "live", DENSE)
+CONVPAINT = "convpaint"
+METHODS = ("forest", CONVPAINT, "rootpainter", "scratch", "first", "live", DENSE)
 
 
 @dataclass(frozen=True)
