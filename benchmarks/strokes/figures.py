@@ -23,6 +23,7 @@ _MOMENTS = ("start", "middle", "end")
 _CLASS_COLOURS = np.array([[0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115]]) / 255
 _BACKGROUND_STROKE = np.array([204, 121, 167]) / 255
 _OPACITY = 0.45
+_PANEL = 3.2  # inches
 
 
 def draw_curves(results: Sequence[Result], output: Path) -> Path:
@@ -122,10 +123,10 @@ def draw_pictures(
 
 
 def _pictures(runs: Sequence[Result], pictures: Sequence[Picture], output: Path) -> Figure:
-    height = 2.2 * pictures[0].truth.shape[0] / pictures[0].truth.shape[1]
+    height = _PANEL * pictures[0].truth.shape[0] / pictures[0].truth.shape[1]
     rows = len(pictures) * len(_MOMENTS)
     figure = Figure(
-        figsize=(2.2 * (len(runs) + 1), (height + 0.1) * rows + 0.7), layout="constrained"
+        figsize=(_PANEL * (len(runs) + 1), (height + 0.1) * rows + 0.7), layout="constrained"
     )
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, len(runs) + 1, squeeze=False)
