@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.strokes.datasets import NAMES, find_folders
-from benchmarks.strokes.results import DENSE, METHODS, Settings, Unit, missing, read_all
+from benchmarks.strokes.results import CONVPAINT, DENSE, METHODS, Settings, Unit, missing, read_all
 from benchmarks.strokes.running import run_all
 from napari_unet.core.io.atomic import make_folder
 from napari_unet.errors import UserError
@@ -35,7 +35,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="FOLDER",
         help=f"names in --data or paths; default: {' '.join(NAMES)}",
     )
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        choices=METHODS,
+        default=[method for method in METHODS if method != CONVPAINT],
+        help="default: all but convpaint, for which napari-convpaint is installed, some GB, into "
+        "an environment of its own in your cache",
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--dense-seeds", type=int, nargs="*", default=[0], help="seeds of dense")
     parser.add_argument("--rounds", type=int, default=6, help="scored rounds (default 6)")

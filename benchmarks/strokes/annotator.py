@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from benchmarks.strokes.person import Pixel, Stroke
+
 LONGEST = 40  # pixels, the width of the brush included
 WIDTH = 3
 _FIRST_STROKES = 2  # a class
@@ -16,8 +18,6 @@ _NEIGHBOURS = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1,
 _TURNING = 0.5  # how much deeper, in pixels, a turn must lead, lest strokes curl on flat tops
 _LOOK_AHEAD = 8  # pixels
 _EIGHT = np.ones((3, 3), bool)
-
-Pixel = tuple[int, int]
 
 
 class Annotator:
@@ -37,7 +37,9 @@ class Annotator:
     labels
         (Y, X) uint8, one array an image: 0 unpainted, 1 background, 2 and up the other classes.
     strokes
-        Number of strokes so far.
+        So far, in the order in which they were painted.
+    looks
+        Answers that were looked at so far, one an image and round.
     """
 
     def __init__(
@@ -47,7 +49,8 @@ class Annotator:
         self._classes = classes
         self._rng = rng
         self.labels = [np.zeros(truth.shape, np.uint8) for truth in truths]
-        self.strokes = 0
+        self.strokes: list[Stroke] = []
+        self.looks = 0
 
     def begin(self) -> None:
         """Paint two strokes a class into the first image, along the middle of some region."""
@@ -67,6 +70,7 @@ class Annotator:
             (Y, X) class ids as painted, one array an image.
         """
         for index, (truth, prediction) in enumerate(zip(self._truths, predictions, strict=True)):
+            self.looks += 1
             for class_index in range(self._classes):
                 missed = (truth == class_index) & (prediction != class_index + 1)
                 error = largest_error(missed & (self.labels[index] == 0))
@@ -91,9 +95,9 @@ class Annotator:
 
     def _paint(self, index: int, class_index: int, region: np.ndarray, start: Pixel) -> None:
         inside = self._truths[index] == class_index
-        line = stroke(region, start, self._rng) & inside
-        self.labels[index][line] = class_index + 1
-        self.strokes += 1
+        path = ridge(region, start, self._rng)
+        self.labels[index][brushed(path, region.shape) & inside] = class_index + 1
+        self.strokes.append(Stroke(path[0], path[-1], length_of(path)))
 
 
 def largest_error(missed: np.ndarray) -> np.ndarray:
@@ -141,8 +145,8 @@ def climb(depth: np.ndarray, start: Pixel) -> Pixel:
         start = best
 
 
-def stroke(region: np.ndarray, start: Pixel, rng: np.random.Generator) -> np.ndarray:
-    """Paint along the middle of a region, both ways from a pixel.
+def ridge(region: np.ndarray, start: Pixel, rng: np.random.Generator) -> list[Pixel]:
+    """Go along the middle of a region, both ways from a pixel.
 
     The line follows the ridge of the distance to the region's edge: each step goes straight on or,
     where that is deeper, half to the side. It ends before the brush would reach over the edge.
@@ -158,9 +162,8 @@ def stroke(region: np.ndarray, start: Pixel, rng: np.random.Generator) -> np.nda
 
     Returns
     -------
-    ndarray
-        (Y, X) bool, at most 40 px long and 3 px wide; it may reach over the edge of a region that
-        is thinner than the brush.
+    list of (int, int)
+        Neighbouring pixels from end to end, at most 40 px long once painted.
     """
     depth = depth_of(region)
     depth = depth + 1e-3 * rng.random(depth.shape) * region
@@ -172,8 +175,16 @@ def stroke(region: np.ndarray, start: Pixel, rng: np.random.Generator) -> np.nda
     half = max(longest / 2, longest - length_of(two))
     one = cut(one, half)
     two = cut(two, longest - length_of(one))
-    line = np.zeros(region.shape, bool)
-    rows, columns = np.array(one + two).T
+    return [*reversed(one), *two[1:]]
+
+
+def brushed(path: Sequence[Pixel], shape: tuple[int, ...]) -> np.ndarray:
+    """Return what a brush of 3 px paints along a path, (Y, X) bool of that shape.
+
+    It may reach over the edge of a region that is thinner than the brush.
+    """
+    line = np.zeros(shape, bool)
+    rows, columns = np.array(path).T
     line[rows, columns] = True
     return ndimage.binary_dilation(line, structure=np.ones((WIDTH, WIDTH), bool))
 

@@ -10,7 +10,7 @@ import torch
 
 import napari_unet
 from benchmarks.common.clocks import Clock
-from benchmarks.strokes.results import DENSE
+from benchmarks.strokes.results import CONVPAINT, DENSE
 from napari_unet.core.events import Done
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PresetName
@@ -182,6 +182,10 @@ def build(name: str, images: Sequence[np.ndarray], seed: int, clock: Clock) -> M
     """Return a new method of that name."""
     if name == "forest":
         return Forest(images, seed, clock)
+    if name == CONVPAINT:
+        from benchmarks.strokes.convpaint import Convpaint
+
+        return Convpaint(images, seed, clock)
     if name == "rootpainter":
         from benchmarks.strokes.rootpainter import RootPainter
 

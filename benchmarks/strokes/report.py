@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.strokes.figures import draw_curves, draw_pictures
+from benchmarks.strokes.person import score_at
 from benchmarks.strokes.results import DENSE, METHODS, Result
+from benchmarks.strokes.rounds import as_csv, by_round, by_seconds
 from napari_unet.core.io.atomic import write_whole
 
-_LATE = 3  # "from round 3 on", with 16 strokes of two classes
+_LATE = 2  # from the third round on, with 12 strokes of two classes
+_STROKES = 24
 _MEAN = "**mean**"
 
 
@@ -32,6 +35,11 @@ class Table:
         """Methods that were run, in their usual order."""
         there = {result.unit.method for result in self.results}
         return [method for method in METHODS if method in there]
+
+    @property
+    def ordered(self) -> list[Result]:
+        """All results, method by method."""
+        return sorted(self.results, key=lambda result: METHODS.index(result.unit.method))
 
     def runs(self, dataset: str, method: str) -> list[Result]:
         """Return the results of all seeds."""
@@ -68,7 +76,7 @@ class Table:
 def write_report(
     results: Sequence[Result], output: Path, say: Callable[[str], None] = print
 ) -> None:
-    """Print the tables, write them to table.md, and draw the figures.
+    """Print the tables, write them to table.md and rounds.csv, and draw the figures.
 
     Parameters
     ----------
@@ -80,8 +88,11 @@ def write_report(
         Told the tables, and where the figures are.
     """
     table = Table(results)
-    text = "\n".join([*_values(table), *_goals(table)])
+    text = "\n".join(
+        [*_values(table), *by_round(table.ordered), *by_seconds(table.ordered), *_goals(table)]
+    )
     write_whole(output / "table.md", (text + "\n").encode())
+    write_whole(output / "rounds.csv", as_csv(table.ordered))
     say(text)
     for path in (draw_curves(results, output), *draw_pictures(results, output, say)):
         say(f"wrote {path}")
@@ -136,6 +147,7 @@ def _goals(table: Table) -> list[str]:
         _at_every_round(table),
         _late(table),
         _first(table),
+        _after_strokes(table),
         *_drops(table),
         _of_dense(table),
     ]
@@ -158,7 +170,7 @@ def _late(table: Table) -> str:
         {d: float(np.mean(values)) for d, values in late.items() if len(values)},
         {d: len(table.pairs(d, "live", "forest")) for d in late},
     )
-    return _row(f"live - forest, mean from round {_LATE} on, at least +0.15", cells)
+    return _row(f"live - forest, mean from round {_LATE + 1} on, at least +0.18", cells)
 
 
 def _first(table: Table) -> str:
@@ -172,6 +184,23 @@ def _first(table: Table) -> str:
         {d: len(values) for d, values in found.items()},
     )
     return _row("first answer - forest, first prediction, at least +0.10", cells)
+
+
+def _after_strokes(table: Table) -> str:
+    found = {}
+    for dataset in table.datasets:
+        runs = table.runs(dataset, "live")
+        values = [
+            score_at(_STROKES, [entry.strokes or 0 for entry in result.rounds], result.ious)
+            for result in runs
+        ]
+        there = [value for value in values if value is not None]
+        if there:
+            found[dataset] = (float(np.mean(there)), len(there))
+    cells = [f"{dataset} {value:.3f} ({runs})" for dataset, (value, runs) in found.items()]
+    if found:
+        cells.insert(0, f"mean **{np.mean([value for value, _ in found.values()]):.3f}**")
+    return _row(f"live after {_STROKES} strokes, at least 0.66", cells)
 
 
 def _drops(table: Table) -> list[str]:
@@ -192,7 +221,7 @@ def _drops(table: Table) -> list[str]:
             f"{worst.worst_drop:.3f} in a single run ({worst.unit.dataset}, "
             f"seed {worst.unit.seed}; of {len(runs)})",
         ]
-        rows.append(_row(f"{method}: worst drop between rounds, at most 0.03", cells))
+        rows.append(_row(f"{method}: worst drop between rounds, at most 0.02", cells))
     return rows
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from napari_unet.errors import InvalidInput
 
 DENSE = "dense"
-METHODS = ("forest", "rootpainter", "scratch", "first", "live", DENSE)
+CONVPAINT = "convpaint"
+METHODS = ("forest", CONVPAINT, "rootpainter", "scratch", "first", "live", DENSE)
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,9 @@ class Round:
         From 0; a training on all pixels has one.
     strokes
         Painted so far; ``None`` if all pixels are labelled.
+    person_seconds
+        What they cost a person, see :func:`benchmarks.strokes.person.person_seconds`; ``None`` if
+        all pixels are labelled.
     trained_seconds
         Training so far, by the clock of the settings.
     wall_seconds
@@ -97,6 +101,7 @@ class Round:
 
     round: int
     strokes: int | None
+    person_seconds: float | None
     trained_seconds: float
     wall_seconds: float
     iou: float

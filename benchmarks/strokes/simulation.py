@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from benchmarks.common.clocks import CLOCKS, Clock
 from benchmarks.strokes.annotator import Annotator
 from benchmarks.strokes.datasets import IGNORED, Dataset, Picture, load
 from benchmarks.strokes.methods import Method, build
+from benchmarks.strokes.person import person_seconds
 from benchmarks.strokes.results import DENSE, First, Result, Round, Settings, Unit, path_of
 from napari_unet.core.io.atomic import write_whole
 
@@ -120,12 +121,13 @@ def _rounds(
         believed = method.run(settings.seconds)
         trained += clock() - began
         scored = score(method, dataset.test, dataset.classes)
-        rounds.append(
-            _record(
-                number, annotator.strokes, trained, time.perf_counter() - start, believed, scored
-            )
-        )
-        kept |= {name: scored.predictions[0] for name, at in shown.items() if at == number}
+        record = _record(number, trained, time.perf_counter() - start, believed, scored)
+        person = person_seconds(annotator.strokes, annotator.looks)
+        rounds.append(replace(record, strokes=len(annotator.strokes), person_seconds=person))
+        for moment in (name for name, at in shown.items() if at == number):
+            kept[moment] = scored.predictions[0]
+            kept[f"{moment} strokes"] = annotator.labels[0].copy()
+            kept[f"{moment} painted"] = method.predict(training[0].image)
     return first, rounds, kept
 
 
@@ -151,13 +153,12 @@ def _dense(
     trained = clock() - began
     scored = score(method, dataset.test, dataset.classes)
     wall = time.perf_counter() - start
-    only = _record(0, None, trained, wall, believed, scored)
+    only = _record(0, trained, wall, believed, scored)
     return [only], {"end": scored.predictions[0]}
 
 
 def _record(
     number: int,
-    strokes: int | None,
     trained: float,
     wall: float,
     believed: float,
@@ -165,7 +166,8 @@ def _record(
 ) -> Round:
     return Round(
         round=number,
-        strokes=strokes,
+        strokes=None,
+        person_seconds=None,
         trained_seconds=trained,
         wall_seconds=wall,
         iou=scored.iou,
