@@ -27,9 +27,9 @@ from napari_unet.core.images.normalise import normalise
 from napari_unet.core.network.device import computing, fast_dtype
 from napari_unet.core.network.encoder import Taps, fill_up
 from napari_unet.core.network.pretrained import pretrained_encoder
+from napari_unet.core.network.refiner import Refiner
 from napari_unet.core.network.taps import values_at
 from starter.corpus import JUDGED
-from starter.refiner import Refiner
 
 _SIDE = 448  # of the images' middle that is used
 _MOST_PIXELS = 1200  # of a class, that a forest is fitted on

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_unet.core.network.device import computing, fast_dtype, pick_device
 from napari_unet.core.network.pretrained import pretrained_encoder
-from starter.refiner import Refiner
+from napari_unet.core.network.refiner import Refiner
 from starter.shards import Batch, Pool, start_drawing
 
 # Patches and their side: first many tasks a step, then more of what surrounds a pixel.

@@ -14,9 +14,9 @@ import torch
 # The scripts lie beside the package, not in it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from starter.refiner import Refiner
 from starter.variation import varied_guide, varied_image
 
+from napari_unet.core.network.refiner import Refiner
 from starter import corpus, episodes, pretrain, shards, tasks
 
 SIDE = 64

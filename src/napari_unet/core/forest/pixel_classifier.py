@@ -14,7 +14,7 @@ from napari_unet.core.forest.linear_head import LinearHead, fit_linear_head
 from napari_unet.core.forest.pixel_features import Block
 from napari_unet.core.forest.random_forest import TREES, Forest, fit_forest
 from napari_unet.core.network.encoder import FEATURES
-from napari_unet.core.network.pretrained import encoder_digest
+from napari_unet.core.network.pretrained import pretrained_digest
 from napari_unet.errors import InvalidModel
 
 _FOREST, _HEAD, _ENCODER = "forest.", "linear_head.", "encoder"
@@ -41,11 +41,9 @@ class PixelClassifier:
         return (by_forest + self.head.predict(values[:, -FEATURES:])) / 2
 
     def predict_block(self, block: Block) -> np.ndarray:
-        """Return class probabilities of a block of a plane, (K, Y, X) float32."""
-        (top, left), (height, width) = block.before, block.sides
-        size = (top + height, left + width)
+        """Return class probabilities of the window of a block, (K, Y', X') float32."""
         with torch.inference_mode():
-            by_head = self.head.predict_taps(block.taps, size).numpy()[:, top:, left:]
+            by_head = self.head.predict_taps(block.taps, block.window).numpy()
         return (self.forest.predict(block.filters) + by_head) / 2
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -53,7 +51,7 @@ class PixelClassifier:
         return {
             **{_FOREST + name: array for name, array in self.forest.arrays().items()},
             **{_HEAD + name: array for name, array in self.head.arrays().items()},
-            _ENCODER: encoder_digest(),
+            _ENCODER: pretrained_digest(),
         }
 
     @classmethod
@@ -73,7 +71,7 @@ class PixelClassifier:
 
         ``InvalidModel`` if they are none, or were fitted on what another encoder says.
         """
-        if not np.array_equal(arrays.get(_ENCODER, ()), encoder_digest()):
+        if not np.array_equal(arrays.get(_ENCODER, ()), pretrained_digest()):
             raise InvalidModel(
                 "the model was made with other pretrained weights than those of this version of "
                 "napari-unet; use the version that made it, or train it again."

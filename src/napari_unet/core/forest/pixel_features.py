@@ -11,35 +11,46 @@ import numpy as np
 import torch
 
 from napari_unet.core.forest.filters import BLOCK, FILTER_MARGIN, filters
-from napari_unet.core.images.box import mirrored
+from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.images.intensity import EACH_BY_ITSELF, Intensities, Scaling
 from napari_unet.core.images.lazy_plane import Plane, intensities_of, read_part
 from napari_unet.core.images.normalise import rescale
-from napari_unet.core.network.encoder import STRIDE, TAP_STRIDES, Encoder, Taps, fill_up, window
-from napari_unet.core.network.pretrained import pretrained_encoder
+from napari_unet.core.network.device import computing, fast_dtype
+from napari_unet.core.network.encoder import (
+    STRIDE,
+    TAP_STRIDES,
+    Encoder,
+    Taps,
+    colour_matrix,
+    fill_up,
+    window,
+)
+from napari_unet.core.network.pretrained import pretrained_encoder, pretrained_refiner
+from napari_unet.core.network.refiner import CONTEXT
 from napari_unet.core.network.taps import values_at
 
 _MOST_BYTES = 2**30
 _MOST_LAZY_BYTES = 2**27  # of a plane that is too large to be in memory itself
 _MOST_PREPARED = 4  # blocks
+_MOST_SEEN = 8  # blocks of which what the refiner sees is kept, 14 MB each
+_CPU = torch.device("cpu")
 P = TypeVar("P", bound=Plane)
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """The features of a block of a plane.
+    """The features of a block of a plane and of :data:`CONTEXT` pixels around it: its window.
 
-    ``filters`` are (Y', X', F) float32; the float16 taps are of the block and one cell of the
-    coarsest tap around it, as far as the plane goes, and begin ``before`` pixels before it along
-    rows and columns: 0 or a stride.
+    ``filters`` are (Y', X', F) float32; the float16 taps are those of an image of that size;
+    ``within`` is the block in its window.
     """
 
     filters: np.ndarray
     taps: Taps
-    before: tuple[int, int]
+    within: Tile
 
     @property
-    def sides(self) -> tuple[int, int]:
+    def window(self) -> tuple[int, int]:
         """(Y', X')."""
         return self.filters.shape[0], self.filters.shape[1]
 
@@ -49,9 +60,9 @@ class Block:
         return self.filters.nbytes + sum(tap.nbytes for tap in self.taps)
 
     def at(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return the (N, F + 224) float32 values at N of its pixels."""
-        by_encoder = values_at(self.taps, rows + self.before[0], columns + self.before[1])
-        return np.concatenate([self.filters[rows, columns], by_encoder], axis=1)
+        """Return the (N, F + 224) float32 values at N of the block's pixels."""
+        rows, columns = rows + self.within.rows[0], columns + self.within.columns[0]
+        return np.concatenate([self.filters[rows, columns], values_at(self.taps, rows, columns)], 1)
 
 
 @dataclass(eq=False)
@@ -64,6 +75,9 @@ class PixelFeatures(Generic[P]):
     plane: P
     scaling: Scaling = EACH_BY_ITSELF
     _blocks: OrderedDict[tuple[int, int], Block] = field(default_factory=OrderedDict)
+    _for_refiner: OrderedDict[tuple[int, int], tuple[torch.Tensor, ...]] = field(
+        default_factory=OrderedDict
+    )
 
     def __post_init__(self) -> None:
         self.seen: Intensities = intensities_of(self.plane)
@@ -89,7 +103,7 @@ class PixelFeatures(Generic[P]):
         numbers = list(np.ndindex(*(-(-size // BLOCK) for size in self.shape)))
         if len(numbers) <= _MOST_PREPARED:
             for number in numbers:
-                self.block((number[0], number[1]))
+                self.for_refiner((number[0], number[1]))
 
     def block(self, number: tuple[int, int]) -> Block:
         """Return the features of a block."""
@@ -118,48 +132,55 @@ class PixelFeatures(Generic[P]):
             out[here] = found
         return out
 
-    def _computed(self, number: tuple[int, int]) -> Block:
-        rows, columns = (
-            (index * BLOCK, min((index + 1) * BLOCK, size))
-            for index, size in zip(number, self.shape, strict=True)
-        )
-        taps, before = self._taps(rows, columns)
-        return Block(self._filters(rows, columns), taps, before)
+    def for_refiner(self, number: tuple[int, int]) -> tuple[torch.Tensor, ...]:
+        """Return what the refiner sees of a block's window, whatever the class."""
+        if number not in self._for_refiner:
+            image = self._read(*(np.arange(*span) for span in self._window(number)[0].ranges))
+            colours = np.einsum("kc,cyx->kyx", colour_matrix(len(image)).numpy(), image)
+            taps, dtype = [tap.float() for tap in self.block(number).taps], fast_dtype(_CPU)
+            with torch.inference_mode(), computing(_CPU, dtype):
+                full = fill_up(torch.from_numpy(colours)[None])
+                self._for_refiner[number] = pretrained_refiner().seen(full, taps)
+            if len(self._for_refiner) > _MOST_SEEN:
+                self._for_refiner.popitem(last=False)
+        self._for_refiner.move_to_end(number)
+        return self._for_refiner[number]
 
-    def _filters(self, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
+    def _window(self, number: tuple[int, int]) -> tuple[Tile, Tile]:
+        """Return a block's window in the plane, and the block in that."""
+        spans, inner = [], []
+        for index, size in zip(number, self.shape, strict=True):
+            start, stop = index * BLOCK, min((index + 1) * BLOCK, size)
+            begin = max(0, start - CONTEXT)
+            spans.append((begin, min(stop + CONTEXT, size)))
+            inner.append((start - begin, stop - begin))
+        return Tile(*spans), Tile(*inner)
+
+    def _computed(self, number: tuple[int, int]) -> Block:
+        window, within = self._window(number)
+        return Block(self._filters(window), self._taps(window), within)
+
+    def _filters(self, part: Tile) -> np.ndarray:
         wide = [
             mirrored(start - FILTER_MARGIN, stop + FILTER_MARGIN, size)
-            for (start, stop), size in zip((rows, columns), self.shape, strict=True)
+            for (start, stop), size in zip(part.ranges, self.shape, strict=True)
         ]
         inside = slice(FILTER_MARGIN, -FILTER_MARGIN)
         return np.ascontiguousarray(filters(self._read(*wide))[inside, inside])
 
-    def _taps(
-        self, rows: tuple[int, int], columns: tuple[int, int]
-    ) -> tuple[Taps, tuple[int, int]]:
-        """Return the taps of a block, and how many of their pixels are before its first.
-
-        A cell more is kept on each side, so that what lies between two cells is the same on both
-        sides of a block's border.
-        """
-        # Of each axis: what is kept, what is read for it, and where the one lies in the other.
-        kept = [
-            (max(0, start - STRIDE), min(stop + STRIDE, size))
-            for (start, stop), size in zip((rows, columns), self.shape, strict=True)
-        ]
-        seen = [window(*span, size) for span, size in zip(kept, self.shape, strict=True)]
+    def _taps(self, part: Tile) -> Taps:
+        seen = [window(*span, size) for span, size in zip(part.ranges, self.shape, strict=True)]
         x = fill_up(torch.from_numpy(self._read(*(np.arange(*span) for span in seen)))[None])
         with torch.inference_mode():
             taps = _encoder(x.shape[1])(x.contiguous(memory_format=torch.channels_last))
         (top, bottom), (left, right) = (
             (low - begin, -(-(high - begin) // STRIDE) * STRIDE)
-            for (low, high), (begin, _) in zip(kept, seen, strict=True)
+            for (low, high), (begin, _) in zip(part.ranges, seen, strict=True)
         )
-        cropped = tuple(
+        return tuple(
             tap[..., top // s : bottom // s, left // s : right // s].contiguous().half()
             for tap, s in zip(taps, TAP_STRIDES, strict=True)
         )
-        return cropped, (rows[0] - kept[0][0], columns[0] - kept[1][0])
 
     def _read(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         return rescale(read_part(self.plane, rows, columns), self.scaled)
@@ -167,7 +188,7 @@ class PixelFeatures(Generic[P]):
 
 def warm_up() -> None:
     """Compute features once, so that what the encoder needs is loaded."""
-    PixelFeatures(np.zeros((1, STRIDE, STRIDE), np.float32)).block((0, 0))
+    PixelFeatures(np.zeros((1, STRIDE, STRIDE), np.float32)).for_refiner((0, 0))
 
 
 @lru_cache(maxsize=4)

@@ -35,7 +35,7 @@ def draw_anchors(
     at_hand = [(image, number) for image, f in enumerate(features) for number in f.at_hand]
     values = []
     for image, (top, left) in at_hand:
-        rows, columns = features[image].block((top, left)).sides
+        rows, columns = features[image].block((top, left)).within.sides
         at = rng.integers(rows * columns, size=-(-_MOST // len(at_hand)))
         row, column = top * BLOCK + at // columns, left * BLOCK + at % columns
         free = ~painted[image][row, column]

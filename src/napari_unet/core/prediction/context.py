@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_unet.core.forest.filters import BLOCK, MARGIN
 from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.network.onnx_network import ForeignNetwork, Network
+from napari_unet.core.network.refiner import CONTEXT
 from napari_unet.core.network.tiling import output_side
 
 
@@ -14,8 +15,8 @@ def surroundings(
     """Return what has to be read to predict a region exactly as the whole plane would be.
 
     That is the network's context, where it is mirrored at the plane's borders too; with a pixel
-    classifier that still counts in whole blocks of its map and with the margin of its features. The
-    plane is (Y, X), a volume (Z, Y, X).
+    classifier that still counts in whole blocks of its map, with the refiner's context and the
+    features' margin. The plane is (Y, X), a volume (Z, Y, X).
     """
     spans = []
     for axis, ((start, stop), size) in enumerate(zip(region.ranges, shape, strict=True)):
@@ -28,7 +29,8 @@ def surroundings(
         low, high = _hull(first - margin, last + margin, size)
         if classifier:
             low, high = low // BLOCK * BLOCK, min(-(-high // BLOCK) * BLOCK, size)
-            low, high = _hull(low - MARGIN, high + MARGIN, size)
+            around = CONTEXT + MARGIN
+            low, high = _hull(low - around, high + around, size)
         spans.append((low, high))
     return Tile(*spans)
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from torch.nn import functional
 
-# The refiner lies beside the package, not in it.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from starter.refiner import MARGIN, Refiner
-
 from napari_unet.core.network.encoder import fill_up, window
 from napari_unet.core.network.pretrained import pretrained_encoder
+from napari_unet.core.network.refiner import MARGIN, Refiner
 
 
 def random_refiner() -> Refiner:

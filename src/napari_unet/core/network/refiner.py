@@ -8,6 +8,8 @@ new log-odds of that class. So it fits any number and meaning of classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,6 +17,7 @@ from torch.nn import functional
 from napari_unet.core.network.encoder import TAP_CHANNELS, Taps
 
 MARGIN = 272  # pixels on each side, the encoder's included; a multiple of STRIDE
+CONTEXT = 64  # pixels of the guide around a block that it is given in use; a multiple of STRIDE
 
 _LARGEST = 4.0  # of the guide's log-odds
 _WIDTHS = (64, 48, 32, 24, 16)  # from the coarsest level to that of the image
@@ -71,7 +74,7 @@ class Refiner(nn.Module):
         """
         return self.refine(self.seen(image, taps), guide)
 
-    def seen(self, image: Tensor, taps: Taps) -> tuple[Tensor, ...]:
+    def seen(self, image: Tensor, taps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return what does not depend on the class, from the coarsest level to the finest."""
         scaled = [tap * _TAP_SCALE for tap in taps]
         finest = torch.cat(scaled[:2], dim=1)
