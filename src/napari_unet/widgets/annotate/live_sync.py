@@ -35,9 +35,9 @@ from napari_unet.widgets.layers.readiness import (
 )
 from napari_unet.widgets.layers.reading import spot_reader
 from napari_unet.widgets.layers.roles import Role, role_of
-from napari_unet.widgets.layers.spots import Spot, spots_of
+from napari_unet.widgets.layers.spots import Spot
 from napari_unet.widgets.layers.strokes import is_dressed
-from napari_unet.widgets.layers.view import box_in_view, current_index, in_view, is_empty
+from napari_unet.widgets.layers.view import current_index, in_view, is_empty
 from napari_unet.widgets.qt.connections import Connections, when_destroyed
 
 _WAIT_MS = 60
@@ -107,7 +107,7 @@ class LiveLoop(QObject):
         self._choice.image_changed.connect(self._on_image_chosen)
         self._choice.image_retaken.connect(self._on_image_retaken)
         self._choice.annotation_changed.connect(self._on_annotation_chosen)
-        self._watch.stroked.connect(self._on_stroked)
+        self._watch.strokes.stroked.connect(self._on_stroked)
         self._watch.changed.connect(self._on_counted)
         self._start_over()
 
@@ -204,9 +204,10 @@ class LiveLoop(QObject):
         if self._why_not_look() is None:
             self._look()
 
-    def _on_stroked(self, spots: list[Spot]) -> None:
-        self._dirty.update(spots)
-        self._tell_soon()
+    def _on_stroked(self, layer: Labels, spots: list[Spot], ended: bool) -> None:
+        if ended and layer is self._choice.annotation:
+            self._dirty.update(spots)
+            self._tell_soon()
 
     def _on_counted(self) -> None:
         """Notice what no event told, as strokes that an undo took away in another plane.
@@ -232,11 +233,7 @@ class LiveLoop(QObject):
     def _current(self) -> set[Spot]:
         """Return the plane, or cells of it, that are painted on, if there is a layer for it."""
         strokes = self._choice.annotation
-        if strokes is None:
-            return set()
-        index = current_index(strokes, self._viewer.dims.point)
-        region = box_in_view(strokes, self._viewer)
-        return set(spots_of(spatial_shape(strokes), index, region))
+        return set() if strokes is None else set(self._watch.strokes.in_view(strokes))
 
     def _tell_soon(self) -> None:
         if self._on and not self._timer.isActive():

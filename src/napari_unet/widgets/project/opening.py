@@ -236,7 +236,7 @@ class ProjectOpening:
     def _show_all(self, read: _Read, problems: list[str]) -> None:
         keeper, index = self._keeper, read.opened.index
         keeper.history.begin(index, keep_model=False)
-        for layer in keeper.strokes.layers:
+        for layer in keeper.layers:
             lay_brush_down(layer)
             keeper.viewer.layers.remove(layer)
             let_draw()
@@ -252,7 +252,7 @@ class ProjectOpening:
                 strokes = new_cells(entry, data, image)
             keeper.keys.assign(strokes, entry.key)
             keeper.viewer.add_layer(strokes)
-            keeper.strokes.know(strokes, [(plane.index, plane.at) for plane in entry.planes])
+            keeper.know(strokes, entry)
             let_draw()
         self._show_model(read.opened, problems)
         keeper.session.use_classes(classes.get(keeper.chosen_key, index.classes))
