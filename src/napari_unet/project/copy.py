@@ -14,14 +14,7 @@ from napari_unet.project.store import ProjectStore
 def copy_project(source: Path, index: ProjectIndex, folder: Path) -> ProjectStore:
     """Write a project into another folder; files that are missing are left out.
 
-    Parameters
-    ----------
-    source
-        The folder that holds the files.
-    index
-        What to copy.
-    folder
-        An empty folder, or the name of a new one.
+    The other folder has to be empty, or new.
 
     Raises
     ------

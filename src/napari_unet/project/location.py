@@ -17,14 +17,7 @@ MakeStore = Callable[["Place"], ProjectStore]
 class Place:
     """Where a project is saved, from the first save on.
 
-    Parameters
-    ----------
-    make
-        Returns the project; called in the saving thread, when there is something to save.
-    folder
-        The project's folder, or ``None`` where nobody has chosen one.
-    recovery
-        The folder for the next start that is held.
+    ``make`` returns the project, in the saving thread, when there is something to save.
 
     Attributes
     ----------

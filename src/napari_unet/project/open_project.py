@@ -110,11 +110,6 @@ def open_project(folder: Path) -> OpenedProject:
     Strokes come first: where the index is damaged, missing or from a newer version, that of the
     save before is taken, or else the strokes' own files say where they belong.
 
-    Parameters
-    ----------
-    folder
-        The folder that holds ``project.json``.
-
     Raises
     ------
     UnreadableFile

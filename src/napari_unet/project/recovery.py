@@ -46,11 +46,6 @@ class Recoverable:
 class Recovery:
     """The folder of a run: locked while it is held.
 
-    Parameters
-    ----------
-    folder
-        An existing one, to go on with.
-
     Raises
     ------
     UnwritableOutput

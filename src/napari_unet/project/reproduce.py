@@ -36,13 +36,6 @@ def write_reproduction(project: Path, output: Path) -> Reproduction:
     their order, each on the strokes that it was trained on, with its settings and seed and as many
     steps; then it segments the images of the project.
 
-    Parameters
-    ----------
-    project
-        A project folder with a version in use.
-    output
-        Folder for ``reproduce.py`` and ``methods.md``; made where it is missing.
-
     Raises
     ------
     UserError

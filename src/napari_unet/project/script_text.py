@@ -31,16 +31,7 @@ def script_of(
 ) -> str:
     """Return the script.
 
-    Parameters
-    ----------
-    project
-        The project folder.
-    index
-        What is in it.
-    chain
-        The versions to train, the oldest first.
-    headers
-        What each of them says of itself, by number.
+    ``chain`` is the versions to train, the oldest first.
 
     Raises
     ------

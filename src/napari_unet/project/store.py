@@ -40,19 +40,8 @@ class ProjectStore:
     What a save adds goes into new files; then ``project.json`` is replaced, and that moment the
     save has happened. The index before stays as ``project.previous.json``, with all its files, for
     as long as one more save.
-
-    Parameters
-    ----------
-    folder
-        An existing folder.
-    index
-        What it holds.
-    data
-        The bytes of its index; ``None`` if it has none yet.
-    before
-        The index before that.
-    spared
-        Files that are never removed.
+    ``data`` are the bytes of its index, ``None`` if it has none yet; files that are ``spared`` are
+    never removed.
     """
 
     def __init__(
@@ -114,11 +103,6 @@ class ProjectStore:
 
     def commit(self, changes: Changes) -> ProjectIndex:
         """Save changes: all of them, or none.
-
-        Returns
-        -------
-        ProjectIndex
-            What the project holds now.
 
         Raises
         ------

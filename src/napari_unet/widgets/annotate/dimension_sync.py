@@ -16,15 +16,7 @@ _WHY_NOT = "Volumes need an image with slices; this one has none."
 
 
 class Dimensions(QObject):
-    """Offers volumes where the image has slices, and follows a model of another kind.
-
-    Parameters
-    ----------
-    session, choice
-        The model and the image.
-    panel
-        Where the choice is made.
-    """
+    """Offers volumes where the image has slices, and follows a model of another kind."""
 
     def __init__(
         self, session: Session, choice: Choice, panel: AdvancedPanel, parent: QObject | None = None

@@ -39,11 +39,6 @@ from napari_unet.widgets.qt.sections import section, stack
 class AnnotateAndTrain(Docked):
     """Paint strokes on an image, train a U-Net on them in the background, see its prediction.
 
-    Parameters
-    ----------
-    napari_viewer
-        The viewer whose layers are worked on.
-
     Attributes
     ----------
     session

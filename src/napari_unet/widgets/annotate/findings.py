@@ -45,13 +45,7 @@ class _Findings(QLabel):
 
 
 class StrokeFindings(_Findings):
-    """What was noticed of the strokes, a moment after the last of them.
-
-    Parameters
-    ----------
-    viewer, session, choice, watch
-        What is painted, and what the classes are called.
-    """
+    """What was noticed of the strokes, a moment after the last of them."""
 
     def __init__(
         self,
@@ -88,13 +82,7 @@ class StrokeFindings(_Findings):
 
 
 class ResultFindings(_Findings):
-    """What was noticed of the last segmentation of the chosen image.
-
-    Parameters
-    ----------
-    predictions, choice
-        Whose.
-    """
+    """What was noticed of the last segmentation of the chosen image."""
 
     def __init__(
         self, predictions: Predictions, choice: Choice, parent: QWidget | None = None

@@ -24,13 +24,7 @@ _FOREIGN = "The model is of another program and says itself how images are scale
 
 
 class IntensityCombo(QComboBox):
-    """Shows how the model in use scales images, and changes it.
-
-    Parameters
-    ----------
-    session
-        Whose model it is.
-    """
+    """Shows how the model in use scales images, and changes it."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -33,15 +33,6 @@ class LayerPanel(QWidget):
     An image comes with its own strokes, or with none; those of another image, and labels that are
     not the plugin's own, are chosen by the user alone. A newly opened image is chosen while nothing
     is painted on the one before.
-
-    Parameters
-    ----------
-    viewer, session
-        Whose layers, and the classes of a new one.
-    choice
-        Gets what is chosen.
-    watch
-        Knows whether something is painted.
     """
 
     def __init__(

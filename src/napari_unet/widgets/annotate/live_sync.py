@@ -51,13 +51,7 @@ class LiveLoop(QObject):
 
     The strokes of every image that was chosen since the switch was turned on are learnt from, for
     as long as their layers are there. Everything that happens within 60 ms is told together.
-
-    Parameters
-    ----------
-    viewer, session, choice, watch
-        What is painted, where, and who learns from it.
-    settings
-        Gives the training settings for a budget in seconds; only device and seed count here.
+    Of the settings only device and seed count.
 
     Notes
     -----

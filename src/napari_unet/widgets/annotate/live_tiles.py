@@ -22,11 +22,6 @@ class TileWriter(QObject):
 
     A tile is in its layer at once. What was written is shown together, at most ten times a
     second: each time, the whole canvas is drawn, which without a GPU takes 30 ms.
-
-    Parameters
-    ----------
-    viewer, session
-        Where the layers are, and the classes' names and colours.
     """
 
     def __init__(

@@ -12,13 +12,7 @@ _TIP = "Go to the place that the model is least sure of, of those not painted an
 
 
 class NextPlacePanel(QWidget):
-    """Next place, and what was found.
-
-    Parameters
-    ----------
-    finder
-        Finds the places and goes there.
-    """
+    """Next place, and what was found."""
 
     def __init__(self, finder: PlaceFinder, parent: QWidget | None = None) -> None:
         super().__init__(parent)

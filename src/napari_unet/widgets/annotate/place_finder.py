@@ -43,13 +43,6 @@ class PlaceFinder(QObject):
     trained, the other planes, the nearest first. What an older model was unsure of is forgotten,
     which places were shown is not.
 
-    Parameters
-    ----------
-    viewer, session, predictions, choice
-        What is looked at, with what.
-    device
-        Gives where to compute.
-
     Notes
     -----
     Signals: ``said(sentence)`` and ``running_changed()``.

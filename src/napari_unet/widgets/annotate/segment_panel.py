@@ -23,15 +23,7 @@ from napari_unet.widgets.qt.sections import wrapped_label
 
 
 class SegmentPanel(QWidget):
-    """Segment image, Segment view, Stop.
-
-    Parameters
-    ----------
-    viewer, session, predictions, choice
-        What is segmented, with what.
-    device
-        Gives where to compute.
-    """
+    """Segment image, Segment view, Stop."""
 
     def __init__(
         self,

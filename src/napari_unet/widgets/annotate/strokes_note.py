@@ -23,11 +23,6 @@ class StrokesNote(QWidget):
 
     Labels that may be something else are left as they are until a button says that they are
     strokes.
-
-    Parameters
-    ----------
-    viewer, session, choice, watch
-        What is chosen, and what is on it.
     """
 
     def __init__(

@@ -47,19 +47,7 @@ _LIVE_TIP = (
 
 
 class TrainPanel(QWidget):
-    """Train, Stop, Stopping…, and Live.
-
-    Parameters
-    ----------
-    session, choice, watch
-        What decides whether a training can start.
-    training
-        Starts and stops it.
-    live
-        Is switched on and off.
-    settings
-        Gives the training settings for a budget in seconds.
-    """
+    """Train, Stop, Stopping…, and Live."""
 
     def __init__(
         self,

@@ -31,13 +31,6 @@ class LivePrediction(QObject):
 
     Better weights predict what is in view, unless such a prediction still runs; the model that a
     training ends with predicts the whole current plane.
-
-    Parameters
-    ----------
-    viewer, session, predictions, choice
-        What is predicted, with what.
-    device
-        Gives where to compute.
     """
 
     def __init__(

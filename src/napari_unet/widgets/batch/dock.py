@@ -38,11 +38,6 @@ from napari_unet.widgets.qt.sections import section, stack
 class BatchSegment(Docked):
     """Says what will be done to each layer, does it, and says what became of each.
 
-    Parameters
-    ----------
-    napari_viewer
-        The viewer whose image layers are segmented.
-
     Attributes
     ----------
     session

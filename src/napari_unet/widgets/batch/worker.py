@@ -36,15 +36,7 @@ class BatchWork(QObject):
     """One run over a plan, in a thread of its own.
 
     Results go to files, or are held here until somebody takes them.
-
-    Parameters
-    ----------
-    plan
-        What to do.
-    folder
-        For the results and the report; ``None`` if the results are held.
-    predictor
-        Makes the predictor; it is given a function to call now and then.
+    ``predictor`` makes the predictor; it is given a function to call now and then.
 
     Notes
     -----

@@ -30,11 +30,6 @@ _INT32 = np.dtype(np.int32)
 class CellBook(QObject):
     """Knows the cells of each image that they were found in.
 
-    Parameters
-    ----------
-    viewer, choice
-        Whose layers, and which image is worked on.
-
     Notes
     -----
     Signals: ``record_changed()`` when another image's cells are worked on, or none;
@@ -105,15 +100,7 @@ class CellBook(QObject):
         return record
 
     def would_lose(self, image: Image, keys: Collection[Key], ndim: int) -> bool:
-        """Return whether to find cells of some places of an image drops corrections.
-
-        Parameters
-        ----------
-        image, keys
-            Where; all of the layer is made anew where the present one does not fit.
-        ndim
-            Of the model.
-        """
+        """Return whether to find cells of some places of an image drops corrections."""
         layer, record = cells_of(self.viewer, image), self.record
         if layer is None:
             return False

@@ -25,15 +25,7 @@ _FINDING = "Wait until the cells are found."
 
 
 class CellEditPanel(QWidget):
-    """Three buttons that change what the layer holds, each in one step.
-
-    Parameters
-    ----------
-    book, finding, selection, watch
-        Whose cells, when they may be edited, which, and who looks afterwards.
-    quick
-        Splits.
-    """
+    """Three buttons that change what the layer holds, each in one step."""
 
     def __init__(
         self,

@@ -27,11 +27,6 @@ from napari_unet.widgets.qt.sections import section, stack
 class Cells(Docked):
     """Single cells: each with an id, a row in a table, and a way to correct it.
 
-    Parameters
-    ----------
-    napari_viewer
-        The viewer whose layers are worked on.
-
     Attributes
     ----------
     session

@@ -28,13 +28,6 @@ class CellWatch(QObject):
     """Compares a place with what it was when last looked at, after each edit, undo and redo.
 
     Of places that were never edited only the one that is looked at is kept for that.
-
-    Parameters
-    ----------
-    book, finding
-        Whose cells; while they are found nothing is an edit.
-    quick
-        Measures.
     """
 
     def __init__(

@@ -43,15 +43,7 @@ _NO_TIME = "The image has no axis of time; say so under Annotate and train if on
 
 
 class CellFindPanel(QWidget):
-    """Find cells here or everywhere, Stop, and the four parameters.
-
-    Parameters
-    ----------
-    viewer, session, choice
-        Which image, with which model.
-    book, finding
-        Whose cells, and what finds them.
-    """
+    """Find cells here or everywhere, Stop, and the four parameters."""
 
     def __init__(
         self,

@@ -16,15 +16,7 @@ from napari_unet.widgets.layers.picture import is_picture
 
 
 class CellImageRow(QWidget):
-    """Lets the user choose the image, and says what it is taken as.
-
-    Parameters
-    ----------
-    viewer, session
-        Whose layers, and the model that the image is for.
-    choice
-        Gets what is chosen.
-    """
+    """Lets the user choose the image, and says what it is taken as."""
 
     def __init__(
         self, viewer: ViewerModel, session: Session, choice: Choice, parent: QWidget | None = None

@@ -34,15 +34,7 @@ _PAUSE_MS = 500  # between two fillings; the first is at once
 
 
 class CellTablePanel(QWidget):
-    """A table of one row a cell, and Save CSV.
-
-    Parameters
-    ----------
-    book, selection
-        Whose cells, and which are selected.
-    quick
-        Writes files beside the window.
-    """
+    """A table of one row a cell, and Save CSV."""
 
     def __init__(
         self,

@@ -18,13 +18,7 @@ _SAID = {
 
 
 class CellTeachPanel(QWidget):
-    """One button, and two choices.
-
-    Parameters
-    ----------
-    book, finding, selection, teaching
-        Whose cells, when they are ready, which are selected, and what copies them.
-    """
+    """One button, and two choices."""
 
     def __init__(
         self,

@@ -38,13 +38,6 @@ class CellTeaching(QObject):
     What somebody painted stays, unless it is asked for otherwise; what was copied earlier gives
     way to a newer copy.
 
-    Parameters
-    ----------
-    book, session
-        Whose cells, and the classes of a new layer.
-    quick
-        Works strokes out beside the window.
-
     Notes
     -----
     Signal: ``ended(text)`` with a sentence.
@@ -76,16 +69,9 @@ class CellTeaching(QObject):
     ) -> None:
         """Copy cells, as one step for the annotation layer's undo.
 
-        Parameters
-        ----------
-        scope
-            One of ``SCOPES``: the selected cells, those that are not as they were found, or all of
-            the place that is looked at. Where cells were taken away becomes background, unless it
-            is the selected ones.
-        selected
-            The selected cells by their place.
-        over_painted
-            Whether to replace what somebody painted.
+        The scope is one of ``SCOPES``: the selected cells, those that are not as they were found,
+        or all of the place that is looked at. Where cells were taken away becomes background,
+        unless it is the selected ones.
         """
         record = self._book.record
         if record is None:

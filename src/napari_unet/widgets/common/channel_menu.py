@@ -38,10 +38,7 @@ _MOST_ROWS = 10
 def channels_on_offer(viewer: ViewerModel, image: Image) -> list[tuple[Image, int, int]]:
     """Return the channels that a model can be given of an image and of others of its size.
 
-    Returns
-    -------
-    list of tuple
-        Layer, number of the channel, and how many the layer has; the image's own come first.
+    Layer, number of the channel, and how many the layer has; the image's own come first.
     """
     own = source_of(image)
     others = [layer for layer in viewer.layers if is_picture(layer) and layer is not image]
@@ -61,11 +58,6 @@ class ChannelMenu(QPushButton):
 
     It hides where there is nothing to choose: a grey image that is alone in its size and fits the
     model.
-
-    Parameters
-    ----------
-    viewer
-        Whose layers may lend channels.
     """
 
     def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
@@ -105,15 +97,7 @@ class ChannelMenu(QPushButton):
         self._menu.addAction(action)
 
     def show_picture(self, picture: Picture | None, *, needed: int | None) -> None:
-        """Serve another image.
-
-        Parameters
-        ----------
-        picture
-            The image.
-        needed
-            Channels that the model in use needs, if there is one.
-        """
+        """Serve another image."""
         self._image = None if picture is None else picture.layer
         if picture is None:
             self.setVisible(False)

@@ -25,15 +25,7 @@ from napari_unet.widgets.qt.notify import errors_shown
 
 
 class FromFileButton(QPushButton):
-    """Asks the file of the chosen image; hides where there is none, or nothing is missing.
-
-    Parameters
-    ----------
-    viewer
-        Whose layers lie on the image; they go along when its pixel size changes.
-    session
-        Says what the file does not.
-    """
+    """Asks the file of the chosen image; hides where there is none, or nothing is missing."""
 
     def __init__(
         self, viewer: ViewerModel, session: Session, parent: QWidget | None = None
@@ -66,19 +58,7 @@ class FromFileButton(QPushButton):
 def take_from(viewer: ViewerModel, image: Image, source: ImageSource) -> bool:
     """Give a layer the axes, pixel size and units of its file.
 
-    Parameters
-    ----------
-    viewer
-        Layers of it that lie on the image are laid on it again.
-    image
-        The layer.
-    source
-        Its file.
-
-    Returns
-    -------
-    bool
-        Whether the file says any of it.
+    Layers that lie on the image are laid on it again. Returns whether the file says any of it.
 
     Raises
     ------

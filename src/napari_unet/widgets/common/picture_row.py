@@ -24,13 +24,7 @@ _GUESSED = "{} <b>(guessed)</b>"
 
 
 class PictureRow(QWidget):
-    """One line, and below it, only where there is something to choose, axes, channels and level.
-
-    Parameters
-    ----------
-    viewer, session, choice
-        The image, the model that it is for, and the layers that may lend channels.
-    """
+    """One line, and below it, only where there is something to choose, axes, channels and level."""
 
     def __init__(
         self,

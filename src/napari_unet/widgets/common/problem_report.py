@@ -20,13 +20,7 @@ _SAID = (
 
 
 class ReportView(QWidget):
-    """Versions, device and the end of the log, as they are when it is shown; and a button to copy.
-
-    Parameters
-    ----------
-    device
-        Gives what the device is, in words.
-    """
+    """Versions, device and the end of the log as they are when it is shown, to be copied."""
 
     def __init__(self, device: Callable[[], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,13 +49,7 @@ class ReportView(QWidget):
 
 
 class ReportDock(Docked):
-    """*Plugins > U-Net > Report a problem*: can be opened when nothing else of ours can.
-
-    Parameters
-    ----------
-    napari_viewer
-        Whose device is told of, if it has one.
-    """
+    """*Plugins > U-Net > Report a problem*: can be opened when nothing else of ours can."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
@@ -71,13 +59,7 @@ class ReportDock(Docked):
 
 
 class ReportButton(QPushButton):
-    """*Report a problem…*: the same in a window of its own.
-
-    Parameters
-    ----------
-    session
-        Knows the device.
-    """
+    """*Report a problem…*: the same in a window of its own."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Report a problem…", parent)

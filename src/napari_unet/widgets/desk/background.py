@@ -115,13 +115,7 @@ class Worker:
 
 
 class Bench:
-    """Does jobs one after the other, until they are dropped; none of them holds up the window.
-
-    Parameters
-    ----------
-    name
-        Of its thread.
-    """
+    """Does jobs one after the other, until they are dropped; none of them holds up the window."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -143,14 +137,8 @@ class Bench:
     ) -> None:
         """Queue a job.
 
-        Parameters
-        ----------
-        work
-            Called in the thread.
-        then, failed
-            Called in the main thread with what it returned, or with a sentence.
-        kind
-            A job takes the place of one of its kind that still waits; empty for none.
+        ``work`` is called in the thread, and in the main thread ``then`` with what it returned or
+        ``failed`` with a sentence. A job takes the place of one of its kind that still waits.
         """
         if self._main.closed:
             return

@@ -23,13 +23,7 @@ _shared: WeakKeyDictionary[ViewerModel, Shared] = WeakKeyDictionary()
 
 
 class Shared:
-    """A viewer's session with its learner, the thread between them, and its predictions.
-
-    Parameters
-    ----------
-    viewer
-        The viewer, not a proxy of it.
-    """
+    """A viewer's session with its learner, the thread between them, and its predictions."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         log_errors()
@@ -69,15 +63,7 @@ class Shared:
 
 
 def shared_by(viewer: ViewerModel, widget: QWidget) -> Shared:
-    """Return what a viewer's dock widgets share; it ends with the last widget that asked for it.
-
-    Parameters
-    ----------
-    viewer
-        The viewer, or the proxy that napari gives to plugins.
-    widget
-        Who asks.
-    """
+    """Return what a viewer's dock widgets share; it ends with the last widget that asked for it."""
     viewer = getattr(viewer, "__wrapped__", viewer)
     shared = _shared.get(viewer)
     if shared is None:

@@ -19,13 +19,7 @@ class Supervisor(QObject):
     A thread of its own rather than a superqt worker: such a worker takes a place in the thread
     pool that all plugins share, and replaces the warning filters of the whole process, both for
     as long as it runs, which here is as long as the dock is open.
-
-    Parameters
-    ----------
-    replies
-        Gives replies until the learner is closed; iterated in the thread.
-    apply
-        Takes in a reply; called in the main thread.
+    ``replies`` is iterated in the thread, ``apply`` is called in the main thread.
     """
 
     replied = Signal(object)

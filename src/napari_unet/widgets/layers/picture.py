@@ -77,10 +77,8 @@ class Picture:
     def piece(self, place: Place) -> SourcePiece:
         """Return the pixels under a plane of a painting, or all slices where it says so.
 
-        Parameters
-        ----------
-        place
-            An index along each axis of a painting before the rows; a slice along Z for a volume.
+        ``place`` is an index along each axis of a painting before the rows, a slice along Z for a
+        volume.
         """
         leading = zip(self.painted_axes[:-2], place, strict=True)
         where = [at for letter, at in leading if letter != "C" and not isinstance(at, slice)]

@@ -24,18 +24,7 @@ def why_not_paint(
     painted: Mapping[int, int],
     doubt: str | None = None,
 ) -> str | None:
-    """Say why strokes on a layer cannot teach anything about an image; ``None`` if they can.
-
-    Parameters
-    ----------
-    image, annotation
-        The chosen layers.
-    painted
-        Number of painted pixels by id.
-    doubt
-        Whether the layer holds strokes at all, see
-        :func:`napari_unet.widgets.layers.doubts.doubt_about`.
-    """
+    """Say why strokes on a layer cannot teach anything about an image; ``None`` if they can."""
     if image is None:
         return NO_IMAGE
     if annotation is None:
@@ -69,17 +58,7 @@ def why_not_train(
     model: ModelHeader | None = None,
     doubt: str | None = None,
 ) -> str | None:
-    """Say why a training cannot start; ``None`` if it can.
-
-    Parameters
-    ----------
-    image, annotation, painted, doubt
-        As for :func:`why_not_paint`.
-    classes
-        Classes with their names.
-    model
-        That the training would go on with, if any.
-    """
+    """Say why a training cannot start; ``None`` if it can."""
     reason = why_not_paint(image, annotation, painted, doubt)
     if reason is not None:
         return reason

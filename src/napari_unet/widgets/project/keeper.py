@@ -48,13 +48,6 @@ class ProjectKeeper:
     Nothing is written until something is painted or trained. Where no project folder has been
     chosen, it is kept for the next start.
 
-    Parameters
-    ----------
-    viewer, session, choice, watch
-        What is painted and trained.
-    settings
-        Gives the training settings, ``None`` while they are not valid.
-
     Notes
     -----
     Signal: ``changed()``, when :attr:`place`, :attr:`index`, :attr:`saved_at` or :attr:`problem`
@@ -146,14 +139,7 @@ class ProjectKeeper:
     def go_to(self, place: Place, index: ProjectIndex, show: Callable[[], None]) -> None:
         """Save somewhere else from now on; what there is has to be saved before.
 
-        Parameters
-        ----------
-        place
-            Where.
-        index
-            What is there, or will be.
-        show
-            Brings history and window there; what it does is not saved at the present place.
+        ``show`` brings history and window there; what it does is not saved at the present place.
         """
         self._autosave.close()
         self._begun = False

@@ -69,15 +69,7 @@ def keywords_of(placement: Placement | None, ndim: int) -> dict[str, Any]:
 
 
 def image_entry(layer: Image, key: str, key_of: Callable[[Image], str]) -> ImageEntry:
-    """Return what a project says of an image.
-
-    Parameters
-    ----------
-    layer, key
-        The image, and its key.
-    key_of
-        Gives the key of an image that lends it channels.
-    """
+    """Return what a project says of an image."""
     mark, path = mark_of(layer), file_of(layer)
     picture = picture_of(layer)
     places = chosen_channels(layer)

@@ -47,15 +47,7 @@ class _Read:
 
 
 class ProjectOpening:
-    """Takes a viewer from one project to another; the one before is saved first.
-
-    Parameters
-    ----------
-    keeper
-        Saves the project.
-    show_settings
-        Shows the training settings of a project.
-    """
+    """Takes a viewer from one project to another; the one before is saved first."""
 
     def __init__(
         self, keeper: ProjectKeeper, show_settings: Callable[[TrainSettings], None]

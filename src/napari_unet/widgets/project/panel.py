@@ -39,13 +39,7 @@ _NAMES = {
 
 
 class ProjectPanel(QWidget):
-    """Says where strokes and models are kept, and takes them elsewhere.
-
-    Parameters
-    ----------
-    session, keeper, opening
-        What is kept, by whom, and who opens another.
-    """
+    """Says where strokes and models are kept, and takes them elsewhere."""
 
     def __init__(
         self,

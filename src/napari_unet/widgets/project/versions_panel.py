@@ -26,13 +26,7 @@ _KINDS = {"train": "Train", "live": "Live", "opened": "opened from a file"}
 
 
 class HistoryPanel(QWidget):
-    """Lists the versions, the newest first; the one in use is bold.
-
-    Parameters
-    ----------
-    session, keeper
-        Whose versions.
-    """
+    """Lists the versions, the newest first; the one in use is bold."""
 
     def __init__(
         self, session: Session, keeper: ProjectKeeper, parent: QWidget | None = None
