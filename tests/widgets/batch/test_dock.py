@@ -331,10 +331,9 @@ class TestStop:
         press_run(qtbot, dock)
         over(qtbot, dock)
         assert fates(dock)["slow"] == "stopped: the run was stopped in it."
-        left = dock._run._works.left
-        assert len(left) == 1
+        assert dock._run._bench.working
         go_on.set()
-        qtbot.waitUntil(lambda: not left)
+        qtbot.waitUntil(lambda: not dock._run._bench.working)
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["batch_report.csv"]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
-from napari_unet.core.batch.plan import BatchPlan
+from napari_unet.core.batch.plan import BatchPlan, plan_items
 from napari_unet.core.batch.report import counts
 from napari_unet.core.batch.run import (
     BatchEvent,
@@ -19,17 +20,19 @@ from napari_unet.core.batch.run import (
     ItemProgress,
     ItemStarted,
 )
+from napari_unet.core.models.header import digest_of
+from napari_unet.core.prediction.tile_probabilities import Description
 from napari_unet.widgets.batch.options_panel import BatchOptionsPanel
-from napari_unet.widgets.batch.planning import BatchPlanner, Wish
 from napari_unet.widgets.batch.report_buttons import BatchEnd
 from napari_unet.widgets.batch.run import BatchRun
 from napari_unet.widgets.batch.stack_files import candidates_of
 from napari_unet.widgets.batch.table import BatchTable
 from napari_unet.widgets.batch.wording import fate_text, files_text, outcome_text
 from napari_unet.widgets.common.model_row import ModelRow
+from napari_unet.widgets.desk.background import Bench, Worker
 from napari_unet.widgets.desk.shared import shared_by
 from napari_unet.widgets.layers.readiness import NO_MODEL
-from napari_unet.widgets.qt.connections import Connections
+from napari_unet.widgets.qt.connections import Connections, ended_with
 from napari_unet.widgets.qt.docked import Docked
 from napari_unet.widgets.qt.progress_bar import ProgressBar
 from napari_unet.widgets.qt.sections import section, stack
@@ -50,7 +53,8 @@ class BatchSegment(Docked):
         self.setObjectName("batch_segment")
         self.session = shared.session
         self._run = BatchRun(shared.viewer, shared.session, self)
-        self._planner = BatchPlanner(self)
+        self._planner = Bench("batch-plan")  # file systems make it wait, not the window
+        self._wish = 0  # of several while it plans only the last is heard
         self._planned: tuple[Image, ...] = ()  # the layers of the plan, in its order
         self._plan: BatchPlan | None = None
         self._outcomes: dict[int, str] = {}
@@ -65,7 +69,7 @@ class BatchSegment(Docked):
         stack(self, section("Model", ModelRow(shared.session)), images, how, stretch=images)
         self.table.changed.connect(self._replan)
         self.options.changed.connect(self._forget_and_replan)
-        self._planner.planned.connect(self._on_planned)
+        ended_with(self, self._planner.close)
         self._run.happened.connect(self._on_happened)
         self._run.ended.connect(self._on_ended)
         Connections(self).add(shared.session.model_changed, self._forget_and_replan)
@@ -104,6 +108,7 @@ class BatchSegment(Docked):
         self._look_again()
 
     def _look_again(self) -> None:
+        self._wish += 1
         images, header, model = self.table.images, self.session.header, self.session.model
         options, ndim = self.options.options(), 2 if header is None else header.network.ndim
         checked = [image for image in images if self.table.is_checked(image)]
@@ -121,13 +126,17 @@ class BatchSegment(Docked):
         else:
             why_not = ""
         if why_not or header is None or model is None:
-            self._planner.plan(None)
             self._offer_run(why_not)
             return
-        wish = Wish(tuple(c for _, c in chosen), header, model, self.options.folder, options)
         self.run_button.setEnabled(False)
         self.run_button.setToolTip("Looking at the images…")
-        self._planner.plan(wish)
+        candidates, folder = tuple(c for _, c in chosen), self.options.folder
+
+        def work(_worker: Worker) -> BatchPlan:
+            described = Description(header, digest_of(model))
+            return plan_items(candidates, described, folder, options)
+
+        self._planner.do(work, partial(self._on_planned, self._wish), self._offer_run, kind="plan")
 
     def _offer_run(self, why_not: str, summary: str = "") -> None:
         if not self._reported:
@@ -135,8 +144,8 @@ class BatchSegment(Docked):
         self.run_button.setEnabled(not why_not)
         self.run_button.setToolTip(why_not or "Segment the checked layers, all of each")
 
-    def _on_planned(self, plan: BatchPlan) -> None:
-        if self._run.is_running:
+    def _on_planned(self, wish: int, plan: BatchPlan) -> None:
+        if self._run.is_running or wish != self._wish:
             return
         self._plan = plan
         self.table.show_fates(self._by_layer(self._fates(plan)))

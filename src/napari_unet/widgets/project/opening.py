@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput, Level, UserError, reason_of
-from napari_unet.log import with_log
+from napari_unet.errors import InvalidInput, Level, UserError
 from napari_unet.project.files import model_path
 from napari_unet.project.index import AnnotationEntry, ProjectIndex
 from napari_unet.project.location import Place
 from napari_unet.project.open_project import OpenedProject, open_project, read_version
 from napari_unet.project.recovery import Recoverable, Recovery, recoverable
 from napari_unet.session.state import State
+from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of
 from napari_unet.widgets.layers.removal import lay_brush_down, let_draw
 from napari_unet.widgets.project.image_matching import match_images
@@ -32,7 +30,6 @@ from napari_unet.widgets.project.layer_entries import (
     take_as,
 )
 from napari_unet.widgets.project.layer_keys import left_by
-from napari_unet.widgets.qt.main_thread import MainThread
 
 _MOST_SAID = 4
 
@@ -54,12 +51,12 @@ class ProjectOpening:
     ) -> None:
         self._keeper = keeper
         self._show_settings = show_settings
-        self._main = MainThread()
+        self._bench = Bench("project-open")
         self.opening = False
 
     def close(self) -> None:
         """Drop what is still being read."""
-        self._main.close()
+        self._bench.close()
 
     def recoverable(self) -> list[Recoverable]:
         """Return what earlier runs left that can be restored, the newest first."""
@@ -185,16 +182,11 @@ class ProjectOpening:
         self.opening = True
         self._keeper.changed.emit()
 
-        def work() -> None:
-            try:
-                read = _read(folder)
-            except Exception as error:  # whatever a damaged folder holds
-                text = _said_of(error)
-                self._main.call(lambda: self._fail(text, give_up))
-            else:
-                self._main.call(lambda: self._show(read, place_of, give_up))
-
-        threading.Thread(target=work, name="project-open", daemon=True).start()
+        self._bench.do(
+            lambda _worker: _read(folder),
+            partial(self._show, place_of=place_of, give_up=give_up),
+            partial(self._fail, give_up=give_up),
+        )
 
     def _fail(self, text: str, give_up: Callable[[], None]) -> None:
         self.opening = False
@@ -295,14 +287,6 @@ class ProjectOpening:
             said.emit(Level.WARNING, problem)
         if len(problems) > _MOST_SAID:
             said.emit(Level.WARNING, f"{len(problems) - _MOST_SAID} more could not be read.")
-
-
-def _said_of(error: Exception) -> str:
-    """Return what to say of an error; call it where it is handled."""
-    if isinstance(error, UserError):
-        return str(error)
-    logging.getLogger(__name__).exception("a project could not be read")
-    return with_log(f"the project could not be read ({reason_of(error)}).")
 
 
 def _read(folder: Path) -> _Read:
