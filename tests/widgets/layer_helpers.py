@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QWidget
 
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.widgets.layers.strokes import new_annotation
@@ -37,3 +39,10 @@ def look_at(viewer: ViewerModel, top: float, bottom: float, left: float, right: 
     # The middle of the first pixel is 0, its edge half a pixel before.
     viewer.camera.center = (0.0, (top + bottom) / 2 - 0.5, (left + right) / 2 - 0.5)
     viewer.camera.zoom = zoom
+
+
+def choose_in_menu(qtbot, dock: QWidget, name: str) -> None:
+    """Choose an action of a dock's menus as soon as it can be chosen."""
+    action = dock.findChild(QAction, name)
+    qtbot.waitUntil(action.isEnabled)
+    action.trigger()

@@ -95,7 +95,7 @@ class TestPlan:
     def test_each_row_says_what_will_be_done(self, qtbot, dock, grey):
         assert fates(dock)["one"] == "will be segmented"
         assert fates(dock)["colour"].startswith(REFUSED)
-        assert "Channels…" in fates(dock)["colour"]
+        assert "Change…" in fates(dock)["colour"]
         assert fates(dock)["two"] == "will be segmented, 3 planes"
         sizes = [dock.table.item(row, 1).text() for row in range(3)]
         assert sizes == ["6 x 8", "6 x 8", "3 x 6 x 8"]

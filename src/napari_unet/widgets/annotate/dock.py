@@ -51,6 +51,7 @@ class AnnotateAndTrain(Docked):
         viewer, session, predictions = shared.viewer, shared.session, shared.predictions
         self.session = session
         self.setObjectName("annotate_and_train")
+        bind_keys(viewer, self)
         choice = Choice(self)
         watch = PaintWatch(viewer, choice, self)
         training = Training(viewer, session, choice, watch, self)
@@ -69,7 +70,6 @@ class AnnotateAndTrain(Docked):
         opening = ProjectOpening(keeper, settings.show)
         for part in (opening, keeper):
             ended_with(self, part.close)
-        bind_keys(viewer, self)
         opening.go_on()
         stack(
             self,

@@ -7,6 +7,7 @@ from napari.layers import Image, Labels, Layer
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
 
 from napari_unet.session.session import Session
+from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.annotate.strokes_note import StrokesNote
 from napari_unet.widgets.common.layer_combo import LayerCombo
 from napari_unet.widgets.common.picture_row import PictureRow
@@ -149,7 +150,7 @@ class LayerPanel(QWidget):
         ready = self._choice.image is not None
         self.new_button.setEnabled(ready)
         self.new_button.setToolTip(
-            "Make an empty layer on the image and start to paint"
+            with_key("Make an empty layer on the image and start to paint", "new_strokes")
             if ready
             else "Open an image and choose it first."
         )

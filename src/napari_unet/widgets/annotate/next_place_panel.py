@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
 
+from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.annotate.place_finder import PlaceFinder
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.sections import wrapped_label
@@ -20,7 +21,7 @@ class NextPlacePanel(QWidget):
         self.button = QPushButton("Ne&xt place")
         self.button.setObjectName("next_place_button")
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.button.setToolTip(_TIP)
+        self.button.setToolTip(with_key(_TIP, "next_place"))
         self.button.clicked.connect(self.go)
         self.stop_button = QPushButton("Stop")
         self.stop_button.setObjectName("next_place_stop_button")

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
 from napari_unet.core.network.config import DeviceName
 from napari_unet.errors import Level
 from napari_unet.session.session import Session
+from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.layers.model_match import size_match
@@ -134,12 +135,12 @@ class SegmentPanel(QWidget):
         reason = why_not_segment(self._choice.image, self._session.header)
         if running:
             reason = "A segmentation is running; stop it or wait for it."
-        for button, ready in (
-            (self.image_button, "Segment every plane of the image"),
-            (self.view_button, "Segment what is in view now, of the current plane"),
+        for button, command, ready in (
+            (self.image_button, "segment_image", "Segment every plane of the image"),
+            (self.view_button, "segment_view", "Segment what is in view of the current plane"),
         ):
             button.setEnabled(reason is None)
-            button.setToolTip(reason or ready)
+            button.setToolTip(reason or with_key(ready, command))
         self.status.setText("" if running else reason or "")
         self.status.setVisible(bool(self.status.text()))
         self.progress.setVisible(running)

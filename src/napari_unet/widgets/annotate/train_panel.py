@@ -20,6 +20,7 @@ from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import Level
 from napari_unet.session.session import Session
 from napari_unet.session.state import State
+from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.annotate.live_sync import LiveLoop
 from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.desk.choice import Choice
@@ -140,7 +141,7 @@ class TrainPanel(QWidget):
         self.live_switch.setEnabled(state in (State.IDLE, State.LIVE))
         busy = state is State.TRAINING
         self.live_switch.setToolTip(
-            "Wait for the training to end, or stop it." if busy else _LIVE_TIP
+            "Wait for the training to end, or stop it." if busy else with_key(_LIVE_TIP, "live")
         )
 
     def _on_state_changed(self, state: State) -> None:
@@ -170,13 +171,14 @@ class TrainPanel(QWidget):
             return
         if state is not State.IDLE:
             self.button.setEnabled(state is State.TRAINING)
-            self.button.setToolTip("End the training and keep the best model so far")
+            tip = "End the training and keep the best model so far"
+            self.button.setToolTip(with_key(tip, "train"))
             return
         reason = self._training.why_not()
         self.button.setEnabled(reason is None)
         verb = "Train the model further" if self._session.model is not None else "Train"
         ready = f"{verb} with the strokes that are painted now"
-        self.button.setToolTip(reason or ready)
+        self.button.setToolTip(reason or with_key(ready, "train"))
         if reason is not None or self._hinting:
             self.status.setText(reason or "Ready to train.")
             self._hinting = True

@@ -28,7 +28,7 @@ from napari_unet.widgets.batch.run import BatchRun
 from napari_unet.widgets.batch.stack_files import candidates_of
 from napari_unet.widgets.batch.table import BatchTable
 from napari_unet.widgets.batch.wording import fate_text, files_text, outcome_text
-from napari_unet.widgets.common.model_row import ModelRow
+from napari_unet.widgets.common.model_row import ModelLine
 from napari_unet.widgets.desk.background import Bench, Worker
 from napari_unet.widgets.desk.shared import shared_by
 from napari_unet.widgets.layers.readiness import NO_MODEL
@@ -64,9 +64,11 @@ class BatchSegment(Docked):
         self.options = BatchOptionsPanel()
         self.end = BatchEnd()
         self._make_widgets()
-        images = section("Open images", self.table, self.summary, self.end)
+        images = section(
+            "Open images", ModelLine(shared.session), self.table, self.summary, self.end
+        )
         how = section("How", self.options, self._buttons())
-        stack(self, section("Model", ModelRow(shared.session)), images, how, stretch=images)
+        stack(self, images, how, stretch=images)
         self.table.changed.connect(self._replan)
         self.options.changed.connect(self._forget_and_replan)
         ended_with(self, self._planner.close)

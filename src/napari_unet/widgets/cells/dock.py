@@ -15,7 +15,7 @@ from napari_unet.widgets.cells.selection import CellSelection
 from napari_unet.widgets.cells.table_panel import CellTablePanel
 from napari_unet.widgets.cells.teach_panel import CellTeachPanel
 from napari_unet.widgets.cells.teaching import CellTeaching
-from napari_unet.widgets.common.model_row import ModelRow
+from napari_unet.widgets.common.model_row import ModelLine
 from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.shared import shared_by
@@ -55,8 +55,7 @@ class Cells(Docked):
         edit = CellEditPanel(self.book, self.finding, self.selection, watch, quick)
         stack(
             self,
-            section("Image", CellImageRow(viewer, session, choice)),
-            section("Model", ModelRow(session)),
+            section("Image", CellImageRow(viewer, session, choice), ModelLine(session)),
             section("Find", CellFindPanel(viewer, session, choice, self.book, self.finding)),
             cells,
             section("Correct", edit),

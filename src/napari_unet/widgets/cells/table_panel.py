@@ -87,7 +87,7 @@ class CellTablePanel(QWidget):
         return view
 
     def fill(self, *_: object) -> None:
-        """Show other rows; what is selected and looked at stays."""
+        """Show other rows, in the layer's features too; what is selected and looked at stays."""
         record = self._book.record
         bar = self.view.verticalScrollBar()
         at = bar.value() if record is self._shown else 0
@@ -97,7 +97,9 @@ class CellTablePanel(QWidget):
                 self.model.show({}, [], np.zeros(0, np.intp), {})
             else:
                 names = {entry.id: entry.name for entry in record.object_classes}
-                self.model.show(*record.rows(), names)
+                rows = record.rows()
+                self.model.show(*rows, names)
+                record.layer.features = {"index": rows[0]["id"], **rows[0]}
         if record is not self._shown or before != self.model.columnCount():
             self._fit_columns()
         self._shown = record

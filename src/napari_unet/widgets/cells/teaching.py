@@ -62,7 +62,9 @@ class CellTeaching(QObject):
         if scope == "corrected":
             return {key: sorted(record.corrected(key)) for key in record.corrections}
         table = record.tables.get(current)
-        return {} if table is None else {current: table["id"].tolist()}
+        if table is None or not (len(table["id"]) or current in record.corrections):
+            return {}
+        return {current: table["id"].tolist()}
 
     def teach(
         self, scope: str, selected: dict[Key, list[int]], *, over_painted: bool = False

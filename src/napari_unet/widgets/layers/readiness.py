@@ -102,8 +102,8 @@ def _other_channels(image: Image, model: ModelHeader) -> str | None:
     if needed == has:
         return None
     return (
-        f"The model needs {channels_text(needed)}, the image has {has}; choose them with Channels… "
-        "in Annotate and train, change there what its axes are, or"
+        f"The model needs {channels_text(needed)}, the image has {has}; press Change… beside the "
+        "image to choose its channels or axes, or"
     )
 
 

@@ -1,58 +1,21 @@
-"""What an image's file says of axes and pixel size, given to its layer by a click.
+"""What an image's file says of axes and pixel size, given to its layer.
 
 Readers of napari drop much of it, its own all of it.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
-from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.io.open_image import is_readable, open_image
-from napari_unet.errors import InvalidInput, Level
-from napari_unet.session.session import Session
+from napari_unet.errors import InvalidInput
 from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.image_marks import image_of
 from napari_unet.widgets.layers.layer_axes import fits
-from napari_unet.widgets.layers.picture import Picture, choose_axes, is_guessed, is_picture
+from napari_unet.widgets.layers.picture import choose_axes, is_picture
 from napari_unet.widgets.layers.roles import role_of
-from napari_unet.widgets.qt.notify import errors_shown
-
-
-class FromFileButton(QPushButton):
-    """Asks the file of the chosen image; hides where there is none, or nothing is missing."""
-
-    def __init__(
-        self, viewer: ViewerModel, session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__("As in the &file", parent)
-        self.setObjectName("from_file_button")
-        self.setToolTip("Take axes, pixel size and units from the file that the image is from")
-        self._viewer = viewer
-        self._session = session
-        self._image: Image | None = None
-        self.clicked.connect(self._on_clicked)
-
-    def show_picture(self, picture: Picture | None) -> None:
-        """Offer to ask the file of an image, if it is one that can be read."""
-        self._image = None if picture is None else picture.layer
-        path = None if picture is None else picture.layer.source.path
-        missing = picture is not None and (not picture.own.pixel_size or is_guessed(picture.layer))
-        self.setVisible(missing and path is not None and is_readable(Path(path)))
-
-    def _on_clicked(self) -> None:
-        image = self._image
-        if image is None or image.source.path is None:
-            return
-        with errors_shown(), open_image(image.source.path) as source:
-            if not take_from(self._viewer, image, source):
-                text = f"{image.source.path} says neither what its axes are nor its pixel size."
-                self._session.said.emit(Level.INFO, text)
 
 
 def take_from(viewer: ViewerModel, image: Image, source: ImageSource) -> bool:
