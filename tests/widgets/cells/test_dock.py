@@ -228,7 +228,7 @@ def test_measurements_are_features_of_the_layer(qtbot, make, model, learners):
     find(qtbot, dock, learners[0], discs())
     features = cells(model).features
     assert features["index"].tolist() == [1, 2, 3, 4]
-    assert [f"{area:.4g}" for area in features["area (px²)"]] == column(dock, "area (px²)")
+    assert [f"{area:.4g}" for area in features["area (µm²)"]] == column(dock, "area (µm²)")
 
 
 def test_a_flat_image_is_said(qtbot, make, model, learners):
