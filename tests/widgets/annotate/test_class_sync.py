@@ -13,7 +13,7 @@ from napari_unet.widgets.layers.strokes import classes_of, is_dressed, new_annot
 
 @pytest.fixture
 def sync(desk):
-    return ClassSync(desk.viewer, desk.session, desk.choice, desk.watch, desk.owner)
+    return ClassSync(desk, desk.owner)
 
 
 NAMED = (

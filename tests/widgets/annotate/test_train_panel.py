@@ -23,13 +23,13 @@ def settings(seconds):
 
 
 def make(desk):
-    return TrainPanel(desk.session, desk.choice, desk.watch, desk.training, desk.live, settings)
+    return TrainPanel(desk, desk.training, desk.live, settings)
 
 
 @pytest.fixture
 def panel(qtbot, desk):
-    desk.training = Training(desk.viewer, desk.session, desk.choice, desk.watch, desk.owner)
-    desk.live = LiveLoop(desk.viewer, desk.session, desk.choice, desk.watch, settings, desk.owner)
+    desk.training = Training(desk, desk.owner)
+    desk.live = LiveLoop(desk, settings, desk.owner)
     widget = make(desk)
     qtbot.addWidget(widget)
     return widget

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
@@ -18,9 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.session.session import Session
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.strokes import paint_with
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
@@ -32,19 +29,10 @@ _ROWS_SHOWN = 4
 class ClassPanel(QWidget):
     """Shows the session's classes; the chosen row is what the brush paints."""
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
-        self._choice = choice
-        self._watch = watch
+        self._viewer, self._session = desk.viewer, desk.session
+        self._choice, self._watch = desk.choice, desk.watch
         self._layer: Labels | None = None
         self.table = self._make_table()
         self.add_button = QPushButton("&Add class")
@@ -57,11 +45,11 @@ class ClassPanel(QWidget):
         layout.addWidget(self.table)
         layout.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignLeft)
         self._links = Connections(self)
-        self._links.add(session.classes_changed, self._on_classes_changed)
-        choice.annotation_changed.connect(self._on_annotation_changed)
-        watch.changed.connect(self._show_counts)
-        self._on_classes_changed(session.classes)
-        self._on_annotation_changed(choice.annotation)
+        self._links.add(desk.session.classes_changed, self._on_classes_changed)
+        desk.choice.annotation_changed.connect(self._on_annotation_changed)
+        desk.watch.changed.connect(self._show_counts)
+        self._on_classes_changed(desk.session.classes)
+        self._on_annotation_changed(desk.choice.annotation)
 
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(0, 3)

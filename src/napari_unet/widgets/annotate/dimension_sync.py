@@ -6,9 +6,8 @@ from napari.layers import Image
 from qtpy.QtCore import QObject
 
 from napari_unet.core.models.header import ModelHeader
-from napari_unet.session.session import Session
 from napari_unet.widgets.annotate.settings_panel import AdvancedPanel
-from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.volumes import has_slices
 from napari_unet.widgets.qt.connections import Connections
 
@@ -18,17 +17,15 @@ _WHY_NOT = "Volumes need an image with slices; this one has none."
 class Dimensions(QObject):
     """Offers volumes where the image has slices, and follows a model of another kind."""
 
-    def __init__(
-        self, session: Session, choice: Choice, panel: AdvancedPanel, parent: QObject | None = None
-    ) -> None:
+    def __init__(self, desk: Desk, panel: AdvancedPanel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._panel = panel
         self._of_model: int | None = None
-        Connections(self).add(session.model_changed, self._on_model_changed)
-        choice.image_changed.connect(self._on_image_changed)
-        choice.image_retaken.connect(self._on_image_changed)
-        self._on_model_changed(session.header)
-        self._on_image_changed(choice.image)
+        Connections(self).add(desk.session.model_changed, self._on_model_changed)
+        desk.choice.image_changed.connect(self._on_image_changed)
+        desk.choice.image_retaken.connect(self._on_image_changed)
+        self._on_model_changed(desk.session.header)
+        self._on_image_changed(desk.choice.image)
 
     def _on_image_changed(self, image: Image | None) -> None:
         self._panel.offer_volumes(None if has_slices(image) else _WHY_NOT)

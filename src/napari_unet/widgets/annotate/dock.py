@@ -25,6 +25,7 @@ from napari_unet.widgets.annotate.training_preview import LivePrediction
 from napari_unet.widgets.common.model_row import ModelRow
 from napari_unet.widgets.common.problem_report import ReportButton
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.desk.shared import shared_by
 from napari_unet.widgets.project.keeper import ProjectKeeper
@@ -48,23 +49,24 @@ class AnnotateAndTrain(Docked):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
         shared = shared_by(napari_viewer, self)
-        viewer, session, predictions = shared.viewer, shared.session, shared.predictions
+        viewer, session = shared.viewer, shared.session
         self.session = session
         self.setObjectName("annotate_and_train")
         bind_keys(viewer, self)
         choice = Choice(self)
         watch = PaintWatch(viewer, choice, self)
-        training = Training(viewer, session, choice, watch, self)
+        desk = Desk(viewer, session, shared.predictions, choice, watch)
+        training = Training(desk, self)
         advanced = AdvancedPanel()
         advanced.add_row("Intensities", IntensityCombo(session))
-        Dimensions(session, choice, advanced, self)
-        ClassSync(viewer, session, choice, watch, self)
-        live = LiveLoop(viewer, session, choice, watch, advanced.settings, self)
-        LivePrediction(viewer, session, predictions, choice, advanced.device, self)
-        finder = PlaceFinder(viewer, session, predictions, choice, advanced.device, self)
-        train_panel = TrainPanel(session, choice, watch, training, live, advanced.settings)
+        Dimensions(desk, advanced, self)
+        ClassSync(desk, self)
+        live = LiveLoop(desk, advanced.settings, self)
+        LivePrediction(desk, advanced.device, self)
+        finder = PlaceFinder(desk, advanced.device, self)
+        train_panel = TrainPanel(desk, training, live, advanced.settings)
         settings = _Settings(advanced, train_panel)
-        keeper = ProjectKeeper(viewer, session, choice, watch, settings.read)
+        keeper = ProjectKeeper(desk, settings.read)
         advanced.changed.connect(keeper.tell)
         train_panel.seconds.valueChanged.connect(keeper.tell)
         opening = ProjectOpening(keeper, settings.show)
@@ -73,22 +75,13 @@ class AnnotateAndTrain(Docked):
         opening.go_on()
         stack(
             self,
-            section(
-                "Paint",
-                LayerPanel(viewer, session, choice, watch),
-                ClassPanel(viewer, session, choice, watch),
-            ),
-            section(
-                "Train",
-                train_panel,
-                StrokeFindings(viewer, session, choice, watch),
-                PlotPanel(viewer, session),
-            ),
+            section("Paint", LayerPanel(desk), ClassPanel(desk)),
+            section("Train", train_panel, StrokeFindings(desk), PlotPanel(desk)),
             section(
                 "Segment",
-                SegmentPanel(viewer, session, predictions, choice, advanced.device),
+                SegmentPanel(desk, advanced.device),
                 NextPlacePanel(finder),
-                ResultFindings(predictions, choice),
+                ResultFindings(desk),
             ),
             section("Model", ModelRow(session)),
             section(

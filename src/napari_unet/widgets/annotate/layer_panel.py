@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
 
-from napari_unet.session.session import Session
 from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.annotate.strokes_note import StrokesNote
 from napari_unet.widgets.common.layer_combo import LayerCombo
 from napari_unet.widgets.common.picture_row import PictureRow
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.desk.showing import show_chosen
 from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.picture import is_picture
@@ -36,37 +33,28 @@ class LayerPanel(QWidget):
     is painted on the one before.
     """
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
-        self._choice = choice
-        self._watch = watch
+        self._viewer, self._session = desk.viewer, desk.session
+        self._choice, self._watch = desk.choice, desk.watch
         self._seen: set[Layer] = set()
-        self.images = LayerCombo(viewer, is_picture)
+        self.images = LayerCombo(desk.viewer, is_picture)
         self.images.setObjectName("image_combo")
         self.images.setPlaceholderText("open an image")
-        self.annotations = LayerCombo(viewer, can_be_painted)
+        self.annotations = LayerCombo(desk.viewer, can_be_painted)
         self.annotations.setObjectName("annotation_combo")
         self.annotations.setAccessibleName("Strokes")
         self.annotations.setPlaceholderText("press New strokes")
         self.new_button = QPushButton("&New strokes")
         self.new_button.setObjectName("new_annotation_button")
         self.new_button.clicked.connect(self._on_new_clicked)
-        self.picture = PictureRow(viewer, session, choice)
-        self.note = StrokesNote(viewer, session, choice, watch)
+        self.picture = PictureRow(desk.viewer, desk.session, desk.choice)
+        self.note = StrokesNote(desk)
         self._lay_out()
         self.images.chosen.connect(self._on_image_chosen)
         self.images.activated.connect(self._on_image_activated)
         self.annotations.chosen.connect(self._on_annotation_chosen)
-        choice.image_retaken.connect(self._on_image_retaken)
+        desk.choice.image_retaken.connect(self._on_image_retaken)
         self.images.offer_changed.connect(self._on_images_offered)
         self.annotations.offer_changed.connect(self._choose_missing)
         self._on_images_offered()

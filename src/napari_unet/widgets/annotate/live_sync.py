@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -13,12 +12,10 @@ from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import Level, UserError
 from napari_unet.learner.messages import LiveTile
 from napari_unet.session.sending import TOO_WIDE, is_too_wide
-from napari_unet.session.session import Session
 from napari_unet.session.state import State
 from napari_unet.widgets.annotate.live_planes import LivePlanes
 from napari_unet.widgets.annotate.live_tiles import TileWriter
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.planes import (
     Region,
     channel_count,
@@ -61,21 +58,13 @@ class LiveLoop(QObject):
     status_changed = Signal()
 
     def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        settings: Callable[[float], TrainSettings],
-        parent: QObject | None = None,
+        self, desk: Desk, settings: Callable[[float], TrainSettings], parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
-        self._choice = choice
-        self._watch = watch
+        self._viewer, self._session = desk.viewer, desk.session
+        self._choice, self._watch = desk.choice, desk.watch
         self._settings = settings
-        self._writer = TileWriter(viewer, session, self)
+        self._writer = TileWriter(desk, self)
         self._planes = LivePlanes()
         self._counted: dict[Spot, dict[int, int]] = {}
         self._dirty: set[Spot] = set()
@@ -90,7 +79,7 @@ class LiveLoop(QObject):
         self._lookout.setInterval(_LOOK_MS)
         self._lookout.timeout.connect(self._on_lookout)
         self._connect()
-        when_destroyed(self, session.stop_live)
+        when_destroyed(self, desk.session.stop_live)
 
     def _connect(self) -> None:
         links = self._links

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from napari.components import ViewerModel
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
 
 from napari_unet.core.network.config import DeviceName
 from napari_unet.errors import Level
-from napari_unet.session.session import Session
 from napari_unet.widgets.annotate.keys import with_key
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.model_match import size_match
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
@@ -27,28 +24,20 @@ class SegmentPanel(QWidget):
     """Segment image, Segment view, Stop."""
 
     def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        predictions: Predictions,
-        choice: Choice,
-        device: Callable[[], DeviceName],
-        parent: QWidget | None = None,
+        self, desk: Desk, device: Callable[[], DeviceName], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
-        self._predictions = predictions
-        self._choice = choice
+        self._viewer, self._session = desk.viewer, desk.session
+        self._predictions, self._choice = desk.predictions, desk.choice
         self._device = device
         self._task: int | None = None
         self._make_widgets()
         self._lay_out()
-        Connections(self).add(session.model_changed, self._update)
-        choice.image_changed.connect(self._update)
-        choice.image_retaken.connect(self._update)
-        predictions.progressed.connect(self._on_progressed)
-        predictions.ended.connect(self._on_ended)
+        Connections(self).add(desk.session.model_changed, self._update)
+        desk.choice.image_changed.connect(self._update)
+        desk.choice.image_retaken.connect(self._update)
+        desk.predictions.progressed.connect(self._on_progressed)
+        desk.predictions.ended.connect(self._on_ended)
         self._update()
 
     def _make_widgets(self) -> None:

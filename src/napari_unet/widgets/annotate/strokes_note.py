@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from napari_unet.session.session import Session
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.image_marks import id_of, image_of, mark_in
 from napari_unet.widgets.layers.roles import details
 from napari_unet.widgets.layers.strokes import take_over
@@ -25,16 +22,10 @@ class StrokesNote(QWidget):
     strokes.
     """
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer, self._session, self._choice, self._watch = viewer, session, choice, watch
+        self._viewer, self._session = desk.viewer, desk.session
+        self._choice, self._watch = desk.choice, desk.watch
         self.label = wrapped_label("strokes_note")
         self.button = QPushButton("&Use as strokes")
         self.button.setObjectName("use_as_strokes_button")
@@ -47,10 +38,10 @@ class StrokesNote(QWidget):
         layout.addWidget(self.button)
         links = Connections(self)
         links.add(details.changed, self._on_details_changed)
-        links.add(viewer.layers.events.removed, self._update)
-        choice.image_changed.connect(self._update)
-        choice.annotation_changed.connect(self._update)
-        watch.changed.connect(self._update)
+        links.add(desk.viewer.layers.events.removed, self._update)
+        desk.choice.image_changed.connect(self._update)
+        desk.choice.annotation_changed.connect(self._update)
+        desk.watch.changed.connect(self._update)
         self._update()
 
     def _update(self, *_: object) -> None:

@@ -18,13 +18,11 @@ from qtpy.QtWidgets import (
 from napari_unet.core.events import Reason
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import Level
-from napari_unet.session.session import Session
 from napari_unet.session.state import State
 from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.annotate.live_sync import LiveLoop
 from napari_unet.widgets.annotate.training import Training
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.progress_bar import ProgressBar, left_text
@@ -52,16 +50,14 @@ class TrainPanel(QWidget):
 
     def __init__(
         self,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
+        desk: Desk,
         training: Training,
         live: LiveLoop,
         settings: Callable[[float], TrainSettings],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session = desk.session
         self._training = training
         self._live = live
         self._settings = settings
@@ -69,19 +65,19 @@ class TrainPanel(QWidget):
         self._make_widgets()
         self._lay_out()
         links = Connections(self)
-        links.add(session.state_changed, self._on_state_changed)
-        links.add(session.progress_changed, self._on_progressed)
-        links.add(session.model_changed, self._update_readiness)
-        links.add(session.device_changed, self._on_device_changed)
-        links.add(session.trained, self._on_trained)
-        links.add(session.said, self._on_said)
-        choice.image_changed.connect(self._update_readiness)
-        choice.image_retaken.connect(self._update_readiness)
-        choice.annotation_changed.connect(self._update_readiness)
-        watch.changed.connect(self._update_readiness)
+        links.add(desk.session.state_changed, self._on_state_changed)
+        links.add(desk.session.progress_changed, self._on_progressed)
+        links.add(desk.session.model_changed, self._update_readiness)
+        links.add(desk.session.device_changed, self._on_device_changed)
+        links.add(desk.session.trained, self._on_trained)
+        links.add(desk.session.said, self._on_said)
+        desk.choice.image_changed.connect(self._update_readiness)
+        desk.choice.image_retaken.connect(self._update_readiness)
+        desk.choice.annotation_changed.connect(self._update_readiness)
+        desk.watch.changed.connect(self._update_readiness)
         live.status_changed.connect(self._on_live_status_changed)
-        self._on_device_changed(session.device)
-        self._on_state_changed(session.state)
+        self._on_device_changed(desk.session.device)
+        self._on_state_changed(desk.session.state)
 
     def _make_widgets(self) -> None:
         self.button = QPushButton("&Train")

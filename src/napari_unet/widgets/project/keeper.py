@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from platformdirs import user_data_path
 from psygnal import Signal
@@ -25,9 +24,7 @@ from napari_unet.project.index import AnnotationEntry, ProjectIndex
 from napari_unet.project.location import Place
 from napari_unet.project.open_project import read_version
 from napari_unet.project.versions import History
-from napari_unet.session.session import Session
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.spots import Spot, all_spots, spots_of
 from napari_unet.widgets.layers.strokes import can_be_painted, is_dressed
 from napari_unet.widgets.project.layer_entries import kept_cells
@@ -56,16 +53,9 @@ class ProjectKeeper:
 
     changed = Signal()
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        settings: Callable[[], TrainSettings | None],
-    ) -> None:
-        self.viewer, self.session = viewer, session
-        self._choice, self._strokes = choice, watch.strokes
+    def __init__(self, desk: Desk, settings: Callable[[], TrainSettings | None]) -> None:
+        self.viewer, self.session = desk.viewer, desk.session
+        self._choice, self._strokes = desk.choice, desk.watch.strokes
         self._settings = settings
         self._begun = False
         self._shown: set[str] = set()
@@ -80,7 +70,7 @@ class ProjectKeeper:
         self._removal.timeout.connect(self._on_removals_lasted)
         self.place = Place.unnamed(recovery_root())
         self._autosave = self._new_autosave()
-        self.history = History(session, self._keep, self.strokes_used)
+        self.history = History(desk.session, self._keep, self.strokes_used)
         self._listen()
         self.history.begin(self.index, keep_model=True)
 
