@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
     QHeaderView,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.strokes import paint_with
+from napari_unet.widgets.qt.build import push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 
@@ -35,10 +35,8 @@ class ClassPanel(QWidget):
         self._choice, self._watch = desk.choice, desk.watch
         self._layer: Labels | None = None
         self.table = self._make_table()
-        self.add_button = QPushButton("&Add class")
-        self.add_button.setObjectName("add_class_button")
+        self.add_button = push_button("&Add class", "add_class_button", self._on_add_clicked)
         self.add_button.setToolTip("Add one more kind of structure to tell apart")
-        self.add_button.clicked.connect(self._on_add_clicked)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari.layers import Image, Labels, Layer
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.annotate.strokes_note import StrokesNote
@@ -23,6 +23,7 @@ from napari_unet.widgets.layers.strokes import (
     paint_with,
     prefer,
 )
+from napari_unet.widgets.qt.build import form_layout, push_button
 
 
 class LayerPanel(QWidget):
@@ -45,9 +46,7 @@ class LayerPanel(QWidget):
         self.annotations.setObjectName("annotation_combo")
         self.annotations.setAccessibleName("Strokes")
         self.annotations.setPlaceholderText("press New strokes")
-        self.new_button = QPushButton("&New strokes")
-        self.new_button.setObjectName("new_annotation_button")
-        self.new_button.clicked.connect(self._on_new_clicked)
+        self.new_button = push_button("&New strokes", "new_annotation_button", self._on_new_clicked)
         self.picture = PictureRow(desk.viewer, desk.session, desk.choice)
         self.note = StrokesNote(desk)
         self._lay_out()
@@ -65,9 +64,7 @@ class LayerPanel(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.annotations, 1)
         row.addWidget(self.new_button)
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = form_layout(self)
         form.addRow("Image", self.images)
         form.addRow(self.picture)
         form.addRow("Strokes", row)

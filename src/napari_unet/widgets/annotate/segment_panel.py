@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_unet.core.network.config import DeviceName
 from napari_unet.errors import Level
@@ -14,6 +14,7 @@ from napari_unet.widgets.layers.model_match import size_match
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.layers.view import in_view, is_empty
+from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.progress_bar import ProgressBar
@@ -41,32 +42,23 @@ class SegmentPanel(QWidget):
         self._update()
 
     def _make_widgets(self) -> None:
-        self.image_button = QPushButton("Segment &image")
-        self.image_button.setObjectName("segment_image_button")
-        self.image_button.clicked.connect(self._on_image_clicked)
-        self.view_button = QPushButton("Segment vie&w")
-        self.view_button.setObjectName("segment_view_button")
-        self.view_button.clicked.connect(self._on_view_clicked)
+        self.image_button = push_button(
+            "Segment &image", "segment_image_button", self._on_image_clicked
+        )
+        self.view_button = push_button(
+            "Segment vie&w", "segment_view_button", self._on_view_clicked
+        )
         self.probabilities = QCheckBox("Probabilities")
         self.probabilities.setObjectName("probabilities_check")
         self.probabilities.setToolTip("Also add an image layer a class, with its probability")
         self.progress = ProgressBar("segment_progress", "How much of the segmentation is done")
-        self.stop_button = QPushButton("Stop")
-        self.stop_button.setObjectName("segment_stop_button")
+        self.stop_button = push_button("Stop", "segment_stop_button", self._on_stop_clicked)
         self.stop_button.setToolTip("End the segmentation; what is ready stays")
-        self.stop_button.clicked.connect(self._on_stop_clicked)
         self.status = wrapped_label("segment_status")
 
     def _lay_out(self) -> None:
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
-        layout.addWidget(self.image_button, 0, 0)
-        layout.addWidget(self.view_button, 0, 1)
-        layout.addWidget(self.probabilities, 0, 2)
-        layout.addWidget(self.progress, 1, 0, 1, 2)
-        layout.addWidget(self.stop_button, 1, 2)
-        layout.addWidget(self.status, 2, 0, 1, 3)
+        first = (self.image_button, self.view_button, self.probabilities)
+        layout = grid(self, first, (self.progress, self.stop_button), (self.status,))
         layout.setColumnStretch(0, 1)
         layout.setColumnStretch(1, 1)
 

@@ -6,11 +6,12 @@ from typing import Any, Literal, cast, get_args
 
 from magicgui.widgets import create_widget
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QWidget
 from superqt import QCollapsible
 
 from napari_unet.core.network.config import DeviceName, PresetName
 from napari_unet.core.training.settings import TrainSettings
+from napari_unet.widgets.qt.build import column
 
 DIMENSIONS_TIP = (
     "What the network sees at a time: a plane, or neighbouring slices too; the sizes of voxels are "
@@ -88,9 +89,7 @@ class AdvancedPanel(QWidget):
         self.collapsible.setDuration(0)
         self.collapsible.toggleButton().setToolTip("Show or hide settings that seldom matter")
         self.collapsible.addWidget(form_widget)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.collapsible)
+        column(self, self.collapsible)
 
     def add_row(self, label: str, widget: QWidget) -> None:
         """Add what is no setting of a training."""

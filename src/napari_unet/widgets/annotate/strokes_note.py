@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from napari.layers import Image, Labels, Layer
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.image_marks import id_of, image_of, mark_in
 from napari_unet.widgets.layers.roles import details
 from napari_unet.widgets.layers.strokes import take_over
+from napari_unet.widgets.qt.build import column, push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.sections import wrapped_label
 
@@ -27,15 +28,9 @@ class StrokesNote(QWidget):
         self._viewer, self._session = desk.viewer, desk.session
         self._choice, self._watch = desk.choice, desk.watch
         self.label = wrapped_label("strokes_note")
-        self.button = QPushButton("&Use as strokes")
-        self.button.setObjectName("use_as_strokes_button")
+        self.button = push_button("&Use as strokes", "use_as_strokes_button", self._on_clicked)
         self.button.setToolTip("Take the labels as they are: each number is a class")
-        self.button.clicked.connect(self._on_clicked)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.label)
-        layout.addWidget(self.button)
+        column(self, self.label, self.button)
         links = Connections(self)
         links.add(details.changed, self._on_details_changed)
         links.add(desk.viewer.layers.events.removed, self._update)

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
     QCheckBox,
-    QGridLayout,
     QLabel,
-    QPushButton,
     QSizePolicy,
     QSpinBox,
     QWidget,
@@ -23,6 +21,7 @@ from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.annotate.live_sync import LiveLoop
 from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.desk.desk import Desk
+from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.progress_bar import ProgressBar, left_text
@@ -80,10 +79,8 @@ class TrainPanel(QWidget):
         self._on_state_changed(desk.session.state)
 
     def _make_widgets(self) -> None:
-        self.button = QPushButton("&Train")
-        self.button.setObjectName("train_button")
+        self.button = push_button("&Train", "train_button", self._on_clicked)
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.button.clicked.connect(self._on_clicked)
         self.seconds = QSpinBox()
         self.seconds.setObjectName("seconds_spin")
         self.seconds.setAccessibleName("Seconds of a training")
@@ -103,16 +100,9 @@ class TrainPanel(QWidget):
         self.status = wrapped_label("train_status")
 
     def _lay_out(self) -> None:
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
+        first = (self.button, self.seconds, self.live_switch)
+        layout = grid(self, first, (self.progress,), (self.device,), (self.status,))
         layout.setColumnStretch(0, 1)
-        layout.addWidget(self.button, 0, 0)
-        layout.addWidget(self.seconds, 0, 1)
-        layout.addWidget(self.live_switch, 0, 2)
-        layout.addWidget(self.progress, 1, 0, 1, 3)
-        layout.addWidget(self.device, 2, 0, 1, 3)
-        layout.addWidget(self.status, 3, 0, 1, 3)
 
     def _on_clicked(self) -> None:
         if self._session.state is State.IDLE:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_unet.core.batch.plan import BatchPlan, plan_items
 from napari_unet.core.batch.report import counts
@@ -32,6 +32,7 @@ from napari_unet.widgets.common.model_row import ModelLine
 from napari_unet.widgets.desk.background import Bench, Worker
 from napari_unet.widgets.desk.shared import shared_by
 from napari_unet.widgets.layers.readiness import NO_MODEL
+from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.connections import Connections, ended_with
 from napari_unet.widgets.qt.docked import Docked
 from napari_unet.widgets.qt.progress_bar import ProgressBar
@@ -81,18 +82,12 @@ class BatchSegment(Docked):
         self.summary = QLabel()
         self.summary.setObjectName("batch_summary")
         self.summary.setWordWrap(True)
-        self.run_button = QPushButton("&Run")
-        self.run_button.setObjectName("batch_run_button")
-        self.run_button.clicked.connect(self._on_run_clicked)
+        self.run_button = push_button("&Run", "batch_run_button", self._on_run_clicked)
         self.progress = ProgressBar("batch_progress", "How much of all pixels is done")
 
     def _buttons(self) -> QWidget:
         widget = QWidget()
-        layout = QGridLayout(widget)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.run_button, 0, 0)
-        layout.addWidget(self.progress, 0, 1)
-        layout.setColumnStretch(1, 1)
+        grid(widget, (self.run_button, self.progress)).setColumnStretch(1, 1)
         return widget
 
     def _forget_and_replan(self, *_: object) -> None:

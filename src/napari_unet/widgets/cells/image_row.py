@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_unet.session.session import Session
 from napari_unet.widgets.common.layer_combo import LayerCombo
@@ -13,6 +13,7 @@ from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.showing import show_chosen
 from napari_unet.widgets.layers.channels_last import bring_channels_first
 from napari_unet.widgets.layers.picture import is_picture
+from napari_unet.widgets.qt.build import form_layout
 
 
 class CellImageRow(QWidget):
@@ -26,9 +27,7 @@ class CellImageRow(QWidget):
         self.images = LayerCombo(viewer, is_picture)
         self.images.setObjectName("cells_image_combo")
         self.images.setPlaceholderText("open an image")
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = form_layout(self)
         form.addRow("Image", self.images)
         form.addRow(PictureRow(viewer, session, choice))
         self.images.chosen.connect(self._on_chosen)

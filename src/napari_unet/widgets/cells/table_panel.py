@@ -10,9 +10,7 @@ from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
-    QGridLayout,
     QHeaderView,
-    QPushButton,
     QTableView,
     QWidget,
 )
@@ -25,6 +23,7 @@ from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.cells.selection import CellSelection
 from napari_unet.widgets.cells.table_model import CellTable
 from napari_unet.widgets.desk.background import Bench
+from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.notify import notify
 
 _ROW = 22  # pixels
@@ -48,12 +47,8 @@ class CellTablePanel(QWidget):
         self._shown: CellRecord | None = None
         self.model = CellTable(self)
         self.view = self._make_view()
-        self.save_button = QPushButton("&Save CSV…")
-        self.save_button.setObjectName("save_csv_button")
-        self.save_button.clicked.connect(self._on_save_clicked)
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
+        self.save_button = push_button("&Save CSV…", "save_csv_button", self._on_save_clicked)
+        layout = grid(self)
         layout.addWidget(self.view, 0, 0, 1, 2)
         layout.addWidget(self.save_button, 1, 1)
         layout.setColumnStretch(0, 1)

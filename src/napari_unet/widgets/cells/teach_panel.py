@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from qtpy.QtWidgets import QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.finding import CellFinding
 from napari_unet.widgets.cells.selection import CellSelection
 from napari_unet.widgets.cells.teaching import SCOPES, CellTeaching
+from napari_unet.widgets.qt.build import column
 from napari_unet.widgets.qt.sections import wrapped_label
 
 _SAID = {
@@ -55,11 +56,7 @@ class CellTeachPanel(QWidget):
         self.button.setObjectName("teach_button")
         self.button.setMenu(menu)
         self.status = wrapped_label("teach_status")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.button)
-        layout.addWidget(self.status)
+        column(self, self.button, self.status)
         teaching.ended.connect(self.status.setText)
         selection.changed.connect(self._update)
         book.record_changed.connect(self._on_record_changed)

@@ -39,6 +39,7 @@ from napari_unet.widgets.layers.picture import (
 )
 from napari_unet.widgets.layers.readiness import size_text
 from napari_unet.widgets.layers.wording import channel_name
+from napari_unet.widgets.qt.build import push_button
 from napari_unet.widgets.qt.notify import errors_shown
 
 _NAMES = {"Z": "slices", "T": "time", "C": "channels"}
@@ -119,12 +120,12 @@ class ChangeButton(QPushButton):
             "Checked channels are given to the model, from the top down; a model is right only "
             "for images whose channels come in the order that it was trained with"
         )
-        self.from_file = QPushButton("As in the &file")
-        self.from_file.setObjectName("from_file_button")
+        self.from_file = push_button(
+            "As in the &file", "from_file_button", self._on_from_file_clicked
+        )
         self.from_file.setToolTip(
             "Take axes, pixel size and units from the file that the image is from"
         )
-        self.from_file.clicked.connect(self._on_from_file_clicked)
         self._dialog = QDialog(self)
         self._dialog.finished.connect(self._on_closed)
         self._lay_out()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from html import escape
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QMessageBox,
-    QPushButton,
     QSizePolicy,
     QWidget,
 )
@@ -21,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.session.session import Session
 from napari_unet.session.state import State
+from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 
@@ -98,15 +96,10 @@ class ModelRow(ModelLine):
     """The same with buttons: start over, open, save."""
 
     def _lay_out(self) -> None:
-        self.new_button = _button("Start over", "new_model_button", self._on_new_clicked)
-        self.open_button = _button("&Open…", "open_model_button", self._on_open_clicked)
-        self.save_button = _button("Sa&ve…", "save_model_button", self._save)
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
-        layout.addWidget(self.label, 0, 0, 1, 3)
-        for column, button in enumerate((self.new_button, self.open_button, self.save_button)):
-            layout.addWidget(button, 1, column)
+        self.new_button = push_button("Start over", "new_model_button", self._on_new_clicked)
+        self.open_button = push_button("&Open…", "open_model_button", self._on_open_clicked)
+        self.save_button = push_button("Sa&ve…", "save_model_button", self._save)
+        grid(self, (self.label,), (self.new_button, self.open_button, self.save_button))
 
     def _update(self) -> None:
         header, busy = self._session.header, self._session.state is not State.IDLE
@@ -130,13 +123,6 @@ class ModelRow(ModelLine):
     def _on_new_clicked(self) -> None:
         if self._may_drop():
             self._session.forget_model()
-
-
-def _button(text: str, name: str, clicked: Callable[..., object]) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(name)
-    button.clicked.connect(clicked)
-    return button
 
 
 def model_text(header: ModelHeader | None, *, unsaved: bool) -> str:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDialog, QLabel, QPlainTextEdit, QPushButton, QVBoxLa
 from napari_unet.report import problem_report
 from napari_unet.session.session import Session
 from napari_unet.widgets.desk.shared import device_of
+from napari_unet.widgets.qt.build import push_button
 from napari_unet.widgets.qt.docked import Docked
 
 _SAID = (
@@ -32,9 +33,7 @@ class ReportView(QWidget):
         self.text.setReadOnly(True)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.copy_button = QPushButton("&Copy")
-        self.copy_button.setObjectName("copy_report_button")
-        self.copy_button.clicked.connect(self._on_copy_clicked)
+        self.copy_button = push_button("&Copy", "copy_report_button", self._on_copy_clicked)
         layout = QVBoxLayout(self)
         for part in (said, self.text, self.copy_button):
             layout.addWidget(part)

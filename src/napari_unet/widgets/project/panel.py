@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
-    QGridLayout,
     QLabel,
     QMenu,
     QMessageBox,
@@ -23,6 +22,7 @@ from napari_unet.session.session import Session
 from napari_unet.session.state import State
 from napari_unet.widgets.project.keeper import ProjectKeeper
 from napari_unet.widgets.project.opening import ProjectOpening
+from napari_unet.widgets.qt.build import grid
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.sections import wrapped_label
@@ -78,13 +78,8 @@ class ProjectPanel(QWidget):
         button.setObjectName("project_button")
         button.setToolTip("Begin, open or save a project, or write how to repeat it")
         button.setMenu(menu)
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
+        layout = grid(self, (self.label, button), (self.restore_label,))
         layout.setColumnStretch(0, 1)
-        layout.addWidget(self.label, 0, 0)
-        layout.addWidget(button, 0, 1, Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(self.restore_label, 1, 0, 1, 2)
         timer = QTimer(self)
         timer.timeout.connect(self._update_label)
         timer.start(_REFRESH_MS)
