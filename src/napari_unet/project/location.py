@@ -43,13 +43,7 @@ class Place:
     @classmethod
     def unnamed(cls, root: Path) -> Place:
         """Keep it for the next start, below a folder, until somebody chooses one."""
-
-        def make(place: Place) -> ProjectStore:
-            if place.recovery is None:
-                place.recovery = Recovery.begin(root)
-            return ProjectStore.create(place.recovery.folder)
-
-        return cls(make)
+        return cls(lambda place: ProjectStore.create(place._begun(root)))
 
     @classmethod
     def new(cls, folder: Path) -> Place:
@@ -64,24 +58,19 @@ class Place:
         return cls(lambda _: store, folder=folder)
 
     @classmethod
-    def opened(cls, opened: OpenedProject, root: Path) -> Place:
-        """Go on with an opened project; one that is a copy is kept for the next start."""
+    def opened(cls, opened: OpenedProject, root: Path, recovery: Recovery | None = None) -> Place:
+        """Go on with an opened project, or with what was kept for this start.
+
+        One that is a copy is kept for the next start.
+        """
         if opened.attached:
-            return cls(lambda _: ProjectStore.of(opened), folder=opened.folder)
+            folder = None if recovery is not None else opened.folder
+            return cls(lambda _: ProjectStore.of(opened), folder=folder, recovery=recovery)
 
         def make(place: Place) -> ProjectStore:
-            if place.recovery is None:
-                place.recovery = Recovery.begin(root)
-            return copy_project(opened.folder, opened.index, place.recovery.folder)
+            return copy_project(opened.folder, opened.index, place._begun(root))
 
         return cls(make)
-
-    @classmethod
-    def restored(cls, opened: OpenedProject, recovery: Recovery, root: Path) -> Place:
-        """Go on with what was kept for this start."""
-        if not opened.attached:
-            return cls.opened(opened, root)
-        return cls(lambda _: ProjectStore.of(opened), recovery=recovery)
 
     @classmethod
     def copied(
@@ -102,6 +91,12 @@ class Place:
     def store(self) -> ProjectStore:
         """Return the project to write to."""
         return self._make(self)
+
+    def _begun(self, root: Path) -> Path:
+        """Return the folder for the next start, which is made the first time."""
+        if self.recovery is None:
+            self.recovery = Recovery.begin(root)
+        return self.recovery.folder
 
     def settle(self) -> None:
         """Let go of what this replaces; call it when something was saved."""

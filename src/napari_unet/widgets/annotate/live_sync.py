@@ -16,6 +16,7 @@ from napari_unet.session.state import State
 from napari_unet.widgets.annotate.live_planes import LivePlanes
 from napari_unet.widgets.annotate.live_tiles import TileWriter
 from napari_unet.widgets.desk.desk import Desk
+from napari_unet.widgets.desk.stroke_watch import How
 from napari_unet.widgets.layers.planes import (
     Region,
     channel_count,
@@ -187,8 +188,8 @@ class LiveLoop(QObject):
         if self._why_not_look() is None:
             self._look()
 
-    def _on_stroked(self, layer: Labels, spots: list[Spot], ended: bool) -> None:
-        if ended and layer is self._choice.annotation:
+    def _on_stroked(self, layer: Labels, spots: list[Spot], how: How) -> None:
+        if how != "going on" and layer is self._choice.annotation:
             self._dirty.update(spots)
             self._tell_soon()
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.images.box import Tile
 from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.stroke_watch import StrokeWatch
+from napari_unet.widgets.desk.stroke_watch import How, StrokeWatch
 from napari_unet.widgets.layers.doubts import doubt_about
 from napari_unet.widgets.layers.planes import Index
 from napari_unet.widgets.layers.spots import Spot, all_spots
@@ -110,7 +110,7 @@ class PaintWatch(QObject):
         if layer is self._layer:
             self._watch(layer)
 
-    def _on_stroked(self, layer: Labels, spots: list[Spot], _ended: bool) -> None:
+    def _on_stroked(self, layer: Labels, spots: list[Spot], _how: How) -> None:
         if layer is self._layer and not is_computed(layer):
             self._dirty.update(dict.fromkeys(spots))
             if not self._timer.isActive():

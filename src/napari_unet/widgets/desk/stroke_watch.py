@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -20,6 +20,9 @@ from napari_unet.widgets.layers.strokes import can_be_painted
 from napari_unet.widgets.layers.view import box_in_view, current_index
 from napari_unet.widgets.qt.connections import Connections
 
+How = Literal["going on", "ended", "drawn anew"]
+"""Of a stroke; a layer that is drawn anew may have got one by undo or redo, and mostly has not."""
+
 
 class StrokeWatch(QObject):
     """Tells which planes, of large planes cells, of which labels may have changed.
@@ -29,12 +32,12 @@ class StrokeWatch(QObject):
 
     Notes
     -----
-    Signals: ``stroked(layer, spots, ended)``, where ``ended`` is false in the middle of a stroke;
-    ``replaced(layer)`` before that, if it has other data; ``layers_changed()`` if there are other
-    layers, or one has another name or other details.
+    Signals: ``stroked(layer, spots, how)``, where ``how`` is a :data:`How`; ``replaced(layer)``
+    before that, if it has other data; ``layers_changed()`` if there are other layers, or one has
+    another name or other details.
     """
 
-    stroked = Signal(object, object, bool)
+    stroked = Signal(object, object, str)
     replaced = Signal(object)
     layers_changed = Signal()
 
@@ -110,14 +113,14 @@ class StrokeWatch(QObject):
 
     def _on_painted(self, event: Any) -> None:
         layer = event.source
-        self._tell(layer, self._painted_on(layer, _shown_box(event)), ended=False)
+        self._tell(layer, self._painted_on(layer, _shown_box(event)), "going on")
 
     def _on_refreshed(self, event: Any) -> None:
         """Undo and redo say no more than that the layer is drawn anew, as another plane does."""
         layer, point = event.source, tuple(self._viewer.dims.point)
         if self._seen_at.get(layer) == point:
             shown = [] if is_large(layer.data.shape) else self.in_view(layer)
-            self._tell(layer, [*self._known.get(layer, ()), *shown])
+            self._tell(layer, [*self._known.get(layer, ()), *shown], "drawn anew")
         self._seen_at[layer] = point
 
     def _on_replaced(self, event: Any) -> None:
@@ -134,10 +137,10 @@ class StrokeWatch(QObject):
         rows_down = tuple(dims.displayed) == (dims.ndim - 2, dims.ndim - 1)
         return self._current(layer, box if rows_down else None)
 
-    def _tell(self, layer: Labels, spots: Iterable[Spot], *, ended: bool = True) -> None:
+    def _tell(self, layer: Labels, spots: Iterable[Spot], how: How = "ended") -> None:
         spots = list(dict.fromkeys(spots))
         self.know(layer, spots)
-        self.stroked.emit(layer, spots, ended)
+        self.stroked.emit(layer, spots, how)
 
 
 def _is_watched(layer: Layer) -> TypeGuard[Labels]:

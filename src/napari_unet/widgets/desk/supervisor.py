@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-
-from qtpy.QtCore import QObject, Signal
+from functools import partial
 
 from napari_unet.learner.messages import Reply
+from napari_unet.widgets.qt.main_thread import MainThread
 
 _JOIN_SECONDS = 5.0
 
 
-class Supervisor(QObject):
+class Supervisor:
     """Carries the learner's replies to the main thread.
 
     A thread of its own rather than a superqt worker: such a worker takes a place in the thread
     pool that all plugins share, and replaces the warning filters of the whole process, both for
     as long as it runs, which here is as long as the dock is open.
-    ``replies`` is iterated in the thread, ``apply`` is called in the main thread.
     """
-
-    replied = Signal(object)
 
     def __init__(
         self, replies: Callable[[], Iterator[Reply]], apply: Callable[[Reply], None]
     ) -> None:
-        super().__init__()
-        self._replies = replies
-        self._apply = apply
-        self._ended = False
-        self.replied.connect(self._on_replied)
+        self._replies, self._apply = replies, apply
+        self._main = MainThread()
         self._thread = threading.Thread(target=self._work, name="learner-supervise", daemon=True)
 
     def start(self) -> None:
@@ -40,7 +33,7 @@ class Supervisor(QObject):
 
     def end(self) -> None:
         """Wait for the thread; the learner has to be closed before. Late replies are dropped."""
-        self._ended = True
+        self._main.close()
         self._thread.join(_JOIN_SECONDS)
 
     @property
@@ -50,9 +43,4 @@ class Supervisor(QObject):
 
     def _work(self) -> None:
         for reply in self._replies():
-            with suppress(RuntimeError):  # Qt may be gone already, as after a script's error
-                self.replied.emit(reply)
-
-    def _on_replied(self, reply: Reply) -> None:
-        if not self._ended:
-            self._apply(reply)
+            self._main.call(partial(self._apply, reply))

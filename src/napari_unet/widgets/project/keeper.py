@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from napari_unet.project.location import Place
 from napari_unet.project.open_project import read_version
 from napari_unet.project.versions import History
 from napari_unet.widgets.desk.desk import Desk
+from napari_unet.widgets.desk.stroke_watch import How
 from napari_unet.widgets.layers.spots import Spot, all_spots, spots_of
 from napari_unet.widgets.layers.strokes import can_be_painted, is_dressed
 from napari_unet.widgets.project.layer_entries import kept_cells
@@ -126,10 +127,11 @@ class ProjectKeeper:
             )
         self.index = self._autosave.index or self.index
 
-    def go_to(self, place: Place, index: ProjectIndex, show: Callable[[], None]) -> None:
+    @contextmanager
+    def going_to(self, place: Place, index: ProjectIndex) -> Iterator[None]:
         """Save somewhere else from now on; what there is has to be saved before.
 
-        ``show`` brings history and window there; what it does is not saved at the present place.
+        What is done within, to bring history and window there, is not saved at the present place.
         """
         self._autosave.close()
         self._begun = False
@@ -137,7 +139,7 @@ class ProjectKeeper:
             self.place.leave()
         self.place, self.index, self.saved_at, self.problem = place, index, None, ""
         self._autosave = self._new_autosave()
-        show()
+        yield
         self._shown.clear()  # of the project before; that its layers went was not meant for this
         self._removed.clear()
         self._on_layers_changed()  # also if they are the same layers, in another project
@@ -231,12 +233,12 @@ class ProjectKeeper:
             box = (row, row + 1, column, column + 1)
             self._strokes.know(layer, spots_of(shape, plane.index, box))
 
-    def _on_stroked(self, layer: Labels, spots: list[Spot], _ended: bool) -> None:
+    def _on_stroked(self, layer: Labels, spots: list[Spot], how: How) -> None:
         if self._main.closed or not _is_kept(layer):
             return
         if self._begun:
             self._tell_spots(layer, spots)
-        else:
+        elif how != "drawn anew":
             self.begin()
 
     def _tell_spots(self, layer: Labels, spots: list[Spot]) -> None:

@@ -71,11 +71,10 @@ class ProjectOpening:
             Something runs, or the folder cannot be used.
         """
         self._prepare()
-        place = Place.new(folder)
-        keeper = self._keeper
-        keeper.keys.begin(ProjectIndex())
-        index = ProjectIndex()
-        keeper.go_to(place, index, partial(keeper.history.begin, index, keep_model=True))
+        place, keeper, index = Place.new(folder), self._keeper, ProjectIndex()
+        keeper.keys.begin(index)
+        with keeper.going_to(place, index):
+            keeper.history.begin(index, keep_model=True)
 
     def save_as(self, folder: Path) -> None:
         """Save all of the project, its history too, in another folder from now on.
@@ -95,7 +94,8 @@ class ProjectOpening:
         recovery = keeper.place.recovery
         place = Place.copied(source, keeper.index, folder, recovery)
         waiting = keeper.autosave.unsaved_versions
-        keeper.go_to(place, keeper.index, lambda: None)
+        with keeper.going_to(place, keeper.index):
+            pass  # it stays as it is
         for version in waiting:
             keeper.autosave.keep(version)
 
@@ -108,7 +108,7 @@ class ProjectOpening:
             Something runs, or the present project cannot be saved.
         """
         self._prepare()
-        self._read(folder, lambda opened: Place.opened(opened, recovery_root()))
+        self._read(folder)
 
     def restore(self, folder: Path) -> None:
         """Go on with what an earlier run left.
@@ -119,12 +119,7 @@ class ProjectOpening:
             Something runs, or another napari has it.
         """
         self._prepare()
-        recovery = Recovery(folder)
-        self._read(
-            folder,
-            lambda opened: Place.restored(opened, recovery, recovery_root()),
-            recovery.leave,
-        )
+        self._read(folder, Recovery(folder))
 
     def discard(self, folder: Path) -> None:
         """Remove what an earlier run left.
@@ -143,19 +138,16 @@ class ProjectOpening:
         left = left_by.pop(keeper.viewer, None)
         if left is None:
             return
-        root = recovery_root()
         try:
             opened = open_project(left.folder)
-            if left.chosen:
-                place = Place.opened(opened, root)
-            else:
-                place = Place.restored(opened, Recovery(left.folder), root)
+            recovery = None if left.chosen else Recovery(left.folder)
+            place = Place.opened(opened, recovery_root(), recovery)
         except UserError as error:
             keeper.session.said.emit(Level.WARNING, str(error))
             return
         keeper.keys = left.keys
-        index = opened.index
-        keeper.go_to(place, index, partial(keeper.history.begin, index, keep_model=True))
+        with keeper.going_to(place, opened.index):
+            keeper.history.begin(opened.index, keep_model=True)
         keeper.begin()
 
     def _check_free(self) -> None:
@@ -172,45 +164,36 @@ class ProjectOpening:
         if self._keeper.begun:
             self._keeper.save()
 
-    def _read(
-        self,
-        folder: Path,
-        place_of: Callable[[OpenedProject], Place],
-        give_up: Callable[[], None] = lambda: None,
-    ) -> None:
+    def _read(self, folder: Path, recovery: Recovery | None = None) -> None:
         """Read a project in another thread, then show it."""
         self.opening = True
         self._keeper.changed.emit()
-
         self._bench.do(
             lambda _worker: _read(folder),
-            partial(self._show, place_of=place_of, give_up=give_up),
-            partial(self._fail, give_up=give_up),
+            partial(self._show, recovery),
+            partial(self._fail, recovery),
         )
 
-    def _fail(self, text: str, give_up: Callable[[], None]) -> None:
+    def _fail(self, recovery: Recovery | None, text: str) -> None:
         self.opening = False
-        give_up()
+        if recovery is not None:
+            recovery.leave()
         self._keeper.session.said.emit(Level.ERROR, text)
         self._keeper.changed.emit()
 
-    def _show(
-        self,
-        read: _Read,
-        place_of: Callable[[OpenedProject], Place],
-        give_up: Callable[[], None],
-    ) -> None:
+    def _show(self, recovery: Recovery | None, read: _Read) -> None:
         keeper, index = self._keeper, read.opened.index
         try:
             self._check_idle()
             if keeper.begun:
                 keeper.save()  # painting may have gone on meanwhile
         except UserError as error:
-            self._fail(str(error), give_up)
+            self._fail(recovery, str(error))
             return
         problems = list(read.problems)
         try:
-            keeper.go_to(place_of(read.opened), index, lambda: self._show_all(read, problems))
+            with keeper.going_to(Place.opened(read.opened, recovery_root(), recovery), index):
+                self._show_all(read, problems)
         finally:
             self.opening = False
         keeper.begin()
