@@ -28,8 +28,6 @@ TOO_LONG = {  # to be shortened; no other may become as long
     "learner/client.py",
     "learner/messages.py",
     "session/session.py",
-    "widgets/annotate/live_sync.py",
-    "widgets/project/opening.py",
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 README = (ROOT / "README.md").read_text()

@@ -13,9 +13,8 @@ from napari_unet.core.images.lazy_plane import whole_plane
 from napari_unet.core.models.header import header_of
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import PlanePredicted, Predicted
-from napari_unet.widgets.annotate.dimension_sync import Dimensions
 from napari_unet.widgets.annotate.live_sync import LiveLoop
-from napari_unet.widgets.annotate.settings_panel import AdvancedPanel
+from napari_unet.widgets.annotate.settings_panel import AdvancedPanel, Dimensions
 from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch

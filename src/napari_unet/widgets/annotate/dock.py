@@ -8,9 +8,7 @@ from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.annotate.class_panel import ClassPanel
 from napari_unet.widgets.annotate.class_sync import ClassSync
-from napari_unet.widgets.annotate.dimension_sync import Dimensions
 from napari_unet.widgets.annotate.findings import ResultFindings, StrokeFindings
-from napari_unet.widgets.annotate.intensity_combo import IntensityCombo
 from napari_unet.widgets.annotate.keys import bind_keys
 from napari_unet.widgets.annotate.layer_panel import LayerPanel
 from napari_unet.widgets.annotate.live_sync import LiveLoop
@@ -18,7 +16,7 @@ from napari_unet.widgets.annotate.next_place_panel import NextPlacePanel
 from napari_unet.widgets.annotate.place_finder import PlaceFinder
 from napari_unet.widgets.annotate.plot_panel import PlotPanel
 from napari_unet.widgets.annotate.segment_panel import SegmentPanel
-from napari_unet.widgets.annotate.settings_panel import AdvancedPanel
+from napari_unet.widgets.annotate.settings_panel import AdvancedPanel, Dimensions, IntensityCombo
 from napari_unet.widgets.annotate.train_panel import TrainPanel
 from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.annotate.training_preview import LivePrediction

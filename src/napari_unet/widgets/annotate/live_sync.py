@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.training.settings import TrainSettings
@@ -88,9 +88,9 @@ class LiveLoop(QObject):
         links.add(self._session.live.tile_predicted, self._on_tile_predicted)
         links.add(self._session.live.status_changed, self._on_status_changed)
         links.add(self._viewer.layers.events.removed, self._on_layer_removed)
-        self._choice.image_changed.connect(self._on_image_chosen)
+        self._choice.image_changed.connect(self._on_other_chosen)
         self._choice.image_retaken.connect(self._on_image_retaken)
-        self._choice.annotation_changed.connect(self._on_annotation_chosen)
+        self._choice.annotation_changed.connect(self._on_other_chosen)
         self._watch.strokes.stroked.connect(self._on_stroked)
         self._watch.changed.connect(self._on_counted)
         self._start_over()
@@ -160,11 +160,7 @@ class LiveLoop(QObject):
     def _on_status_changed(self, _status: str) -> None:
         self.status_changed.emit()
 
-    def _on_image_chosen(self, _image: Image | None) -> None:
-        self._start_over()
-        self._tell_soon()
-
-    def _on_annotation_chosen(self, _annotation: Labels | None) -> None:
+    def _on_other_chosen(self, _layer: Layer | None) -> None:
         self._start_over()
         self._tell_soon()
 

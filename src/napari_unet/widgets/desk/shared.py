@@ -14,8 +14,7 @@ from napari_unet.session.telling import each_of
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.desk.supervisor import Supervisor
 from napari_unet.widgets.qt.connections import when_destroyed
-from napari_unet.widgets.qt.logging_errors import log_errors
-from napari_unet.widgets.qt.notify import notify
+from napari_unet.widgets.qt.notify import log_errors, notify
 
 # A session outlives the docks, so that a model is still there when one is opened again.
 _sessions: WeakKeyDictionary[ViewerModel, Session] = WeakKeyDictionary()
