@@ -14,12 +14,8 @@ from napari_unet.project.store import ProjectStore
 def copy_project(source: Path, index: ProjectIndex, folder: Path) -> ProjectStore:
     """Write a project into another folder; files that are missing are left out.
 
-    The other folder has to be empty, or new.
-
-    Raises
-    ------
-    UnwritableOutput
-        There are files in it, or it cannot be written.
+    The other folder has to be empty, or new. ``UnwritableOutput`` if there are files in it, or it
+    cannot be written.
     """
     store = ProjectStore.create(folder)
     images = [x.model_copy(update={"beside": path_beside(folder, x.path)}) for x in index.images]

@@ -49,10 +49,7 @@ class Place:
     def new(cls, folder: Path) -> Place:
         """Begin a project in a folder.
 
-        Raises
-        ------
-        UnwritableOutput
-            The folder cannot be used, which is known at once.
+        ``UnwritableOutput`` if the folder cannot be used, which is known at once.
         """
         store = ProjectStore.create(folder)
         return cls(lambda _: store, folder=folder)
@@ -78,10 +75,7 @@ class Place:
     ) -> Place:
         """Save all that is in one folder in another one from now on.
 
-        Raises
-        ------
-        UnwritableOutput
-            The other folder cannot be used, which is known at once.
+        ``UnwritableOutput`` if the other folder cannot be used, which is known at once.
         """
         if source is None:
             return cls.new(folder)

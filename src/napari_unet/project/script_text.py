@@ -31,12 +31,8 @@ def script_of(
 ) -> str:
     """Return the script.
 
-    ``chain`` is the versions to train, the oldest first.
-
-    Raises
-    ------
-    InvalidInput
-        It is not known on which image some of the strokes were painted.
+    ``chain`` is the versions to train, the oldest first. ``InvalidInput`` if it is not known on
+    which image some of the strokes were painted.
     """
     painted_on = {layer.key: layer.image for layer in index.annotations}
     images = {image.key: image for image in index.images}

@@ -102,10 +102,7 @@ class LiveLoop(QObject):
     def switch(self, on: bool) -> None:
         """Start or stop; what was learnt is kept as the model in use.
 
-        Raises
-        ------
-        InvalidInput
-            A training runs, or a setting is not allowed.
+        ``InvalidInput`` if a training runs, or a setting is not allowed.
         """
         if on:
             settings = self._settings(60.0)

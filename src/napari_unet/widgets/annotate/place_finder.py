@@ -78,10 +78,8 @@ class PlaceFinder(QObject):
     def go(self) -> None:
         """Go to the next place; say so if there is none.
 
-        Raises
-        ------
-        InvalidInput, UnwritableOutput
-            There is no model, image or view, or no room for the layers.
+        ``InvalidInput`` or ``UnwritableOutput`` if there is no model, image or view, or no room for
+        the layers.
         """
         image, model = self._choice.image, self._session.newest_model
         reason = why_not_segment(image, None if model is None else header_of(model))

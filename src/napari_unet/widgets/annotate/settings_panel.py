@@ -118,10 +118,7 @@ class AdvancedPanel(QWidget):
     def settings(self, seconds: float) -> TrainSettings:
         """Return the training settings for a budget in seconds.
 
-        Raises
-        ------
-        InvalidInput
-            A value is not allowed.
+        ``InvalidInput`` if a value is not allowed.
         """
         values = {name: widget.value for name, widget in self._widgets.items()}
         values["dimensions"] = self.dimensions

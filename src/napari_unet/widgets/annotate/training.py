@@ -45,11 +45,7 @@ class Training(QObject):
         """Train on the strokes as they are now; those painted later wait for the next training.
 
         In 3 dimensions on the volumes that they lie in, with the voxel size of the image's scale.
-
-        Raises
-        ------
-        InvalidInput
-            A training runs, or something is missing.
+        ``InvalidInput`` if a training runs, or something is missing.
         """
         painted = self._watch.painted_planes()
         reason = self.why_not()

@@ -33,12 +33,8 @@ def add_results(
 ) -> dict[Saved, Path]:
     """Show an image's results; returns the names of their layers.
 
-    Results of large images are pyramids, the finest first.
-
-    Raises
-    ------
-    InvalidInput
-        The layer is gone, or has other data than when it was read.
+    Results of large images are pyramids, the finest first. ``InvalidInput`` if the layer is gone,
+    or has other data than when it was read.
     """
     if image not in viewer.layers:
         raise InvalidInput(REMOVED)

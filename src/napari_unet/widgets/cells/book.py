@@ -73,10 +73,7 @@ class CellBook(QObject):
     def begin(self, image: Image, header: ModelHeader) -> CellRecord:
         """Return the record to write cells of a model into; others of the image are kept if alike.
 
-        Raises
-        ------
-        UnwritableOutput
-            There is no room for the layer.
+        ``UnwritableOutput`` if there is no room for the layer.
         """
         record, ndim = self.record, header.network.ndim
         if record is None or record.image is not image or record.ndim != ndim:

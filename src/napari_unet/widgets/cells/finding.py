@@ -89,10 +89,7 @@ class CellFinding(QObject):
     ) -> None:
         """Find the cells of some places with the model in use; corrections there are lost.
 
-        Raises
-        ------
-        InvalidInput, UnwritableOutput
-            There is no model, or no room.
+        ``InvalidInput`` or ``UnwritableOutput`` if there is no model, or no room.
         """
         model = self._session.model
         if model is None:

@@ -109,14 +109,8 @@ class Predictions(QObject):
 
         A task stays with its model, by default the one in use. The region is (row start, row stop,
         column start, column stop), ``None`` for all. Once an image has a layer of doubt, every task
-        shows it.
-
-        Raises
-        ------
-        InvalidInput
-            There is no model.
-        UnwritableOutput
-            There is no room for the result of a large image.
+        shows it. ``InvalidInput`` if there is no model; ``UnwritableOutput`` if there is no room
+        for the result of a large image.
         """
         model = model if model is not None else self._session.model
         if model is None:

@@ -22,11 +22,7 @@ def take_from(viewer: ViewerModel, image: Image, source: ImageSource) -> bool:
     """Give a layer the axes, pixel size and units of its file.
 
     Layers that lie on the image are laid on it again. Returns whether the file says any of it.
-
-    Raises
-    ------
-    InvalidInput
-        The layer holds something else than the file, as a stack of several does.
+    ``InvalidInput`` if the layer holds something else than the file, as a stack of several does.
     """
     shape = tuple(image.data[0].shape if image.multiscale else image.data.shape)
     axes, stored = source.axes, tuple(source.levels[0].shape)

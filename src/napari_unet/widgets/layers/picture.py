@@ -101,10 +101,7 @@ def is_picture(layer: Layer) -> TypeGuard[Image]:
 def picture_of(layer: Image) -> Picture:
     """Return what an image layer is taken as now.
 
-    Raises
-    ------
-    InvalidInput
-        It is no image that can be worked on.
+    ``InvalidInput`` if it is no image that can be worked on.
     """
     own = source_of(layer)
     lenders, places = _chosen(layer, own)
@@ -135,10 +132,7 @@ def is_taken_as(layer: Image, meaning: tuple[object, ...] | None) -> bool:
 def source_of(layer: Image) -> ImageSource:
     """Return an image layer's own data, with its axes as chosen, named by the layer, or guessed.
 
-    Raises
-    ------
-    InvalidInput
-        It is empty, not numeric, or has more axes than can be named.
+    ``InvalidInput`` if it is empty, not numeric, or has more axes than can be named.
     """
     levels = levels_of(layer)
     axes, guesses = named_axes(layer)
@@ -161,10 +155,7 @@ def choose_axes(layer: Image, axes: str) -> None:
 def choose_channels(layer: Image, places: Sequence[tuple[Image, int]]) -> None:
     """Give a model these channels of these layers, in this order, from now on.
 
-    Raises
-    ------
-    InvalidInput
-        There is none, or a layer is of another size.
+    ``InvalidInput`` if there is none, or a layer is of another size.
     """
     if not places:
         raise InvalidInput("no channel is checked; check at least one.")

@@ -179,12 +179,7 @@ def add_segmentation(
 ) -> Labels:
     """Add a segmentation layer for an image that has none, empty or of the ids of a pyramid.
 
-    An empty one of a large image is a pyramid.
-
-    Raises
-    ------
-    UnwritableOutput
-        There is no room for it.
+    An empty one of a large image is a pyramid. ``UnwritableOutput`` if there is no room for it.
     """
     layer = Labels(
         **(whole_data(levels) if levels else blank_data(image, dtype or _dtype_for(legend))),

@@ -81,12 +81,7 @@ def volumes_under(
     """Return the volumes that planes lie in, and which part of each they are.
 
     ``planes`` are the same slices of each time point. The part is (slice start, slice stop, row
-    start, ...), ``None`` for everything.
-
-    Raises
-    ------
-    InvalidInput
-        The image has no slices.
+    start, ...), ``None`` for everything. ``InvalidInput`` if the image has no slices.
     """
     if not has_slices(image):
         raise InvalidInput(NO_SLICES)

@@ -113,13 +113,7 @@ class ProjectKeeper:
         return self.place.folder or (None if recovery is None else recovery.folder)
 
     def save(self) -> None:
-        """Save what there is, and wait for it.
-
-        Raises
-        ------
-        UnwritableOutput
-            It cannot be saved.
-        """
+        """Save what there is, and wait for it; ``UnwritableOutput`` if it cannot be saved."""
         self.tell()
         if not self._autosave.save():
             raise UnwritableOutput(
@@ -175,10 +169,7 @@ class ProjectKeeper:
     def use(self, number: int) -> None:
         """Take a version of the project into use.
 
-        Raises
-        ------
-        UserError
-            Its file is missing or damaged; the model in use stays.
+        ``UserError`` if its file is missing or damaged; the model in use stays.
         """
         folder = self.saved_folder
         if folder is not None:

@@ -65,10 +65,7 @@ class ProjectOpening:
     def new(self, folder: Path) -> None:
         """Begin a project with the strokes and the model that are open now, without a history.
 
-        Raises
-        ------
-        UserError
-            Something runs, or the folder cannot be used.
+        ``UserError`` if something runs, or the folder cannot be used.
         """
         self._prepare()
         place, keeper, index = Place.new(folder), self._keeper, ProjectIndex()
@@ -79,10 +76,7 @@ class ProjectOpening:
     def save_as(self, folder: Path) -> None:
         """Save all of the project, its history too, in another folder from now on.
 
-        Raises
-        ------
-        UserError
-            Something runs, or the folder cannot be used.
+        ``UserError`` if something runs, or the folder cannot be used.
         """
         self._check_free()
         keeper = self._keeper
@@ -102,10 +96,7 @@ class ProjectOpening:
     def open(self, folder: Path) -> None:
         """Open a project; its strokes take the place of those that are open now.
 
-        Raises
-        ------
-        UserError
-            Something runs, or the present project cannot be saved.
+        ``UserError`` if something runs, or the present project cannot be saved.
         """
         self._prepare()
         self._read(folder)
@@ -113,22 +104,13 @@ class ProjectOpening:
     def restore(self, folder: Path) -> None:
         """Go on with what an earlier run left.
 
-        Raises
-        ------
-        UserError
-            Something runs, or another napari has it.
+        ``UserError`` if something runs, or another napari has it.
         """
         self._prepare()
         self._read(folder, Recovery(folder))
 
     def discard(self, folder: Path) -> None:
-        """Remove what an earlier run left.
-
-        Raises
-        ------
-        UserError
-            Another napari has it.
-        """
+        """Remove what an earlier run left; ``UserError`` if another napari has it."""
         Recovery(folder).discard()
         self._keeper.changed.emit()
 
