@@ -22,7 +22,6 @@ from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.annotate.training_preview import LivePrediction
 from napari_unet.widgets.common.model_row import ModelRow
 from napari_unet.widgets.common.problem_report import ReportButton
-from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.desk.shared import shared_by
@@ -51,9 +50,8 @@ class AnnotateAndTrain(Docked):
         self.session = session
         self.setObjectName("annotate_and_train")
         bind_keys(viewer, self)
-        choice = Choice(self)
-        watch = PaintWatch(viewer, choice, self)
-        desk = Desk(viewer, session, shared.predictions, choice, watch)
+        watch = PaintWatch(viewer, shared.choice, self)
+        desk = Desk(viewer, session, shared.predictions, shared.choice, watch)
         training = Training(desk, self)
         advanced = AdvancedPanel()
         advanced.add_row("Intensities", IntensityCombo(session))

@@ -7,12 +7,10 @@ from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.annotate.strokes_note import StrokesNote
+from napari_unet.widgets.common.image_combo import ImageCombo
 from napari_unet.widgets.common.layer_combo import LayerCombo
 from napari_unet.widgets.common.picture_row import PictureRow
 from napari_unet.widgets.desk.desk import Desk
-from napari_unet.widgets.desk.showing import show_chosen
-from napari_unet.widgets.layers.channels_last import bring_channels_first
-from napari_unet.widgets.layers.picture import is_picture
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.strokes import (
     FIRST_CLASS,
@@ -39,9 +37,7 @@ class LayerPanel(QWidget):
         self._viewer, self._session = desk.viewer, desk.session
         self._choice, self._watch = desk.choice, desk.watch
         self._seen: set[Layer] = set()
-        self.images = LayerCombo(desk.viewer, is_picture)
-        self.images.setObjectName("image_combo")
-        self.images.setPlaceholderText("open an image")
+        self.images = ImageCombo(desk.viewer, desk.choice, "image_combo")
         self.annotations = LayerCombo(desk.viewer, can_be_painted)
         self.annotations.setObjectName("annotation_combo")
         self.annotations.setAccessibleName("Strokes")
@@ -51,7 +47,6 @@ class LayerPanel(QWidget):
         self.note = StrokesNote(desk)
         self._lay_out()
         self.images.chosen.connect(self._on_image_chosen)
-        self.images.activated.connect(self._on_image_activated)
         self.annotations.chosen.connect(self._on_annotation_chosen)
         desk.choice.image_retaken.connect(self._on_image_retaken)
         self.images.offer_changed.connect(self._on_images_offered)
@@ -84,10 +79,7 @@ class LayerPanel(QWidget):
 
     def _choose_missing(self) -> None:
         """Choose what is not chosen yet, where there is something that fits."""
-        if self.images.layer is None and self.images.offered:
-            active = self._viewer.layers.selection.active
-            offered = self.images.offered
-            self.images.choose(active if active in offered else offered[-1])
+        self.images.choose_missing()
         image = self._choice.image
         if self.annotations.layer is None and image is not None:
             self._choose_strokes(image)
@@ -96,17 +88,10 @@ class LayerPanel(QWidget):
         strokes = find_annotation(self._viewer.layers, image)
         self.annotations.choose(strokes if strokes in self.annotations.offered else None)
 
-    def _on_image_chosen(self, image: Image | None) -> None:
-        if image is not None:
-            bring_channels_first(self._viewer, image)
-        self._choice.image = image
+    def _on_image_chosen(self, _image: Image | None) -> None:
         self._update_new_button()
         if self._choice.image is not None:
             self._choose_strokes(self._choice.image)
-
-    def _on_image_activated(self, _index: int) -> None:
-        if self._choice.image is not None:
-            show_chosen(self._viewer, self._choice.image)
 
     def _on_image_retaken(self, image: Image) -> None:
         """Change to strokes that fit what the image is taken as now, where there are some."""

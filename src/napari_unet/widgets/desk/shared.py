@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QWidget
 from napari_unet.learner import Learner
 from napari_unet.session.session import Session
 from napari_unet.session.telling import each_of
+from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.desk.supervisor import Supervisor
 from napari_unet.widgets.qt.connections import when_destroyed
@@ -22,7 +23,7 @@ _shared: WeakKeyDictionary[ViewerModel, Shared] = WeakKeyDictionary()
 
 
 class Shared:
-    """A viewer's session with its learner, the thread between them, and its predictions."""
+    """A viewer's session with its learner and the thread between them, predictions and choice."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         log_errors()
@@ -37,6 +38,7 @@ class Shared:
         self.session = session
         self.supervisor = Supervisor(learner.replies, session.apply)
         self.predictions = Predictions(viewer, session)
+        self.choice = Choice()
         self.supervisor.start()
         learner.warm_up()
         self._holders = 0
@@ -53,6 +55,7 @@ class Shared:
             return
         del _shared[self.viewer]
         QCoreApplication.instance().aboutToQuit.disconnect(self.end)
+        self.choice.deleteLater()
         each_of(self.session.close, self.supervisor.end, self.predictions.forget_all)
 
     def _release(self) -> None:

@@ -195,6 +195,9 @@ class ProjectKeeper:
         with suppress(RuntimeError):  # at a program's end Qt may have deleted it already
             self._removal.stop()
         self.session.classes_changed.disconnect(self.tell)
+        for told in (self._choice.image_changed, self._choice.image_retaken):
+            told.disconnect(self.tell)
+        self._choice.image_measured.disconnect(self.tell)
         self.history.stop_listening()
         self.tell()
         self._autosave.close()
