@@ -21,8 +21,10 @@ class Place:
 
     Attributes
     ----------
-    folder, recovery
-        As above.
+    folder
+        The project's folder, or ``None`` where nobody has chosen one.
+    recovery
+        The folder for the next start that is held.
     replaced
         A folder for the next start that is not needed any more once something is saved here.
     """
