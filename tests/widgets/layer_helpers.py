@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from qtpy.QtGui import QAction
@@ -39,6 +41,11 @@ def look_at(viewer: ViewerModel, top: float, bottom: float, left: float, right: 
     # The middle of the first pixel is 0, its edge half a pixel before.
     viewer.camera.center = (0.0, (top + bottom) / 2 - 0.5, (left + right) / 2 - 0.5)
     viewer.camera.zoom = zoom
+
+
+def thread_runs(name: str) -> bool:
+    """Return whether there is a thread of that name."""
+    return any(thread.name == name for thread in threading.enumerate())
 
 
 def choose_in_menu(qtbot, dock: QWidget, name: str) -> None:

@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import tifffile
-from layer_helpers import layer_names
+from layer_helpers import layer_names, thread_runs
 from napari.layers._source import layer_source
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
@@ -331,9 +331,9 @@ class TestStop:
         press_run(qtbot, dock)
         over(qtbot, dock)
         assert fates(dock)["slow"] == "stopped: the run was stopped in it."
-        assert dock._run._bench.working
+        assert thread_runs("batch-run")
         go_on.set()
-        qtbot.waitUntil(lambda: not dock._run._bench.working)
+        qtbot.waitUntil(lambda: not thread_runs("batch-run"))
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["batch_report.csv"]
 
 

@@ -87,7 +87,7 @@ class CellBook(QObject):
     def adopt(self, image: Image) -> CellRecord | None:
         """Return a record of cells that are in a layer already; ``None`` if there are none."""
         layer = cells_of(self.viewer, image)
-        if layer is None or spatial_shape_of(layer) != spatial_shape(image):
+        if layer is None or spatial_shape(layer) != spatial_shape(image):
             return None
         ndim = 3 if detail(layer, "ndim") == 3 else 2
         record = CellRecord(image, layer, ndim, picture_of(image).meaning)
@@ -175,8 +175,3 @@ def corrected_places(layer: Labels) -> set[Key]:
     known = detail(layer, "corrected")
     places = known if isinstance(known, list | tuple) else ()
     return {tuple(place) for place in places if len(place) == layer.ndim - 2}
-
-
-def spatial_shape_of(layer: Labels) -> tuple[int, ...]:
-    """Return the shape of a layer of cells at its finest."""
-    return tuple(layer.data[0].shape if layer.multiscale else layer.data.shape)

@@ -126,12 +126,6 @@ class Bench:
         """Whether nothing is done any more."""
         return self._main.closed
 
-    @property
-    def working(self) -> bool:
-        """Whether a thread runs, also one that was dropped and still reads or writes."""
-        workers = [self._worker, *self._left]
-        return any(worker is not None and worker.thread.is_alive() for worker in workers)
-
     def do(
         self,
         work: Callable[[Worker], Any],
