@@ -13,8 +13,9 @@ import torch
 from counting import injected
 from napari_unet.cli import main
 from napari_unet.commands import train
+from napari_unet.core.batch.candidate import Candidate
 from napari_unet.core.batch.options import BatchOptions
-from napari_unet.core.batch.plan import Candidate, plan_items
+from napari_unet.core.batch.plan import plan_items
 from napari_unet.core.batch.run import ItemEnded, run_batch
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.models import model

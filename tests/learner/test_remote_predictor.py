@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import napari_unet as nu
+from napari_unet.core.batch.candidate import Candidate
 from napari_unet.core.batch.options import BatchOptions
-from napari_unet.core.batch.plan import Candidate, plan_items
+from napari_unet.core.batch.plan import plan_items
 from napari_unet.core.batch.run import ItemEnded, run_batch
 from napari_unet.core.events import Notice
 from napari_unet.core.images.image_source import ImageSource

@@ -10,9 +10,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from napari_unet.commands.info import dimensions_text
+from napari_unet.core.batch.candidate import Candidate
 from napari_unet.core.batch.find_images import OpenFile
 from napari_unet.core.batch.options import BatchOptions
-from napari_unet.core.batch.plan import Candidate, PlannedItem, plan_items
+from napari_unet.core.batch.plan import PlannedItem, plan_items
 from napari_unet.core.batch.run import segment_item
 from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.folders import make_folder

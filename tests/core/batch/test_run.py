@@ -15,9 +15,10 @@ import zarr
 from imageio.v3 import imwrite
 
 import napari_unet as nu
+from napari_unet.core.batch.candidate import Candidate
 from napari_unet.core.batch.find_images import Found, find_images, result_names
 from napari_unet.core.batch.options import BatchOptions
-from napari_unet.core.batch.plan import Candidate, plan_batch, plan_items
+from napari_unet.core.batch.plan import plan_batch, plan_items
 from napari_unet.core.batch.report import table, write_report
 from napari_unet.core.batch.run import ItemEnded, ItemProgress, ItemStarted, run_batch
 from napari_unet.core.images.box import Tile

@@ -45,6 +45,26 @@ def strokes(qtbot, desk, panel):
     return layer
 
 
+@pytest.mark.parametrize("planes", [()])
+def test_strokes_where_nothing_was_imaged_teach_nothing(qtbot, desk, panel, planes):
+    pixels = np.full((*planes, 20, 24), np.nan, np.float32)
+    names = ("z", "y", "x")[-pixels.ndim :]
+    image = desk.viewer.add_image(pixels, contrast_limits=(0, 1), axis_labels=names)
+    desk.choice.image = image
+    layer = new_annotation(image, desk.session.classes)
+    desk.viewer.add_layer(layer)
+    desk.choice.annotation = layer
+    lead = tuple(1 for _ in planes)
+    for row, value in ((3, 1), (9, 2)):
+        layer.paint((*lead, row, 5), value)
+    qtbot.waitUntil(lambda: "Nothing was imaged under the strokes" in panel.status.text())
+    assert not panel.button.isEnabled()
+    pixels[(*lead, slice(8, 11))] = 0.5
+    layer.paint((*lead, 9, 6), 2)
+    qtbot.waitUntil(panel.button.isEnabled)
+    assert panel.status.text() == "Ready to train."
+
+
 def click(qtbot, panel):
     qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
 

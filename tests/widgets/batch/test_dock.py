@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
 
 import dask.array as da
 import numpy as np
@@ -10,18 +12,20 @@ import pytest
 import tifffile
 from layer_helpers import layer_names, thread_runs
 from napari.layers._source import layer_source
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 from fakes import model_file
 from napari_unet.core.batch.run import ItemStarted
 from napari_unet.core.events import Notice
+from napari_unet.core.io import fingerprint as fingerprints
+from napari_unet.core.models.header import digest_of, header_of
 from napari_unet.learner.messages import Failed
 from napari_unet.widgets.batch import run
 from napari_unet.widgets.batch.dock import BatchSegment
 from napari_unet.widgets.layers.picture import choose_axes, choose_channels, choose_level
-from napari_unet.widgets.layers.results import segmentation_of
+from napari_unet.widgets.layers.results import legend_of, segmentation_of, write_classes
 
 REFUSED = "the model was trained on 1 channel and this image has 3 channels (RGB)"
 
@@ -291,6 +295,30 @@ class TestLayers:
         assert [row["item"] for row in rows] == ["one", "colour", "two"]
         assert [row["status"] for row in rows] == ["done", "failed", "done"]
         assert rows[0]["output"] == "one segmentation"
+        assert rows[0]["model"] == digest_of(dock.session.model)
+        assert rows[0]["image"] and json.loads(rows[0]["options"])["axes"] == "YX"
+        assert rows[1]["image"] == ""
+
+    def test_that_were_made_from_something_else_are_said_to_be(
+        self, qtbot, model, dock, learner, grey, tmp_path
+    ):
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0, 1, 2, 3)
+        over(qtbot, dock)
+        dock.session.model_changed.emit()
+        planned(qtbot, dock)
+        assert fates(dock)["one"] == "will be segmented"
+        grey[0].data = 255 - grey[0].data
+        qtbot.waitUntil(lambda: "made from another image" in fates(dock)["one"])
+        assert "made from" not in fates(dock)["two"]
+        path = tmp_path / "other.unet"
+        path.write_bytes(model_file(score=0.5))
+        dock.session.load_model(path)
+        qtbot.waitUntil(lambda: "made from another model" in fates(dock)["two"])
+        legend = legend_of(header_of(dock.session.model), dock.session.classes)
+        write_classes(model, grey[0], (), None, noise(6, 8) % 2 + 1, legend)
+        dock.session.model_changed.emit()
+        qtbot.waitUntil(lambda: fates(dock)["one"] == "will be segmented")
 
 
 class TestStop:
@@ -383,6 +411,31 @@ class TestFolder:
         dock.options.overwrite.setChecked(False)
         qtbot.waitUntil(lambda: "0 of 3" in dock.summary.text())
         assert fates(dock)["one"] == "there already; tick Overwrite to make it anew."
+
+    @pytest.mark.parametrize("lazy", [False, True])
+    def test_a_file_that_was_changed_while_it_is_open_is_not_just_done(
+        self, qtbot, model, dock, learner, grey, out, tmp_path, monkeypatch, lazy
+    ):
+        monkeypatch.setattr(fingerprints, "_WHOLE_BYTES", 100)
+        model.layers.clear()
+        file = tmp_path / "file.npy"
+        np.save(file, noise(200, 50))
+        with layer_source(path=str(file), reader_plugin="napari"):
+            model.add_image(np.load(file, mmap_mode="r" if lazy else None), name="file")
+        planned(qtbot, dock)
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0)
+        over(qtbot, dock)
+        qtbot.waitUntil(lambda: "1 done already" in dock.run_button.toolTip())
+        assert fates(dock)["file"] == "done: file_labels.tif"
+        changed = np.load(file, mmap_mode="r+")
+        changed[1, 7] += 1  # not in a row that is looked at
+        changed.flush()
+        os.utime(file, ns=(1, 1))
+        QApplication.sendEvent(dock, QEvent(QEvent.Type.WindowActivate))
+        said = "made from another image" if lazy else "file.npy was changed on disk"
+        qtbot.waitUntil(lambda: said in fates(dock)["file"])
+        assert dock.run_button.isEnabled() == lazy
 
     def test_files_of_others_are_refused_and_layers_of_one_name_kept_apart(
         self, qtbot, model, dock, grey, out

@@ -27,6 +27,7 @@ from napari_unet.core.objects.link import link
 from napari_unet.widgets.cells import find_panel
 from napari_unet.widgets.cells.clicks import CellClicks
 from napari_unet.widgets.cells.dock import Cells
+from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.desk import background
 from napari_unet.widgets.layers.picture import choose_axes
 from napari_unet.widgets.layers.roles import Role, role_of
@@ -213,6 +214,47 @@ def test_volumes_are_measured_as_such(qtbot, make, model, learners):
     table(dock).selectRow(0)
     assert outlines(model) == 4  # one a slice
     assert model.dims.point[0] in (0.5, 1.0, 1.5, 2.0)
+
+
+def test_of_a_volume_only_what_was_edited_is_compared(qtbot, make, model, learners, monkeypatch):
+    """Strokes, undo and redo in any slice, by the boxes that napari tells of."""
+    dock = make(np.stack([PICTURE] * 6), axes="ZYX", dimensions=3)
+    compared, take_in = [], CellRecord.take_in
+
+    def spied(record, key, box):
+        compared.append(record.ids(key)[box].size)
+        return take_in(record, key, box)
+
+    def volumes():
+        rows = dock.book.record.rows()[0]
+        return {int(i): v / 0.5**3 for i, v in zip(rows["id"], rows["volume (µm³)"], strict=True)}
+
+    def is_measured():
+        ids, counts = np.unique(layer.data[layer.data > 0], return_counts=True)
+        return volumes() == dict(zip(ids.tolist(), counts.tolist(), strict=True))
+
+    find(qtbot, dock, learners[0], np.stack([discs()] * 6))
+    layer = cells(model)
+    before = layer.data.copy()
+    qtbot.wait(200)
+    monkeypatch.setattr(CellRecord, "take_in", spied)
+    model.dims.set_point(0, 1.0)
+    qtbot.wait(200)
+    assert compared == []
+    layer.brush_size = 4
+    layer.paint((2, 24, 50), 9)
+    layer.paint((2, 12, 12), 9)
+    qtbot.waitUntil(lambda: 9 in volumes() and is_measured())
+    copy = dock.book.record.seen[(None,)]
+    layer.fill((2, 24, 50), 0)
+    qtbot.waitUntil(lambda: is_measured())
+    assert dock.book.record.seen[(None,)] is copy and dock.book.record.corrections
+    for step in (layer.undo, layer.redo, layer.undo, layer.undo, layer.undo):
+        step()
+        qtbot.waitUntil(lambda: is_measured())
+    np.testing.assert_array_equal(layer.data, before)
+    qtbot.waitUntil(lambda: not dock.book.record.corrections)
+    assert max(compared) < 500
 
 
 def test_probabilities_that_are_all_zero_are_no_cells(qtbot, make, model, learners):

@@ -42,6 +42,13 @@ def test_single_objects_below_64_ids(count):
     assert f"{count} different ids, which look like single objects" in doubt(discs(count))
 
 
+def test_many_ids_of_any_shape():
+    stripes = np.zeros(SHAPE, np.uint8)
+    for number in range(15):
+        stripes[8 * number : 8 * number + 4] = number + 1
+    assert "15 different ids; as strokes, each would be a class of its own" in doubt(stripes)
+
+
 @pytest.mark.parametrize("classes", [2, 5, 12])
 def test_strokes_are_strokes(classes):
     assert doubt(strokes(classes)) is None

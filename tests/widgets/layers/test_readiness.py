@@ -10,6 +10,7 @@ from fakes import model_file
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import header_of
 from napari_unet.widgets.layers.readiness import why_not_segment, why_not_train
+from napari_unet.widgets.layers.spots import Spot
 
 IMAGE = Image(np.zeros((6, 7)), name="cells")
 STROKES = Labels(np.zeros((6, 7), np.uint8))
@@ -17,7 +18,8 @@ CLASSES = describe_classes((1, 2), "scribbles")
 
 
 def why(image=IMAGE, annotation=STROKES, painted=None):
-    return why_not_train(image, annotation, {1: 9, 2: 9} if painted is None else painted, CLASSES)
+    counts = {Spot(()): {1: 9, 2: 9} if painted is None else painted}
+    return why_not_train(image, annotation, counts, CLASSES)
 
 
 def test_training_needs_an_image_strokes_that_fit_and_two_classes():
@@ -30,6 +32,17 @@ def test_training_needs_an_image_strokes_that_fit_and_two_classes():
     assert "at least one stroke" in why(painted={})
     assert "background" in why(painted={1: 10})
     assert "single objects" in why(painted=dict.fromkeys(range(1, 300), 1))
+
+
+def test_strokes_need_something_of_the_image_under_them():
+    pixels = np.full((6, 7), np.nan, np.float32)
+    image, strokes = Image(pixels, contrast_limits=(0, 1)), np.zeros((6, 7), np.uint8)
+    strokes[1, 2:4], strokes[4, 5] = 1, 2
+    assert why(image, Labels(strokes)).startswith("Nothing was imaged under the strokes")
+    pixels[0] = 1
+    assert why(image, Labels(strokes)).startswith("Nothing was imaged under the strokes")
+    pixels[4, 5] = 1
+    assert why(image, Labels(strokes)) is None
 
 
 def test_two_classes_without_background_are_enough():

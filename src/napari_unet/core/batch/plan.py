@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Literal
 
+from napari_unet.core.batch.candidate import Candidate
 from napari_unet.core.batch.find_images import OpenFile, find_images, result_names
 from napari_unet.core.batch.options import DEFAULT_OPTIONS, BatchOptions
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.units import pixel_size_text, sign
 from napari_unet.core.io.optional import needed
-from napari_unet.core.io.result import Saved
+from napari_unet.core.io.result import MadeFrom, Saved
+from napari_unet.core.io.write_result import read_made_from
 from napari_unet.core.prediction.tile_probabilities import Described
 from napari_unet.core.segmentation.measure_pieces import (
     check_measure,
@@ -39,29 +41,6 @@ _SAME = (
     "(--overwrite in the shell) makes them anew."
 )
 Action = Literal["run", "done", "refused"]
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """An image that may be segmented, wherever it comes from.
-
-    Attributes
-    ----------
-    name
-        What people know it by.
-    result
-        Where its results go in the folder for them, without what tells them apart.
-    open
-        Opens it, without reading its pixels.
-    channels, level
-        Which of it, instead of those of the batch's options.
-    """
-
-    name: str
-    result: Path
-    open: Callable[[], ImageSource]
-    channels: tuple[int, ...] | None = None
-    level: int | None = None
 
 
 @dataclass(frozen=True)
@@ -277,21 +256,35 @@ def _described(
         expected.append(measurements_path(outputs["instances"]))
     factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
     item = replace(item, factors=factors)
+    there = _results_there(item, expected, options)
     said_of_results = None
-    if expected and all(place.exists() for place in expected):
-        if options.overwrite:
-            said_of_results = "its results are there already and are made anew."
-        else:
-            now = made_from(model, source, item.choices(options), options.save)
-            reason = why_anew(outputs, now)
-            if reason is None:
-                return replace(item, action="done", sentences=(_SAME,), group="done already")
-            said_of_results = f"{reason}; they are made anew."
+    if outputs and there and options.overwrite:
+        said_of_results = "its results are there already and are made anew."
+    elif there:
+        now = made_from(model, source, item.choices(options), options.save)
+        reason = why_anew(there, now)
+        if outputs and reason is None:
+            sentences = (_SAME, *candidate.said())
+            return replace(item, action="done", sentences=sentences, group="done already")
+        said_of_results = reason and f"{reason}; they are made anew."
     said = (
         said_of_channels,
         order_said(model.header, channels or range(source.channels)),
         said_of_size,
         slices_said(model.header, source, level),
         said_of_results,
+        *candidate.said(),
     )
     return replace(item, sentences=(*source.guesses, *filter(None, said)))
+
+
+def _results_there(
+    item: PlannedItem, expected: Sequence[Path], options: BatchOptions
+) -> dict[Saved, MadeFrom | None]:
+    """Return what an image's results were made from: its files if all are there, or its layers."""
+    if not item.outputs:
+        layers = item.candidate.layers
+        return {what: layers[what] for what in options.save if what in layers}
+    if not all(place.exists() for place in expected):
+        return {}
+    return {what: read_made_from(place) for what, place in item.outputs.items()}

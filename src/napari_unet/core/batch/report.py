@@ -41,9 +41,10 @@ class ReportFile:
         self._writer.writerow(_COLUMNS)
 
     def add(self, ended: ItemEnded) -> None:
-        """Write a row; what the first result was made from is what stands in its file."""
-        item = ended.item
-        known = read_made_from(ended.outputs[0]) if ended.outputs else None
+        """Write a row; what the first result was made from stands in its file, if it is one."""
+        item, known = ended.item, ended.made_from
+        if known is None and ended.outputs:
+            known = read_made_from(ended.outputs[0])
         self._writer.writerow(
             (
                 item.name,

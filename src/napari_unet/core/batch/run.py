@@ -15,7 +15,7 @@ from napari_unet.core.batch.options import BatchOptions
 from napari_unet.core.batch.plan import BatchPlan, PlannedItem
 from napari_unet.core.events import Notice
 from napari_unet.core.io.folders import make_folder
-from napari_unet.core.io.result import Saved
+from napari_unet.core.io.result import MadeFrom, Saved
 from napari_unet.core.objects.label_instances import FindObjects, label_instances
 from napari_unet.core.prediction.tile_probabilities import Described, Predictor
 from napari_unet.core.segmentation.segment import Opener, segment
@@ -89,6 +89,8 @@ class ItemEnded:
         Why, or what is to be known of it.
     seconds
         How long it took.
+    made_from
+        What a result that is no file was made from, where that is known.
     """
 
     number: int
@@ -96,6 +98,7 @@ class ItemEnded:
     status: Status
     sentence: str
     seconds: float = 0.0
+    made_from: MadeFrom | None = None
 
     @property
     def outputs(self) -> tuple[Path, ...]:

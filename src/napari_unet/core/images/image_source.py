@@ -40,7 +40,8 @@ class ImageSource:
     kind
         ``"array"``, or of which kind of file: ``"tiff"``, ``"zarr"``, ``"npy"`` or ``"picture"``.
     file
-        The file or folder that it is read from; ``None`` for arrays.
+        The file or folder that it is read from; ``None`` for arrays, unless one is known to read
+        from it whenever a part of it is wanted.
     closing
         Called when it is not needed any more.
     """

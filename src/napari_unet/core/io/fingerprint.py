@@ -85,7 +85,8 @@ def fingerprint(source: ImageSource) -> str:
 
     Of a file or an array of up to 64 MiB everything counts. A larger file, and an OME-Zarr, is
     known by a sample, see :func:`identify_file`, and by when it was last changed; a larger array
-    by 64 evenly spaced rows, and by 16 of one that is not in memory.
+    by 64 evenly spaced rows, and by 16 of one that is not in memory, and by when the file that it
+    is read from was last changed.
 
     Parameters
     ----------
@@ -104,13 +105,27 @@ def fingerprint(source: ImageSource) -> str:
         return digest.hexdigest()
     if source.file is None:
         return _of_pixels(finest)
+    if source.kind == "array":
+        pixels = _of_pixels(finest)
+        return pixels if _is_small(finest) else _with_date(pixels, source.file)
     identity = identify_file(source.file)
     if source.file.is_file() and identity.size <= _WHOLE_BYTES:
         return identity.checksum
-    changed = max((path.stat().st_mtime_ns for path in _files(source.file)), default=0)
+    return _with_date(identity.checksum, source.file)
+
+
+def _with_date(known: str, file: Path) -> str:
+    """Return the digest of what is known and of when a file, or one of a folder, was changed."""
+    files = (path for path in _files(file) if path.exists())
+    changed = max((path.stat().st_mtime_ns for path in files), default=0)
     digest = _new()
-    digest.update(f"{identity.checksum} {changed}".encode())
+    digest.update(f"{known} {changed}".encode())
     return digest.hexdigest()
+
+
+def _is_small(data: Any) -> bool:
+    """Return whether every pixel of an array counts."""
+    return prod(map(int, data.shape)) * np.dtype(data.dtype).itemsize <= _WHOLE_BYTES
 
 
 def _of_pixels(data: Any) -> str:
@@ -119,7 +134,7 @@ def _of_pixels(data: Any) -> str:
     lead = shape[:-1]
     digest = _new()
     digest.update(f"{dtype.str} {list(shape)}".encode())
-    if prod(shape) * dtype.itemsize <= _WHOLE_BYTES:
+    if _is_small(data):
         digest.update(np.ascontiguousarray(data[...]).tobytes())
         return digest.hexdigest()
     count = _ROWS if isinstance(data, np.ndarray) else _LAZY_ROWS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from scipy.ndimage import find_objects
 from skimage.measure import label
 from skimage.segmentation import watershed
 
@@ -66,6 +67,23 @@ def box_around(mask: np.ndarray, margin: int = 1) -> tuple[slice, ...] | None:
         start, stop = int(there[0]) - margin, int(there[-1]) + 1 + margin
         spans.append(slice(max(0, start), min(stop, mask.shape[axis])))
     return tuple(spans)
+
+
+def boxes_of(ids: np.ndarray) -> dict[int, tuple[slice, ...]]:
+    """Return the box of each object, in one pass however many there are."""
+    if ids.max(initial=0) > ids.size:  # a list of all ids would take more than the image
+        values, dense = np.unique(ids, return_inverse=True)
+        found = find_objects(dense.reshape(ids.shape))
+        return {int(values[n]): box for n, box in enumerate(found, start=1) if values[n] > 0}
+    return {n: box for n, box in enumerate(find_objects(ids), start=1) if box is not None}
+
+
+def hull_of(boxes: Iterable[tuple[slice, ...]], shape: Sequence[int]) -> tuple[slice, ...]:
+    """Return the box of some boxes, wider by a pixel where there is room."""
+    return tuple(
+        slice(max(0, min(s.start for s in spans) - 1), min(max(s.stop for s in spans) + 1, length))
+        for spans, length in zip(zip(*boxes, strict=True), shape, strict=True)
+    )
 
 
 def split_cell(

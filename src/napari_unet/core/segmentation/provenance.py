@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.fingerprint import fingerprint
 from napari_unet.core.io.result import MadeFrom, Saved
-from napari_unet.core.io.write_result import read_made_from
 from napari_unet.core.objects.label_instances import DEFAULTS
 from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.core.prediction.tile_probabilities import Described
@@ -66,11 +64,10 @@ def _told(source: ImageSource, choices: Choices, what: Saved) -> str:
     return json.dumps(told, sort_keys=True)
 
 
-def why_anew(there: Mapping[Saved, Path], now: Mapping[Saved, MadeFrom]) -> str | None:
+def why_anew(there: Mapping[Saved, MadeFrom | None], now: Mapping[Saved, MadeFrom]) -> str | None:
     """Say why results that are there are made anew; ``None`` if they would be the same."""
     differences: set[str] = set()
-    for what, path in there.items():
-        before = read_made_from(path)
+    for what, before in there.items():
         if before is None:
             return "its results are there already, and nothing says what they were made from"
         differences |= set(before.differences(now[what]))

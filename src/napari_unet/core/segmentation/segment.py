@@ -244,13 +244,12 @@ def _results(
     choices: Choices,
     chunk: tuple[int, ...],
 ) -> dict[Saved, Result]:
-    """Describe the results; those that go to files say what they are made from."""
-    files = [what for what, place in outputs.items() if isinstance(place, Path)]
-    known = made_from(model, source, choices, files) if files else {}
+    """Describe the results, and say what they are made from."""
+    known = made_from(model, source, choices, tuple(outputs))
     return {
         what: replace(
             result_of(model, source, what, level=choices.level, chunk=chunk),
-            made_from=known.get(what),
+            made_from=known[what],
         )
         for what in outputs
     }

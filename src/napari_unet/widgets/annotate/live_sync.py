@@ -118,7 +118,8 @@ class LiveLoop(QObject):
         reason = why_not_paint(choice.image, choice.annotation, counts, doubt)
         reason = reason or self._why_not_look()
         if reason is None and not self._planes.has_strokes_beside(choice.image):
-            reason = why_not_train(choice.image, choice.annotation, counts, self._session.classes)
+            spots = self._watch.counts_by_spot
+            reason = why_not_train(choice.image, choice.annotation, spots, self._session.classes)
         reason = reason or (TOO_WIDE if self._is_too_wide() else None)
         text = reason or self._session.live.status or LEARNING
         return text[:1].upper() + text[1:]

@@ -35,7 +35,7 @@ class Training(QObject):
         return why_not_train(
             choice.image,
             choice.annotation,
-            self._watch.counts,
+            self._watch.counts_by_spot,
             self._session.classes,
             self._session.header,
             self._watch.doubt,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from napari.components import ViewerModel
 from napari.layers import Image
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_unet.core.batch.plan import BatchPlan, plan_items
@@ -24,6 +26,7 @@ from napari_unet.core.models.header import digest_of
 from napari_unet.core.prediction.tile_probabilities import Description
 from napari_unet.widgets.batch.options_panel import BatchOptionsPanel
 from napari_unet.widgets.batch.report_buttons import BatchEnd
+from napari_unet.widgets.batch.result_layers import results_made_from
 from napari_unet.widgets.batch.run import BatchRun
 from napari_unet.widgets.batch.stack_files import candidates_of
 from napari_unet.widgets.batch.table import BatchTable
@@ -53,6 +56,7 @@ class BatchSegment(Docked):
         shared = shared_by(napari_viewer, self)
         self.setObjectName("batch_segment")
         self.session = shared.session
+        self._viewer = shared.viewer
         self._run = BatchRun(shared.viewer, shared.session, self)
         self._planner = Bench("batch-plan")  # file systems make it wait, not the window
         self._wish = 0  # of several while it plans only the last is heard
@@ -104,12 +108,24 @@ class BatchSegment(Docked):
         self._plan = None
         self._look_again()
 
+    def event(self, event: QEvent) -> bool:
+        """Look at files again when the window is come back to, which others may have changed."""
+        if event.type() == QEvent.Type.WindowActivate and self._plan and not self._run.is_running:
+            self._look_again()
+        return super().event(event)
+
     def _look_again(self) -> None:
         self._wish += 1
         images, header, model = self.table.images, self.session.header, self.session.model
         options, ndim = self.options.options(), 2 if header is None else header.network.ndim
         checked = [image for image in images if self.table.is_checked(image)]
-        chosen = candidates_of(checked, ndim, by_file=self.options.folder is not None)
+        to_layers = self.options.folder is None
+        chosen = candidates_of(checked, ndim, by_file=not to_layers)
+        if to_layers:
+            chosen = tuple(
+                (image, replace(candidate, layers=results_made_from(self._viewer, image)))
+                for image, candidate in chosen
+            )
         self._planned = tuple(image for image, _ in chosen)
         if header is None or model is None:
             self.table.show_fates(dict.fromkeys(images, NO_MODEL))
@@ -125,8 +141,9 @@ class BatchSegment(Docked):
         if why_not or header is None or model is None:
             self._offer_run(why_not)
             return
-        self.run_button.setEnabled(False)
-        self.run_button.setToolTip("Looking at the images…")
+        if self._plan is None:
+            self.run_button.setEnabled(False)
+            self.run_button.setToolTip("Looking at the images…")
         candidates, folder = tuple(c for _, c in chosen), self.options.folder
 
         def work(_worker: Worker) -> BatchPlan:
@@ -144,6 +161,10 @@ class BatchSegment(Docked):
     def _on_planned(self, wish: int, plan: BatchPlan) -> None:
         if self._run.is_running or wish != self._wish:
             return
+        if self._plan is not None and self._fates(plan) != self._fates(self._plan):
+            self.table.forget_reports()  # files were changed since
+            self.end.hide()
+            self._reported = False
         self._plan = plan
         self.table.show_fates(self._by_layer(self._fates(plan)))
         left_out = len(self.table.images) - len(set(self._planned))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
-from napari_unet.core.io.result import Result, Saved
+from napari_unet.core.io.result import MadeFrom, Result, Saved
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.errors import InvalidInput
@@ -18,10 +19,18 @@ from napari_unet.widgets.layers.picture import picture_of
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.results import (
     legend_of,
+    own_layers,
     set_classes,
     set_instances,
     set_probabilities,
 )
+from napari_unet.widgets.layers.roles import Role, detail, remember
+
+_ROLES: dict[Saved, Role] = {
+    "labels": Role.SEGMENTATION,
+    "probabilities": Role.PROBABILITY,
+    "instances": Role.INSTANCES,
+}
 
 
 def add_results(
@@ -54,8 +63,21 @@ def add_results(
                 layers = [set_instances(viewer, image, shown)]
             case "probabilities":
                 layers = [*set_probabilities(viewer, image, shown, legend)]
+        for layer in layers:
+            remember(layer, made_from=result.made_from and asdict(result.made_from))
         places[what] = Path(", ".join(layer.name for layer in layers))
     return places
+
+
+def results_made_from(viewer: ViewerModel, image: Image) -> dict[Saved, MadeFrom]:
+    """Return what an image's result layers were made from, those that were made as a whole."""
+    found = {}
+    for what, role in _ROLES.items():
+        for layer in own_layers(viewer, role, image)[:1]:
+            known = detail(layer, "made_from")
+            if isinstance(known, dict):
+                found[what] = MadeFrom(**known)
+    return found
 
 
 def _as_painted(result: Result, array: np.ndarray, axes: str) -> np.ndarray:

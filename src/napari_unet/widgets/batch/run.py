@@ -122,7 +122,9 @@ class BatchRun(QObject):
             image = self._images[ended.number]
             try:
                 places = add_results(self._viewer, image, held, self._header, self._session.classes)
-                ended = replace(ended, item=replace(ended.item, outputs=places))
+                made_from = held[next(iter(places))][0].made_from
+                item = replace(ended.item, outputs=places)
+                ended = replace(ended, item=item, made_from=made_from)
             except UserError as error:
                 ended = replace(ended, status="failed", sentence=str(error))
         self._ends[ended.number] = ended

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from napari.layers import Image
 
+from napari_unet.core.batch.candidate import Candidate
 from napari_unet.core.batch.find_images import unique_names
-from napari_unet.core.batch.plan import Candidate
 from napari_unet.core.images.image_source import PLANE_AXES, ImageSource
 from napari_unet.core.segmentation.result_paths import safe_stem, stem_of
 from napari_unet.errors import UserError
+from napari_unet.widgets.layers.file_changes import changes_of
 from napari_unet.widgets.layers.picture import picture_of
 
 Chosen = tuple[Image, Candidate]
@@ -48,16 +49,19 @@ def _parts(image: Image, ndim: int, *, by_file: bool) -> list[tuple[Path, Candid
     letter, source = picture.source.axes[0], replace(picture.source, name=image.name)
     apart = letter in PLANE_AXES and not (ndim == 3 and letter == "Z")
     if not apart or len(source.levels) > 1 or len(files) != len(source.levels[0]):
-        return [(name, Candidate(image.name, name, lambda: source, channels, picture.level))]
+        level, said = picture.level, changes_of(image)
+        whole = Candidate(image.name, name, lambda: source, channels, level, said=said)
+        return [(name, whole)]
     return [
         (
             Path(safe_stem(stem_of(file))),
             Candidate(
                 f"{image.name}: {file.name}",
                 name,
-                partial(_plane_of, source, number, file.name),
+                partial(_plane_of, source, number, file),
                 channels,
                 picture.level,
+                said=changes_of(image, file),
             ),
         )
         for number, file in enumerate(files)
@@ -78,7 +82,7 @@ def _by_numbers(file: Path) -> list[tuple[bool, int, str]]:
     return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
-def _plane_of(source: ImageSource, number: int, name: str) -> ImageSource:
+def _plane_of(source: ImageSource, number: int, file: Path) -> ImageSource:
     """Return what one file gave, without the axis that napari put the files along."""
     letter = source.axes[0]
     sizes = {axis: size for axis, size in source.pixel_size.items() if axis != letter}
@@ -88,8 +92,9 @@ def _plane_of(source: ImageSource, number: int, name: str) -> ImageSource:
         axes=source.axes[1:],
         pixel_size=sizes,
         units={axis: unit for axis, unit in source.units.items() if axis in sizes},
-        name=name,
+        name=file.name,
         guesses=(),
+        file=source.file and file,
     )
 
 

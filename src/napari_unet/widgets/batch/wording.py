@@ -22,7 +22,7 @@ def fate_text(item: PlannedItem, ndim: int = 2) -> str:
     """Say what will be done to an image by a model of planes or volumes, or why nothing will be."""
     said = " ".join(item.sentences)
     if item.action == "done":
-        return _THERE
+        return " ".join((_THERE, *item.sentences[1:]))
     if item.action != "run":
         of_channels = item.group.startswith("have ") and "channel" in item.group
         return f"{said} {_CHANNELS}" if of_channels else said
@@ -43,7 +43,9 @@ def outcome_text(ended: ItemEnded) -> str:
     word = status_text(ended.status)
     if ended.status == "done":
         return word if not ended.outputs else f"{word}: {_names(ended)}"
-    return _THERE if ended.status == "skipped" else f"{word}: {ended.sentence}"
+    if ended.status == "skipped":
+        return " ".join((_THERE, *ended.item.sentences[1:]))
+    return f"{word}: {ended.sentence}"
 
 
 def files_text(texts: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,9 +10,11 @@ from napari.layers import Image, Labels
 
 from napari_unet.core.labels.classes import ClassInfo, background_id
 from napari_unet.core.models.header import ModelHeader, background_output
+from napari_unet.core.objects.edit import box_around, boxes_of, hull_of, mask_of
 from napari_unet.core.objects.measure import Table
 from napari_unet.widgets.cells.places import Key, lead_names, place_of
 
+Box = tuple[slice, ...]
 MOST_KEPT = 2**30  # bytes of probabilities
 
 
@@ -41,7 +44,11 @@ class CellRecord:
         Places that were corrected when the layer had another record: before the dock was closed,
         or the image taken otherwise.
     found, seen
-        For places that are or were looked at: ids as they were found, and when last measured.
+        For places that are or were looked at: ids as they were found, and when last measured; one
+        and the same array where nothing was corrected.
+    differing, boxes
+        For places that were edited: of how many pixels those two differ, and a box around each
+        cell, which may be wider than it is.
     """
 
     image: Image
@@ -56,6 +63,8 @@ class CellRecord:
     earlier: set[Key] = field(default_factory=set)
     found: dict[Key, np.ndarray] = field(default_factory=dict)
     seen: dict[Key, np.ndarray] = field(default_factory=dict)
+    differing: dict[Key, int] = field(default_factory=dict)
+    boxes: dict[Key, dict[int, Box]] = field(default_factory=dict)
 
     @property
     def editable(self) -> bool:
@@ -123,10 +132,46 @@ class CellRecord:
         self.smaller[key] = smaller
         self.found.pop(key, None)
         self.seen.pop(key, None)
+        self.boxes.pop(key, None)
         if classes is None:
             self.classes.pop(key, None)
         else:
             self.classes[key] = classes
+
+    def take_in(self, key: Key, box: Box) -> set[int]:
+        """Take in what was edited in a box of a place; returns the cells that were touched."""
+        now, before = self.ids(key)[box], self.seen[key][box]
+        changed = now != before
+        if not changed.any():
+            return set()
+        touched = {int(i) for i in (*np.unique(now[changed]), *np.unique(before[changed]))} - {0}
+        found = self.found[key]
+        if self.seen[key] is found:
+            self.seen[key], self.differing[key] = np.array(found), 0
+        self.differing[key] += int(np.count_nonzero(now != found[box]))
+        self.differing[key] -= int(np.count_nonzero(before != found[box]))
+        self.seen[key][box] = now
+        if self.differing[key] == 0:
+            self.seen[key] = found
+        starts = [span.indices(length)[0] for span, length in zip(box, found.shape, strict=True)]
+        around = _within(starts, box_around(changed, margin=0) or ())
+        if key not in self.boxes:
+            self.boxes[key] = boxes_of(self.seen[key])
+        for cell in touched:
+            self.boxes[key][cell] = hull_of(
+                [self.boxes[key].get(cell, around), around], found.shape
+            )
+        return touched
+
+    def box_of(self, key: Key, cells: set[int]) -> Box | None:
+        """Return the box of some cells of a place, a pixel wider; ``None`` if they are gone."""
+        boxes = self.boxes[key]
+        known = [boxes[cell] for cell in cells if cell in boxes]
+        if not known:
+            return None
+        region = hull_of(known, self.seen[key].shape)
+        inner = box_around(mask_of(self.seen[key][region], cells))
+        return inner and _within([span.start for span in region], inner)
 
     def corrected(self, key: Key) -> set[int]:
         """Return the cells of a place that are not as they were found."""
@@ -166,3 +211,9 @@ class CellRecord:
             keys,
             number,
         )
+
+
+def _within(starts: Sequence[int], box: Box) -> Box:
+    """Return the box of a part as one of the whole; the part begins at ``starts``."""
+    pairs = zip(starts, box, strict=True)
+    return tuple(slice(start + span.start, start + span.stop) for start, span in pairs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 from napari.components import ViewerModel
+from napari.utils.events import Event
 from qtpy.QtCore import QCoreApplication
 from qtpy.QtWidgets import QWidget
 
@@ -14,6 +15,7 @@ from napari_unet.session.telling import each_of
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.desk.supervisor import Supervisor
+from napari_unet.widgets.layers.file_changes import note_file
 from napari_unet.widgets.qt.connections import when_destroyed
 from napari_unet.widgets.qt.notify import log_errors, notify
 
@@ -36,6 +38,9 @@ class Shared:
             session.reopen(learner)
         self.viewer = viewer
         self.session = session
+        for layer in viewer.layers:
+            note_file(layer)
+        viewer.layers.events.inserted.connect(_on_layer_inserted)
         self.supervisor = Supervisor(learner.replies, session.apply)
         self.predictions = Predictions(viewer, session)
         self.choice = Choice()
@@ -54,6 +59,7 @@ class Shared:
         if _shared.get(self.viewer) is not self:
             return
         del _shared[self.viewer]
+        self.viewer.layers.events.inserted.disconnect(_on_layer_inserted)
         QCoreApplication.instance().aboutToQuit.disconnect(self.end)
         self.choice.deleteLater()
         each_of(self.session.close, self.supervisor.end, self.predictions.forget_all)
@@ -62,6 +68,10 @@ class Shared:
         self._holders -= 1
         if self._holders == 0:
             self.end()
+
+
+def _on_layer_inserted(event: Event) -> None:
+    note_file(event.value)
 
 
 def shared_by(viewer: ViewerModel, widget: QWidget) -> Shared:

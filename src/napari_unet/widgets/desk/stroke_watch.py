@@ -187,6 +187,15 @@ def _stroke_planes(event: Any) -> list[Index]:
     return list(planes)
 
 
+def edited_boxes(atoms: Any) -> list[tuple[slice, ...]]:
+    """Return which box of a layer's data each part of a stroke, of an undo or a redo changed.
+
+    ``atoms`` are as napari's history has them: where, and what was and is there.
+    """
+    spans = ([_span_of(part) for part in indices] for indices, *_ in atoms or ())
+    return [tuple(slice(*(span or (None,))) for span in box) for box in spans]
+
+
 def _span_of(index: Any) -> tuple[int, int] | None:
     """Return start and stop of what indexes an axis; ``None`` if it is all of it, or nothing."""
     if isinstance(index, slice):

@@ -18,6 +18,7 @@ _FEW = 4  # compact pieces, each of an id of its own, may be dabs of the brush
 _FILLS = 0.4  # of its bounding box: a disc 0.79, a stroke that is not straight less
 _LONG = 4  # times as long as it is wide
 _SHARE = 0.8
+_MANY = 15  # classes that somebody else painted strokes of
 
 
 def doubt_about(layer: Labels, counts: Mapping[Spot, Mapping[int, int]]) -> str | None:
@@ -40,12 +41,16 @@ def doubt_about(layer: Labels, counts: Mapping[Spot, Mapping[int, int]]) -> str 
             "teaches nothing. Press New strokes and paint both, or give background 1 and the rest "
             "2 in it."
         )
-    if not too_many(together) and any(
+    if too_many(together):
+        return None
+    objects = any(
         _are_objects(np.asarray(layer.data[spot.slices]), ids) for spot, ids in labelled.items()
-    ):
+    )
+    if objects or len(together) >= _MANY:
+        look = ", which look like single objects" if objects else ""
         return (
-            f"“{layer.name}” has {len(together)} different ids, which look like single objects; as "
-            "strokes, each would be a class of its own. Press New strokes to make a layer for them."
+            f"“{layer.name}” has {len(together)} different ids{look}; as strokes, each would be a "
+            "class of its own. Press New strokes to make a layer for them."
         )
     return None
 

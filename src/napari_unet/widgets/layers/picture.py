@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeGuard
 from weakref import WeakValueDictionary
 
@@ -18,6 +19,8 @@ from napari_unet.core.images.source_piece import SourcePiece
 from napari_unet.core.images.stacked_channels import same_size, stack_channels
 from napari_unet.core.images.units import known_size, long_name
 from napari_unet.errors import InvalidInput
+from napari_unet.widgets.layers.file_changes import is_in_memory
+from napari_unet.widgets.layers.image_marks import file_of
 from napari_unet.widgets.layers.layer_axes import levels_of, named_axes
 from napari_unet.widgets.layers.roles import detail, remember, role_of
 
@@ -137,8 +140,16 @@ def source_of(layer: Image) -> ImageSource:
     levels = levels_of(layer)
     axes, guesses = named_axes(layer)
     sizes, units = _pixel_sizes(layer, axes)
+    path = file_of(layer)
+    lazy = path is not None and "://" not in path and not is_in_memory(layer)
     return ImageSource(
-        levels, axes, pixel_size=sizes, units=units, name=layer.name, guesses=guesses
+        levels,
+        axes,
+        pixel_size=sizes,
+        units=units,
+        name=layer.name,
+        guesses=guesses,
+        file=Path(path) if lazy and path is not None else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from napari.layers import Image, Labels
@@ -9,8 +10,10 @@ from napari.layers import Image, Labels
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.errors import InvalidInput
+from napari_unet.widgets.layers.imaged import why_not_imaged
 from napari_unet.widgets.layers.picture import picture_of
 from napari_unet.widgets.layers.planes import channel_count, spatial_shape
+from napari_unet.widgets.layers.spots import Spot
 from napari_unet.widgets.layers.strokes import is_computed, too_many
 from napari_unet.widgets.layers.volumes import NO_SLICES, has_slices
 
@@ -53,16 +56,17 @@ def why_not_paint(
 def why_not_train(
     image: Image | None,
     annotation: Labels | None,
-    painted: Mapping[int, int],
+    counts: Mapping[Spot, Mapping[int, int]],
     classes: tuple[ClassInfo, ...],
     model: ModelHeader | None = None,
     doubt: str | None = None,
 ) -> str | None:
     """Say why a training cannot start; ``None`` if it can."""
+    painted = sum(map(Counter, counts.values()), Counter())
     reason = why_not_paint(image, annotation, painted, doubt)
-    if reason is not None:
+    if reason is not None or image is None or annotation is None:
         return reason
-    if image is not None and model is not None:
+    if model is not None:
         if model.preset is None:
             return (
                 "The model is of another program and can only predict; press Start over under "
@@ -77,7 +81,7 @@ def why_not_train(
         (only,) = painted
         names = {entry.id: entry.name for entry in classes}
         return f"Only “{names.get(only, only)}” is painted; paint a stroke of another class too."
-    return None
+    return why_not_imaged(image, annotation, counts)
 
 
 def why_not_segment(image: Image | None, model: ModelHeader | None) -> str | None:

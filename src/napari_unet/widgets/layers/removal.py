@@ -25,7 +25,11 @@ def let_draw() -> None:
 
 
 def lay_brush_down(layer: Layer) -> None:
-    """Let nobody be about to paint on a layer that is to go, and the window draw that."""
+    """Let nobody be about to paint on a layer that is to go, and the window draw that.
+
+    Layers of labels alone have a brush that is drawn, so that outlines need not be asked; nor does
+    a layer that was opened a moment ago, which is in napari's mode without one.
+    """
     if layer.mode != "pan_zoom":
         layer.mode = "pan_zoom"
         let_draw()

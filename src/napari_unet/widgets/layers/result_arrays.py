@@ -15,6 +15,7 @@ from napari_unet.core.io.scratch import zeros
 from napari_unet.widgets.layers.picture import Place
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.removal import remove_soon
+from napari_unet.widgets.layers.roles import remember
 from napari_unet.widgets.layers.volumes import Part
 
 L = TypeVar("L", bound=Layer)
@@ -71,7 +72,11 @@ def blank_data(image: Image, dtype: np.dtype[Any]) -> dict[str, Any]:
 
 
 def write_part(layer: Image | Labels, place: Place, part: Part | None, values: np.ndarray) -> None:
-    """Write into a plane or volume, or a part of it: (start, stop) of each axis in a row."""
+    """Write into a plane or volume, or a part of it: (start, stop) of each axis in a row.
+
+    What all of the layer was made from is not known any more then.
+    """
+    remember(layer, made_from=None)
     levels = list(layer.data) if layer.multiscale else [layer.data]
     rows, columns = levels[0].shape[-2:]
     write_block(levels, place, part or (0, rows, 0, columns), values)

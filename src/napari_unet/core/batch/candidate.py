@@ -1,0 +1,39 @@
+"""An image that may be segmented in a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from napari_unet.core.images.image_source import ImageSource
+from napari_unet.core.io.result import MadeFrom, Saved
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """An image that may be segmented, wherever it comes from.
+
+    Attributes
+    ----------
+    name
+        What people know it by.
+    result
+        Where its results go in the folder for them, without what tells them apart.
+    open
+        Opens it, without reading its pixels.
+    channels, level
+        Which of it, instead of those of the batch's options.
+    layers
+        Of results that are layers, and that a run to layers will replace, what they were made from.
+    said
+        Returns what is to be known of it whether it is done or not; it may take as long as to open.
+    """
+
+    name: str
+    result: Path
+    open: Callable[[], ImageSource]
+    channels: tuple[int, ...] | None = None
+    level: int | None = None
+    layers: Mapping[Saved, MadeFrom] = field(default_factory=dict)
+    said: Callable[[], tuple[str, ...]] = tuple
