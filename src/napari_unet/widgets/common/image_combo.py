@@ -28,11 +28,11 @@ class ImageCombo(LayerCombo):
         self.activated.connect(self._on_activated)
         self.offer_changed.connect(self.choose_missing)
         choice.image_changed.connect(self._on_chosen_elsewhere)
-        self._on_chosen_elsewhere(choice.image)
         self.choose_missing()
 
     def choose_missing(self) -> None:
-        """Choose an image where none is chosen and one is there."""
+        """Choose the image that is chosen elsewhere, or any where there was none."""
+        self._on_chosen_elsewhere(self._choice.image)
         if self.layer is None and self.offered:
             active = self._viewer.layers.selection.active
             self.choose(active if active in self.offered else self.offered[-1])
