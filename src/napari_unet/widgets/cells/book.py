@@ -19,7 +19,12 @@ from napari_unet.widgets.layers.picture import is_taken_as, picture_of
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.removal import lay_brush_down
 from napari_unet.widgets.layers.result_arrays import blank_data, write_part
-from napari_unet.widgets.layers.results import SEGMENTATION_OPACITY, own_layers, segmentation_of
+from napari_unet.widgets.layers.results import (
+    SEGMENTATION_OPACITY,
+    add_at,
+    own_layers,
+    segmentation_of,
+)
 from napari_unet.widgets.layers.roles import Role, detail, entry, remember
 from napari_unet.widgets.layers.strokes import find_annotation
 from napari_unet.widgets.qt.connections import Connections
@@ -145,10 +150,7 @@ class CellBook(QObject):
         )
         layers = self.viewer.layers
         strokes = find_annotation(layers, image)
-        selected, active = set(layers.selection), layers.selection.active
-        layers.insert(len(layers) if strokes is None else layers.index(strokes), layer)
-        layers.selection = selected
-        layers.selection.active = active
+        add_at(layers, len(layers) if strokes is None else layers.index(strokes), layer)
         segmentation = segmentation_of(self.viewer, image)
         if segmentation is not None:
             segmentation.visible = False  # its colours would mix with those of the cells

@@ -16,6 +16,7 @@ from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.places import Key, place_of, set_pixels
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.desk.background import Bench, Worker
+from napari_unet.widgets.layers.results import add_at
 from napari_unet.widgets.layers.strokes import FIRST_CLASS, find_annotation, new_annotation
 
 SCOPES = ("selected", "corrected", "all")
@@ -141,11 +142,8 @@ class CellTeaching(QObject):
         layers = self._book.viewer.layers
         layer = find_annotation(layers, record.image)
         if layer is None:
-            selected, active = set(layers.selection), layers.selection.active
             layer = new_annotation(record.image, self._session.classes)
-            layers.append(layer)
-            layers.selection = selected
-            layers.selection.active = active
+            add_at(layers, len(layers), layer)
         return layer
 
 

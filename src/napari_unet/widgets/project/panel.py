@@ -62,7 +62,7 @@ class ProjectPanel(QWidget):
         self.restore_label.setWordWrap(True)
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
-        self.actions_by_name = {name: menu.addAction(text) for name, (text, _) in _ACTIONS.items()}
+        self._actions = {name: menu.addAction(text) for name, (text, _) in _ACTIONS.items()}
         slots = (
             self._on_new_chosen,
             self._on_open_chosen,
@@ -71,7 +71,7 @@ class ProjectPanel(QWidget):
             self._on_restore_chosen,
             self._on_discard_chosen,
         )
-        for (name, action), slot in zip(self.actions_by_name.items(), slots, strict=True):
+        for (name, action), slot in zip(self._actions.items(), slots, strict=True):
             action.setObjectName(f"{name}_project_action")
             action.triggered.connect(slot)
         button = QPushButton("Pro&ject")
@@ -94,7 +94,7 @@ class ProjectPanel(QWidget):
         self._left = found[0] if found else None
         self.restore_label.setVisible(self._left is not None)
         for name in ("restore", "discard"):
-            self.actions_by_name[name].setVisible(self._left is not None)
+            self._actions[name].setVisible(self._left is not None)
         if self._left is not None:
             more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
             left = f"Left by an earlier run: {self._left.text}{more}"
@@ -107,7 +107,7 @@ class ProjectPanel(QWidget):
             busy = "Wait for the training to end, or stop it."
         elif self._opening.opening:
             busy = "A project is being opened."
-        for name, action in self.actions_by_name.items():
+        for name, action in self._actions.items():
             why_not = "" if name == "discard" else busy
             if name == "reproduce" and not why_not:
                 why_not = self._why_not_reproduce()
