@@ -13,7 +13,7 @@ from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.core.images.cutout import is_large
-from napari_unet.widgets.layers.planes import Index, Region
+from napari_unet.widgets.layers.planes import Index, Region, has_plane
 from napari_unet.widgets.layers.roles import Role, details, role_of
 from napari_unet.widgets.layers.spots import Spot, all_spots, spots_of
 from napari_unet.widgets.layers.strokes import can_be_painted
@@ -119,8 +119,10 @@ class StrokeWatch(QObject):
         """Undo and redo say no more than that the layer is drawn anew, as another plane does."""
         layer, point = event.source, tuple(self._viewer.dims.point)
         if self._seen_at.get(layer) == point:
-            shown = [] if is_large(layer.data.shape) else self.in_view(layer)
-            self._tell(layer, [*self._known.get(layer, ()), *shown], "drawn anew")
+            shape = layer.data.shape
+            known = [spot for spot in self._known.get(layer, ()) if has_plane(shape, spot.index)]
+            shown = [] if is_large(shape) else self.in_view(layer)
+            self._tell(layer, [*known, *shown], "drawn anew")
         self._seen_at[layer] = point
 
     def _on_replaced(self, event: Any) -> None:
