@@ -249,7 +249,7 @@ def _fill(combo: QComboBox, texts: list[str], now: object, offered: list[str] | 
     with QSignalBlocker(combo):
         combo.clear()
         combo.addItems(texts)
-        combo.setCurrentIndex(list(offered).index(now))  # type: ignore[arg-type]
+        combo.setCurrentIndex(list(offered).index(now))
 
 
 def _axes_said(axes: str) -> str:
