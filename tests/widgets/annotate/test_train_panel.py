@@ -74,6 +74,7 @@ def test_what_is_missing_is_said_until_nothing_is(qtbot, desk, panel):
     assert "Press New strokes" in panel.button.toolTip()
     assert panel.status.text() == panel.button.toolTip()
     layer = new_annotation(desk.image, desk.session.classes)
+    desk.viewer.add_layer(layer)
     desk.choice.annotation = layer
     qtbot.waitUntil(lambda: "at least one stroke" in panel.button.toolTip())
     layer.paint((3, 3), 2)
