@@ -107,6 +107,6 @@ def test_a_line_says_which_model_is_in_use_and_opens_one(qtbot, session, files):
     qtbot.addWidget(line)
     assert line.label.text().startswith("Model: No model yet")
     files.write_bytes(model_file())
-    line.label.linkActivated.emit("open")
+    line.open_button.click()
     assert session.model == model_file()
     assert line.label.text().startswith("Model: background, class 2")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from html import escape
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QMessageBox,
     QSizePolicy,
@@ -23,6 +21,7 @@ from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 
 _SEEN = {2: "planes", 3: "volumes"}
+_BUSY = "Wait for the training to end, or stop it."
 _OPEN_TIP = "Take a saved model into use, or a bioimage.io package with ONNX weights"
 _FILES = "U-Net models (*.unet);;All files (*)"
 _TO_OPEN = "Models (*.unet *.zip);;All files (*)"
@@ -41,8 +40,8 @@ class ModelLine(QWidget):
         self.label.setObjectName("model_label")
         self.label.setWordWrap(True)
         self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.LinksAccessibleByMouse)
-        self.label.linkActivated.connect(self._on_open_clicked)
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.open_button = push_button("&Open…", "open_model_button", self._on_open_clicked)
         self._lay_out()
         links = Connections(self)
         links.add(session.model_changed, self._update)
@@ -50,16 +49,15 @@ class ModelLine(QWidget):
         self._update()
 
     def _lay_out(self) -> None:
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.label)
+        grid(self, (self.label, self.open_button)).setColumnStretch(0, 1)
 
     def _update(self) -> None:
-        header, session = self._session.header, self._session
-        text = escape(model_text(header, unsaved=session.unsaved))
-        link = ' · <a href="open">Open…</a>' if session.state is State.IDLE else ""
-        self.label.setText(f"Model: {text}{link}")
-        self.label.setToolTip(_OPEN_TIP if header is None else model_details(header))
+        header, busy = self._session.header, self._session.state is not State.IDLE
+        text = model_text(header, unsaved=self._session.unsaved)
+        self.label.setText(f"Model: {text}")
+        self.label.setToolTip("" if header is None else model_details(header))
+        self.open_button.setEnabled(not busy)
+        self.open_button.setToolTip(_BUSY if busy else _OPEN_TIP)
 
     def _on_open_clicked(self, *_: object) -> None:
         if not self._may_drop():
@@ -97,24 +95,20 @@ class ModelRow(ModelLine):
 
     def _lay_out(self) -> None:
         self.new_button = push_button("Start over", "new_model_button", self._on_new_clicked)
-        self.open_button = push_button("&Open…", "open_model_button", self._on_open_clicked)
         self.save_button = push_button("Sa&ve…", "save_model_button", self._save)
         grid(self, (self.label,), (self.new_button, self.open_button, self.save_button))
 
     def _update(self) -> None:
+        super()._update()
         header, busy = self._session.header, self._session.state is not State.IDLE
-        self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setText(model_text(header, unsaved=self._session.unsaved))
-        self.label.setToolTip("" if header is None else model_details(header))
-        wait = "Wait for the training to end, or stop it."
         none = "There is no model yet; train one first."
         for button, ready, why_not in (
             (
                 self.new_button,
                 "Start over: the next training begins with fresh weights",
-                wait if busy else none if header is None else "",
+                _BUSY if busy else none if header is None else "",
             ),
-            (self.open_button, _OPEN_TIP, wait if busy else ""),
             (self.save_button, "Write the model to a file", none if header is None else ""),
         ):
             button.setEnabled(not why_not)
