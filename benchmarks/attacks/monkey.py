@@ -10,6 +10,7 @@ from unittest.mock import patch
 import napari
 import numpy as np
 from napari.layers import Image, Labels, Layer
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QAbstractButton,
     QCheckBox,
@@ -31,8 +32,9 @@ from napari_unet.widgets.layers.roles import Role, role_of
 SIDE = 96
 MOST_LAYERS = 14
 SECONDS = "seconds_spin"
-PAINTS = "teach_button"  # copies cells into strokes, later on, which the ledger cannot foresee
-OPENS = ("open_project_button", "restore_button")
+PAINTS = "teach_"  # copies cells into strokes, later on, which the ledger cannot foresee
+OPENS = ("open_project_action", "restore_project_action")
+MENUS = ("project_button", "teach_button")  # what is in them is chosen without opening them
 Dock = type[AnnotateAndTrain] | type[BatchSegment] | type[Cells]
 DOCKS: tuple[Dock, ...] = (AnnotateAndTrain, BatchSegment, Cells)
 WORK = (
@@ -274,11 +276,13 @@ class Monkey:
 
     def _press(self) -> None:
         buttons = self._children(QAbstractButton, but=QCheckBox)
-        button = self._one_of([x for x in buttons if x.objectName() != PAINTS])
-        if button is not None:
-            self.last = f"press {button.objectName() or button.text()}"
-            self.opened_project |= button.objectName() in OPENS
-            button.click()
+        chosen = self._one_of(
+            [x for x in buttons if x.objectName() not in MENUS] + self._menu_actions()
+        )
+        if chosen is not None:
+            self.last = f"press {chosen.objectName() or chosen.text()}"
+            self.opened_project |= chosen.objectName() in OPENS
+            chosen.trigger() if isinstance(chosen, QAction) else chosen.click()
 
     def _work(self) -> None:
         """Train, segment, run a batch or learn live, or stop it: what stands on the button."""
@@ -358,6 +362,18 @@ class Monkey:
             if child.isEnabled()
             and child.isVisible()
             and not (but is not None and isinstance(child, but))
+        ]
+
+    def _menu_actions(self) -> list[QAction]:
+        """Return what can be chosen in the menus of the docks, but what paints."""
+        return [
+            action
+            for widget, _ in self._docks
+            for action in widget.findChildren(QAction)
+            if action.isEnabled()
+            and action.isVisible()
+            and action.objectName().endswith("_action")
+            and not action.objectName().startswith(PAINTS)
         ]
 
     # -- files and questions

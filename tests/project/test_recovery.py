@@ -58,7 +58,7 @@ def test_can_be_gone_on_with_by_one_only(tmp_path):
     recovery = Recovery(left.folder)
     with pytest.raises(UnwritableOutput, match="in use by another napari"):
         Recovery(left.folder)
-    place = Place.restored(open_project(left.folder), recovery, tmp_path)
+    place = Place.opened(open_project(left.folder), tmp_path, recovery)
     place.store().commit(Changes(planes=(stroke((1,), 2),)))
     place.leave()
     assert len(open_project(left.folder).layers[0].planes) == 2

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QTableView
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QLabel, QPushButton, QTableView
 
 from fakes import FakeLearner
 from napari_unet.core.images.box import Tile
@@ -99,7 +100,9 @@ def status(dock: Cells, name: str = "cells_status") -> str:
 
 def teach(qtbot, dock: Cells, scope: int) -> None:
     """Use cells as annotation: the selected ones, the corrected ones, or all."""
-    dock.findChild(QComboBox, "teach_combo").setCurrentIndex(scope)
+    name = ("selected", "corrected", "all")[scope]
+    action = dock.findChild(QAction, f"teach_{name}_action")
+    assert action.isEnabled(), action.toolTip()
     before = status(dock, "teach_status")
-    press(dock, "teach_button")
+    action.trigger()
     qtbot.waitUntil(lambda: status(dock, "teach_status") != before)

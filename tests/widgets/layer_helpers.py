@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QWidget
 
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.widgets.layers.strokes import new_annotation
@@ -37,3 +41,15 @@ def look_at(viewer: ViewerModel, top: float, bottom: float, left: float, right: 
     # The middle of the first pixel is 0, its edge half a pixel before.
     viewer.camera.center = (0.0, (top + bottom) / 2 - 0.5, (left + right) / 2 - 0.5)
     viewer.camera.zoom = zoom
+
+
+def thread_runs(name: str) -> bool:
+    """Return whether there is a thread of that name."""
+    return any(thread.name == name for thread in threading.enumerate())
+
+
+def choose_in_menu(qtbot, dock: QWidget, name: str) -> None:
+    """Choose an action of a dock's menus as soon as it can be chosen."""
+    action = dock.findChild(QAction, name)
+    qtbot.waitUntil(action.isEnabled)
+    action.trigger()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from layer_helpers import choose_in_menu
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QPushButton, QSpinBox
@@ -188,7 +189,7 @@ def test_project(qtbot, model, learners, tmp_path, kind, monkeypatch):
     press(qtbot, dock, "new_annotation_button")
     strokes = model.layers[f"strokes on {kind.name}"]
     paint(model, strokes, kind)
-    press(qtbot, dock, "save_project_button")
+    choose_in_menu(qtbot, dock, "save_project_action")
     label = dock.findChild(QLabel, "project_label")
     qtbot.waitUntil(lambda: "· saved" in label.text() and (folder / "project.json").exists())
     painted = strokes.data.copy()
@@ -199,7 +200,7 @@ def test_project(qtbot, model, learners, tmp_path, kind, monkeypatch):
     image = add(other, kind)
     dock = AnnotateAndTrain(other)
     qtbot.addWidget(dock)
-    press(qtbot, dock, "open_project_button")
+    choose_in_menu(qtbot, dock, "open_project_action")
     qtbot.waitUntil(lambda: find_annotation(other.layers, image) is not None)
     opened = find_annotation(other.layers, image)
     np.testing.assert_array_equal(opened.data, painted)

@@ -172,10 +172,7 @@ class TestLive:
     @pytest.fixture
     def loop(self, desk, large):
         return LiveLoop(
-            desk.viewer,
-            desk.session,
-            desk.choice,
-            desk.watch,
+            desk,
             lambda seconds: TrainSettings.checked(seconds=seconds, device="cpu"),
             desk.owner,
         )

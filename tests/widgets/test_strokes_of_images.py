@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
-from layer_helpers import layer_names, paint_two_classes
+from layer_helpers import choose_in_menu, layer_names, paint_two_classes
 from napari.layers._layer_actions import _duplicate_layer
 from napari.layers.utils._link_layers import link_layers
 from qtpy.QtCore import Qt
@@ -174,7 +174,7 @@ def test_four_images_of_one_size_come_back_with_their_own_strokes(
     for name in "bdac":
         expected[name] = paint(qtbot, viewer, dock, name).data.copy()
         dock.session.rename_class(2, f"cells of {name}")
-    press(qtbot, dock, "save_project_button")
+    choose_in_menu(qtbot, dock, "save_project_action")
     qtbot.waitUntil(lambda: "· saved" in said(dock, "project_label"))
     viewer.close()
     opened = open_project(folder)
@@ -184,7 +184,7 @@ def test_four_images_of_one_size_come_back_with_their_own_strokes(
     }
 
     viewer, dock = make("dbca")
-    press(qtbot, dock, "open_project_button")
+    choose_in_menu(qtbot, dock, "open_project_action")
     qtbot.waitUntil(lambda: len(viewer.layers) == 8 and "saved" in said(dock, "project_label"))
     for name in "abcd":
         named = [entry.name for entry in classes_of(viewer.layers[f"strokes on {name}"])]
@@ -204,7 +204,7 @@ def test_four_images_of_files_are_opened_with_their_own_strokes(
     qtbot.waitUntil(lambda: "kept for the next start, " in said(dock, "project_label"))
     viewer.close()
     viewer, dock = make("")
-    press(qtbot, dock, "restore_button")
+    choose_in_menu(qtbot, dock, "restore_project_action")
     qtbot.waitUntil(lambda: len(viewer.layers) == 8)
     _check_all(viewer, dock, expected)
 
@@ -230,12 +230,12 @@ def test_channels_of_one_file_are_not_taken_for_each_other(qtbot, make, monkeypa
     viewer, dock = make("")
     open_both(viewer)
     expected = {name: paint(qtbot, viewer, dock, name).data.copy() for name in "ba"}
-    press(qtbot, dock, "save_project_button")
+    choose_in_menu(qtbot, dock, "save_project_action")
     qtbot.waitUntil(lambda: "· saved" in said(dock, "project_label"))
     viewer.close()
     viewer, dock = make("")
     open_both(viewer)
-    press(qtbot, dock, "open_project_button")
+    choose_in_menu(qtbot, dock, "open_project_action")
     qtbot.waitUntil(lambda: "saved" in said(dock, "project_label"))
     assert len(viewer.layers) == 4, layer_names(viewer)
     _check_all(viewer, dock, expected)

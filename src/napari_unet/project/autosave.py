@@ -77,12 +77,8 @@ def when_due(first: float, last: float) -> float:
 class Autosave:
     """A thread that writes what changed to a project, and tells when it has.
 
-    Parameters
-    ----------
-    make_store
-        Returns the project; called in the thread, when there is something to save.
-    tell
-        Is told :class:`Saved` and :class:`NotSaved`; called in the thread.
+    ``make_store`` and ``tell``, which hears :class:`Saved` and :class:`NotSaved`, are called in the
+    thread.
     """
 
     def __init__(
@@ -105,14 +101,8 @@ class Autosave:
     ) -> None:
         """Save the strokes on a plane, or on a part of it, as they will be then.
 
-        Parameters
-        ----------
-        key, index
-            The layer, which the facts name, and the plane.
-        read
-            Gives the strokes, (Y, X); called in the thread.
-        at
-            Row and column at which the part begins.
+        ``read``, called in the thread, gives the strokes, (Y, X), of what begins at row and column
+        ``at``.
         """
         with self._changing() as waiting:
             waiting.planes[key, index, at] = read

@@ -14,19 +14,8 @@ from napari_unet.project.store import ProjectStore
 def copy_project(source: Path, index: ProjectIndex, folder: Path) -> ProjectStore:
     """Write a project into another folder; files that are missing are left out.
 
-    Parameters
-    ----------
-    source
-        The folder that holds the files.
-    index
-        What to copy.
-    folder
-        An empty folder, or the name of a new one.
-
-    Raises
-    ------
-    UnwritableOutput
-        There are files in it, or it cannot be written.
+    The other folder has to be empty, or new. ``UnwritableOutput`` if there are files in it, or it
+    cannot be written.
     """
     store = ProjectStore.create(folder)
     images = [x.model_copy(update={"beside": path_beside(folder, x.path)}) for x in index.images]

@@ -137,13 +137,7 @@ def path_beside(folder: Path, path: str | None) -> str | None:
 
 
 def check_inside(folder: Path, path: Path) -> None:
-    """Refuse a path that a link leads out of the project folder.
-
-    Raises
-    ------
-    UnreadableFile
-        It does.
-    """
+    """Refuse a path that a link leads out of the project folder; ``UnreadableFile`` if it does."""
     if not path.resolve().is_relative_to(folder.resolve()):
         raise UnreadableFile(f"{path} leads out of the project folder; replace the link by a copy.")
 
@@ -151,10 +145,8 @@ def check_inside(folder: Path, path: Path) -> None:
 def read_file(folder: Path, path: Path) -> bytes:
     """Read a file of the project.
 
-    Raises
-    ------
-    UnreadableFile
-        It is not there, cannot be read, is far too large, or lies outside of the folder.
+    ``UnreadableFile`` if it is not there, cannot be read, is far too large, or lies outside of the
+    folder.
     """
     check_inside(folder, path)
     try:
@@ -187,10 +179,8 @@ def plane_bytes(plane: StoredPlane) -> bytes:
 def read_plane(folder: Path, path: Path) -> StoredPlane:
     """Read a plane of strokes.
 
-    Raises
-    ------
-    UnreadableFile
-        The file is not there, is damaged, or holds something else than its name says.
+    ``UnreadableFile`` if the file is not there, is damaged, or holds something else than its name
+    says.
     """
     data = read_file(folder, path)
     try:

@@ -224,26 +224,14 @@ class ProjectIndex(Entry):
         return self
 
     def version(self, number: int) -> VersionEntry:
-        """Return a version.
-
-        Raises
-        ------
-        InvalidInput
-            There is none of that number.
-        """
+        """Return a version; ``InvalidInput`` if there is none of that number."""
         for entry in self.versions:
             if entry.number == number:
                 return entry
         raise InvalidInput(f"there is no version {number} in this project; choose one of the list.")
 
     def annotation(self, key: str) -> AnnotationEntry:
-        """Return a layer of strokes.
-
-        Raises
-        ------
-        InvalidInput
-            There is none of that key.
-        """
+        """Return a layer of strokes; ``InvalidInput`` if there is none of that key."""
         for layer in self.annotations:
             if layer.key == key:
                 return layer
@@ -257,10 +245,7 @@ class ProjectIndex(Entry):
 def parse_index(data: bytes) -> ProjectIndex:
     """Read the content of ``project.json``.
 
-    Raises
-    ------
-    InvalidInput
-        It is not such a text, or it is from a newer version of the program.
+    ``InvalidInput`` if it is not such a text, or it is from a newer version of the program.
     """
     try:
         raw = json.loads(data)

@@ -17,19 +17,14 @@ MakeStore = Callable[["Place"], ProjectStore]
 class Place:
     """Where a project is saved, from the first save on.
 
-    Parameters
+    ``make`` returns the project, in the saving thread, when there is something to save.
+
+    Attributes
     ----------
-    make
-        Returns the project; called in the saving thread, when there is something to save.
     folder
         The project's folder, or ``None`` where nobody has chosen one.
     recovery
         The folder for the next start that is held.
-
-    Attributes
-    ----------
-    folder, recovery
-        As above.
     replaced
         A folder for the next start that is not needed any more once something is saved here.
     """
@@ -50,45 +45,31 @@ class Place:
     @classmethod
     def unnamed(cls, root: Path) -> Place:
         """Keep it for the next start, below a folder, until somebody chooses one."""
-
-        def make(place: Place) -> ProjectStore:
-            if place.recovery is None:
-                place.recovery = Recovery.begin(root)
-            return ProjectStore.create(place.recovery.folder)
-
-        return cls(make)
+        return cls(lambda place: ProjectStore.create(place._begun(root)))
 
     @classmethod
     def new(cls, folder: Path) -> Place:
         """Begin a project in a folder.
 
-        Raises
-        ------
-        UnwritableOutput
-            The folder cannot be used, which is known at once.
+        ``UnwritableOutput`` if the folder cannot be used, which is known at once.
         """
         store = ProjectStore.create(folder)
         return cls(lambda _: store, folder=folder)
 
     @classmethod
-    def opened(cls, opened: OpenedProject, root: Path) -> Place:
-        """Go on with an opened project; one that is a copy is kept for the next start."""
+    def opened(cls, opened: OpenedProject, root: Path, recovery: Recovery | None = None) -> Place:
+        """Go on with an opened project, or with what was kept for this start.
+
+        One that is a copy is kept for the next start.
+        """
         if opened.attached:
-            return cls(lambda _: ProjectStore.of(opened), folder=opened.folder)
+            folder = None if recovery is not None else opened.folder
+            return cls(lambda _: ProjectStore.of(opened), folder=folder, recovery=recovery)
 
         def make(place: Place) -> ProjectStore:
-            if place.recovery is None:
-                place.recovery = Recovery.begin(root)
-            return copy_project(opened.folder, opened.index, place.recovery.folder)
+            return copy_project(opened.folder, opened.index, place._begun(root))
 
         return cls(make)
-
-    @classmethod
-    def restored(cls, opened: OpenedProject, recovery: Recovery, root: Path) -> Place:
-        """Go on with what was kept for this start."""
-        if not opened.attached:
-            return cls.opened(opened, root)
-        return cls(lambda _: ProjectStore.of(opened), recovery=recovery)
 
     @classmethod
     def copied(
@@ -96,10 +77,7 @@ class Place:
     ) -> Place:
         """Save all that is in one folder in another one from now on.
 
-        Raises
-        ------
-        UnwritableOutput
-            The other folder cannot be used, which is known at once.
+        ``UnwritableOutput`` if the other folder cannot be used, which is known at once.
         """
         if source is None:
             return cls.new(folder)
@@ -109,6 +87,12 @@ class Place:
     def store(self) -> ProjectStore:
         """Return the project to write to."""
         return self._make(self)
+
+    def _begun(self, root: Path) -> Path:
+        """Return the folder for the next start, which is made the first time."""
+        if self.recovery is None:
+            self.recovery = Recovery.begin(root)
+        return self.recovery.folder
 
     def settle(self) -> None:
         """Let go of what this replaces; call it when something was saved."""

@@ -42,14 +42,7 @@ def methods_paragraph(
 ) -> str:
     """Describe how a model was made and used, with the sources of what was used.
 
-    Parameters
-    ----------
-    index
-        The project.
-    chain
-        The versions that led to the model, the oldest first.
-    headers
-        What each of them says of itself, by number.
+    ``chain`` is the versions that led to the model, the oldest first.
     """
     header = headers[chain[-1].number]
     if isinstance(header.network, ForeignNetwork):

@@ -42,10 +42,7 @@ class OpenedLayer:
     def data(self) -> np.ndarray:
         """Return the whole layer, (..., Y, X).
 
-        Raises
-        ------
-        UnreadableFile
-            Memory does not suffice for the shape that it says it has.
+        ``UnreadableFile`` if memory does not suffice for the shape that it says it has.
         """
         try:
             data = np.zeros(self.entry.shape, self.entry.dtype)
@@ -108,17 +105,8 @@ def open_project(folder: Path) -> OpenedProject:
     """Open a project folder; nothing in it is changed.
 
     Strokes come first: where the index is damaged, missing or from a newer version, that of the
-    save before is taken, or else the strokes' own files say where they belong.
-
-    Parameters
-    ----------
-    folder
-        The folder that holds ``project.json``.
-
-    Raises
-    ------
-    UnreadableFile
-        There is no such folder, or nothing of a project in it.
+    save before is taken, or else the strokes' own files say where they belong. ``UnreadableFile``
+    if there is no such folder, or nothing of a project in it.
     """
     if not folder.is_dir():
         raise UnreadableFile(
@@ -154,12 +142,8 @@ def open_project(folder: Path) -> OpenedProject:
 def read_version(folder: Path, index: ProjectIndex, number: int) -> bytes:
     """Return the model file of a version.
 
-    Raises
-    ------
-    InvalidInput
-        There is no such version.
-    UnreadableFile
-        Its file is not there, or was changed.
+    ``InvalidInput`` if there is no such version; ``UnreadableFile`` if its file is not there, or
+    was changed.
     """
     entry = index.version(number)
     data = read_file(folder, model_path(folder, entry))

@@ -46,15 +46,7 @@ class Recoverable:
 class Recovery:
     """The folder of a run: locked while it is held.
 
-    Parameters
-    ----------
-    folder
-        An existing one, to go on with.
-
-    Raises
-    ------
-    UnwritableOutput
-        Another running napari has it.
+    ``UnwritableOutput`` if another running napari has it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,13 +60,7 @@ class Recovery:
 
     @classmethod
     def begin(cls, root: Path) -> Recovery:
-        """Make a new one below a folder.
-
-        Raises
-        ------
-        UnwritableOutput
-            It cannot be made there.
-        """
+        """Make a new one below a folder; ``UnwritableOutput`` if it cannot be made there."""
         make_folder(root)
         name = f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}"
         number = 1
@@ -121,10 +107,7 @@ def recoverable(root: Path) -> list[Recoverable]:
 def _locked(folder: Path) -> FileLock:
     """Return the lock of a run's folder, held; another thread may release it.
 
-    Raises
-    ------
-    OSError
-        Somebody holds it, or it cannot be made.
+    ``OSError`` if somebody holds it, or it cannot be made.
     """
     lock = FileLock(folder.with_name(f"{folder.name}.lock"), thread_local=False)
     lock.acquire(blocking=False)

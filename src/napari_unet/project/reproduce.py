@@ -33,19 +33,8 @@ def write_reproduction(project: Path, output: Path) -> Reproduction:
 
     The script uses the public API alone. It trains every version that led to the one in use, in
     their order, each on the strokes that it was trained on, with its settings and seed and as many
-    steps; then it segments the images of the project.
-
-    Parameters
-    ----------
-    project
-        A project folder with a version in use.
-    output
-        Folder for ``reproduce.py`` and ``methods.md``; made where it is missing.
-
-    Raises
-    ------
-    UserError
-        The project cannot be opened or has no version, or a file of it is missing.
+    steps; then it segments the images of the project. ``UserError`` if the project cannot be opened
+    or has no version, or a file of it is missing.
     """
     opened = open_project(project)
     index = opened.index
@@ -70,10 +59,7 @@ def write_reproduction(project: Path, output: Path) -> Reproduction:
 def lineage(index: ProjectIndex, number: int) -> tuple[VersionEntry, ...]:
     """Return a version and those that it was trained on from, the oldest first.
 
-    Raises
-    ------
-    InvalidInput
-        One of them is not in the project.
+    ``InvalidInput`` if one of them is not in the project.
     """
     chain: list[VersionEntry] = []
     at: int | None = number

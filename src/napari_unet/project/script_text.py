@@ -31,21 +31,8 @@ def script_of(
 ) -> str:
     """Return the script.
 
-    Parameters
-    ----------
-    project
-        The project folder.
-    index
-        What is in it.
-    chain
-        The versions to train, the oldest first.
-    headers
-        What each of them says of itself, by number.
-
-    Raises
-    ------
-    InvalidInput
-        It is not known on which image some of the strokes were painted.
+    ``chain`` is the versions to train, the oldest first. ``InvalidInput`` if it is not known on
+    which image some of the strokes were painted.
     """
     painted_on = {layer.key: layer.image for layer in index.annotations}
     images = {image.key: image for image in index.images}

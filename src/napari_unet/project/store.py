@@ -40,19 +40,8 @@ class ProjectStore:
     What a save adds goes into new files; then ``project.json`` is replaced, and that moment the
     save has happened. The index before stays as ``project.previous.json``, with all its files, for
     as long as one more save.
-
-    Parameters
-    ----------
-    folder
-        An existing folder.
-    index
-        What it holds.
-    data
-        The bytes of its index; ``None`` if it has none yet.
-    before
-        The index before that.
-    spared
-        Files that are never removed.
+    ``data`` are the bytes of its index, ``None`` if it has none yet; files that are ``spared`` are
+    never removed.
     """
 
     def __init__(
@@ -74,10 +63,7 @@ class ProjectStore:
     def create(cls, folder: Path) -> ProjectStore:
         """Make a new project in a folder that is empty or not there; nothing is overwritten.
 
-        Raises
-        ------
-        UnwritableOutput
-            There are files in it, or it cannot be made.
+        ``UnwritableOutput`` if there are files in it, or it cannot be made.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -95,13 +81,7 @@ class ProjectStore:
 
     @classmethod
     def of(cls, opened: OpenedProject) -> ProjectStore:
-        """Go on with an opened project.
-
-        Raises
-        ------
-        UnwritableOutput
-            It was opened as a copy.
-        """
+        """Go on with an opened project; ``UnwritableOutput`` if it was opened as a copy."""
         if not opened.attached:
             raise UnwritableOutput(
                 f"{opened.folder} was opened as a copy; choose another folder to save it to."
@@ -115,15 +95,8 @@ class ProjectStore:
     def commit(self, changes: Changes) -> ProjectIndex:
         """Save changes: all of them, or none.
 
-        Returns
-        -------
-        ProjectIndex
-            What the project holds now.
-
-        Raises
-        ------
-        UnwritableOutput
-            It cannot be written, or somebody else changed the project; all is as before.
+        ``UnwritableOutput`` if it cannot be written, or somebody else changed the project; all is
+        as before.
         """
         self._check_unchanged()
         index = self.index

@@ -37,17 +37,8 @@ class _Training:
 class History:
     """Has the model of a session kept: best ones of a running training, and each that it ends with.
 
-    Parameters
-    ----------
-    session
-        Whose model.
-    keep
-        Keeps a version; of one number the last one counts.
-    used
-        Gives what copies the strokes that a training which begins now, or Live, which ends now,
-        has learnt from.
-    clock
-        Gives seconds.
+    ``keep`` keeps a version, of one number the last one; ``used`` gives what copies the strokes
+    that a training which begins now, or Live, which ends now, has learnt from.
 
     Notes
     -----
@@ -88,12 +79,8 @@ class History:
     def begin(self, index: ProjectIndex, *, keep_model: bool) -> None:
         """Go on with the versions of a project.
 
-        Parameters
-        ----------
-        index
-            The project.
-        keep_model
-            Whether the model in use belongs to it, and is kept if it is none of its versions.
+        ``keep_model`` says whether the model in use belongs to it, and is kept if it is none of
+        them.
         """
         self._last = max((entry.number for entry in index.versions), default=0)
         self.show(index)

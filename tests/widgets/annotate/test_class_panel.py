@@ -13,7 +13,7 @@ from napari_unet.widgets.layers.strokes import new_annotation
 
 @pytest.fixture
 def panel(qtbot, desk):
-    widget = ClassPanel(desk.viewer, desk.session, desk.choice, desk.watch)
+    widget = ClassPanel(desk)
     qtbot.addWidget(widget)
     widget.resize(320, 240)
     widget.show()

@@ -13,7 +13,7 @@ from napari_unet.widgets.layers.strokes import classes_of, is_dressed, new_annot
 
 @pytest.fixture
 def sync(desk):
-    return ClassSync(desk.viewer, desk.session, desk.choice, desk.watch, desk.owner)
+    return ClassSync(desk, desk.owner)
 
 
 NAMED = (
@@ -68,6 +68,7 @@ def test_a_layer_of_objects_is_left_as_it_is(qtbot, desk, sync):
 
 def test_classes_of_an_opened_model_keep_those_that_are_painted(qtbot, desk, sync):
     layer = new_annotation(desk.image, NAMED)
+    desk.viewer.add_layer(layer)
     desk.choice.annotation = layer
     layer.paint((5, 5), 5)
     qtbot.waitUntil(lambda: desk.watch.counts != {})

@@ -20,7 +20,7 @@ from napari_unet.widgets.layers.strokes import new_annotation
 class TestStrokes:
     @pytest.fixture
     def label(self, qtbot, desk):
-        widget = StrokeFindings(desk.viewer, desk.session, desk.choice, desk.watch)
+        widget = StrokeFindings(desk)
         qtbot.addWidget(widget)
         return widget
 
@@ -68,8 +68,8 @@ class TestStrokes:
 class TestResult:
     @pytest.fixture
     def label(self, qtbot, desk):
-        self.predictions = Predictions(desk.viewer, desk.session)
-        widget = ResultFindings(self.predictions, desk.choice)
+        self.predictions = desk.predictions = Predictions(desk.viewer, desk.session)
+        widget = ResultFindings(desk)
         qtbot.addWidget(widget)
         desk.session._use(model_file(), header_of(model_file()))
         return widget

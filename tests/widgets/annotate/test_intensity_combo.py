@@ -8,7 +8,7 @@ from fakes import FakeLearner
 from napari_unet.core.images.intensity import WAYS
 from napari_unet.core.models.header import header_of
 from napari_unet.session.session import Session
-from napari_unet.widgets.annotate.intensity_combo import IntensityCombo
+from napari_unet.widgets.annotate.settings_panel import IntensityCombo
 from scenes import random_model, small_network
 
 

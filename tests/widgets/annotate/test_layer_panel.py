@@ -9,7 +9,9 @@ from qtpy.QtCore import Qt
 
 from napari_unet.widgets.annotate.layer_panel import LayerPanel
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.layers.roles import Role, entry, role_of
 
 
@@ -20,7 +22,9 @@ def choice():
 
 @pytest.fixture
 def panel(qtbot, model, session, choice):
-    widget = LayerPanel(model, session, choice, PaintWatch(model, choice))
+    widget = LayerPanel(
+        Desk(model, session, Predictions(model, session), choice, PaintWatch(model, choice))
+    )
     qtbot.addWidget(widget)
     return widget
 

@@ -31,10 +31,7 @@ from napari_unet.widgets.layers.strokes import new_annotation
 def loop(desk):
     look_at(desk.viewer, 0, 32, 0, 40)
     return LiveLoop(
-        desk.viewer,
-        desk.session,
-        desk.choice,
-        desk.watch,
+        desk,
         lambda seconds: TrainSettings.checked(seconds=seconds, device="cpu", seed=7),
         desk.owner,
     )
@@ -328,9 +325,7 @@ def test_is_refused_while_a_training_runs(desk, loop, strokes):
 
 
 def test_a_loop_that_is_gone_ends_the_job(qtbot, desk, fake):
-    loop = LiveLoop(
-        desk.viewer, desk.session, desk.choice, desk.watch, lambda s: TrainSettings(seconds=s)
-    )
+    loop = LiveLoop(desk, lambda s: TrainSettings(seconds=s))
     number = switch_on(loop, fake)
     loop.deleteLater()
     qtbot.waitSignal(loop.destroyed)

@@ -31,14 +31,13 @@ def image(desk, session, tmp_path):
 
 @pytest.fixture
 def predictions(desk):
-    return Predictions(desk.viewer, desk.session)
+    desk.predictions = Predictions(desk.viewer, desk.session)
+    return desk.predictions
 
 
 @pytest.fixture
 def panel(desk, predictions):
-    finder = PlaceFinder(
-        desk.viewer, desk.session, predictions, desk.choice, lambda: "cpu", desk.owner
-    )
+    finder = PlaceFinder(desk, lambda: "cpu", desk.owner)
     return NextPlacePanel(finder, desk.owner)
 
 

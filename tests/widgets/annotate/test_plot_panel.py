@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ SOON_MS = plot_panel.REPAINT_MS + 100
 
 @pytest.fixture
 def panel(qtbot, model, session):
-    widget = PlotPanel(model, session)
+    widget = PlotPanel(SimpleNamespace(viewer=model, session=session))
     qtbot.addWidget(widget)
     return widget
 

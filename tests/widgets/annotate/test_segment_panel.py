@@ -17,7 +17,7 @@ from napari_unet.widgets.layers.results import segmentation_of
 @pytest.fixture
 def panel(qtbot, desk):
     desk.predictions = Predictions(desk.viewer, desk.session)
-    widget = SegmentPanel(desk.viewer, desk.session, desk.predictions, desk.choice, lambda: "cpu")
+    widget = SegmentPanel(desk, lambda: "cpu")
     qtbot.addWidget(widget)
     widget.show()
     return widget

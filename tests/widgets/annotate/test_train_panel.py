@@ -23,13 +23,13 @@ def settings(seconds):
 
 
 def make(desk):
-    return TrainPanel(desk.session, desk.choice, desk.watch, desk.training, desk.live, settings)
+    return TrainPanel(desk, desk.training, desk.live, settings)
 
 
 @pytest.fixture
 def panel(qtbot, desk):
-    desk.training = Training(desk.viewer, desk.session, desk.choice, desk.watch, desk.owner)
-    desk.live = LiveLoop(desk.viewer, desk.session, desk.choice, desk.watch, settings, desk.owner)
+    desk.training = Training(desk, desk.owner)
+    desk.live = LiveLoop(desk, settings, desk.owner)
     widget = make(desk)
     qtbot.addWidget(widget)
     return widget
@@ -74,6 +74,7 @@ def test_what_is_missing_is_said_until_nothing_is(qtbot, desk, panel):
     assert "Press New strokes" in panel.button.toolTip()
     assert panel.status.text() == panel.button.toolTip()
     layer = new_annotation(desk.image, desk.session.classes)
+    desk.viewer.add_layer(layer)
     desk.choice.annotation = layer
     qtbot.waitUntil(lambda: "at least one stroke" in panel.button.toolTip())
     layer.paint((3, 3), 2)

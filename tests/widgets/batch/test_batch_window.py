@@ -8,6 +8,7 @@ import threading
 import dask.array as da
 import numpy as np
 import pytest
+from layer_helpers import thread_runs
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QProgressBar, QPushButton
 
@@ -137,7 +138,7 @@ def test_stop_in_the_middle_keeps_what_is_done(qtbot, viewer, dock, out):
     assert rows(dock)["slow"] == "stopped: the run was stopped in it."
     assert rows(dock)["last"] == "stopped: the run was stopped before it."
     go_on.set()
-    qtbot.waitUntil(lambda: not dock._run._works.left, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not thread_runs("batch-run"), timeout=PATIENCE)
     assert sorted(path.name for path in out.iterdir()) == [
         "batch_report.csv",
         "lazy_one_labels.tif",
@@ -163,12 +164,11 @@ def test_a_dock_that_is_closed_does_not_wait_for_a_layer_that_is_read(qtbot, vie
     qtbot.waitUntil(lambda: summary(dock).startswith("3 of 4"), timeout=PATIENCE)
     press_run(qtbot, dock)
     qtbot.waitUntil(reading.is_set, timeout=PATIENCE)
-    work = dock._run._works.current
     viewer.window.remove_dock_widget(dock)
     qtbot.wait(50)
-    assert work.is_running
+    assert thread_runs("batch-run")
     go_on.set()
-    qtbot.waitUntil(lambda: not work.is_running, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not thread_runs("batch-run"), timeout=PATIENCE)
     assert not [path for path in out.iterdir() if path.name.startswith(("slow", "."))]
 
 

@@ -10,7 +10,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import tifffile
-from layer_helpers import layer_names
+from layer_helpers import layer_names, thread_runs
 from napari.layers._source import layer_source
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QDesktopServices
@@ -99,7 +99,7 @@ class TestPlan:
     def test_each_row_says_what_will_be_done(self, qtbot, dock, grey):
         assert fates(dock)["one"] == "will be segmented"
         assert fates(dock)["colour"].startswith(REFUSED)
-        assert "Channels…" in fates(dock)["colour"]
+        assert "Change…" in fates(dock)["colour"]
         assert fates(dock)["two"] == "will be segmented, 3 planes"
         sizes = [dock.table.item(row, 1).text() for row in range(3)]
         assert sizes == ["6 x 8", "6 x 8", "3 x 6 x 8"]
@@ -359,10 +359,9 @@ class TestStop:
         press_run(qtbot, dock)
         over(qtbot, dock)
         assert fates(dock)["slow"] == "stopped: the run was stopped in it."
-        left = dock._run._works.left
-        assert len(left) == 1
+        assert thread_runs("batch-run")
         go_on.set()
-        qtbot.waitUntil(lambda: not left)
+        qtbot.waitUntil(lambda: not thread_runs("batch-run"))
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["batch_report.csv"]
 
 

@@ -16,8 +16,9 @@ from typing import Any
 import napari
 import numpy as np
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QAction
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QComboBox, QFileDialog, QPushButton, QSpinBox, QTableView, QTableWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton, QSpinBox, QTableView, QTableWidget
 
 from napari_unet.session.state import State
 from napari_unet.widgets.project import keeper, opening
@@ -107,8 +108,7 @@ class Walk:
     def learn(self) -> None:
         before = int(np.count_nonzero(self.strokes.data))
         painted = self.strokes.data.copy()
-        self.cells.findChild(QComboBox, "teach_combo").setCurrentIndex(1)
-        self.press(self.cells, "teach_button")
+        self.cells.findChild(QAction, "teach_corrected_action").trigger()
         wait(lambda: int(np.count_nonzero(self.strokes.data)) > before)
         kept = self.strokes.data[painted > 0] == painted[painted > 0]
         self.seen["strokes stay"] = bool(kept.all())
@@ -128,7 +128,7 @@ class Walk:
     def save(self) -> None:
         project = self.folder / "project"
         QFileDialog.getSaveFileName = lambda *_: (str(project), "")
-        self.press(self.paint, "save_project_button")
+        self.paint.findChild(QAction, "save_project_action").trigger()
         wait((project / "project.json").exists)
         np.save(self.folder / "strokes.npy", self.strokes.data)
         (self.folder / "model.unet").write_bytes(self.session.model)

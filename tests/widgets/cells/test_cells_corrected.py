@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cells_dock import CENTRES, NearFinder, answer, column, discs, press, status, table, teach
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QMessageBox, QPushButton
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QDoubleSpinBox, QMessageBox, QPushButton
 
 from fakes import model_file
 from napari_unet.core.objects.measure import measure
@@ -156,15 +157,15 @@ def test_cells_become_strokes_in_one_step_and_what_is_painted_wins(qtbot, make, 
     assert data[0, 40] == 0 and set(np.unique(data)) == {0, 1, 2}
     strokes.undo()
     np.testing.assert_array_equal(strokes.data, painted)
-    dock.findChild(QCheckBox, "over_painted_check").setChecked(True)
+    dock.findChild(QAction, "over_painted_action").setChecked(True)
     teach(qtbot, dock, 2)
     assert strokes.data[36, 60] == 2
 
 
 def test_corrected_cells_and_those_taken_away_are_learnt(qtbot, make, model):
     dock = make()
-    button = dock.findChild(QPushButton, "teach_button")
-    assert not button.isEnabled() and button.toolTip() == "No cell was corrected yet."
+    action = dock.findChild(QAction, "teach_corrected_action")
+    assert not action.isEnabled() and action.toolTip() == "No cell was corrected yet."
     gone, merged = (
         int(layer_of(model).data[CENTRES[3]]),
         [int(layer_of(model).data[place]) for place in CENTRES[:2]],

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QFileDialog, QPushButton, QTableWidget
+from layer_helpers import choose_in_menu
+from qtpy.QtWidgets import QFileDialog, QTableWidget
 
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
 
@@ -61,7 +62,7 @@ def test_sample_train_cells_correct_learn_go_back_save_kill_and_open(
     dock = AnnotateAndTrain(viewer)
     viewer.window.add_dock_widget(dock, name="dock")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder / "project"))
-    dock.findChild(QPushButton, "open_project_button").click()
+    choose_in_menu(qtbot, dock, "open_project_action")
     qtbot.waitUntil(lambda: "strokes on stained tissue" in viewer.layers, timeout=20_000)
     strokes = viewer.layers["strokes on stained tissue"].data
     np.testing.assert_array_equal(strokes, np.load(folder / "strokes.npy"))

@@ -265,6 +265,14 @@ def test_probabilities_that_are_all_zero_are_no_cells(qtbot, make, model, learne
     assert not dock.findChild(QPushButton, "teach_button").isEnabled()
 
 
+def test_measurements_are_features_of_the_layer(qtbot, make, model, learners):
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    features = cells(model).features
+    assert features["index"].tolist() == [1, 2, 3, 4]
+    assert [f"{area:.4g}" for area in features["area (µm²)"]] == column(dock, "area (µm²)")
+
+
 def test_a_flat_image_is_said(qtbot, make, model, learners):
     dock = make(np.full(PICTURE.shape, 7, np.uint8))
     press(dock, "find_cells_button")

@@ -19,7 +19,7 @@ from napari_unet.learner.messages import Failed, LiveView, Trained
 from napari_unet.session.state import State
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
 from napari_unet.widgets.batch.dock import BatchSegment
-from napari_unet.widgets.common.from_file import take_from
+from napari_unet.widgets.layers.from_file import take_from
 from napari_unet.widgets.layers.picture import is_guessed, picture_of
 from napari_unet.widgets.layers.results import segmentation_of
 
@@ -73,10 +73,18 @@ def use_model(dock, tmp_path, **details):
 
 
 def open_channels(qtbot, dock) -> QListWidget:
-    press(qtbot, dock, "channels_button")
+    press(qtbot, dock, "change_button")
     channels = find(dock, QListWidget, "channels_list")
     qtbot.waitUntil(channels.isVisible)
     return channels
+
+
+def take_from_file(qtbot, dock):
+    press(qtbot, dock, "change_button")
+    button = find(dock, QPushButton, "from_file_button")
+    qtbot.waitUntil(button.isVisible)
+    button.click()
+    button.window().reject()
 
 
 def close_channels(qtbot, channels):
@@ -96,9 +104,7 @@ def check(channels, name, on=True):
 def test_a_plain_grey_image_shows_one_line_and_nothing_to_choose(viewer, dock):
     viewer.add_image(noise(32, 40), name="cells")
     assert label(dock) == "32 x 40, 1 channel"
-    assert find(dock, QPushButton, "channels_button").isHidden()
-    assert find(dock, QComboBox, "axes_combo").isHidden()
-    assert find(dock, QComboBox, "level_combo").isHidden()
+    assert find(dock, QPushButton, "change_button").isHidden()
 
 
 def test_slices_become_time_and_channels_in_one_click(qtbot, viewer, dock, learner):
@@ -158,7 +164,7 @@ def test_channels_of_a_layer_are_chosen_and_ordered(qtbot, viewer, dock, learner
     assert label(dock) == "32 x 40, 3 channels"
     use_model(dock, tmp_path, channels=2)
     segment = find(dock, QPushButton, "segment_image_button")
-    assert "needs 2 channels, the image has 3; choose them with Channels…" in segment.toolTip()
+    assert "needs 2 channels, the image has 3; press Change… beside the image" in segment.toolTip()
     channels = open_channels(qtbot, dock)
     assert names(channels) == ["stain: channel 0", "stain: channel 1", "stain: channel 2"]
     check(channels, "stain: channel 0", on=False)
@@ -210,7 +216,7 @@ def test_no_checked_channel_changes_nothing(qtbot, viewer, dock, capsys):
 
 def test_two_layers_are_stacked_as_channels_until_one_is_removed(qtbot, viewer, dock, learner):
     cells = viewer.add_image(noise(32, 40), name="cells")
-    assert find(dock, QPushButton, "channels_button").isHidden()
+    assert find(dock, QPushButton, "change_button").isHidden()
     nuclei = viewer.add_image(255 - noise(32, 40), name="nuclei")
     viewer.add_image(noise(16, 16), name="small")
     find(dock, QComboBox, "image_combo").choose(cells)
@@ -441,7 +447,7 @@ class TestFromFile:
     def test_are_given_to_the_layer_and_what_lies_on_it(self, qtbot, viewer, dock, stack):
         assert label(dock) == "7 slices of 32 x 40, 1 channel <b>(guessed)</b>"
         press(qtbot, dock, "new_annotation_button")
-        press(qtbot, dock, "from_file_button")
+        take_from_file(qtbot, dock)
         assert label(dock) == "7 time points of 32 x 40, 1 channel"
         strokes = viewer.layers["strokes on movie"]
         for layer in (stack, strokes):
@@ -456,7 +462,7 @@ class TestFromFile:
         viewer.open(str(tmp_path / "plain.tif"), plugin="napari")
         said = []
         dock.session.said.connect(lambda _, text: said.append(text))
-        press(qtbot, dock, "from_file_button")
+        take_from_file(qtbot, dock)
         assert "says neither what its axes are nor its pixel size" in said[0]
         assert "(guessed)" in label(dock)
 
@@ -490,7 +496,7 @@ class TestFromFile:
         viewer.add_layer(layer)
         said = []
         dock.session.said.connect(lambda _, text: said.append(text))
-        press(qtbot, dock, "from_file_button")
+        take_from_file(qtbot, dock)
         assert said == []
         assert label(dock) == f"64 x 48, {channels} channels"
         assert layer.data.shape == (channels, 64, 48)

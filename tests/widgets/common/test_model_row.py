@@ -10,7 +10,7 @@ from fakes import model_file
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.learner.messages import Trained
 from napari_unet.session.state import PaintedPlanes
-from napari_unet.widgets.common.model_row import ModelRow
+from napari_unet.widgets.common.model_row import ModelLine, ModelRow
 
 
 @pytest.fixture
@@ -100,3 +100,13 @@ def test_a_training_keeps_its_model(qtbot, row, session):
     session.train(lambda: PaintedPlanes((), (), ()), TrainSettings.checked(seconds=5))
     assert not row.open_button.isEnabled()
     assert "Wait for the training" in row.open_button.toolTip()
+
+
+def test_a_line_says_which_model_is_in_use_and_opens_one(qtbot, session, files):
+    line = ModelLine(session)
+    qtbot.addWidget(line)
+    assert line.label.text().startswith("Model: No model yet")
+    files.write_bytes(model_file())
+    line.open_button.click()
+    assert session.model == model_file()
+    assert line.label.text().startswith("Model: background, class 2")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from napari.layers import Image
@@ -11,9 +13,8 @@ from napari_unet.core.images.lazy_plane import whole_plane
 from napari_unet.core.models.header import header_of
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import PlanePredicted, Predicted
-from napari_unet.widgets.annotate.dimension_sync import Dimensions
 from napari_unet.widgets.annotate.live_sync import LiveLoop
-from napari_unet.widgets.annotate.settings_panel import AdvancedPanel
+from napari_unet.widgets.annotate.settings_panel import AdvancedPanel, Dimensions
 from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.paint_watch import PaintWatch
@@ -162,6 +163,10 @@ class TestPredictions:
         assert why_not_segment(Image(np.zeros((5, 6, 8))), header) is None
 
 
+def desk_of(viewer, session, choice, watch=None):
+    return SimpleNamespace(viewer=viewer, session=session, choice=choice, watch=watch)
+
+
 class TestTraining:
     @pytest.fixture
     def training(self, qapp, model, session, choice, stack):
@@ -171,7 +176,7 @@ class TestTraining:
         strokes.data[1, 2, 3], strokes.data[1, 4, 3] = 1, 2
         watch = PaintWatch(model, choice)
         watch.painted_planes()
-        return Training(model, session, choice, watch)
+        return Training(desk_of(model, session, choice, watch))
 
     def test_sends_volumes_with_the_voxel_size_of_the_scale(self, training, fake, qtbot):
         panel = AdvancedPanel()
@@ -196,10 +201,10 @@ class TestTraining:
 
 class TestChoosing:
     @pytest.fixture
-    def panel(self, qtbot, session, choice):
+    def panel(self, qtbot, model, session, choice):
         widget = AdvancedPanel()
         qtbot.addWidget(widget)
-        Dimensions(session, choice, widget, widget)
+        Dimensions(desk_of(model, session, choice), widget, widget)
         return widget
 
     def test_volumes_are_offered_where_there_are_slices(self, panel, choice, model):
@@ -228,5 +233,5 @@ class TestChoosing:
     def test_live_says_that_it_learns_from_planes(self, panel, model, session, choice, said):
         panel.dimensions = 3
         watch = PaintWatch(model, choice, panel)
-        LiveLoop(model, session, choice, watch, panel.settings, panel).switch(True)
+        LiveLoop(desk_of(model, session, choice, watch), panel.settings, panel).switch(True)
         assert said == ["Live learns from planes, one by one; volumes are learnt with Train."]

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
-from layer_helpers import layer_names, paint_two_classes
+from layer_helpers import choose_in_menu, layer_names, paint_two_classes
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QFileDialog,
     QLabel,
@@ -108,7 +109,7 @@ def train(qtbot, dock, learner, score: float):
 
 def save_as(qtbot, dock, choose, folder):
     choose(folder)
-    press(qtbot, dock, "save_project_button")
+    choose_in_menu(qtbot, dock, "save_project_action")
     qtbot.waitUntil(lambda: "· saved" in label(dock) and (folder / "project.json").exists())
 
 
@@ -116,7 +117,7 @@ def reopen(qtbot, make_dock, choose, folder, *images):
     """Open a project in another window."""
     choose(folder)
     viewer, dock = make_dock(*images)
-    press(qtbot, dock, "open_project_button")
+    choose_in_menu(qtbot, dock, "open_project_action")
     qtbot.waitUntil(lambda: label(dock).startswith(folder.name) or "kept" in label(dock))
     return viewer, dock
 
@@ -170,7 +171,7 @@ def test_what_an_earlier_run_left_is_offered_and_restored(qtbot, make_dock, lear
     viewer, dock = make_dock(PICTURE)
     assert "strokes on cells, 1 version of a model" in label(dock, "restore_label")
     assert dock.session.model is None
-    press(qtbot, dock, "restore_button")
+    choose_in_menu(qtbot, dock, "restore_project_action")
     qtbot.waitUntil(lambda: table(dock).rowCount() == 1)
     assert dock.findChild(QLabel, "restore_label").isHidden()
     assert np.array_equal(viewer.layers["strokes on cells"].data, expected)
@@ -186,9 +187,9 @@ def test_what_was_left_goes_only_after_a_question(qtbot, make_dock, monkeypatch,
     buttons = QMessageBox.StandardButton
     for answer, left in ((buttons.Cancel, 1), (buttons.Discard, 0)):
         monkeypatch.setattr(QMessageBox, "question", lambda *_, answer=answer: answer)
-        press(qtbot, dock, "discard_button")
+        choose_in_menu(qtbot, dock, "discard_project_action")
         assert len(recoverable(recovery_root)) == left
-    assert dock.findChild(QPushButton, "restore_button").isHidden()
+    assert not dock.findChild(QAction, "restore_project_action").isVisible()
 
 
 def test_a_project_is_saved_closed_and_opened(
@@ -301,7 +302,7 @@ def strokes_in(folder) -> list[str]:
 
 def test_the_next_project_takes_the_place_of_the_strokes(qtbot, two_projects, tmp_path):
     viewer, dock = two_projects
-    press(qtbot, dock, "open_project_button")
+    choose_in_menu(qtbot, dock, "open_project_action")
     qtbot.waitUntil(lambda: layer_names(viewer) == ["cells", "first 0", "first 1"])
     qtbot.wait(150)  # longer than a removal takes to be meant
     assert strokes_in(tmp_path / "second") == ["second 0", "second 1"]
@@ -321,7 +322,7 @@ def test_strokes_that_memory_does_not_suffice_for_stay_in_their_project(
 
     with monkeypatch.context() as patch:
         patch.setattr(OpenedLayer, "data", small_memory)
-        press(qtbot, dock, "open_project_button")
+        choose_in_menu(qtbot, dock, "open_project_action")
         qtbot.waitUntil(lambda: layer_names(viewer) == ["cells", "first 0"])
     qtbot.wait(150)  # longer than a removal takes to be meant
     viewer.layers["first 0"].paint((30, 30), 1)
@@ -334,7 +335,7 @@ def test_what_is_painted_while_a_project_is_read_is_saved_in_the_one_before(
 ):
     viewer, dock = two_projects
     strokes = viewer.layers["second 1"]
-    press(qtbot, dock, "open_project_button")
+    choose_in_menu(qtbot, dock, "open_project_action")
     strokes.paint((30, 30), 1)
     qtbot.waitUntil(lambda: strokes not in viewer.layers)
     saved = open_project(tmp_path / "second").layers[1].data()
@@ -358,7 +359,7 @@ def test_many_layers_of_strokes_come_and_go_with_the_window_drawn_in_between(
     names = layer_names(viewer)
     for _ in range(3):
         seen.clear()
-        press(qtbot, dock, "open_project_button")
+        choose_in_menu(qtbot, dock, "open_project_action")
         qtbot.waitUntil(lambda: len(seen) == 8 and "saved" in label(dock))
         assert len(set(seen)) == 8
         assert layer_names(viewer) == names
@@ -374,7 +375,7 @@ def test_a_new_project_begins_with_the_strokes_and_the_model_that_are_open(
     train(qtbot, dock, learners[-1], 0.5)
     train(qtbot, dock, learners[-1], 0.6)
     choose(tmp_path / "new")
-    press(qtbot, dock, "new_project_button")
+    choose_in_menu(qtbot, dock, "new_project_action")
     qtbot.waitUntil(lambda: table(dock).rowCount() == 1 and "saved" in label(dock))
     opened = open_project(tmp_path / "new")
     assert np.array_equal(opened.layers[0].data(), strokes.data)
@@ -392,7 +393,7 @@ def test_a_damaged_project_is_opened_as_a_copy(qtbot, make_dock, choose, tmp_pat
     viewer, dock = make_dock(PICTURE)
     said = []
     dock.session.said.connect(lambda _level, text: said.append(text))
-    press(qtbot, dock, "open_project_button")
+    choose_in_menu(qtbot, dock, "open_project_action")
     qtbot.waitUntil(lambda: len(viewer.layers) == 2)
     assert np.array_equal(viewer.layers[1].data, expected)
     assert any("project.json is damaged" in text for text in said)
@@ -411,7 +412,7 @@ def test_what_is_no_project_changes_nothing(qtbot, make_dock, choose, tmp_path):
     dock.session.said.connect(lambda _level, text: said.append(text))
     (tmp_path / "empty").mkdir()
     choose(tmp_path / "empty")
-    press(qtbot, dock, "open_project_button")
+    choose_in_menu(qtbot, dock, "open_project_action")
     qtbot.waitUntil(lambda: bool(said))
     assert "is no project that can be opened" in said[0]
     assert layer_names(viewer) == ["cells", "strokes on cells"]
@@ -423,7 +424,7 @@ def test_a_folder_with_other_files_is_refused(qtbot, make_dock, choose, tmp_path
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.txt").write_text("mine")
     choose(tmp_path / "taken")
-    press(qtbot, dock, "save_project_button")
+    choose_in_menu(qtbot, dock, "save_project_action")
     assert "holds other files" in notification_manager.records[-1].message
     assert [path.name for path in (tmp_path / "taken").iterdir()] == ["thesis.txt"]
 
@@ -468,13 +469,13 @@ def test_one_button_writes_script_and_paragraph(qtbot, make_dock, learners, choo
     tifffile.imwrite(tmp_path / "cells.tif", PICTURE)
     viewer, dock = make_dock(tmp_path / "cells.tif")
     paint(qtbot, viewer, dock)
-    button = dock.findChild(QPushButton, "reproduce_button")
+    button = dock.findChild(QAction, "reproduce_project_action")
     assert not button.isEnabled()
     assert "Save as…" in button.toolTip()
     train(qtbot, dock, learners[-1], 0.5)
     save_as(qtbot, dock, choose, tmp_path / "p")
     choose(tmp_path / "out")
-    press(qtbot, dock, "reproduce_button")
+    choose_in_menu(qtbot, dock, "reproduce_project_action")
     compile((tmp_path / "out" / "reproduce.py").read_text(), "reproduce.py", "exec")
     assert "Ronneberger" in (tmp_path / "out" / "methods.md").read_text()
     assert "Ronneberger" in qapp.clipboard().text()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from layer_helpers import choose_in_menu
 from painting_window import SIDE
-from qtpy.QtWidgets import QLabel, QPushButton
+from qtpy.QtWidgets import QLabel
 
 from napari_unet.project.recovery import recoverable
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
@@ -50,7 +51,7 @@ def test_ten_seconds_of_painting_at_most(qtbot, make_window, learners, recovery_
     dock = AnnotateAndTrain(viewer)
     viewer.window.add_dock_widget(dock, name="dock")
     assert "strokes on cells" in dock.findChild(QLabel, "restore_label").text()
-    dock.findChild(QPushButton, "restore_button").click()
+    choose_in_menu(qtbot, dock, "restore_project_action")
     qtbot.waitUntil(lambda: "strokes on cells" in viewer.layers)
     found = viewer.layers["strokes on cells"].data
     assert found.shape == (SIDE, SIDE)

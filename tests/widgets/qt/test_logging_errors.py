@@ -10,8 +10,7 @@ from napari_unet import log
 from napari_unet.errors import Level
 from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.layers.picture import picture_of
-from napari_unet.widgets.qt.logging_errors import log_errors
-from napari_unet.widgets.qt.notify import notify
+from napari_unet.widgets.qt.notify import log_errors, notify
 
 
 @pytest.fixture

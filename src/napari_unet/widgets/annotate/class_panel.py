@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
@@ -10,7 +9,6 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
     QHeaderView,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -18,10 +16,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.session.session import Session
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.strokes import paint_with
+from napari_unet.widgets.qt.build import push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 
@@ -32,36 +29,25 @@ _ROWS_SHOWN = 4
 class ClassPanel(QWidget):
     """Shows the session's classes; the chosen row is what the brush paints."""
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
-        self._choice = choice
-        self._watch = watch
+        self._viewer, self._session = desk.viewer, desk.session
+        self._choice, self._watch = desk.choice, desk.watch
         self._layer: Labels | None = None
         self.table = self._make_table()
-        self.add_button = QPushButton("&Add class")
-        self.add_button.setObjectName("add_class_button")
+        self.add_button = push_button("&Add class", "add_class_button", self._on_add_clicked)
         self.add_button.setToolTip("Add one more kind of structure to tell apart")
-        self.add_button.clicked.connect(self._on_add_clicked)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.table)
         layout.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignLeft)
         self._links = Connections(self)
-        self._links.add(session.classes_changed, self._on_classes_changed)
-        choice.annotation_changed.connect(self._on_annotation_changed)
-        watch.changed.connect(self._show_counts)
-        self._on_classes_changed(session.classes)
-        self._on_annotation_changed(choice.annotation)
+        self._links.add(desk.session.classes_changed, self._on_classes_changed)
+        desk.choice.annotation_changed.connect(self._on_annotation_changed)
+        desk.watch.changed.connect(self._show_counts)
+        self._on_classes_changed(desk.session.classes)
+        self._on_annotation_changed(desk.choice.annotation)
 
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(0, 3)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject
 
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.session.session import Session
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.image_marks import mark_in
 from napari_unet.widgets.layers.readiness import why_not_paint
 from napari_unet.widgets.layers.results import recolor
@@ -26,25 +23,16 @@ class ClassSync(QObject):
     the chosen image.
     """
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        parent: QObject | None = None,
-    ) -> None:
+    def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
-        self._choice = choice
-        self._watch = watch
+        self._viewer, self._session = desk.viewer, desk.session
+        self._choice, self._watch = desk.choice, desk.watch
         self._layer: Labels | None = None
         self._links = Connections(self)
-        self._links.add(session.classes_changed, self._on_classes_changed)
-        choice.annotation_changed.connect(self._on_annotation_changed)
-        watch.changed.connect(self._on_counted)
-        self._on_annotation_changed(choice.annotation)
+        self._links.add(desk.session.classes_changed, self._on_classes_changed)
+        desk.choice.annotation_changed.connect(self._on_annotation_changed)
+        desk.watch.changed.connect(self._on_counted)
+        self._on_annotation_changed(desk.choice.annotation)
 
     def _on_annotation_changed(self, layer: Labels | None) -> None:
         if self._layer is not None:

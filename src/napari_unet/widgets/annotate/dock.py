@@ -8,9 +8,7 @@ from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.annotate.class_panel import ClassPanel
 from napari_unet.widgets.annotate.class_sync import ClassSync
-from napari_unet.widgets.annotate.dimension_sync import Dimensions
 from napari_unet.widgets.annotate.findings import ResultFindings, StrokeFindings
-from napari_unet.widgets.annotate.intensity_combo import IntensityCombo
 from napari_unet.widgets.annotate.keys import bind_keys
 from napari_unet.widgets.annotate.layer_panel import LayerPanel
 from napari_unet.widgets.annotate.live_sync import LiveLoop
@@ -18,13 +16,13 @@ from napari_unet.widgets.annotate.next_place_panel import NextPlacePanel
 from napari_unet.widgets.annotate.place_finder import PlaceFinder
 from napari_unet.widgets.annotate.plot_panel import PlotPanel
 from napari_unet.widgets.annotate.segment_panel import SegmentPanel
-from napari_unet.widgets.annotate.settings_panel import AdvancedPanel
+from napari_unet.widgets.annotate.settings_panel import AdvancedPanel, Dimensions, IntensityCombo
 from napari_unet.widgets.annotate.train_panel import TrainPanel
 from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.annotate.training_preview import LivePrediction
 from napari_unet.widgets.common.model_row import ModelRow
 from napari_unet.widgets.common.problem_report import ReportButton
-from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.desk.shared import shared_by
 from napari_unet.widgets.project.keeper import ProjectKeeper
@@ -39,11 +37,6 @@ from napari_unet.widgets.qt.sections import section, stack
 class AnnotateAndTrain(Docked):
     """Paint strokes on an image, train a U-Net on them in the background, see its prediction.
 
-    Parameters
-    ----------
-    napari_viewer
-        The viewer whose layers are worked on.
-
     Attributes
     ----------
     session
@@ -53,47 +46,38 @@ class AnnotateAndTrain(Docked):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
         shared = shared_by(napari_viewer, self)
-        viewer, session, predictions = shared.viewer, shared.session, shared.predictions
+        viewer, session = shared.viewer, shared.session
         self.session = session
         self.setObjectName("annotate_and_train")
-        choice = Choice(self)
-        watch = PaintWatch(viewer, choice, self)
-        training = Training(viewer, session, choice, watch, self)
+        bind_keys(viewer, self)
+        watch = PaintWatch(viewer, shared.choice, self)
+        desk = Desk(viewer, session, shared.predictions, shared.choice, watch)
+        training = Training(desk, self)
         advanced = AdvancedPanel()
         advanced.add_row("Intensities", IntensityCombo(session))
-        Dimensions(session, choice, advanced, self)
-        ClassSync(viewer, session, choice, watch, self)
-        live = LiveLoop(viewer, session, choice, watch, advanced.settings, self)
-        LivePrediction(viewer, session, predictions, choice, advanced.device, self)
-        finder = PlaceFinder(viewer, session, predictions, choice, advanced.device, self)
-        train_panel = TrainPanel(session, choice, watch, training, live, advanced.settings)
+        Dimensions(desk, advanced, self)
+        ClassSync(desk, self)
+        live = LiveLoop(desk, advanced.settings, self)
+        LivePrediction(desk, advanced.device, self)
+        finder = PlaceFinder(desk, advanced.device, self)
+        train_panel = TrainPanel(desk, training, live, advanced.settings)
         settings = _Settings(advanced, train_panel)
-        keeper = ProjectKeeper(viewer, session, choice, watch, settings.read)
+        keeper = ProjectKeeper(desk, settings.read)
         advanced.changed.connect(keeper.tell)
         train_panel.seconds.valueChanged.connect(keeper.tell)
         opening = ProjectOpening(keeper, settings.show)
         for part in (opening, keeper):
             ended_with(self, part.close)
-        bind_keys(viewer, self)
         opening.go_on()
         stack(
             self,
-            section(
-                "Paint",
-                LayerPanel(viewer, session, choice, watch),
-                ClassPanel(viewer, session, choice, watch),
-            ),
-            section(
-                "Train",
-                train_panel,
-                StrokeFindings(viewer, session, choice, watch),
-                PlotPanel(viewer, session),
-            ),
+            section("Paint", LayerPanel(desk), ClassPanel(desk)),
+            section("Train", train_panel, StrokeFindings(desk), PlotPanel(desk)),
             section(
                 "Segment",
-                SegmentPanel(viewer, session, predictions, choice, advanced.device),
+                SegmentPanel(desk, advanced.device),
                 NextPlacePanel(finder),
-                ResultFindings(predictions, choice),
+                ResultFindings(desk),
             ),
             section("Model", ModelRow(session)),
             section(

@@ -16,10 +16,7 @@ from napari_unet.core.diagnosis import (
     of_strokes,
 )
 from napari_unet.core.images.cutout import is_large
-from napari_unet.session.session import Session
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
-from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.image_marks import mark_in
 from napari_unet.widgets.layers.strokes import can_be_painted, is_dressed, too_many
 from napari_unet.widgets.layers.view import current_index
@@ -45,34 +42,19 @@ class _Findings(QLabel):
 
 
 class StrokeFindings(_Findings):
-    """What was noticed of the strokes, a moment after the last of them.
+    """What was noticed of the strokes, a moment after the last of them."""
 
-    Parameters
-    ----------
-    viewer, session, choice, watch
-        What is painted, and what the classes are called.
-    """
-
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__("stroke_findings", parent)
-        self._viewer = viewer
-        self._session = session
-        self._choice = choice
-        self._watch = watch
+        self._viewer, self._session = desk.viewer, desk.session
+        self._choice, self._watch = desk.choice, desk.watch
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
         self._timer.timeout.connect(self._look)
-        Connections(self).add(session.classes_changed, self._look_soon)
-        choice.annotation_changed.connect(self._look_soon)
-        watch.changed.connect(self._look_soon)
+        Connections(self).add(desk.session.classes_changed, self._look_soon)
+        desk.choice.annotation_changed.connect(self._look_soon)
+        desk.watch.changed.connect(self._look_soon)
         self._look_soon()
 
     def _look_soon(self, *_: object) -> None:
@@ -88,22 +70,14 @@ class StrokeFindings(_Findings):
 
 
 class ResultFindings(_Findings):
-    """What was noticed of the last segmentation of the chosen image.
+    """What was noticed of the last segmentation of the chosen image."""
 
-    Parameters
-    ----------
-    predictions, choice
-        Whose.
-    """
-
-    def __init__(
-        self, predictions: Predictions, choice: Choice, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__("result_findings", parent)
-        self._choice = choice
-        predictions.judged.connect(self._on_judged)
-        choice.image_changed.connect(self._on_image_changed)
-        choice.image_retaken.connect(self._on_image_changed)
+        self._choice = desk.choice
+        desk.predictions.judged.connect(self._on_judged)
+        desk.choice.image_changed.connect(self._on_image_changed)
+        desk.choice.image_retaken.connect(self._on_image_changed)
 
     def _on_judged(self, image: Image, findings: tuple[Finding, ...]) -> None:
         if image is self._choice.image:

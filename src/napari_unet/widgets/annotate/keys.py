@@ -15,6 +15,7 @@ from napari import layers
 from napari.components import ViewerModel
 from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
+from napari.utils.interactions import Shortcut
 from napari.utils.key_bindings import coerce_keybinding
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QAbstractButton, QTableWidget, QWidget
@@ -89,6 +90,12 @@ _COMMANDS = (
     next_class,
     previous_class,
 )
+
+
+def with_key(tip: str, command: str) -> str:
+    """Return a tooltip with the key that napari has for a command, if it has one."""
+    keys = action_manager._shortcuts.get(f"napari-unet:{command}", ())
+    return f"{tip} ({' or '.join(str(Shortcut(key)) for key in keys)})" if keys else tip
 
 
 def bind_keys(viewer: ViewerModel, dock: QWidget) -> None:

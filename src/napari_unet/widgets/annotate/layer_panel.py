@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QWidget
 
-from napari_unet.session.session import Session
+from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.annotate.strokes_note import StrokesNote
+from napari_unet.widgets.common.image_combo import ImageCombo
 from napari_unet.widgets.common.layer_combo import LayerCombo
 from napari_unet.widgets.common.picture_row import PictureRow
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
-from napari_unet.widgets.desk.showing import show_chosen
-from napari_unet.widgets.layers.channels_last import bring_channels_first
-from napari_unet.widgets.layers.picture import is_picture
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.strokes import (
     FIRST_CLASS,
@@ -25,6 +21,7 @@ from napari_unet.widgets.layers.strokes import (
     paint_with,
     prefer,
 )
+from napari_unet.widgets.qt.build import form_layout, push_button
 
 
 class LayerPanel(QWidget):
@@ -33,48 +30,25 @@ class LayerPanel(QWidget):
     An image comes with its own strokes, or with none; those of another image, and labels that are
     not the plugin's own, are chosen by the user alone. A newly opened image is chosen while nothing
     is painted on the one before.
-
-    Parameters
-    ----------
-    viewer, session
-        Whose layers, and the classes of a new one.
-    choice
-        Gets what is chosen.
-    watch
-        Knows whether something is painted.
     """
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
-        self._choice = choice
-        self._watch = watch
+        self._viewer, self._session = desk.viewer, desk.session
+        self._choice, self._watch = desk.choice, desk.watch
         self._seen: set[Layer] = set()
-        self.images = LayerCombo(viewer, is_picture)
-        self.images.setObjectName("image_combo")
-        self.images.setPlaceholderText("open an image")
-        self.annotations = LayerCombo(viewer, can_be_painted)
+        self.images = ImageCombo(desk.viewer, desk.choice, "image_combo")
+        self.annotations = LayerCombo(desk.viewer, can_be_painted)
         self.annotations.setObjectName("annotation_combo")
         self.annotations.setAccessibleName("Strokes")
         self.annotations.setPlaceholderText("press New strokes")
-        self.new_button = QPushButton("&New strokes")
-        self.new_button.setObjectName("new_annotation_button")
-        self.new_button.clicked.connect(self._on_new_clicked)
-        self.picture = PictureRow(viewer, session, choice)
-        self.note = StrokesNote(viewer, session, choice, watch)
+        self.new_button = push_button("&New strokes", "new_annotation_button", self._on_new_clicked)
+        self.picture = PictureRow(desk.viewer, desk.session, desk.choice)
+        self.note = StrokesNote(desk)
         self._lay_out()
         self.images.chosen.connect(self._on_image_chosen)
-        self.images.activated.connect(self._on_image_activated)
         self.annotations.chosen.connect(self._on_annotation_chosen)
-        choice.image_retaken.connect(self._on_image_retaken)
+        desk.choice.image_retaken.connect(self._on_image_retaken)
         self.images.offer_changed.connect(self._on_images_offered)
         self.annotations.offer_changed.connect(self._choose_missing)
         self._on_images_offered()
@@ -85,9 +59,7 @@ class LayerPanel(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.annotations, 1)
         row.addWidget(self.new_button)
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = form_layout(self)
         form.addRow("Image", self.images)
         form.addRow(self.picture)
         form.addRow("Strokes", row)
@@ -107,10 +79,7 @@ class LayerPanel(QWidget):
 
     def _choose_missing(self) -> None:
         """Choose what is not chosen yet, where there is something that fits."""
-        if self.images.layer is None and self.images.offered:
-            active = self._viewer.layers.selection.active
-            offered = self.images.offered
-            self.images.choose(active if active in offered else offered[-1])
+        self.images.choose_missing()
         image = self._choice.image
         if self.annotations.layer is None and image is not None:
             self._choose_strokes(image)
@@ -119,17 +88,10 @@ class LayerPanel(QWidget):
         strokes = find_annotation(self._viewer.layers, image)
         self.annotations.choose(strokes if strokes in self.annotations.offered else None)
 
-    def _on_image_chosen(self, image: Image | None) -> None:
-        if image is not None:
-            bring_channels_first(self._viewer, image)
-        self._choice.image = image
+    def _on_image_chosen(self, _image: Image | None) -> None:
         self._update_new_button()
         if self._choice.image is not None:
             self._choose_strokes(self._choice.image)
-
-    def _on_image_activated(self, _index: int) -> None:
-        if self._choice.image is not None:
-            show_chosen(self._viewer, self._choice.image)
 
     def _on_image_retaken(self, image: Image) -> None:
         """Change to strokes that fit what the image is taken as now, where there are some."""
@@ -158,7 +120,7 @@ class LayerPanel(QWidget):
         ready = self._choice.image is not None
         self.new_button.setEnabled(ready)
         self.new_button.setToolTip(
-            "Make an empty layer on the image and start to paint"
+            with_key("Make an empty layer on the image and start to paint", "new_strokes")
             if ready
             else "Open an image and choose it first."
         )

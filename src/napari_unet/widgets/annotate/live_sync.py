@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from napari.components import ViewerModel
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import Level, UserError
 from napari_unet.learner.messages import LiveTile
 from napari_unet.session.sending import TOO_WIDE, is_too_wide
-from napari_unet.session.session import Session
 from napari_unet.session.state import State
 from napari_unet.widgets.annotate.live_planes import LivePlanes
 from napari_unet.widgets.annotate.live_tiles import TileWriter
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.desk import Desk
+from napari_unet.widgets.desk.stroke_watch import How
 from napari_unet.widgets.layers.planes import (
     Region,
     channel_count,
@@ -35,9 +33,9 @@ from napari_unet.widgets.layers.readiness import (
 )
 from napari_unet.widgets.layers.reading import spot_reader
 from napari_unet.widgets.layers.roles import Role, role_of
-from napari_unet.widgets.layers.spots import Spot, spots_of
+from napari_unet.widgets.layers.spots import Spot
 from napari_unet.widgets.layers.strokes import is_dressed
-from napari_unet.widgets.layers.view import box_in_view, current_index, in_view, is_empty
+from napari_unet.widgets.layers.view import current_index, in_view, is_empty
 from napari_unet.widgets.qt.connections import Connections, when_destroyed
 
 _WAIT_MS = 60
@@ -51,13 +49,7 @@ class LiveLoop(QObject):
 
     The strokes of every image that was chosen since the switch was turned on are learnt from, for
     as long as their layers are there. Everything that happens within 60 ms is told together.
-
-    Parameters
-    ----------
-    viewer, session, choice, watch
-        What is painted, where, and who learns from it.
-    settings
-        Gives the training settings for a budget in seconds; only device and seed count here.
+    Of the settings only device and seed count.
 
     Notes
     -----
@@ -67,21 +59,13 @@ class LiveLoop(QObject):
     status_changed = Signal()
 
     def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        settings: Callable[[float], TrainSettings],
-        parent: QObject | None = None,
+        self, desk: Desk, settings: Callable[[float], TrainSettings], parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
-        self._choice = choice
-        self._watch = watch
+        self._viewer, self._session = desk.viewer, desk.session
+        self._choice, self._watch = desk.choice, desk.watch
         self._settings = settings
-        self._writer = TileWriter(viewer, session, self)
+        self._writer = TileWriter(desk, self)
         self._planes = LivePlanes()
         self._counted: dict[Spot, dict[int, int]] = {}
         self._dirty: set[Spot] = set()
@@ -96,7 +80,7 @@ class LiveLoop(QObject):
         self._lookout.setInterval(_LOOK_MS)
         self._lookout.timeout.connect(self._on_lookout)
         self._connect()
-        when_destroyed(self, session.stop_live)
+        when_destroyed(self, desk.session.stop_live)
 
     def _connect(self) -> None:
         links = self._links
@@ -104,10 +88,10 @@ class LiveLoop(QObject):
         links.add(self._session.live.tile_predicted, self._on_tile_predicted)
         links.add(self._session.live.status_changed, self._on_status_changed)
         links.add(self._viewer.layers.events.removed, self._on_layer_removed)
-        self._choice.image_changed.connect(self._on_image_chosen)
+        self._choice.image_changed.connect(self._on_other_chosen)
         self._choice.image_retaken.connect(self._on_image_retaken)
-        self._choice.annotation_changed.connect(self._on_annotation_chosen)
-        self._watch.stroked.connect(self._on_stroked)
+        self._choice.annotation_changed.connect(self._on_other_chosen)
+        self._watch.strokes.stroked.connect(self._on_stroked)
         self._watch.changed.connect(self._on_counted)
         self._start_over()
 
@@ -118,10 +102,7 @@ class LiveLoop(QObject):
     def switch(self, on: bool) -> None:
         """Start or stop; what was learnt is kept as the model in use.
 
-        Raises
-        ------
-        InvalidInput
-            A training runs, or a setting is not allowed.
+        ``InvalidInput`` if a training runs, or a setting is not allowed.
         """
         if on:
             settings = self._settings(60.0)
@@ -177,11 +158,7 @@ class LiveLoop(QObject):
     def _on_status_changed(self, _status: str) -> None:
         self.status_changed.emit()
 
-    def _on_image_chosen(self, _image: Image | None) -> None:
-        self._start_over()
-        self._tell_soon()
-
-    def _on_annotation_chosen(self, _annotation: Labels | None) -> None:
+    def _on_other_chosen(self, _layer: Layer | None) -> None:
         self._start_over()
         self._tell_soon()
 
@@ -205,9 +182,10 @@ class LiveLoop(QObject):
         if self._why_not_look() is None:
             self._look()
 
-    def _on_stroked(self, spots: list[Spot]) -> None:
-        self._dirty.update(spots)
-        self._tell_soon()
+    def _on_stroked(self, layer: Labels, spots: list[Spot], how: How) -> None:
+        if how != "going on" and layer is self._choice.annotation:
+            self._dirty.update(spots)
+            self._tell_soon()
 
     def _on_counted(self) -> None:
         """Notice what no event told, as strokes that an undo took away in another plane.
@@ -233,11 +211,7 @@ class LiveLoop(QObject):
     def _current(self) -> set[Spot]:
         """Return the plane, or cells of it, that are painted on, if there is a layer for it."""
         strokes = self._choice.annotation
-        if strokes is None:
-            return set()
-        index = current_index(strokes, self._viewer.dims.point)
-        region = box_in_view(strokes, self._viewer)
-        return set(spots_of(spatial_shape(strokes), index, region))
+        return set() if strokes is None else set(self._watch.strokes.in_view(strokes))
 
     def _tell_soon(self) -> None:
         if self._on and not self._timer.isActive():

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer
 
 from napari_unet.core.labels.classes import background_id
-from napari_unet.session.session import Session
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.planes import Index, Region, has_plane, spatial_shape
 from napari_unet.widgets.layers.results import Legend, put_classes, show_part
 
@@ -22,19 +21,11 @@ class TileWriter(QObject):
 
     A tile is in its layer at once. What was written is shown together, at most ten times a
     second: each time, the whole canvas is drawn, which without a GPU takes 30 ms.
-
-    Parameters
-    ----------
-    viewer, session
-        Where the layers are, and the classes' names and colours.
     """
 
-    def __init__(
-        self, viewer: ViewerModel, session: Session, parent: QObject | None = None
-    ) -> None:
+    def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
+        self._viewer, self._session = desk.viewer, desk.session
         self._unseen: dict[tuple[Image, Index], tuple[Labels, Region]] = {}
         self._last = -np.inf
         self._timer = QTimer(self)

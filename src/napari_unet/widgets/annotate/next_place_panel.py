@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.annotate.place_finder import PlaceFinder
+from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.sections import wrapped_label
 
@@ -12,34 +14,19 @@ _TIP = "Go to the place that the model is least sure of, of those not painted an
 
 
 class NextPlacePanel(QWidget):
-    """Next place, and what was found.
-
-    Parameters
-    ----------
-    finder
-        Finds the places and goes there.
-    """
+    """Next place, and what was found."""
 
     def __init__(self, finder: PlaceFinder, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._finder = finder
-        self.button = QPushButton("Ne&xt place")
-        self.button.setObjectName("next_place_button")
+        self.button = push_button("Ne&xt place", "next_place_button", self.go)
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.button.setToolTip(_TIP)
-        self.button.clicked.connect(self.go)
-        self.stop_button = QPushButton("Stop")
-        self.stop_button.setObjectName("next_place_stop_button")
+        self.button.setToolTip(with_key(_TIP, "next_place"))
+        self.stop_button = push_button("Stop", "next_place_stop_button", finder.stop)
         self.stop_button.setToolTip("Look at no more planes; what was found stays")
-        self.stop_button.clicked.connect(finder.stop)
         self.status = wrapped_label("next_place_status")
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
+        layout = grid(self, (self.button, self.stop_button), (self.status,))
         layout.setColumnStretch(0, 1)
-        layout.addWidget(self.button, 0, 0)
-        layout.addWidget(self.stop_button, 0, 1)
-        layout.addWidget(self.status, 1, 0, 1, 2)
         finder.said.connect(self.status.setText)
         finder.running_changed.connect(self._update)
         self._update()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
@@ -16,10 +15,8 @@ from napari_unet.core.network.config import DeviceName
 from napari_unet.core.prediction.uncertainty import WINDOW, Places, joined, next_place
 from napari_unet.errors import InvalidInput
 from napari_unet.session.sending import TOO_WIDE, is_too_wide
-from napari_unet.session.session import Session
 from napari_unet.session.state import State
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.layers.strokes import paint_with
@@ -43,13 +40,6 @@ class PlaceFinder(QObject):
     trained, the other planes, the nearest first. What an older model was unsure of is forgotten,
     which places were shown is not.
 
-    Parameters
-    ----------
-    viewer, session, predictions, choice
-        What is looked at, with what.
-    device
-        Gives where to compute.
-
     Notes
     -----
     Signals: ``said(sentence)`` and ``running_changed()``.
@@ -59,19 +49,11 @@ class PlaceFinder(QObject):
     running_changed = Signal()
 
     def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        predictions: Predictions,
-        choice: Choice,
-        device: Callable[[], DeviceName],
-        parent: QObject | None = None,
+        self, desk: Desk, device: Callable[[], DeviceName], parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
-        self._predictions = predictions
-        self._choice = choice
+        self._viewer, self._session = desk.viewer, desk.session
+        self._predictions, self._choice = desk.predictions, desk.choice
         self._device = device
         self._found: list[FoundPlaces] = []  # all by one model
         self._asked: list[tuple[Index, Region]] = []  # looked at with it, on request
@@ -80,13 +62,13 @@ class PlaceFinder(QObject):
         self._first: tuple[int, Index, Region] | None = None  # a task, and what it looks at
         self._others: int | None = None
         links = Connections(self)
-        links.add(session.state_changed, self._on_state_changed)
-        links.add(session.model_changed, self._on_model_changed)
-        choice.image_changed.connect(self._start_over)
-        choice.image_retaken.connect(self._start_over)
-        predictions.places_found.connect(self._on_places_found)
-        predictions.progressed.connect(self._on_progressed)
-        predictions.ended.connect(self._on_ended)
+        links.add(desk.session.state_changed, self._on_state_changed)
+        links.add(desk.session.model_changed, self._on_model_changed)
+        desk.choice.image_changed.connect(self._start_over)
+        desk.choice.image_retaken.connect(self._start_over)
+        desk.predictions.places_found.connect(self._on_places_found)
+        desk.predictions.progressed.connect(self._on_progressed)
+        desk.predictions.ended.connect(self._on_ended)
 
     @property
     def looks_at_others(self) -> bool:
@@ -96,10 +78,8 @@ class PlaceFinder(QObject):
     def go(self) -> None:
         """Go to the next place; say so if there is none.
 
-        Raises
-        ------
-        InvalidInput, UnwritableOutput
-            There is no model, image or view, or no room for the layers.
+        ``InvalidInput`` or ``UnwritableOutput`` if there is no model, image or view, or no room for
+        the layers.
         """
         image, model = self._choice.image, self._session.newest_model
         reason = why_not_segment(image, None if model is None else header_of(model))

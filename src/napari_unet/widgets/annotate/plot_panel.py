@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from napari.components import ViewerModel
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from napari_unet.session.session import Session
 from napari_unet.session.state import Curve
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.sections import wrapped_label
 
@@ -37,12 +36,9 @@ class PlotPanel(QWidget):
     the window some milliseconds in which nobody can paint.
     """
 
-    def __init__(
-        self, viewer: ViewerModel, session: Session, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
+        self._viewer, self._session = desk.viewer, desk.session
         self.plot = self._make_plot()
         self.corrective_label = wrapped_label("corrective_label")
         self.score_label = wrapped_label("score_label")
@@ -56,8 +52,8 @@ class PlotPanel(QWidget):
         self._timer.setInterval(REPAINT_MS)
         self._timer.timeout.connect(self._draw)
         links = Connections(self)
-        links.add(session.curve_changed, self._on_curve_changed)
-        links.add(viewer.events.theme, self._on_theme_changed)
+        links.add(desk.session.curve_changed, self._on_curve_changed)
+        links.add(desk.viewer.events.theme, self._on_theme_changed)
         self._on_theme_changed()
 
     def _make_plot(self) -> pg.PlotWidget:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from napari.components import ViewerModel
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_unet.core.network.config import DeviceName
 from napari_unet.errors import Level
-from napari_unet.session.session import Session
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.annotate.keys import with_key
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.model_match import size_match
 from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.layers.view import in_view, is_empty
+from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.progress_bar import ProgressBar
@@ -23,68 +22,43 @@ from napari_unet.widgets.qt.sections import wrapped_label
 
 
 class SegmentPanel(QWidget):
-    """Segment image, Segment view, Stop.
-
-    Parameters
-    ----------
-    viewer, session, predictions, choice
-        What is segmented, with what.
-    device
-        Gives where to compute.
-    """
+    """Segment image, Segment view, Stop."""
 
     def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        predictions: Predictions,
-        choice: Choice,
-        device: Callable[[], DeviceName],
-        parent: QWidget | None = None,
+        self, desk: Desk, device: Callable[[], DeviceName], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
-        self._predictions = predictions
-        self._choice = choice
+        self._viewer, self._session = desk.viewer, desk.session
+        self._predictions, self._choice = desk.predictions, desk.choice
         self._device = device
         self._task: int | None = None
         self._make_widgets()
         self._lay_out()
-        Connections(self).add(session.model_changed, self._update)
-        choice.image_changed.connect(self._update)
-        choice.image_retaken.connect(self._update)
-        predictions.progressed.connect(self._on_progressed)
-        predictions.ended.connect(self._on_ended)
+        Connections(self).add(desk.session.model_changed, self._update)
+        desk.choice.image_changed.connect(self._update)
+        desk.choice.image_retaken.connect(self._update)
+        desk.predictions.progressed.connect(self._on_progressed)
+        desk.predictions.ended.connect(self._on_ended)
         self._update()
 
     def _make_widgets(self) -> None:
-        self.image_button = QPushButton("Segment &image")
-        self.image_button.setObjectName("segment_image_button")
-        self.image_button.clicked.connect(self._on_image_clicked)
-        self.view_button = QPushButton("Segment vie&w")
-        self.view_button.setObjectName("segment_view_button")
-        self.view_button.clicked.connect(self._on_view_clicked)
+        self.image_button = push_button(
+            "Segment &image", "segment_image_button", self._on_image_clicked
+        )
+        self.view_button = push_button(
+            "Segment vie&w", "segment_view_button", self._on_view_clicked
+        )
         self.probabilities = QCheckBox("Probabilities")
         self.probabilities.setObjectName("probabilities_check")
         self.probabilities.setToolTip("Also add an image layer a class, with its probability")
         self.progress = ProgressBar("segment_progress", "How much of the segmentation is done")
-        self.stop_button = QPushButton("Stop")
-        self.stop_button.setObjectName("segment_stop_button")
+        self.stop_button = push_button("Stop", "segment_stop_button", self._on_stop_clicked)
         self.stop_button.setToolTip("End the segmentation; what is ready stays")
-        self.stop_button.clicked.connect(self._on_stop_clicked)
         self.status = wrapped_label("segment_status")
 
     def _lay_out(self) -> None:
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
-        layout.addWidget(self.image_button, 0, 0)
-        layout.addWidget(self.view_button, 0, 1)
-        layout.addWidget(self.probabilities, 0, 2)
-        layout.addWidget(self.progress, 1, 0, 1, 2)
-        layout.addWidget(self.stop_button, 1, 2)
-        layout.addWidget(self.status, 2, 0, 1, 3)
+        first = (self.image_button, self.view_button, self.probabilities)
+        layout = grid(self, first, (self.progress, self.stop_button), (self.status,))
         layout.setColumnStretch(0, 1)
         layout.setColumnStretch(1, 1)
 
@@ -142,12 +116,12 @@ class SegmentPanel(QWidget):
         reason = why_not_segment(self._choice.image, self._session.header)
         if running:
             reason = "A segmentation is running; stop it or wait for it."
-        for button, ready in (
-            (self.image_button, "Segment every plane of the image"),
-            (self.view_button, "Segment what is in view now, of the current plane"),
+        for button, command, ready in (
+            (self.image_button, "segment_image", "Segment every plane of the image"),
+            (self.view_button, "segment_view", "Segment what is in view of the current plane"),
         ):
             button.setEnabled(reason is None)
-            button.setToolTip(reason or ready)
+            button.setToolTip(reason or with_key(ready, command))
         self.status.setText("" if running else reason or "")
         self.status.setVisible(bool(self.status.text()))
         self.progress.setVisible(running)

@@ -1,17 +1,38 @@
-"""The settings that one seldom changes, folded away."""
+"""The settings that one seldom changes, folded away; two follow the image and the model in use."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, cast, get_args
 
 from magicgui.widgets import create_widget
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from napari.layers import Image
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 from superqt import QCollapsible
 
+from napari_unet.core.images.intensity import Way
+from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.config import DeviceName, PresetName
+from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.training.settings import TrainSettings
+from napari_unet.session.session import Session
+from napari_unet.widgets.desk.desk import Desk
+from napari_unet.widgets.layers.volumes import has_slices
+from napari_unet.widgets.qt.build import column
+from napari_unet.widgets.qt.connections import Connections
 
+_NO_SLICES = "Volumes need an image with slices; this one has none."
+_WAYS: dict[Way, str] = {
+    "automatic": "automatic",
+    "image": "each image by itself",
+    "training": "as the training",
+    "stack": "the whole stack",
+}
+_WAYS_TIP = (
+    "Which grey values count as dark and bright when images are segmented. Automatic undoes what "
+    "differs between exposures, and leaves an empty image empty"
+)
+_FOREIGN = "The model is of another program and says itself how images are scaled."
 DIMENSIONS_TIP = (
     "What the network sees at a time: a plane, or neighbouring slices too; the sizes of voxels are "
     "taken from the image's scale"
@@ -89,9 +110,7 @@ class AdvancedPanel(QWidget):
         self.collapsible.setDuration(0)
         self.collapsible.toggleButton().setToolTip("Show or hide settings that seldom matter")
         self.collapsible.addWidget(form_widget)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.collapsible)
+        column(self, self.collapsible)
 
     def add_row(self, label: str, widget: QWidget) -> None:
         """Add what is no setting of a training."""
@@ -100,10 +119,7 @@ class AdvancedPanel(QWidget):
     def settings(self, seconds: float) -> TrainSettings:
         """Return the training settings for a budget in seconds.
 
-        Raises
-        ------
-        InvalidInput
-            A value is not allowed.
+        ``InvalidInput`` if a value is not allowed.
         """
         values = {name: widget.value for name, widget in self._widgets.items()}
         values["dimensions"] = self.dimensions
@@ -136,3 +152,50 @@ class AdvancedPanel(QWidget):
 
     def _on_changed(self, _value: object) -> None:
         self.changed.emit()
+
+
+class Dimensions(QObject):
+    """Offers volumes where the image has slices, and follows a model of another kind."""
+
+    def __init__(self, desk: Desk, panel: AdvancedPanel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._panel = panel
+        self._of_model: int | None = None
+        Connections(self).add(desk.session.model_changed, self._on_model_changed)
+        desk.choice.image_changed.connect(self._on_image_changed)
+        desk.choice.image_retaken.connect(self._on_image_changed)
+        self._on_model_changed(desk.session.header)
+        self._on_image_changed(desk.choice.image)
+
+    def _on_image_changed(self, image: Image | None) -> None:
+        self._panel.offer_volumes(None if has_slices(image) else _NO_SLICES)
+
+    def _on_model_changed(self, header: ModelHeader | None) -> None:
+        """Choose what a model is trained further with; better weights of it change nothing."""
+        found = None if header is None else header.network.ndim
+        if found is not None and found != self._of_model:
+            self._panel.dimensions = found
+        self._of_model = found
+
+
+class IntensityCombo(QComboBox):
+    """Shows how the model in use scales images, and changes it."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setObjectName("intensities_setting")
+        for way, name in _WAYS.items():
+            self.addItem(name, way)
+        self.activated.connect(self._on_activated)
+        Connections(self).add(session.model_changed, self._on_model_changed)
+        self._on_model_changed(session.header)
+
+    def _on_activated(self, _index: int) -> None:
+        self._session.use_way(self.currentData())
+
+    def _on_model_changed(self, header: ModelHeader | None) -> None:
+        self.setCurrentIndex(self.findData(self._session.way))
+        foreign = header is not None and isinstance(header.network, ForeignNetwork)
+        self.setEnabled(not foreign)
+        self.setToolTip(_FOREIGN if foreign else _WAYS_TIP)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
-from napari_unet.session.session import Session
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.image_marks import id_of, image_of, mark_in
 from napari_unet.widgets.layers.roles import details
 from napari_unet.widgets.layers.strokes import take_over
+from napari_unet.widgets.qt.build import column, push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.sections import wrapped_label
 
@@ -23,39 +21,22 @@ class StrokesNote(QWidget):
 
     Labels that may be something else are left as they are until a button says that they are
     strokes.
-
-    Parameters
-    ----------
-    viewer, session, choice, watch
-        What is chosen, and what is on it.
     """
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer, self._session, self._choice, self._watch = viewer, session, choice, watch
+        self._viewer, self._session = desk.viewer, desk.session
+        self._choice, self._watch = desk.choice, desk.watch
         self.label = wrapped_label("strokes_note")
-        self.button = QPushButton("&Use as strokes")
-        self.button.setObjectName("use_as_strokes_button")
+        self.button = push_button("&Use as strokes", "use_as_strokes_button", self._on_clicked)
         self.button.setToolTip("Take the labels as they are: each number is a class")
-        self.button.clicked.connect(self._on_clicked)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.label)
-        layout.addWidget(self.button)
+        column(self, self.label, self.button)
         links = Connections(self)
         links.add(details.changed, self._on_details_changed)
-        links.add(viewer.layers.events.removed, self._update)
-        choice.image_changed.connect(self._update)
-        choice.annotation_changed.connect(self._update)
-        watch.changed.connect(self._update)
+        links.add(desk.viewer.layers.events.removed, self._update)
+        desk.choice.image_changed.connect(self._update)
+        desk.choice.annotation_changed.connect(self._update)
+        desk.watch.changed.connect(self._update)
         self._update()
 
     def _update(self, *_: object) -> None:

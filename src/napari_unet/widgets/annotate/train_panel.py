@@ -7,9 +7,7 @@ from collections.abc import Callable
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
     QCheckBox,
-    QGridLayout,
     QLabel,
-    QPushButton,
     QSizePolicy,
     QSpinBox,
     QWidget,
@@ -18,13 +16,13 @@ from qtpy.QtWidgets import (
 from napari_unet.core.events import Reason
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import Level
-from napari_unet.session.session import Session
 from napari_unet.session.state import State
 from napari_unet.widgets.annotate.computer_menu import ComputerMenu
+from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.annotate.live_sync import LiveLoop
 from napari_unet.widgets.annotate.training import Training
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.desk import Desk
+from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.progress_bar import ProgressBar, left_text
@@ -48,32 +46,18 @@ _LIVE_TIP = (
 
 
 class TrainPanel(QWidget):
-    """Train, Stop, Stopping…, and Live.
-
-    Parameters
-    ----------
-    session, choice, watch
-        What decides whether a training can start.
-    training
-        Starts and stops it.
-    live
-        Is switched on and off.
-    settings
-        Gives the training settings for a budget in seconds.
-    """
+    """Train, Stop, Stopping…, and Live."""
 
     def __init__(
         self,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
+        desk: Desk,
         training: Training,
         live: LiveLoop,
         settings: Callable[[float], TrainSettings],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session = desk.session
         self._training = training
         self._live = live
         self._settings = settings
@@ -81,25 +65,23 @@ class TrainPanel(QWidget):
         self._make_widgets()
         self._lay_out()
         links = Connections(self)
-        links.add(session.state_changed, self._on_state_changed)
-        links.add(session.progress_changed, self._on_progressed)
-        links.add(session.model_changed, self._update_readiness)
-        links.add(session.device_changed, self._on_device_changed)
-        links.add(session.trained, self._on_trained)
-        links.add(session.said, self._on_said)
-        choice.image_changed.connect(self._update_readiness)
-        choice.image_retaken.connect(self._update_readiness)
-        choice.annotation_changed.connect(self._update_readiness)
-        watch.changed.connect(self._update_readiness)
+        links.add(desk.session.state_changed, self._on_state_changed)
+        links.add(desk.session.progress_changed, self._on_progressed)
+        links.add(desk.session.model_changed, self._update_readiness)
+        links.add(desk.session.device_changed, self._on_device_changed)
+        links.add(desk.session.trained, self._on_trained)
+        links.add(desk.session.said, self._on_said)
+        desk.choice.image_changed.connect(self._update_readiness)
+        desk.choice.image_retaken.connect(self._update_readiness)
+        desk.choice.annotation_changed.connect(self._update_readiness)
+        desk.watch.changed.connect(self._update_readiness)
         live.status_changed.connect(self._on_live_status_changed)
-        self._on_device_changed(session.device)
-        self._on_state_changed(session.state)
+        self._on_device_changed(desk.session.device)
+        self._on_state_changed(desk.session.state)
 
     def _make_widgets(self) -> None:
-        self.button = QPushButton("&Train")
-        self.button.setObjectName("train_button")
+        self.button = push_button("&Train", "train_button", self._on_clicked)
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.button.clicked.connect(self._on_clicked)
         self.seconds = QSpinBox()
         self.seconds.setObjectName("seconds_spin")
         self.seconds.setAccessibleName("Seconds of a training")
@@ -119,17 +101,10 @@ class TrainPanel(QWidget):
         self.status = wrapped_label("train_status")
 
     def _lay_out(self) -> None:
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
+        first = (self.button, self.seconds, self.live_switch)
+        device = (self.device, ComputerMenu(self._session))
+        layout = grid(self, first, (self.progress,), device, (self.status,))
         layout.setColumnStretch(0, 1)
-        layout.addWidget(self.button, 0, 0)
-        layout.addWidget(self.seconds, 0, 1)
-        layout.addWidget(self.live_switch, 0, 2)
-        layout.addWidget(self.progress, 1, 0, 1, 3)
-        layout.addWidget(self.device, 2, 0, 1, 2)
-        layout.addWidget(ComputerMenu(self._session), 2, 2)
-        layout.addWidget(self.status, 3, 0, 1, 3)
 
     def _on_clicked(self) -> None:
         if self._session.state is State.IDLE:
@@ -154,7 +129,7 @@ class TrainPanel(QWidget):
         self.live_switch.setEnabled(state in (State.IDLE, State.LIVE))
         busy = state is State.TRAINING
         self.live_switch.setToolTip(
-            "Wait for the training to end, or stop it." if busy else _LIVE_TIP
+            "Wait for the training to end, or stop it." if busy else with_key(_LIVE_TIP, "live")
         )
 
     def _on_state_changed(self, state: State) -> None:
@@ -184,13 +159,14 @@ class TrainPanel(QWidget):
             return
         if state is not State.IDLE:
             self.button.setEnabled(state is State.TRAINING)
-            self.button.setToolTip("End the training and keep the best model so far")
+            tip = "End the training and keep the best model so far"
+            self.button.setToolTip(with_key(tip, "train"))
             return
         reason = self._training.why_not()
         self.button.setEnabled(reason is None)
         verb = "Train the model further" if self._session.model is not None else "Train"
         ready = f"{verb} with the strokes that are painted now"
-        self.button.setToolTip(reason or ready)
+        self.button.setToolTip(reason or with_key(ready, "train"))
         if reason is not None or self._hinting:
             self.status.setText(reason or "Ready to train.")
             self._hinting = True

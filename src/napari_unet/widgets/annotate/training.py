@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QObject
 
@@ -10,10 +9,8 @@ from napari_unet.core.images.cutout import is_large
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.stroke_regions import reach_of
 from napari_unet.errors import InvalidInput, Level
-from napari_unet.session.session import Session
 from napari_unet.session.state import State
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_train
 from napari_unet.widgets.layers.reading import painted_pieces_reader, painted_reader
@@ -24,21 +21,13 @@ from napari_unet.widgets.qt.connections import Connections, when_destroyed
 class Training(QObject):
     """The training of the chosen image with the strokes of the chosen annotation layer."""
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        parent: QObject | None = None,
-    ) -> None:
+    def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._session = session
-        self._choice = choice
-        self._watch = watch
+        self._session, self._choice = desk.session, desk.choice
+        self._watch = desk.watch
         self._layers: tuple[Layer, ...] = ()
-        Connections(self).add(viewer.layers.events.removed, self._on_layer_removed)
-        when_destroyed(self, session.stop_training)
+        Connections(self).add(desk.viewer.layers.events.removed, self._on_layer_removed)
+        when_destroyed(self, desk.session.stop_training)
 
     def why_not(self) -> str | None:
         """Say why a training cannot start; ``None`` if it can."""
@@ -56,11 +45,7 @@ class Training(QObject):
         """Train on the strokes as they are now; those painted later wait for the next training.
 
         In 3 dimensions on the volumes that they lie in, with the voxel size of the image's scale.
-
-        Raises
-        ------
-        InvalidInput
-            A training runs, or something is missing.
+        ``InvalidInput`` if a training runs, or something is missing.
         """
         painted = self._watch.painted_planes()
         reason = self.why_not()

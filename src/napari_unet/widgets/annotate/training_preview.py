@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject
 
@@ -14,10 +13,8 @@ from napari_unet.core.models.header import ModelHeader, header_of
 from napari_unet.core.network.config import DeviceName
 from napari_unet.errors import Level
 from napari_unet.session.sending import is_too_wide
-from napari_unet.session.session import Session
 from napari_unet.session.state import State
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.layers.removal import remove_soon
@@ -31,38 +28,23 @@ class LivePrediction(QObject):
 
     Better weights predict what is in view, unless such a prediction still runs; the model that a
     training ends with predicts the whole current plane.
-
-    Parameters
-    ----------
-    viewer, session, predictions, choice
-        What is predicted, with what.
-    device
-        Gives where to compute.
     """
 
     def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        predictions: Predictions,
-        choice: Choice,
-        device: Callable[[], DeviceName],
-        parent: QObject | None = None,
+        self, desk: Desk, device: Callable[[], DeviceName], parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self._session = session
-        self._predictions = predictions
-        self._choice = choice
+        self._viewer, self._session = desk.viewer, desk.session
+        self._predictions, self._choice = desk.predictions, desk.choice
         self._device = device
         self._task: int | None = None
         self._image: Image | None = None  # of the task
         self._empty: Labels | None = None
         links = Connections(self)
-        links.add(session.state_changed, self._on_state_changed)
-        links.add(session.improved, self._on_improved)
-        links.add(session.trained, self._on_trained)
-        predictions.ended.connect(self._on_ended)
+        links.add(desk.session.state_changed, self._on_state_changed)
+        links.add(desk.session.improved, self._on_improved)
+        links.add(desk.session.trained, self._on_trained)
+        desk.predictions.ended.connect(self._on_ended)
 
     def _on_state_changed(self, state: State) -> None:
         """Add the segmentation's layer at the press of Train or Live, as that stalls the window.

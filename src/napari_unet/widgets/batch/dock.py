@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
-from napari_unet.core.batch.plan import BatchPlan
+from napari_unet.core.batch.plan import BatchPlan, plan_items
 from napari_unet.core.batch.report import counts
 from napari_unet.core.batch.run import (
     BatchEvent,
@@ -21,18 +22,21 @@ from napari_unet.core.batch.run import (
     ItemProgress,
     ItemStarted,
 )
+from napari_unet.core.models.header import digest_of
+from napari_unet.core.prediction.tile_probabilities import Description
 from napari_unet.widgets.batch.options_panel import BatchOptionsPanel
-from napari_unet.widgets.batch.planning import BatchPlanner, Wish
 from napari_unet.widgets.batch.report_buttons import BatchEnd
 from napari_unet.widgets.batch.result_layers import results_made_from
 from napari_unet.widgets.batch.run import BatchRun
 from napari_unet.widgets.batch.stack_files import candidates_of
 from napari_unet.widgets.batch.table import BatchTable
 from napari_unet.widgets.batch.wording import fate_text, files_text, outcome_text
-from napari_unet.widgets.common.model_row import ModelRow
+from napari_unet.widgets.common.model_row import ModelLine
+from napari_unet.widgets.desk.background import Bench, Worker
 from napari_unet.widgets.desk.shared import shared_by
 from napari_unet.widgets.layers.readiness import NO_MODEL
-from napari_unet.widgets.qt.connections import Connections
+from napari_unet.widgets.qt.build import grid, push_button
+from napari_unet.widgets.qt.connections import Connections, ended_with
 from napari_unet.widgets.qt.docked import Docked
 from napari_unet.widgets.qt.progress_bar import ProgressBar
 from napari_unet.widgets.qt.sections import section, stack
@@ -40,11 +44,6 @@ from napari_unet.widgets.qt.sections import section, stack
 
 class BatchSegment(Docked):
     """Says what will be done to each layer, does it, and says what became of each.
-
-    Parameters
-    ----------
-    napari_viewer
-        The viewer whose image layers are segmented.
 
     Attributes
     ----------
@@ -59,7 +58,8 @@ class BatchSegment(Docked):
         self.session = shared.session
         self._viewer = shared.viewer
         self._run = BatchRun(shared.viewer, shared.session, self)
-        self._planner = BatchPlanner(self)
+        self._planner = Bench("batch-plan")  # file systems make it wait, not the window
+        self._wish = 0  # of several while it plans only the last is heard
         self._planned: tuple[Image, ...] = ()  # the layers of the plan, in its order
         self._plan: BatchPlan | None = None
         self._outcomes: dict[int, str] = {}
@@ -69,12 +69,14 @@ class BatchSegment(Docked):
         self.options = BatchOptionsPanel()
         self.end = BatchEnd()
         self._make_widgets()
-        images = section("Open images", self.table, self.summary, self.end)
+        images = section(
+            "Open images", ModelLine(shared.session), self.table, self.summary, self.end
+        )
         how = section("How", self.options, self._buttons())
-        stack(self, section("Model", ModelRow(shared.session)), images, how, stretch=images)
+        stack(self, images, how, stretch=images)
         self.table.changed.connect(self._replan)
         self.options.changed.connect(self._forget_and_replan)
-        self._planner.planned.connect(self._on_planned)
+        ended_with(self, self._planner.close)
         self._run.happened.connect(self._on_happened)
         self._run.ended.connect(self._on_ended)
         Connections(self).add(shared.session.model_changed, self._forget_and_replan)
@@ -84,18 +86,12 @@ class BatchSegment(Docked):
         self.summary = QLabel()
         self.summary.setObjectName("batch_summary")
         self.summary.setWordWrap(True)
-        self.run_button = QPushButton("&Run")
-        self.run_button.setObjectName("batch_run_button")
-        self.run_button.clicked.connect(self._on_run_clicked)
+        self.run_button = push_button("&Run", "batch_run_button", self._on_run_clicked)
         self.progress = ProgressBar("batch_progress", "How much of all pixels is done")
 
     def _buttons(self) -> QWidget:
         widget = QWidget()
-        layout = QGridLayout(widget)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.run_button, 0, 0)
-        layout.addWidget(self.progress, 0, 1)
-        layout.setColumnStretch(1, 1)
+        grid(widget, (self.run_button, self.progress)).setColumnStretch(1, 1)
         return widget
 
     def _forget_and_replan(self, *_: object) -> None:
@@ -119,6 +115,7 @@ class BatchSegment(Docked):
         return super().event(event)
 
     def _look_again(self) -> None:
+        self._wish += 1
         images, header, model = self.table.images, self.session.header, self.session.model
         options, ndim = self.options.options(), 2 if header is None else header.network.ndim
         checked = [image for image in images if self.table.is_checked(image)]
@@ -142,14 +139,18 @@ class BatchSegment(Docked):
         else:
             why_not = ""
         if why_not or header is None or model is None:
-            self._planner.plan(None)
             self._offer_run(why_not)
             return
-        wish = Wish(tuple(c for _, c in chosen), header, model, self.options.folder, options)
         if self._plan is None:
             self.run_button.setEnabled(False)
             self.run_button.setToolTip("Looking at the images…")
-        self._planner.plan(wish)
+        candidates, folder = tuple(c for _, c in chosen), self.options.folder
+
+        def work(_worker: Worker) -> BatchPlan:
+            described = Description(header, digest_of(model))
+            return plan_items(candidates, described, folder, options)
+
+        self._planner.do(work, partial(self._on_planned, self._wish), self._offer_run, kind="plan")
 
     def _offer_run(self, why_not: str, summary: str = "") -> None:
         if not self._reported:
@@ -157,8 +158,8 @@ class BatchSegment(Docked):
         self.run_button.setEnabled(not why_not)
         self.run_button.setToolTip(why_not or "Segment the checked layers, all of each")
 
-    def _on_planned(self, plan: BatchPlan) -> None:
-        if self._run.is_running:
+    def _on_planned(self, wish: int, plan: BatchPlan) -> None:
+        if self._run.is_running or wish != self._wish:
             return
         if self._plan is not None and self._fates(plan) != self._fates(self._plan):
             self.table.forget_reports()  # files were changed since

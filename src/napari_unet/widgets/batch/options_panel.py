@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QPushButton,
     QWidget,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_unet.core.batch.options import BatchOptions
 from napari_unet.core.io.result import Saved
+from napari_unet.widgets.qt.build import form_layout
 
 _LAYERS, _FOLDER = range(2)
 
@@ -78,10 +78,7 @@ class BatchOptionsPanel(QWidget):
         self._show_place()
 
     def _lay_out(self) -> None:
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(4)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = form_layout(self)
         form.addRow("Save", _row(self.labels, self.probabilities, self.instances))
         form.addRow("Results", _row(self.place, self.folder_button, self.overwrite))
         form.addRow(self.measure)

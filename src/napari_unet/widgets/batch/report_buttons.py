@@ -7,10 +7,11 @@ from pathlib import Path
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from napari_unet.core.batch.report import REPORT_NAME, write_report
 from napari_unet.core.batch.run import ItemEnded
+from napari_unet.widgets.qt.build import push_button
 from napari_unet.widgets.qt.notify import errors_shown
 
 
@@ -21,15 +22,18 @@ class BatchEnd(QWidget):
         super().__init__(parent)
         self._folder: Path | None = None
         self._items: tuple[ItemEnded, ...] = ()
-        self.report_button = _button("Open report", "batch_report_button")
+        self.report_button = push_button(
+            "Open report", "batch_report_button", self._on_report_clicked
+        )
         self.report_button.setToolTip("Open the table of what became of each image")
-        self.report_button.clicked.connect(self._on_report_clicked)
-        self.folder_button = _button("Show folder", "batch_show_folder_button")
+        self.folder_button = push_button(
+            "Show folder", "batch_show_folder_button", self._on_folder_clicked
+        )
         self.folder_button.setToolTip("Open the folder with the results")
-        self.folder_button.clicked.connect(self._on_folder_clicked)
-        self.save_button = _button("Save report…", "batch_save_report_button")
+        self.save_button = push_button(
+            "Save report…", "batch_save_report_button", self._on_save_clicked
+        )
         self.save_button.setToolTip("Write what became of each image to a CSV file")
-        self.save_button.clicked.connect(self._on_save_clicked)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for button in (self.report_button, self.folder_button, self.save_button):
@@ -60,12 +64,6 @@ class BatchEnd(QWidget):
         if path:
             with errors_shown():
                 write_report(Path(path), self._items)
-
-
-def _button(text: str, name: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(name)
-    return button
 
 
 def _open(path: Path) -> None:

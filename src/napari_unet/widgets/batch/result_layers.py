@@ -42,21 +42,8 @@ def add_results(
 ) -> dict[Saved, Path]:
     """Show an image's results; returns the names of their layers.
 
-    Parameters
-    ----------
-    viewer, image
-        Where, and of which layer.
-    held
-        What the results are, and the results: of large images pyramids, the finest first.
-    header
-        Of the model.
-    painted
-        The classes that are painted now.
-
-    Raises
-    ------
-    InvalidInput
-        The layer is gone, or has other data than when it was read.
+    Results of large images are pyramids, the finest first. ``InvalidInput`` if the layer is gone,
+    or has other data than when it was read.
     """
     if image not in viewer.layers:
         raise InvalidInput(REMOVED)
@@ -96,12 +83,7 @@ def results_made_from(viewer: ViewerModel, image: Image) -> dict[Saved, MadeFrom
 def _as_painted(result: Result, array: np.ndarray, axes: str) -> np.ndarray:
     """Return a result with the axes of a painting, classes first; a view.
 
-    Parameters
-    ----------
-    result, array
-        What was made.
-    axes
-        A letter an axis of a painting; its channels are an axis of length 1.
+    ``axes`` is a letter an axis of a painting; its channels are an axis of length 1.
     """
     own = [letter for letter in axes if letter != "C"]
     if sorted(own) != sorted(result.axes.replace("C", "")):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.batch.plan import BatchPlan
 from napari_unet.core.batch.run import (
@@ -28,9 +27,11 @@ from napari_unet.learner.remote_predictor import RemotePredictor
 from napari_unet.session.session import Session
 from napari_unet.widgets.batch.result_layers import add_results
 from napari_unet.widgets.batch.worker import BatchWork
-from napari_unet.widgets.qt.connections import Connections, when_destroyed
+from napari_unet.widgets.desk.background import Bench
+from napari_unet.widgets.qt.connections import Connections, ended_with
 
 _STOP_MS = 400
+_QUIT_SECONDS = 2.0
 
 
 class BatchRun(QObject):
@@ -57,10 +58,10 @@ class BatchRun(QObject):
         self._header = session.header
         self._ends: dict[int, ItemEnded] = {}
         self._current = -1
-        self._works = _Works()
+        self._work: BatchWork | None = None
+        self._bench = Bench("batch-run")
         Connections(self).add(viewer.layers.events.removed, self._on_layer_removed)
-        when_destroyed(self, self._works.end)
-        QCoreApplication.instance().aboutToQuit.connect(self._works.end)
+        ended_with(self, partial(self._bench.close, _QUIT_SECONDS))
 
     @property
     def is_running(self) -> bool:
@@ -78,30 +79,26 @@ class BatchRun(QObject):
         self._header = header_of(model)
         self._plan, self._images = plan, tuple(images)
         self._ends, self._current = {}, -1
-        work = BatchWork(
+        self._work = BatchWork(
             plan,
             folder,
             lambda check: RemotePredictor(self._session, header_of(model), model, check=check),
+            self._on_happened,
         )
-        work.happened.connect(self._on_happened)
-        work.ended.connect(self._on_ended)
-        self._works.begin(work)
+        self._bench.do(self._work, self._on_ended, self._on_ended)
 
     def stop(self) -> None:
         """End the run within half a second; layers that are ready stay."""
-        work = self._works.current
-        if work is not None:
-            work.stop()
-            QTimer.singleShot(_STOP_MS, partial(self._leave, work))
+        self._bench.interrupt()
+        QTimer.singleShot(_STOP_MS, partial(self._leave, self._plan))
 
-    def _leave(self, work: BatchWork) -> None:
+    def _leave(self, plan: BatchPlan | None) -> None:
         """Go on without a thread that still reads or writes; it leaves nothing behind."""
-        if self._works.current is not work or self._plan is None:
+        if plan is None or self._plan is not plan or self._bench.closed:
             return
         for number in self._open_items():
             said = STOPPED_IN if number == self._current else STOPPED_BEFORE
-            self._end_item(ItemEnded(number, self._plan.items[number], "stopped", said), work)
-        self._works.left.add(work)
+            self._end_item(ItemEnded(number, plan.items[number], "stopped", said))
         self._end("")
 
     def _open_items(self) -> list[int]:
@@ -109,20 +106,18 @@ class BatchRun(QObject):
         items = () if self._plan is None else self._plan.items
         return [number for number in range(len(items)) if number not in self._ends]
 
-    def _on_happened(self, work: BatchWork, event: BatchEvent) -> None:
-        if work is not self._works.current:
-            return
+    def _on_happened(self, event: BatchEvent) -> None:
         match event:
             case ItemEnded():
-                self._end_item(event, work)
+                self._end_item(event)
             case ItemStarted():
                 self._current = event.number
                 self.happened.emit(event.number, event)
             case ItemProgress() | ItemNotice():
                 self.happened.emit(event.number, event)
 
-    def _end_item(self, ended: ItemEnded, work: BatchWork) -> None:
-        held = work.take(ended.number)
+    def _end_item(self, ended: ItemEnded) -> None:
+        held = {} if self._work is None else self._work.take(ended.number)
         if held and ended.status == "done" and self._header is not None:
             image = self._images[ended.number]
             try:
@@ -135,47 +130,19 @@ class BatchRun(QObject):
         self._ends[ended.number] = ended
         self.happened.emit(ended.number, ended)
 
-    def _on_ended(self, work: BatchWork, problem: str) -> None:
-        self._works.left.discard(work)
-        if work is self._works.current and self._plan is not None:
+    def _on_ended(self, problem: str) -> None:
+        if self._plan is not None:
             for number in self._open_items():
-                self._end_item(ItemEnded(number, self._plan.items[number], "failed", problem), work)
+                self._end_item(ItemEnded(number, self._plan.items[number], "failed", problem))
             self._end(problem)
 
     def _end(self, problem: str) -> None:
-        self._plan = None
-        self._works.current = None
+        self._plan = self._work = None
+        self._bench.drop()
         self.ended.emit([self._ends[number] for number in sorted(self._ends)], problem)
 
     def _on_layer_removed(self, event: object) -> None:
         removed = event.value  # type: ignore[attr-defined]
-        work = self._works.current
         for number, image in enumerate(self._images):
-            if work is not None and image is removed:
-                work.remove(number)
-
-
-class _Works:
-    """The work that goes on, and those that were left and have not ended yet."""
-
-    def __init__(self) -> None:
-        self.current: BatchWork | None = None
-        self.left: set[BatchWork] = set()
-
-    def begin(self, work: BatchWork) -> None:
-        self.current = work
-        work.start()
-
-    def leave(self) -> None:
-        """Stop what goes on, without waiting for it: the window goes on too."""
-        work, self.current = self.current, None
-        if work is not None:
-            self.left = {work, *(left for left in self.left if left.is_running)}
-            work.stop()
-
-    def end(self) -> None:
-        """Stop everything and wait a little, so that nothing half written is left."""
-        self.leave()
-        for work in self.left:
-            with suppress(RuntimeError):
-                work.end()
+            if self._work is not None and image is removed:
+                self._work.remove(number)

@@ -25,14 +25,8 @@ Chosen = tuple[Image, Candidate]
 def candidates_of(images: Sequence[Image], ndim: int, *, by_file: bool) -> tuple[Chosen, ...]:
     """Return layers as candidates of a batch; results are called after them, no two the same.
 
-    Parameters
-    ----------
-    images
-        The layers.
-    ndim
-        Of the model: to one of volumes the slices of a stack are one image.
-    by_file
-        Whether a layer that is a folder of files, one a plane, is a candidate a file.
+    To a model of volumes the slices of a stack are one image. ``by_file`` takes a layer that is a
+    folder of files, one a plane, as a candidate a file.
     """
     parts = [(image, *part) for image in images for part in _parts(image, ndim, by_file=by_file)]
     names = unique_names([name for _, name, _ in parts])

@@ -15,7 +15,7 @@ from napari_unet.core.images.image_source import PLANE_AXES
 REMOVED = "the layer was removed."
 
 _THERE = "there already; tick Overwrite to make it anew."  # a row each, of hundreds perhaps
-_CHANNELS = "Which channels are taken is chosen in Annotate and train, Channels…"
+_CHANNELS = "Which channels are taken is chosen in Annotate and train: Change…"
 
 
 def fate_text(item: PlannedItem, ndim: int = 2) -> str:

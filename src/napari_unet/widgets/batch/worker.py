@@ -1,17 +1,15 @@
-"""The thread that a batch runs in: it reads, waits for the learner, and writes."""
+"""What a batch does beside the window."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
 
 from napari_unet.core.batch.plan import BatchPlan
 from napari_unet.core.batch.report import REPORT_NAME, ReportFile
@@ -23,74 +21,38 @@ from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.segmentation.segment import Opener
 from napari_unet.errors import InvalidInput, UserError
-from napari_unet.learner.object_finder import ObjectFinder
 from napari_unet.learner.remote_predictor import RemotePredictor
 from napari_unet.widgets.batch.wording import REMOVED
+from napari_unet.widgets.desk.background import Worker
 
 Held = tuple[Result, list[np.ndarray]]
-_JOIN_SECONDS = 2.0
 _SECONDS_BETWEEN_PROGRESS = 0.1
 
 
-class BatchWork(QObject):
-    """One run over a plan, in a thread of its own.
+class BatchWork:
+    """One run over a plan: reads, waits for the learner, and writes.
 
-    Results go to files, or are held here until somebody takes them.
-
-    Parameters
-    ----------
-    plan
-        What to do.
-    folder
-        For the results and the report; ``None`` if the results are held.
-    predictor
-        Makes the predictor; it is given a function to call now and then.
-
-    Notes
-    -----
-    Signals, from the thread: ``happened(self, BatchEvent)``, and, last, ``ended(self, problem)``,
-    with a sentence if there is no report.
+    Results go to files, or are held here until somebody takes them. ``predictor`` makes the
+    predictor; it is given a function to call now and then. ``happened`` is told events in the main
+    thread.
     """
-
-    happened = Signal(object, object)
-    ended = Signal(object, str)
 
     def __init__(
         self,
         plan: BatchPlan,
         folder: Path | None,
         predictor: Callable[[Callable[[], None]], RemotePredictor],
+        happened: Callable[[BatchEvent], None],
     ) -> None:
-        super().__init__()
         self._plan = plan
         self._folder = folder
         self._predictor = predictor(self._check)
-        self._finder = ObjectFinder()
+        self._happened = happened
         self._held: dict[tuple[int, Saved], Held] = {}
         self._removed: set[int] = set()
         self._current = -1
         self._told = 0.0
         self._problem = ""
-        self._thread = threading.Thread(target=self._work, name="batch-run", daemon=True)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether its thread runs."""
-        return self._thread.is_alive()
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ask it to stop; it may go on until what it reads or writes is through."""
-        self._predictor.stop()
-        self._finder.stop()
-
-    def end(self) -> None:
-        """Ask it to stop, and wait, but not for ever."""
-        self.stop()
-        self._thread.join(_JOIN_SECONDS)
 
     def remove(self, number: int) -> None:
         """Give up an item of the plan whose layer is gone."""
@@ -106,30 +68,27 @@ class BatchWork(QObject):
         if self._current in self._removed:
             raise InvalidInput(REMOVED)
 
-    def _work(self) -> None:
-        try:
-            with self._report_file() as file:
-                report = self._begun(file)
-                for event in self._events():
-                    if isinstance(event, ItemEnded) and report is not None:
-                        try:
-                            report.add(event)
-                        except OSError as error:
-                            self._problem, report = self._why_no_report(error), None
-                    if self._is_news(event):
-                        self._say(self.happened, event)
-        except Exception as error:  # whatever it is, it has to be told
-            self._problem = f"the run ended unexpectedly ({type(error).__name__}: {error})."
-        finally:
-            self._finder.close()
-            self._say(self.ended, self._problem)
+    def __call__(self, worker: Worker) -> str:
+        """Do it; return a sentence if there is no report."""
+        worker.on_stop(self._predictor.stop)
+        with self._report_file() as file:
+            report = self._begun(file)
+            for event in self._events(worker):
+                if isinstance(event, ItemEnded) and report is not None:
+                    try:
+                        report.add(event)
+                    except OSError as error:
+                        self._problem, report = self._why_no_report(error), None
+                if self._is_news(event):
+                    worker.tell(partial(self._happened, event))
+        return self._problem
 
-    def _events(self) -> Iterator[BatchEvent]:
+    def _events(self, worker: Worker) -> Iterator[BatchEvent]:
         for event in run_batch(
             self._predictor,
             self._plan,
             predictor=self._predictor,
-            find_objects=self._finder,
+            find_objects=worker.finder,
             openers=self._openers if self._folder is None else None,
             stop=lambda: self._predictor.stopped,
         ):
@@ -189,7 +148,3 @@ class BatchWork(QObject):
         yield array
         levels = pyramid_of(array) if is_large(array.shape) else [array]
         self._held[number, what] = result, levels
-
-    def _say(self, signal: Any, content: object) -> None:
-        with suppress(RuntimeError):  # the window, and with it this object, may be gone
-            signal.emit(self, content)

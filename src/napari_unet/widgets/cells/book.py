@@ -18,7 +18,12 @@ from napari_unet.widgets.layers.image_marks import stored_mark
 from napari_unet.widgets.layers.picture import is_taken_as, picture_of
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.result_arrays import blank_data, write_part
-from napari_unet.widgets.layers.results import SEGMENTATION_OPACITY, own_layers, segmentation_of
+from napari_unet.widgets.layers.results import (
+    SEGMENTATION_OPACITY,
+    add_at,
+    own_layers,
+    segmentation_of,
+)
 from napari_unet.widgets.layers.roles import Role, detail, entry, remember
 from napari_unet.widgets.layers.strokes import find_annotation
 from napari_unet.widgets.qt.connections import Connections
@@ -28,11 +33,6 @@ _INT32 = np.dtype(np.int32)
 
 class CellBook(QObject):
     """Knows the cells of each image that they were found in.
-
-    Parameters
-    ----------
-    viewer, choice
-        Whose layers, and which image is worked on.
 
     Notes
     -----
@@ -77,10 +77,7 @@ class CellBook(QObject):
     def begin(self, image: Image, header: ModelHeader) -> CellRecord:
         """Return the record to write cells of a model into; others of the image are kept if alike.
 
-        Raises
-        ------
-        UnwritableOutput
-            There is no room for the layer.
+        ``UnwritableOutput`` if there is no room for the layer.
         """
         record, ndim = self.record, header.network.ndim
         if record is None or record.image is not image or record.ndim != ndim:
@@ -94,7 +91,7 @@ class CellBook(QObject):
     def adopt(self, image: Image) -> CellRecord | None:
         """Return a record of cells that are in a layer already; ``None`` if there are none."""
         layer = cells_of(self.viewer, image)
-        if layer is None or spatial_shape_of(layer) != spatial_shape(image):
+        if layer is None or spatial_shape(layer) != spatial_shape(image):
             return None
         ndim = 3 if detail(layer, "ndim") == 3 else 2
         record = CellRecord(image, layer, ndim, picture_of(image).meaning)
@@ -104,15 +101,7 @@ class CellBook(QObject):
         return record
 
     def would_lose(self, image: Image, keys: Collection[Key], ndim: int) -> bool:
-        """Return whether to find cells of some places of an image drops corrections.
-
-        Parameters
-        ----------
-        image, keys
-            Where; all of the layer is made anew where the present one does not fit.
-        ndim
-            Of the model.
-        """
+        """Return whether to find cells of some places of an image drops corrections."""
         layer, record = cells_of(self.viewer, image), self.record
         if layer is None:
             return False
@@ -159,10 +148,7 @@ class CellBook(QObject):
         )
         layers = self.viewer.layers
         strokes = find_annotation(layers, image)
-        selected, active = set(layers.selection), layers.selection.active
-        layers.insert(len(layers) if strokes is None else layers.index(strokes), layer)
-        layers.selection = selected
-        layers.selection.active = active
+        add_at(layers, len(layers) if strokes is None else layers.index(strokes), layer)
         segmentation = segmentation_of(self.viewer, image)
         if segmentation is not None:
             segmentation.visible = False  # its colours would mix with those of the cells
@@ -189,8 +175,3 @@ def corrected_places(layer: Labels) -> set[Key]:
     known = detail(layer, "corrected")
     places = known if isinstance(known, list | tuple) else ()
     return {tuple(place) for place in places if len(place) == layer.ndim - 2}
-
-
-def spatial_shape_of(layer: Labels) -> tuple[int, ...]:
-    """Return the shape of a layer of cells at its finest."""
-    return tuple(layer.data[0].shape if layer.multiscale else layer.data.shape)

@@ -20,11 +20,6 @@ class CellClicks(QObject):
 
     A click with a tool that changes something is left to that tool; with Shift or Control it adds
     to what is selected.
-
-    Parameters
-    ----------
-    book, selection
-        Whose cells, and which are selected.
     """
 
     def __init__(

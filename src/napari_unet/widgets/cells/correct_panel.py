@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_unet.core.models.header import background_output
 from napari_unet.core.objects.edit import box_around, pixels_of, split_cell
@@ -18,6 +17,7 @@ from napari_unet.widgets.cells.places import Key, set_pixels, spacing_of
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.cells.selection import CellSelection
 from napari_unet.widgets.desk.background import Bench
+from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.notify import notify
 
 _LARGE = "The cells of a large image are a pyramid, which cannot be edited; crop the image first."
@@ -25,15 +25,7 @@ _FINDING = "Wait until the cells are found."
 
 
 class CellEditPanel(QWidget):
-    """Three buttons that change what the layer holds, each in one step.
-
-    Parameters
-    ----------
-    book, finding, selection, watch
-        Whose cells, when they may be edited, which, and who looks afterwards.
-    quick
-        Splits.
-    """
+    """Three buttons that change what the layer holds, each in one step."""
 
     def __init__(
         self,
@@ -47,17 +39,12 @@ class CellEditPanel(QWidget):
         super().__init__(parent)
         self._book, self._finding = book, finding
         self._selection, self._watch, self._quick = selection, watch, quick
-        self.merge_button = _button("&Merge", "merge_cells_button", self._on_merge_clicked)
-        self.split_button = _button("S&plit", "split_cells_button", self._on_split_clicked)
-        self.delete_button = _button("&Delete", "delete_cells_button", self._on_delete_clicked)
+        self.merge_button = push_button("&Merge", "merge_cells_button", self._on_merge_clicked)
+        self.split_button = push_button("S&plit", "split_cells_button", self._on_split_clicked)
+        self.delete_button = push_button("&Delete", "delete_cells_button", self._on_delete_clicked)
         hint = QLabel("Or fill, paint and erase with napari's tools on the layer of cells.")
         hint.setWordWrap(True)
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
-        for column, button in enumerate((self.merge_button, self.split_button, self.delete_button)):
-            layout.addWidget(button, 0, column)
-        layout.addWidget(hint, 1, 0, 1, 3)
+        grid(self, (self.merge_button, self.split_button, self.delete_button), (hint,))
         selection.changed.connect(self._update)
         book.record_changed.connect(self._update)
         finding.progressed.connect(self._update)
@@ -160,10 +147,3 @@ class CellEditPanel(QWidget):
         there = tuple(axis + span.start for axis, span in zip(pixels, box, strict=True))
         set_pixels(record.layer, key, there, values)
         self._watch.look(key)
-
-
-def _button(text: str, name: str, clicked: Callable[[], None]) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(name)
-    button.clicked.connect(clicked)
-    return button

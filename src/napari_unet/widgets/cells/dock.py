@@ -10,14 +10,14 @@ from napari_unet.widgets.cells.correct_panel import CellEditPanel
 from napari_unet.widgets.cells.edit_watch import CellWatch
 from napari_unet.widgets.cells.find_panel import CellFindPanel
 from napari_unet.widgets.cells.finding import CellFinding
-from napari_unet.widgets.cells.image_row import CellImageRow
 from napari_unet.widgets.cells.selection import CellSelection
 from napari_unet.widgets.cells.table_panel import CellTablePanel
 from napari_unet.widgets.cells.teach_panel import CellTeachPanel
 from napari_unet.widgets.cells.teaching import CellTeaching
-from napari_unet.widgets.common.model_row import ModelRow
+from napari_unet.widgets.common.image_combo import ImageCombo
+from napari_unet.widgets.common.model_row import ModelLine
+from napari_unet.widgets.common.picture_row import PictureRow
 from napari_unet.widgets.desk.background import Bench
-from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.shared import shared_by
 from napari_unet.widgets.qt.connections import ended_with
 from napari_unet.widgets.qt.docked import Docked
@@ -26,11 +26,6 @@ from napari_unet.widgets.qt.sections import section, stack
 
 class Cells(Docked):
     """Single cells: each with an id, a row in a table, and a way to correct it.
-
-    Parameters
-    ----------
-    napari_viewer
-        The viewer whose layers are worked on.
 
     Attributes
     ----------
@@ -44,7 +39,7 @@ class Cells(Docked):
         viewer, session = shared.viewer, shared.session
         self.session = session
         self.setObjectName("cells")
-        choice = Choice(self)
+        choice = shared.choice
         bench, quick = Bench("cells-all"), Bench("cells-view")
         self.book = CellBook(viewer, choice, self)
         self.finding = CellFinding(self.book, session, bench, quick, self)
@@ -57,11 +52,11 @@ class Cells(Docked):
         table = CellTablePanel(self.book, self.selection, quick)
         self.finding.ended.connect(table.fill)
         cells = section("Cells", table)
+        images = ImageCombo(viewer, choice, "cells_image_combo")
         edit = CellEditPanel(self.book, self.finding, self.selection, watch, quick)
         stack(
             self,
-            section("Image", CellImageRow(viewer, session, choice)),
-            section("Model", ModelRow(session)),
+            section("Image", images, PictureRow(viewer, session, choice), ModelLine(session)),
             section("Find", CellFindPanel(viewer, session, choice, self.book, self.finding)),
             cells,
             section("Correct", edit),

@@ -18,7 +18,7 @@ from napari_unet.widgets.cells.finding import CellFinding
 from napari_unet.widgets.cells.places import Key, measure_of, place_of
 from napari_unet.widgets.cells.record import Box, CellRecord
 from napari_unet.widgets.desk.background import Bench, Worker
-from napari_unet.widgets.layers.paint_events import edited_boxes
+from napari_unet.widgets.desk.stroke_watch import edited_boxes
 from napari_unet.widgets.layers.picture import picture_of
 from napari_unet.widgets.qt.connections import Connections
 
@@ -33,13 +33,6 @@ class CellWatch(QObject):
     is come back to, or drawn anew without napari saying why.
 
     Of places that were never edited only the one that is looked at is kept for that.
-
-    Parameters
-    ----------
-    book, finding
-        Whose cells; while they are found nothing is an edit.
-    quick
-        Measures.
     """
 
     def __init__(

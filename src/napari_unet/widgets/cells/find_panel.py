@@ -9,11 +9,8 @@ from napari.layers import Image
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
-    QFormLayout,
-    QGridLayout,
     QHBoxLayout,
     QMessageBox,
-    QPushButton,
     QSpinBox,
     QWidget,
 )
@@ -34,6 +31,7 @@ from napari_unet.widgets.cells.places import (
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.layers.model_match import size_match
 from napari_unet.widgets.layers.readiness import why_not_segment
+from napari_unet.widgets.qt.build import form_layout, grid, push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.progress_bar import ProgressBar
@@ -43,15 +41,7 @@ _NO_TIME = "The image has no axis of time; say so under Annotate and train if on
 
 
 class CellFindPanel(QWidget):
-    """Find cells here or everywhere, Stop, and the four parameters.
-
-    Parameters
-    ----------
-    viewer, session, choice
-        Which image, with which model.
-    book, finding
-        Whose cells, and what finds them.
-    """
+    """Find cells here or everywhere, Stop, and the four parameters."""
 
     def __init__(
         self,
@@ -79,20 +69,16 @@ class CellFindPanel(QWidget):
         self._update()
 
     def _make_buttons(self) -> None:
-        self.here_button = QPushButton("&Find cells")
-        self.here_button.setObjectName("find_cells_button")
-        self.here_button.clicked.connect(self._on_here_clicked)
-        self.all_button = QPushButton("On &all planes")
-        self.all_button.setObjectName("find_all_cells_button")
-        self.all_button.clicked.connect(self._on_all_clicked)
+        self.here_button = push_button("&Find cells", "find_cells_button", self._on_here_clicked)
+        self.all_button = push_button(
+            "On &all planes", "find_all_cells_button", self._on_all_clicked
+        )
         self.linked = QCheckBox("Follow cells over time")
         self.linked.setObjectName("linked_check")
         self.linked.toggled.connect(self._on_changed)
         self.progress = ProgressBar("cells_progress", "How many of the planes are done")
-        self.stop_button = QPushButton("Stop")
-        self.stop_button.setObjectName("stop_cells_button")
+        self.stop_button = push_button("Stop", "stop_cells_button", self._finding.stop)
         self.stop_button.setToolTip("End it; planes that are ready stay")
-        self.stop_button.clicked.connect(self._finding.stop)
         self.status = wrapped_label("cells_status")
 
     def _make_parameters(self) -> None:
@@ -126,18 +112,9 @@ class CellFindPanel(QWidget):
         self.border.toggled.connect(self._on_changed)
 
     def _lay_out(self) -> None:
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
-        layout.addWidget(self.here_button, 0, 0)
-        layout.addWidget(self.all_button, 0, 1)
-        layout.addWidget(self.progress, 1, 0)
-        layout.addWidget(self.stop_button, 1, 1)
-        layout.addWidget(self.status, 2, 0, 1, 2)
-        left, right = QFormLayout(), QFormLayout()
-        for form in (left, right):
-            form.setContentsMargins(0, 0, 0, 0)
-            form.setVerticalSpacing(4)
+        first, second = (self.here_button, self.all_button), (self.progress, self.stop_button)
+        layout = grid(self, first, second, (self.status,))
+        left, right = form_layout(), form_layout()
         left.addRow("Threshold", self.threshold)
         left.addRow("Ignore smaller than", self.smallest)
         right.addRow("Split touching", self.neck)

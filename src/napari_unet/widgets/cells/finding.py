@@ -36,12 +36,7 @@ _PAUSE_MS = 400  # without another setting, before more than the view is found a
 class CellFinding(QObject):
     """Predicts, finds and measures beside the window.
 
-    Parameters
-    ----------
-    book, session
-        Whose cells, with the model in use.
-    bench, quick
-        What works on all of it, and what on the view alone, so that neither waits for the other.
+    One bench works on all of it, the other on the view alone, so that neither waits for the other.
 
     Notes
     -----
@@ -94,10 +89,7 @@ class CellFinding(QObject):
     ) -> None:
         """Find the cells of some places with the model in use; corrections there are lost.
 
-        Raises
-        ------
-        InvalidInput, UnwritableOutput
-            There is no model, or no room.
+        ``InvalidInput`` or ``UnwritableOutput`` if there is no model, or no room.
         """
         model = self._session.model
         if model is None:

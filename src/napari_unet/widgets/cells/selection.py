@@ -26,11 +26,6 @@ _WIDTH = 2.0  # pixels of the screen when it is drawn
 class CellSelection(QObject):
     """Holds what is selected, and shows it in the viewer.
 
-    Parameters
-    ----------
-    book
-        Whose cells.
-
     Notes
     -----
     Signal: ``changed()``.

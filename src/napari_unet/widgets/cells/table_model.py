@@ -34,17 +34,7 @@ class CellTable(QAbstractTableModel):
         places: np.ndarray,
         classes: Mapping[int, str],
     ) -> None:
-        """Show other measurements, sorted as before.
-
-        Parameters
-        ----------
-        table
-            Columns.
-        keys, places
-            The places of the image, and which of them each row is of.
-        classes
-            Names of classes by their id.
-        """
+        """Show other measurements, sorted as before."""
         self.beginResetModel()
         self._columns = list(table.items())
         self._keys, self._places = list(keys), places

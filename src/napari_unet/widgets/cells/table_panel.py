@@ -10,9 +10,7 @@ from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
-    QGridLayout,
     QHeaderView,
-    QPushButton,
     QTableView,
     QWidget,
 )
@@ -25,6 +23,7 @@ from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.cells.selection import CellSelection
 from napari_unet.widgets.cells.table_model import CellTable
 from napari_unet.widgets.desk.background import Bench
+from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.notify import notify
 
 _ROW = 22  # pixels
@@ -34,15 +33,7 @@ _PAUSE_MS = 500  # between two fillings; the first is at once
 
 
 class CellTablePanel(QWidget):
-    """A table of one row a cell, and Save CSV.
-
-    Parameters
-    ----------
-    book, selection
-        Whose cells, and which are selected.
-    quick
-        Writes files beside the window.
-    """
+    """A table of one row a cell, and Save CSV."""
 
     def __init__(
         self,
@@ -56,12 +47,8 @@ class CellTablePanel(QWidget):
         self._shown: CellRecord | None = None
         self.model = CellTable(self)
         self.view = self._make_view()
-        self.save_button = QPushButton("&Save CSV…")
-        self.save_button.setObjectName("save_csv_button")
-        self.save_button.clicked.connect(self._on_save_clicked)
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
+        self.save_button = push_button("&Save CSV…", "save_csv_button", self._on_save_clicked)
+        layout = grid(self)
         layout.addWidget(self.view, 0, 0, 1, 2)
         layout.addWidget(self.save_button, 1, 1)
         layout.setColumnStretch(0, 1)
@@ -95,7 +82,7 @@ class CellTablePanel(QWidget):
         return view
 
     def fill(self, *_: object) -> None:
-        """Show other rows; what is selected and looked at stays."""
+        """Show other rows, in the layer's features too; what is selected and looked at stays."""
         record = self._book.record
         bar = self.view.verticalScrollBar()
         at = bar.value() if record is self._shown else 0
@@ -105,7 +92,9 @@ class CellTablePanel(QWidget):
                 self.model.show({}, [], np.zeros(0, np.intp), {})
             else:
                 names = {entry.id: entry.name for entry in record.object_classes}
-                self.model.show(*record.rows(), names)
+                rows = record.rows()
+                self.model.show(*rows, names)
+                record.layer.features = {"index": rows[0]["id"], **rows[0]}
         if record is not self._shown or before != self.model.columnCount():
             self._fit_columns()
         self._shown = record

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QPushButton, QWidget
+from functools import partial
+
+from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.finding import CellFinding
 from napari_unet.widgets.cells.selection import CellSelection
 from napari_unet.widgets.cells.teaching import SCOPES, CellTeaching
+from napari_unet.widgets.qt.build import column
 from napari_unet.widgets.qt.sections import wrapped_label
 
 _SAID = {
-    "selected": "the selected cells",
-    "corrected": "corrected cells",
-    "all": "all cells that are looked at",
+    "selected": ("The &selected cells", "Choose cells in the table or in the viewer."),
+    "corrected": ("&Corrected cells", "No cell was corrected yet."),
+    "all": ("&All cells that are looked at", "There are no cells here."),
 }
+_READY = (
+    "Copy the cells into the image's layer of strokes, with background around them, for the next "
+    "training; Ctrl-Z on that layer takes it back"
+)
 
 
 class CellTeachPanel(QWidget):
-    """One button, and two choices.
-
-    Parameters
-    ----------
-    book, finding, selection, teaching
-        Whose cells, when they are ready, which are selected, and what copies them.
-    """
+    """One button with a menu: which cells, and whether over what is painted."""
 
     def __init__(
         self,
@@ -37,30 +38,25 @@ class CellTeachPanel(QWidget):
         super().__init__(parent)
         self._book, self._finding = book, finding
         self._selection, self._teaching = selection, teaching
-        self.scope = QComboBox()
-        self.scope.setObjectName("teach_combo")
-        self.scope.setAccessibleName("Which cells")
-        self.scope.setToolTip("Which cells are copied into the strokes, to be learnt from")
-        self.scope.addItems([_SAID[scope] for scope in SCOPES])
-        self.scope.setCurrentIndex(SCOPES.index("corrected"))
-        self.scope.currentIndexChanged.connect(self._update)
-        self.over = QCheckBox("Over what is painted")
-        self.over.setObjectName("over_painted_check")
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        self._actions = {scope: menu.addAction(_SAID[scope][0]) for scope in SCOPES}
+        for scope, action in self._actions.items():
+            action.setObjectName(f"teach_{scope}_action")
+            action.triggered.connect(partial(self._teach, scope))
+        menu.addSeparator()
+        self.over = menu.addAction("&Over what is painted")
+        self.over.setObjectName("over_painted_action")
+        self.over.setCheckable(True)
         self.over.setToolTip(
             "Off, what you painted stays where a cell would be copied over it; on, the cell "
             "replaces it"
         )
         self.button = QPushButton("&Use as annotation")
         self.button.setObjectName("teach_button")
-        self.button.clicked.connect(self._on_clicked)
+        self.button.setMenu(menu)
         self.status = wrapped_label("teach_status")
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
-        layout.addWidget(self.scope, 0, 0)
-        layout.addWidget(self.over, 0, 1)
-        layout.addWidget(self.button, 1, 0, 1, 2)
-        layout.addWidget(self.status, 2, 0, 1, 2)
+        column(self, self.button, self.status)
         teaching.ended.connect(self.status.setText)
         selection.changed.connect(self._update)
         book.record_changed.connect(self._on_record_changed)
@@ -69,16 +65,11 @@ class CellTeachPanel(QWidget):
         finding.ended.connect(self._update)
         self._update()
 
-    @property
-    def _chosen(self) -> str:
-        return SCOPES[self.scope.currentIndex()]
-
     def _on_record_changed(self) -> None:
         self.status.setText("")
         self._update()
 
     def _update(self, *_: object) -> None:
-        cells = self._teaching.chosen(self._chosen, self._selection.in_places())
         record = self._book.record
         why_not = ""
         if record is None:
@@ -87,20 +78,15 @@ class CellTeachPanel(QWidget):
             why_not = "The strokes of a large image are too many to copy; crop the image first."
         elif not self._finding.settled:
             why_not = "Wait until the cells are found."
-        elif not cells:
-            why_not = {
-                "selected": "Choose cells in the table or in the viewer.",
-                "corrected": "No cell was corrected yet.",
-                "all": "There are no cells here.",
-            }[self._chosen]
-        self.button.setEnabled(not why_not)
-        self.button.setToolTip(
-            why_not
-            or "Copy the cells into the image's layer of strokes, with background around them, for "
-            "the next training; Ctrl-Z on that layer takes it back"
-        )
+        some = False
+        for scope, action in self._actions.items():
+            there = not why_not and bool(self._teaching.chosen(scope, self._selection.in_places()))
+            some = some or there
+            action.setEnabled(there)
+            action.setToolTip(_READY if there else why_not or _SAID[scope][1])
+        self.button.setEnabled(some)
+        self.button.setToolTip(_READY if some else why_not or _SAID["all"][1])
 
-    def _on_clicked(self) -> None:
-        self._teaching.teach(
-            self._chosen, self._selection.in_places(), over_painted=self.over.isChecked()
-        )
+    def _teach(self, scope: str, *_: object) -> None:
+        places = self._selection.in_places()
+        self._teaching.teach(scope, places, over_painted=self.over.isChecked())

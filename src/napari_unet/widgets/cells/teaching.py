@@ -16,6 +16,7 @@ from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.places import Key, place_of, set_pixels
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.desk.background import Bench, Worker
+from napari_unet.widgets.layers.results import add_at
 from napari_unet.widgets.layers.strokes import FIRST_CLASS, find_annotation, new_annotation
 
 SCOPES = ("selected", "corrected", "all")
@@ -37,13 +38,6 @@ class CellTeaching(QObject):
 
     What somebody painted stays, unless it is asked for otherwise; what was copied earlier gives
     way to a newer copy.
-
-    Parameters
-    ----------
-    book, session
-        Whose cells, and the classes of a new layer.
-    quick
-        Works strokes out beside the window.
 
     Notes
     -----
@@ -69,23 +63,18 @@ class CellTeaching(QObject):
         if scope == "corrected":
             return {key: sorted(record.corrected(key)) for key in record.corrections}
         table = record.tables.get(current)
-        return {} if table is None else {current: table["id"].tolist()}
+        if table is None or not (len(table["id"]) or current in record.corrections):
+            return {}
+        return {current: table["id"].tolist()}
 
     def teach(
         self, scope: str, selected: dict[Key, list[int]], *, over_painted: bool = False
     ) -> None:
         """Copy cells, as one step for the annotation layer's undo.
 
-        Parameters
-        ----------
-        scope
-            One of ``SCOPES``: the selected cells, those that are not as they were found, or all of
-            the place that is looked at. Where cells were taken away becomes background, unless it
-            is the selected ones.
-        selected
-            The selected cells by their place.
-        over_painted
-            Whether to replace what somebody painted.
+        The scope is one of ``SCOPES``: the selected cells, those that are not as they were found,
+        or all of the place that is looked at. Where cells were taken away becomes background,
+        unless it is the selected ones.
         """
         record = self._book.record
         if record is None:
@@ -153,11 +142,8 @@ class CellTeaching(QObject):
         layers = self._book.viewer.layers
         layer = find_annotation(layers, record.image)
         if layer is None:
-            selected, active = set(layers.selection), layers.selection.active
             layer = new_annotation(record.image, self._session.classes)
-            layers.append(layer)
-            layers.selection = selected
-            layers.selection.active = active
+            add_at(layers, len(layers), layer)
         return layer
 
 

@@ -15,13 +15,6 @@ from napari_unet.widgets.qt.connections import Connections
 class LayerCombo(QComboBox):
     """Offers the layers of one kind, and follows what is added, removed, moved and renamed.
 
-    Parameters
-    ----------
-    viewer
-        Whose layers.
-    accepts
-        Which of them.
-
     Notes
     -----
     Signals: ``chosen(layer | None)`` when another layer is chosen, by the user or because the

@@ -1,15 +1,14 @@
-"""The model in use: what it knows, and New, Open, Save."""
+"""The model in use: what it knows; start over, open, save."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
-    QGridLayout,
     QLabel,
     QMessageBox,
-    QPushButton,
     QSizePolicy,
     QWidget,
 )
@@ -17,16 +16,22 @@ from qtpy.QtWidgets import (
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.session.session import Session
 from napari_unet.session.state import State
+from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 
 _SEEN = {2: "planes", 3: "volumes"}
+_BUSY = "Wait for the training to end, or stop it."
+_OPEN_TIP = "Take a saved model into use, or a bioimage.io package with ONNX weights"
 _FILES = "U-Net models (*.unet);;All files (*)"
 _TO_OPEN = "Models (*.unet *.zip);;All files (*)"
 
 
-class ModelRow(QWidget):
-    """Shows the model in use; one that is not saved is not dropped without a question."""
+class ModelLine(QWidget):
+    """Says in a line which model is in use, and opens another one.
+
+    One that is not saved is not dropped without a question.
+    """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,62 +40,32 @@ class ModelRow(QWidget):
         self.label.setObjectName("model_label")
         self.label.setWordWrap(True)
         self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.new_button = QPushButton("Start over")
-        self.new_button.setObjectName("new_model_button")
-        self.new_button.clicked.connect(self._on_new_clicked)
-        self.open_button = QPushButton("&Open…")
-        self.open_button.setObjectName("open_model_button")
-        self.open_button.clicked.connect(self._on_open_clicked)
-        self.save_button = QPushButton("Sa&ve…")
-        self.save_button.setObjectName("save_model_button")
-        self.save_button.clicked.connect(self._on_save_clicked)
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
-        layout.addWidget(self.label, 0, 0, 1, 3)
-        for column, button in enumerate((self.new_button, self.open_button, self.save_button)):
-            layout.addWidget(button, 1, column)
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.open_button = push_button("&Open…", "open_model_button", self._on_open_clicked)
+        self._lay_out()
         links = Connections(self)
         links.add(session.model_changed, self._update)
         links.add(session.state_changed, self._update)
         self._update()
 
+    def _lay_out(self) -> None:
+        grid(self, (self.label, self.open_button)).setColumnStretch(0, 1)
+
     def _update(self) -> None:
         header, busy = self._session.header, self._session.state is not State.IDLE
-        self.label.setText(model_text(header, unsaved=self._session.unsaved))
+        text = model_text(header, unsaved=self._session.unsaved)
+        self.label.setText(f"Model: {text}")
         self.label.setToolTip("" if header is None else model_details(header))
-        wait = "Wait for the training to end, or stop it."
-        none = "There is no model yet; train one first."
-        for button, ready, why_not in (
-            (
-                self.new_button,
-                "Start over: the next training begins with fresh weights",
-                wait if busy else none if header is None else "",
-            ),
-            (
-                self.open_button,
-                "Take a saved model into use, or a bioimage.io package with ONNX weights",
-                wait if busy else "",
-            ),
-            (self.save_button, "Write the model to a file", none if header is None else ""),
-        ):
-            button.setEnabled(not why_not)
-            button.setToolTip(why_not or ready)
+        self.open_button.setEnabled(not busy)
+        self.open_button.setToolTip(_BUSY if busy else _OPEN_TIP)
 
-    def _on_new_clicked(self) -> None:
-        if self._may_drop():
-            self._session.forget_model()
-
-    def _on_open_clicked(self) -> None:
+    def _on_open_clicked(self, *_: object) -> None:
         if not self._may_drop():
             return
         path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", _TO_OPEN)
         if path:
             with errors_shown():
                 self._session.load_model(path)
-
-    def _on_save_clicked(self) -> None:
-        self._save()
 
     def _save(self) -> bool:
         path, _ = QFileDialog.getSaveFileName(self, "Save the model", "model.unet", _FILES)
@@ -113,6 +88,35 @@ class ModelRow(QWidget):
             buttons.Save,
         )
         return self._save() if answer == buttons.Save else answer == buttons.Discard
+
+
+class ModelRow(ModelLine):
+    """The same with buttons: start over, open, save."""
+
+    def _lay_out(self) -> None:
+        self.new_button = push_button("Start over", "new_model_button", self._on_new_clicked)
+        self.save_button = push_button("Sa&ve…", "save_model_button", self._save)
+        grid(self, (self.label,), (self.new_button, self.open_button, self.save_button))
+
+    def _update(self) -> None:
+        super()._update()
+        header, busy = self._session.header, self._session.state is not State.IDLE
+        self.label.setText(model_text(header, unsaved=self._session.unsaved))
+        none = "There is no model yet; train one first."
+        for button, ready, why_not in (
+            (
+                self.new_button,
+                "Start over: the next training begins with fresh weights",
+                _BUSY if busy else none if header is None else "",
+            ),
+            (self.save_button, "Write the model to a file", none if header is None else ""),
+        ):
+            button.setEnabled(not why_not)
+            button.setToolTip(why_not or ready)
+
+    def _on_new_clicked(self) -> None:
+        if self._may_drop():
+            self._session.forget_model()
 
 
 def model_text(header: ModelHeader | None, *, unsaved: bool) -> str:

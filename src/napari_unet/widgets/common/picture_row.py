@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from napari.components import ViewerModel
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from napari_unet.core.segmentation.model_fit import order_said
 from napari_unet.errors import Level
 from napari_unet.session.session import Session
-from napari_unet.widgets.common.axes_combo import AxesCombo
-from napari_unet.widgets.common.channel_menu import ChannelMenu
-from napari_unet.widgets.common.from_file import FromFileButton
-from napari_unet.widgets.common.level_combo import LevelCombo
+from napari_unet.widgets.common.change_button import ChangeButton
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.layers.model_match import follow_model
 from napari_unet.widgets.layers.picture import Picture, give_back, is_guessed, picture_of
@@ -24,13 +20,7 @@ _GUESSED = "{} <b>(guessed)</b>"
 
 
 class PictureRow(QWidget):
-    """One line, and below it, only where there is something to choose, axes, channels and level.
-
-    Parameters
-    ----------
-    viewer, session, choice
-        The image, the model that it is for, and the layers that may lend channels.
-    """
+    """One line, and beside it, only where there is something to choose, *Change…*."""
 
     def __init__(
         self,
@@ -46,12 +36,12 @@ class PictureRow(QWidget):
         self.label = QLabel()
         self.label.setObjectName("picture_label")
         self.label.setWordWrap(True)
-        self.axes = AxesCombo()
-        self.channels = ChannelMenu(viewer)
-        self.levels = LevelCombo()
-        self.from_file = FromFileButton(viewer, session)
-        self.from_file.clicked.connect(self._on_model_changed)
-        self._lay_out()
+        self.change = ChangeButton(viewer, session)
+        self.change.from_file.clicked.connect(self._on_model_changed)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.label, 1)
+        layout.addWidget(self.change)
         links = Connections(self)
         links.add(session.model_changed, self._on_model_changed)
         links.add(viewer.layers.events.inserted, self._update)
@@ -60,19 +50,6 @@ class PictureRow(QWidget):
         choice.image_retaken.connect(self._update)
         choice.image_measured.connect(self._on_model_changed)
         self._on_model_changed()
-
-    def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.addWidget(self.axes)
-        row.addWidget(self.channels)
-        row.addWidget(self.from_file)
-        row.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.label)
-        layout.addLayout(row)
-        layout.addWidget(self.levels, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _on_model_changed(self) -> None:
         image = self._choice.image
@@ -84,10 +61,7 @@ class PictureRow(QWidget):
         image, header = self._choice.image, self._session.header
         picture = None if image is None else picture_of(image)
         needed = None if header is None else header.network.in_channels
-        self.axes.show_picture(picture)
-        self.levels.show_picture(picture)
-        self.from_file.show_picture(picture)
-        self.channels.show_picture(picture, needed=needed)
+        self.change.show_picture(picture, needed=needed)
         self.label.setVisible(picture is not None or bool(self._choice.problem))
         if picture is None:
             self.label.setText(self._choice.problem)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDialog, QLabel, QPlainTextEdit, QPushButton, QVBoxLa
 from napari_unet.report import problem_report
 from napari_unet.session.session import Session
 from napari_unet.widgets.desk.shared import device_of
+from napari_unet.widgets.qt.build import push_button
 from napari_unet.widgets.qt.docked import Docked
 
 _SAID = (
@@ -20,13 +21,7 @@ _SAID = (
 
 
 class ReportView(QWidget):
-    """Versions, device and the end of the log, as they are when it is shown; and a button to copy.
-
-    Parameters
-    ----------
-    device
-        Gives what the device is, in words.
-    """
+    """Versions, device and the end of the log as they are when it is shown, to be copied."""
 
     def __init__(self, device: Callable[[], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,9 +33,7 @@ class ReportView(QWidget):
         self.text.setReadOnly(True)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.copy_button = QPushButton("&Copy")
-        self.copy_button.setObjectName("copy_report_button")
-        self.copy_button.clicked.connect(self._on_copy_clicked)
+        self.copy_button = push_button("&Copy", "copy_report_button", self._on_copy_clicked)
         layout = QVBoxLayout(self)
         for part in (said, self.text, self.copy_button):
             layout.addWidget(part)
@@ -55,13 +48,7 @@ class ReportView(QWidget):
 
 
 class ReportDock(Docked):
-    """*Plugins > U-Net > Report a problem*: can be opened when nothing else of ours can.
-
-    Parameters
-    ----------
-    napari_viewer
-        Whose device is told of, if it has one.
-    """
+    """*Plugins > U-Net > Report a problem*: can be opened when nothing else of ours can."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
@@ -71,13 +58,7 @@ class ReportDock(Docked):
 
 
 class ReportButton(QPushButton):
-    """*Report a problem…*: the same in a window of its own.
-
-    Parameters
-    ----------
-    session
-        Knows the device.
-    """
+    """*Report a problem…*: the same in a window of its own."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Report a problem…", parent)

@@ -1,4 +1,4 @@
-"""A thread that works on cells beside the window, with a process that finds and measures them."""
+"""Work beside the window: in a thread, with a process that finds and measures objects."""
 
 from __future__ import annotations
 
@@ -35,14 +35,13 @@ class Worker:
 
     def __init__(self, name: str, main: MainThread) -> None:
         self.finder = ObjectFinder()
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._main = main
         self._stopped = threading.Event()
         self._jobs: deque[_Job | None] = deque()
         self._there = threading.Condition()
-        thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._farewells: list[Callable[[], None]] = []
-        self.pending = 0  # of the main thread
-        thread.start()
+        self.thread.start()
 
     @property
     def stopped(self) -> bool:
@@ -64,18 +63,21 @@ class Worker:
         """Queue a job, in place of one of the same kind that waits; ``None`` ends the thread."""
         with self._there:
             if job is not None:
-                kept = deque(j for j in self._jobs if j is None or j.kind != job.kind or not j.kind)
-                self.pending += 1 + len(kept) - len(self._jobs)
-                self._jobs = kept
+                waiting = self._jobs
+                self._jobs = deque(j for j in waiting if not j or j.kind != job.kind or not j.kind)
             self._jobs.append(job)
             self._there.notify()
 
-    def stop(self) -> None:
-        """End the thread and its process as soon as can be."""
-        self._stopped.set()
+    def interrupt(self) -> None:
+        """Have what is under way end as soon as can be."""
         self.finder.stop()
         for farewell in self._farewells:
             farewell()
+
+    def stop(self) -> None:
+        """End the thread and its process as soon as can be; what it still tells is not heard."""
+        self._stopped.set()
+        self.interrupt()
         self.put(None)
 
     def tell(self, call: Callable[[], None]) -> None:
@@ -89,19 +91,19 @@ class Worker:
             except Stopped:
                 continue
             except UserError as error:
-                self.tell(partial(self._end, job.failed, str(error)))
+                self.tell(partial(job.failed, str(error)))
             except MemoryError:
-                said = "memory ran out while cells were looked for; find them on fewer planes."
-                self.tell(partial(self._end, job.failed, said))
-            except Exception as error:  # of whatever a lazy layer reads with
-                logging.getLogger(__name__).exception("work on cells failed")
+                said = "memory ran out; close other programs, or do it with fewer planes at a time."
+                self.tell(partial(job.failed, said))
+            except Exception as error:  # of whatever a lazy layer or a damaged file is read with
+                logging.getLogger(__name__).exception("work beside the window failed")
                 said = with_log(
-                    f"the image cannot be worked on ({reason_of(error)}); look whether it can "
+                    f"it could not be done ({reason_of(error)}); look whether images and files can "
                     "still be read."
                 )
-                self.tell(partial(self._end, job.failed, said))
+                self.tell(partial(job.failed, said))
             else:
-                self.tell(partial(self._end, job.then, result))
+                self.tell(partial(job.then, result))
         self.finder.close()
 
     def _next(self) -> _Job | None:
@@ -109,29 +111,20 @@ class Worker:
             self._there.wait_for(lambda: bool(self._jobs))
             return self._jobs.popleft()
 
-    def _end(self, call: Callable[[Any], None], result: object) -> None:
-        self.pending -= 1
-        call(result)
-
 
 class Bench:
-    """Does jobs one after the other, until they are dropped; none of them holds up the window.
-
-    Parameters
-    ----------
-    name
-        Of its thread.
-    """
+    """Does jobs one after the other, until they are dropped; none of them holds up the window."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._main = MainThread()
         self._worker: Worker | None = None
+        self._left: list[Worker] = []
 
     @property
-    def busy(self) -> bool:
-        """Whether a job waits or is under way."""
-        return self._worker is not None and self._worker.pending > 0
+    def closed(self) -> bool:
+        """Whether nothing is done any more."""
+        return self._main.closed
 
     def do(
         self,
@@ -143,14 +136,8 @@ class Bench:
     ) -> None:
         """Queue a job.
 
-        Parameters
-        ----------
-        work
-            Called in the thread.
-        then, failed
-            Called in the main thread with what it returned, or with a sentence.
-        kind
-            A job takes the place of one of its kind that still waits; empty for none.
+        ``work`` is called in the thread, and in the main thread ``then`` with what it returned or
+        ``failed`` with a sentence. A job takes the place of one of its kind that still waits.
         """
         if self._main.closed:
             return
@@ -158,17 +145,21 @@ class Bench:
             self._worker = Worker(self._name, self._main)
         self._worker.put(_Job(work, then, failed, kind))
 
+    def interrupt(self) -> None:
+        """Have what is under way end as soon as can be; it is told how."""
+        if self._worker is not None:
+            self._worker.interrupt()
+
     def drop(self) -> None:
         """Forget all jobs at once; the thread ends when what it reads is through."""
-        worker = self._worker
-        if worker is None or not worker.pending:
-            return
-        self._worker = None
-        worker.stop()
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.stop()
+            self._left = [left for left in (*self._left, worker) if left.thread.is_alive()]
 
-    def close(self) -> None:
-        """Do nothing any more, without waiting for what is under way: nothing half is left."""
+    def close(self, wait: float = 0.0) -> None:
+        """Do nothing any more; wait some seconds for what would leave something half written."""
         self._main.close()
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
+        self.drop()
+        for worker in self._left if wait else ():
+            worker.thread.join(wait)

@@ -71,10 +71,7 @@ class Choice(QObject):
     def _follow(self) -> None:
         """Listen to the image, and to the layers that lend it channels.
 
-        Raises
-        ------
-        InvalidInput
-            It is no image that can be worked on.
+        ``InvalidInput`` if it is no image that can be worked on.
         """
         picture = None if self._image is None else picture_of(self._image)
         self._meaning = None if picture is None else picture.meaning

@@ -70,13 +70,6 @@ class _Task:
 class Predictions(QObject):
     """Sends layers to the session, and what comes back to layers.
 
-    Parameters
-    ----------
-    viewer
-        Where results are shown.
-    session
-        Predicts.
-
     Notes
     -----
     Signals: ``progressed(task, fraction)``, ``judged(image, findings)`` once all of an image, or of
@@ -114,30 +107,10 @@ class Predictions(QObject):
     ) -> int:
         """Predict planes of a layer; returns the number of the task that the signals carry.
 
-        Parameters
-        ----------
-        image
-            Layer to predict; what becomes ready shows at once.
-        indices
-            Which planes; a model of volumes sees the slices around them too.
-        model
-            Content of a model file; ``None`` for the model in use. A task stays with its model.
-        region
-            Rows and columns, (row start, row stop, column start, column stop); ``None`` for all.
-        probabilities
-            Whether to make layers of the probabilities too.
-        doubt
-            Whether to show how unsure the model is and find the places where it is; once there is
-            such a layer, every task does.
-        device
-            Where to compute.
-
-        Raises
-        ------
-        InvalidInput
-            There is no model.
-        UnwritableOutput
-            There is no room for the result of a large image.
+        A task stays with its model, by default the one in use. The region is (row start, row stop,
+        column start, column stop), ``None`` for all. Once an image has a layer of doubt, every task
+        shows it. ``InvalidInput`` if there is no model; ``UnwritableOutput`` if there is no room
+        for the result of a large image.
         """
         model = model if model is not None else self._session.model
         if model is None:

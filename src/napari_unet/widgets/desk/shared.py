@@ -13,12 +13,12 @@ from napari_unet.learner import Learner
 from napari_unet.learner.computer import Computer
 from napari_unet.session.session import Session
 from napari_unet.session.telling import each_of
+from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.layers.file_changes import note_file
 from napari_unet.widgets.qt.connections import when_destroyed
-from napari_unet.widgets.qt.logging_errors import log_errors
 from napari_unet.widgets.qt.main_thread import MainThread
-from napari_unet.widgets.qt.notify import notify
+from napari_unet.widgets.qt.notify import log_errors, notify
 from napari_unet.widgets.qt.software_gl import keep_programs
 
 # A session outlives the docks, so that a model is still there when one is opened again.
@@ -27,13 +27,7 @@ _shared: WeakKeyDictionary[ViewerModel, Shared] = WeakKeyDictionary()
 
 
 class Shared:
-    """A viewer's session with its learner, and its predictions.
-
-    Parameters
-    ----------
-    viewer
-        The viewer, not a proxy of it.
-    """
+    """A viewer's session with its learner, its predictions, and what is chosen in it."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         log_errors()
@@ -54,6 +48,7 @@ class Shared:
         self._main = MainThread()
         learner.listen(lambda reply: self._main.call(lambda: session.apply(reply)))
         self.predictions = Predictions(viewer, session)
+        self.choice = Choice()
         learner.warm_up()
         self._holders = 0
         QCoreApplication.instance().aboutToQuit.connect(self.end)
@@ -70,6 +65,7 @@ class Shared:
         del _shared[self.viewer]
         self.viewer.layers.events.inserted.disconnect(_on_layer_inserted)
         QCoreApplication.instance().aboutToQuit.disconnect(self.end)
+        self.choice.deleteLater()
         each_of(self.session.close, self._main.close, self.predictions.forget_all)
 
     def _release(self) -> None:
@@ -83,15 +79,7 @@ def _on_layer_inserted(event: Event) -> None:
 
 
 def shared_by(viewer: ViewerModel, widget: QWidget) -> Shared:
-    """Return what a viewer's dock widgets share; it ends with the last widget that asked for it.
-
-    Parameters
-    ----------
-    viewer
-        The viewer, or the proxy that napari gives to plugins.
-    widget
-        Who asks.
-    """
+    """Return what a viewer's dock widgets share; it ends with the last widget that asked for it."""
     viewer = getattr(viewer, "__wrapped__", viewer)
     shared = _shared.get(viewer)
     if shared is None:

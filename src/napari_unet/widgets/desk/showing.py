@@ -21,13 +21,6 @@ def show_chosen(viewer: ViewerModel, image: Image) -> None:
     it: files that are opened together lie on one another, and who paints has to see on what.
     Beside it, or blended with it as channels are, they stay. What is hidden is shown again when its
     image is chosen.
-
-    Parameters
-    ----------
-    viewer
-        Where the layers are.
-    image
-        One of them that can be worked on.
     """
     layers = viewer.layers
     together = picture_of(image).layers

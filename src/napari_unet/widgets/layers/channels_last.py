@@ -19,21 +19,9 @@ def bring_channels_first(viewer: ViewerModel, layer: Image, axes: str | None = N
     """Turn a layer's axes so that channels come first, and rows and columns last; say so.
 
     Napari shows the last two axes, and strokes are painted on what is shown.
-
-    Parameters
-    ----------
-    viewer
-        Shows the layer.
-    layer
-        An image; one whose channels are elsewhere, or that napari shows in colour, stays.
-    axes
-        A letter an axis, the last of which is channels; ``None`` for what the layer's own names
-        say or what is guessed.
-
-    Returns
-    -------
-    bool
-        Whether it was turned.
+    ``axes`` is a letter an axis, the last of which is channels; ``None`` for what the layer's own
+    names say or what is guessed. A layer whose channels are elsewhere, or that napari shows in
+    colour, stays. Returns whether it was turned.
     """
     axes = named_channels_last(layer) if axes is None else axes
     if axes is None or np.any(layer.shear):

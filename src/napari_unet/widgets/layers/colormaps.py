@@ -28,14 +28,7 @@ def label_colormap(
 ) -> DirectLabelColormap:
     """Return the colours of class ids; 0 and ids that are no class are transparent.
 
-    Parameters
-    ----------
-    classes
-        Classes with their colours.
-    transparent
-        Ids of classes that are not shown.
-    extra
-        Ids without a class that are shown in their default colour.
+    ``extra`` are ids without a class that are shown in their default colour.
     """
     colors: dict[int | None, str] = {None: "transparent", 0: "transparent"}
     colors.update({i: default_color(i) for i in extra if i > 0})

@@ -24,17 +24,7 @@ _MANY = 15  # classes that somebody else painted strokes of
 def doubt_about(layer: Labels, counts: Mapping[Spot, Mapping[int, int]]) -> str | None:
     """Ask in a sentence whether labels that are not the plugin's own are strokes.
 
-    Parameters
-    ----------
-    layer
-        The labels.
-    counts
-        Number of pixels of each id above 0, by plane or cell of a large plane; every labelled one.
-
-    Returns
-    -------
-    str, optional
-        ``None`` if nothing speaks against it.
+    ``counts`` are numbers of pixels of each id above 0, of every labelled plane or cell.
     """
     path = file_of(layer)
     if path is not None and "://" not in path and read_label_kind(Path(path)) is not None:

@@ -46,14 +46,6 @@ def _placed_on(picture: Picture, layer: Mapping[str, Any]) -> dict[str, Any]:
     A pixel of a coarser level covers several of the finest, whose centres its own lies amid; so
     does the one pixel along channels that lie behind another axis, which is shown with each of
     them.
-
-    Parameters
-    ----------
-    picture
-        The image.
-    layer
-        ``scale``, ``translate``, ``rotate``, ``shear``, ``affine``, ``units`` and ``axis_labels``
-        of its layer.
     """
     letters, painted = picture.layer_axes, picture.painted_axes
     factors, shifts = _steps(picture)

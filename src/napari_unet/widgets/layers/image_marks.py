@@ -114,14 +114,7 @@ def marked(layers: Iterable[Layer], mark: ImageMark | None) -> Image | None:
 def know_again(image: Image, layers: Iterable[Layer], marks: Iterable[ImageMark]) -> None:
     """Give an image that has no id that of one that was closed, if it is the same.
 
-    Parameters
-    ----------
-    image
-        The layer.
-    layers
-        All that are open; the id of one of them is not given again.
-    marks
-        Of images that may have been closed.
+    The id of a layer that is open is not given again.
     """
     if id_of(image) is not None:
         return

@@ -80,10 +80,8 @@ class Picture:
     def piece(self, place: Place) -> SourcePiece:
         """Return the pixels under a plane of a painting, or all slices where it says so.
 
-        Parameters
-        ----------
-        place
-            An index along each axis of a painting before the rows; a slice along Z for a volume.
+        ``place`` is an index along each axis of a painting before the rows, a slice along Z for a
+        volume.
         """
         leading = zip(self.painted_axes[:-2], place, strict=True)
         where = [at for letter, at in leading if letter != "C" and not isinstance(at, slice)]
@@ -106,10 +104,7 @@ def is_picture(layer: Layer) -> TypeGuard[Image]:
 def picture_of(layer: Image) -> Picture:
     """Return what an image layer is taken as now.
 
-    Raises
-    ------
-    InvalidInput
-        It is no image that can be worked on.
+    ``InvalidInput`` if it is no image that can be worked on.
     """
     own = source_of(layer)
     lenders, places = _chosen(layer, own)
@@ -140,10 +135,7 @@ def is_taken_as(layer: Image, meaning: tuple[object, ...] | None) -> bool:
 def source_of(layer: Image) -> ImageSource:
     """Return an image layer's own data, with its axes as chosen, named by the layer, or guessed.
 
-    Raises
-    ------
-    InvalidInput
-        It is empty, not numeric, or has more axes than can be named.
+    ``InvalidInput`` if it is empty, not numeric, or has more axes than can be named.
     """
     levels = levels_of(layer)
     axes, guesses = named_axes(layer)
@@ -174,10 +166,7 @@ def choose_axes(layer: Image, axes: str) -> None:
 def choose_channels(layer: Image, places: Sequence[tuple[Image, int]]) -> None:
     """Give a model these channels of these layers, in this order, from now on.
 
-    Raises
-    ------
-    InvalidInput
-        There is none, or a layer is of another size.
+    ``InvalidInput`` if there is none, or a layer is of another size.
     """
     if not places:
         raise InvalidInput("no channel is checked; check at least one.")

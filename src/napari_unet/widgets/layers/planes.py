@@ -47,15 +47,7 @@ def has_plane(shape: Sequence[int], index: Index) -> bool:
 
 
 def plane_of(image: Image, index: Place) -> SourcePiece:
-    """Return one plane, or volume, of an image as it is taken now, to be read in parts.
-
-    Parameters
-    ----------
-    image
-        The layer.
-    index
-        Which plane of a painting on it; with a slice along Z the volume.
-    """
+    """Return one plane, or volume, of an image as it is taken now, to be read in parts."""
     return picture_of(image).piece(index)
 
 

@@ -18,14 +18,7 @@ def parts_of(
 ) -> list[Block]:
     """Return planes, or blocks of large planes, to predict one after the other.
 
-    Parameters
-    ----------
-    shape
-        Of the image, (..., Y, X).
-    indices, region
-        Which planes, and what of each.
-    view
-        What is looked at: blocks in it come first, those nearest to its middle before others.
+    The shape is (..., Y, X). Blocks in view come first, those nearest to its middle before others.
     """
     if not is_large(shape):
         return [(index, region) for index in indices]

@@ -31,18 +31,7 @@ def why_not_paint(
     painted: Mapping[int, int],
     doubt: str | None = None,
 ) -> str | None:
-    """Say why strokes on a layer cannot teach anything about an image; ``None`` if they can.
-
-    Parameters
-    ----------
-    image, annotation
-        The chosen layers.
-    painted
-        Number of painted pixels by id.
-    doubt
-        Whether the layer holds strokes at all, see
-        :func:`napari_unet.widgets.layers.doubts.doubt_about`.
-    """
+    """Say why strokes on a layer cannot teach anything about an image; ``None`` if they can."""
     if image is None:
         return NO_IMAGE
     if annotation is None:
@@ -76,19 +65,7 @@ def why_not_train(
     model: ModelHeader | None = None,
     doubt: str | None = None,
 ) -> str | None:
-    """Say why a training cannot start; ``None`` if it can.
-
-    Parameters
-    ----------
-    image, annotation, doubt
-        As for :func:`why_not_paint`.
-    counts
-        Number of painted pixels by id, by plane or cell of a large plane.
-    classes
-        Classes with their names.
-    model
-        That the training would go on with, if any.
-    """
+    """Say why a training cannot start; ``None`` if it can."""
     painted = sum(map(Counter, counts.values()), Counter())
     reason = why_not_paint(image, annotation, painted, doubt)
     if reason is not None or image is None or annotation is None:
@@ -155,8 +132,8 @@ def _other_channels(image: Image, model: ModelHeader) -> str | None:
     if needed == has:
         return None
     return (
-        f"The model needs {channels_text(needed)}, the image has {has}; choose them with Channels… "
-        "in Annotate and train, change there what its axes are, or"
+        f"The model needs {channels_text(needed)}, the image has {has}; press Change… beside the "
+        "image to choose its channels or axes, or"
     )
 
 

@@ -84,14 +84,8 @@ def painted_pieces_reader(
 ) -> Callable[[], PaintedPlanes]:
     """Do the same for large planes, of which only what is around strokes is read.
 
-    Parameters
-    ----------
-    image, annotation
-        The layers.
-    painted
-        Which planes, and where there may be strokes on each.
-    reach
-        Pixels around a stroke that belong to it.
+    ``painted`` says where there may be strokes on each plane, ``reach`` how many pixels around a
+    stroke belong to it.
     """
     keys, planes, labels = [], [], []
     boxes: list[Region | None] = []

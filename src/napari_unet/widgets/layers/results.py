@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from napari.components import ViewerModel
+from napari.components import LayerList, ViewerModel
 from napari.layers import Image, Labels, Layer
 
 from napari_unet.core.io.scratch import zeros
@@ -179,12 +179,7 @@ def add_segmentation(
 ) -> Labels:
     """Add a segmentation layer for an image that has none, empty or of the ids of a pyramid.
 
-    An empty one of a large image is a pyramid.
-
-    Raises
-    ------
-    UnwritableOutput
-        There is no room for it.
+    An empty one of a large image is a pyramid. ``UnwritableOutput`` if there is no room for it.
     """
     layer = Labels(
         **(whole_data(levels) if levels else blank_data(image, dtype or _dtype_for(legend))),
@@ -259,7 +254,11 @@ def insert_quietly(viewer: ViewerModel, layer: Layer, image: Image) -> None:
     """Add a layer below the image's strokes, or else above the image; keep the selection."""
     layers = viewer.layers
     strokes = find_annotation(layers, image)
-    position = layers.index(strokes) if strokes is not None else layers.index(image) + 1
+    add_at(layers, layers.index(image) + 1 if strokes is None else layers.index(strokes), layer)
+
+
+def add_at(layers: LayerList, position: int, layer: Layer) -> None:
+    """Add a layer in the order of layers; keep the selection."""
     selected, active = set(layers.selection), layers.selection.active
     layers.insert(position, layer)
     layers.selection = selected

@@ -16,10 +16,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 def tissue_layers() -> list[LayerData]:
     """Return a stained tissue section and strokes on it, ready to train on.
 
-    Returns
-    -------
-    list of tuple
-        An RGB image, (Y, X, 3) uint8, and labels, (Y, X) uint8, as napari's layer data.
+    An RGB image, (Y, X, 3) uint8, and labels, (Y, X) uint8, as napari's layer data.
     """
     from napari_unet.samples import tissue
 

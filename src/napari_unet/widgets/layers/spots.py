@@ -49,14 +49,7 @@ class Spot:
 def spots_of(shape: Sequence[int], index: Index, region: Region | None = None) -> list[Spot]:
     """Return a plane, or of a large one the cells that have a part in a region.
 
-    Parameters
-    ----------
-    shape
-        Of the layer, (..., Y, X).
-    index
-        Of the plane.
-    region
-        ``None`` for all cells.
+    The shape is (..., Y, X); without a region it is all cells.
     """
     if not is_large(shape):
         return [Spot(index)]

@@ -33,13 +33,9 @@ def current_index(layer: Image | Labels, point: Sequence[float]) -> Index:
 def in_view(image: Image, viewer: ViewerModel) -> tuple[list[Index], Region | None]:
     """Return the planes of an image that are shown, and the part of them on the canvas.
 
-    Returns
-    -------
-    list of tuple of int
-        The current plane, or every shown one where the planes are displayed along an axis.
-    tuple of int or None
-        (row start, row stop, column start, column stop), at the level that is worked on; ``None``
-        for all of a plane.
+    The current plane, or every shown one where the planes are displayed along an axis; and (row
+    start, row stop, column start, column stop) at the level that is worked on, ``None`` for all of
+    a plane.
     """
     picture = picture_of(image)
     spans = {picture.layer_axes[axis]: span for axis, span in _spans(image, viewer).items()}
@@ -124,17 +120,7 @@ def box_in_view(layer: Labels, viewer: ViewerModel) -> Region | None:
 
 
 def jump_to(viewer: ViewerModel, image: Image, position: Sequence[int]) -> None:
-    """Show the plane of a place, with the place in the middle; zoom in if it is far out.
-
-    Parameters
-    ----------
-    viewer
-        Where the image is shown.
-    image
-        The layer.
-    position
-        Along each axis of a painting on it.
-    """
+    """Show the plane of a place, with the place in the middle; zoom in if it is far out."""
     placed = transform_of(image)
     own = Affine(**{name: placed[name] for name in ("scale", "translate", "rotate", "shear")})
     outer = Affine(affine_matrix=placed["affine"])

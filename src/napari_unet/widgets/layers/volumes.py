@@ -80,26 +80,8 @@ def volumes_under(
 ) -> tuple[list[Place], Part | None]:
     """Return the volumes that planes lie in, and which part of each they are.
 
-    Parameters
-    ----------
-    image
-        The layer.
-    planes
-        Indices of planes, the same slices of each time point.
-    region
-        Rows and columns of them; ``None`` for all.
-
-    Returns
-    -------
-    list
-        The place of each volume.
-    tuple of int or None
-        (slice start, slice stop, row start, ...); ``None`` for everything.
-
-    Raises
-    ------
-    InvalidInput
-        The image has no slices.
+    ``planes`` are the same slices of each time point. The part is (slice start, slice stop, row
+    start, ...), ``None`` for everything. ``InvalidInput`` if the image has no slices.
     """
     if not has_slices(image):
         raise InvalidInput(NO_SLICES)

@@ -35,15 +35,7 @@ def sizes_said(image: Image) -> str:
 
 
 def channel_name(layer: Image, own: int, count: int) -> str:
-    """Return what one channel of a layer is called.
-
-    Parameters
-    ----------
-    layer
-        The layer.
-    own, count
-        Number of the channel, from 0, and how many the layer has.
-    """
+    """Return what one channel of a layer is called."""
     if count == 1:
         return layer.name
     colours = ("red", "green", "blue")

@@ -16,18 +16,7 @@ def match_images(marks: Mapping[str, ImageMark], layers: Iterable[Layer]) -> dic
     The surest come first: the same id, as where a project is opened in its own window; then what
     :func:`is_same` says, of images of equal pixels that of the same name; at last a layer of the
     same file, if there is one alone.
-
-    Parameters
-    ----------
-    marks
-        Of the images, by their keys in the project.
-    layers
-        The open layers.
-
-    Returns
-    -------
-    dict
-        By key; images that are not open are not in it.
+    By the keys of the marks; images that are not open are not among them.
     """
     seen = {layer: seen_as(layer) for layer in layers if isinstance(layer, Image)}
     files = Counter((mark.path, mark.shape) for mark in seen.values())

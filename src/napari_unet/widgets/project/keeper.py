@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from napari.components import ViewerModel
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 from platformdirs import user_data_path
 from psygnal import Signal
 from qtpy.QtCore import QTimer
@@ -21,17 +20,16 @@ from napari_unet.errors import Level, UnwritableOutput
 from napari_unet.project.autosave import Autosave, NotSaved, Saved
 from napari_unet.project.changes import NewVersion, PlaneStrokes
 from napari_unet.project.files import model_path
-from napari_unet.project.index import ProjectIndex
+from napari_unet.project.index import AnnotationEntry, ProjectIndex
 from napari_unet.project.location import Place
 from napari_unet.project.open_project import read_version
 from napari_unet.project.versions import History
-from napari_unet.session.session import Session
-from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.desk.paint_watch import PaintWatch
-from napari_unet.widgets.layers.spots import Spot, all_spots
-from napari_unet.widgets.layers.strokes import is_dressed
+from napari_unet.widgets.desk.desk import Desk
+from napari_unet.widgets.desk.stroke_watch import How
+from napari_unet.widgets.layers.spots import Spot, all_spots, spots_of
+from napari_unet.widgets.layers.strokes import can_be_painted, is_dressed
+from napari_unet.widgets.project.layer_entries import kept_cells
 from napari_unet.widgets.project.layer_keys import LayerKeys, Left, left_by
-from napari_unet.widgets.project.stroke_watch import StrokeSaving
 from napari_unet.widgets.qt.main_thread import MainThread
 
 REMOVAL_MS = 2000
@@ -48,13 +46,6 @@ class ProjectKeeper:
     Nothing is written until something is painted or trained. Where no project folder has been
     chosen, it is kept for the next start.
 
-    Parameters
-    ----------
-    viewer, session, choice, watch
-        What is painted and trained.
-    settings
-        Gives the training settings, ``None`` while they are not valid.
-
     Notes
     -----
     Signal: ``changed()``, when :attr:`place`, :attr:`index`, :attr:`saved_at` or :attr:`problem`
@@ -63,16 +54,9 @@ class ProjectKeeper:
 
     changed = Signal()
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        watch: PaintWatch,
-        settings: Callable[[], TrainSettings | None],
-    ) -> None:
-        self.viewer, self.session = viewer, session
-        self._choice, self._watch = choice, watch
+    def __init__(self, desk: Desk, settings: Callable[[], TrainSettings | None]) -> None:
+        self.viewer, self.session = desk.viewer, desk.session
+        self._choice, self._strokes = desk.choice, desk.watch.strokes
         self._settings = settings
         self._begun = False
         self._shown: set[str] = set()
@@ -87,8 +71,7 @@ class ProjectKeeper:
         self._removal.timeout.connect(self._on_removals_lasted)
         self.place = Place.unnamed(recovery_root())
         self._autosave = self._new_autosave()
-        self.history = History(session, self._keep, self.strokes_used)
-        self.strokes = StrokeSaving(viewer, self._on_painted, self._on_layers_changed)
+        self.history = History(desk.session, self._keep, self.strokes_used)
         self._listen()
         self.history.begin(self.index, keep_model=True)
 
@@ -98,14 +81,19 @@ class ProjectKeeper:
         self._choice.image_changed.connect(self.tell)
         self._choice.image_retaken.connect(self.tell)
         self._choice.image_measured.connect(self.tell)
-        self._choice.annotation_changed.connect(self.strokes.look)
-        self._watch.changed.connect(self.strokes.look)  # a layer may have got its classes
-        self.strokes.look()
+        self._strokes.stroked.connect(self._on_stroked)
+        self._strokes.layers_changed.connect(self._on_layers_changed)
+        self._on_layers_changed()
 
     @property
     def autosave(self) -> Autosave:
         """What writes to the present place."""
         return self._autosave
+
+    @property
+    def layers(self) -> tuple[Labels, ...]:
+        """What is kept: layers with classes, and cells that somebody corrected."""
+        return tuple(layer for layer in self._strokes.layers if _is_kept(layer))
 
     @property
     def begun(self) -> bool:
@@ -125,13 +113,7 @@ class ProjectKeeper:
         return self.place.folder or (None if recovery is None else recovery.folder)
 
     def save(self) -> None:
-        """Save what there is, and wait for it.
-
-        Raises
-        ------
-        UnwritableOutput
-            It cannot be saved.
-        """
+        """Save what there is, and wait for it; ``UnwritableOutput`` if it cannot be saved."""
         self.tell()
         if not self._autosave.save():
             raise UnwritableOutput(
@@ -139,17 +121,11 @@ class ProjectKeeper:
             )
         self.index = self._autosave.index or self.index
 
-    def go_to(self, place: Place, index: ProjectIndex, show: Callable[[], None]) -> None:
+    @contextmanager
+    def going_to(self, place: Place, index: ProjectIndex) -> Iterator[None]:
         """Save somewhere else from now on; what there is has to be saved before.
 
-        Parameters
-        ----------
-        place
-            Where.
-        index
-            What is there, or will be.
-        show
-            Brings history and window there; what it does is not saved at the present place.
+        What is done within, to bring history and window there, is not saved at the present place.
         """
         self._autosave.close()
         self._begun = False
@@ -157,10 +133,9 @@ class ProjectKeeper:
             self.place.leave()
         self.place, self.index, self.saved_at, self.problem = place, index, None, ""
         self._autosave = self._new_autosave()
-        show()
+        yield
         self._shown.clear()  # of the project before; that its layers went was not meant for this
         self._removed.clear()
-        self.strokes.look()
         self._on_layers_changed()  # also if they are the same layers, in another project
         if place.folder is not None:
             self.begin()
@@ -177,7 +152,7 @@ class ProjectKeeper:
         if self._begun and not self._main.closed:
             facts = self.keys.facts(
                 self.viewer,
-                self.strokes.layers,
+                self.layers,
                 classes=self.session.classes,
                 settings=self._settings(),
                 in_use=self.history.in_use,
@@ -188,16 +163,13 @@ class ProjectKeeper:
     def tell_all(self) -> None:
         """Have that and all strokes saved; those that are saved are not written again."""
         self.tell()
-        for layer in self.strokes.layers:
+        for layer in self.layers:
             self._tell_spots(layer, all_spots(layer.data.shape))
 
     def use(self, number: int) -> None:
         """Take a version of the project into use.
 
-        Raises
-        ------
-        UserError
-            Its file is missing or damaged; the model in use stays.
+        ``UserError`` if its file is missing or damaged; the model in use stays.
         """
         folder = self.saved_folder
         if folder is not None:
@@ -206,13 +178,13 @@ class ProjectKeeper:
 
     def strokes_used(self) -> Callable[[], tuple[PlaneStrokes, ...]]:
         """Return what copies the chosen strokes, or else all, as they are then, in any thread."""
-        everything = tuple(layer for layer in self.strokes.layers if is_dressed(layer))
+        everything = tuple(layer for layer in self.layers if is_dressed(layer))
         chosen = tuple(layer for layer in everything if layer is self._choice.annotation)
         layers: tuple[Labels, ...] = chosen or everything
         found = [
             (self.keys.key_of(layer), layer.data, spot)
             for layer in layers
-            for spot in self.strokes.known(layer) or all_spots(layer.data.shape)
+            for spot in self._strokes.known(layer) or all_spots(layer.data.shape)
         ]
         return partial(_used, found)
 
@@ -223,8 +195,10 @@ class ProjectKeeper:
         with suppress(RuntimeError):  # at a program's end Qt may have deleted it already
             self._removal.stop()
         self.session.classes_changed.disconnect(self.tell)
+        for told in (self._choice.image_changed, self._choice.image_retaken):
+            told.disconnect(self.tell)
+        self._choice.image_measured.disconnect(self.tell)
         self.history.stop_listening()
-        self.strokes.close()
         self.tell()
         self._autosave.close()
         self._main.close()
@@ -246,10 +220,19 @@ class ProjectKeeper:
         self.tell()
         self._autosave.keep(version)
 
-    def _on_painted(self, layer: Labels, spots: list[Spot]) -> None:
+    def know(self, layer: Labels, entry: AnnotationEntry) -> None:
+        """Take in where a layer of the project has strokes."""
+        for plane in entry.planes:
+            (row, column), shape = plane.at, layer.data.shape
+            box = (row, row + 1, column, column + 1)
+            self._strokes.know(layer, spots_of(shape, plane.index, box))
+
+    def _on_stroked(self, layer: Labels, spots: list[Spot], how: How) -> None:
+        if self._main.closed or not _is_kept(layer):
+            return
         if self._begun:
             self._tell_spots(layer, spots)
-        else:
+        elif how != "drawn anew":
             self.begin()
 
     def _tell_spots(self, layer: Labels, spots: list[Spot]) -> None:
@@ -258,7 +241,9 @@ class ProjectKeeper:
             self._autosave.paint(key, spot.index, partial(_read, data, spot), spot.at)
 
     def _on_layers_changed(self) -> None:
-        present = {self.keys.key_of(layer): layer for layer in self.strokes.layers}
+        if self._main.closed:
+            return
+        present = {self.keys.key_of(layer): layer for layer in self.layers}
         new, self._shown = present.keys() - self._shown, self._shown | present.keys()
         self._removed -= present.keys()
         # A window that closes removes its layers too: only what stays away was meant.
@@ -269,7 +254,7 @@ class ProjectKeeper:
             self._tell_spots(present[key], all_spots(present[key].data.shape))
 
     def _on_removals_lasted(self) -> None:
-        self._removed |= self._shown - {self.keys.key_of(layer) for layer in self.strokes.layers}
+        self._removed |= self._shown - {self.keys.key_of(layer) for layer in self.layers}
         self.tell()
 
     def _on_said(self, place: Place, said: Saved | NotSaved) -> None:
@@ -283,11 +268,15 @@ class ProjectKeeper:
             self.problem, self.index, self.saved_at = "", said.index, time.monotonic()
             place.settle()
             for entry in said.index.annotations:
-                layer = self.keys.layer_of(entry.key, self.strokes.layers)
+                layer = self.keys.layer_of(entry.key, self.layers)
                 if isinstance(layer, Labels):
-                    self.strokes.know(layer, [(plane.index, plane.at) for plane in entry.planes])
+                    self.know(layer, entry)
             self.history.show(said.index)
         self.changed.emit()
+
+
+def _is_kept(layer: Layer) -> bool:
+    return is_dressed(layer) if can_be_painted(layer) else kept_cells(layer) is not None
 
 
 def _used(found: Sequence[tuple[str, Any, Spot]]) -> tuple[PlaneStrokes, ...]:

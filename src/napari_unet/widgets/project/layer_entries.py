@@ -69,15 +69,7 @@ def keywords_of(placement: Placement | None, ndim: int) -> dict[str, Any]:
 
 
 def image_entry(layer: Image, key: str, key_of: Callable[[Image], str]) -> ImageEntry:
-    """Return what a project says of an image.
-
-    Parameters
-    ----------
-    layer, key
-        The image, and its key.
-    key_of
-        Gives the key of an image that lends it channels.
-    """
+    """Return what a project says of an image."""
     mark, path = mark_of(layer), file_of(layer)
     picture = picture_of(layer)
     places = chosen_channels(layer)
@@ -117,10 +109,7 @@ def annotation_entry(layer: Labels, key: str, image: str | None) -> AnnotationEn
 def take_as(layer: Image, entry: ImageEntry, lenders: Mapping[str, Image]) -> None:
     """Take an image as it was taken when it was painted on: axes, channels and level.
 
-    Raises
-    ------
-    InvalidInput
-        An image that lent it channels is not there, or does not fit any more.
+    ``InvalidInput`` if an image that lent it channels is not there, or does not fit any more.
     """
     if entry.axes is not None:
         choose_axes(layer, entry.axes)
@@ -206,10 +195,7 @@ def mark_from(entry: ImageEntry, path: Path | None) -> ImageMark:
 def open_layer(viewer: ViewerModel, entry: ImageEntry, mark: ImageMark, path: Path) -> Image:
     """Open the file of an image as it was opened when it was painted on.
 
-    Raises
-    ------
-    UserError
-        It cannot be read, or has another shape.
+    ``UserError`` if it cannot be read, or has another shape.
     """
     layer = _as_before(viewer, entry, mark, path)
     if layer is None:

@@ -74,15 +74,6 @@ class LayerKeys:
         """Return what a project is told: of layers that are gone too, as they were last.
 
         Their strokes may not be saved yet.
-
-        Parameters
-        ----------
-        viewer
-            Whose images.
-        strokes
-            The annotation layers.
-        **others
-            The other fields of :class:`napari_unet.project.changes.Facts`.
         """
         arrays: dict[str, Any] = {}
         for layer in strokes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.errors import InvalidInput, Level, UserError, reason_of
-from napari_unet.log import with_log
+from napari_unet.errors import InvalidInput, Level, UserError
 from napari_unet.project.files import model_path
 from napari_unet.project.index import AnnotationEntry, ProjectIndex
 from napari_unet.project.location import Place
 from napari_unet.project.open_project import OpenedProject, open_project, read_version
 from napari_unet.project.recovery import Recoverable, Recovery, recoverable
 from napari_unet.session.state import State
+from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of
 from napari_unet.widgets.layers.removal import let_draw
 from napari_unet.widgets.project.image_matching import match_images
@@ -32,7 +30,6 @@ from napari_unet.widgets.project.layer_entries import (
     take_as,
 )
 from napari_unet.widgets.project.layer_keys import left_by
-from napari_unet.widgets.qt.main_thread import MainThread
 
 _MOST_SAID = 4
 
@@ -47,27 +44,19 @@ class _Read:
 
 
 class ProjectOpening:
-    """Takes a viewer from one project to another; the one before is saved first.
-
-    Parameters
-    ----------
-    keeper
-        Saves the project.
-    show_settings
-        Shows the training settings of a project.
-    """
+    """Takes a viewer from one project to another; the one before is saved first."""
 
     def __init__(
         self, keeper: ProjectKeeper, show_settings: Callable[[TrainSettings], None]
     ) -> None:
         self._keeper = keeper
         self._show_settings = show_settings
-        self._main = MainThread()
+        self._bench = Bench("project-open")
         self.opening = False
 
     def close(self) -> None:
         """Drop what is still being read."""
-        self._main.close()
+        self._bench.close()
 
     def recoverable(self) -> list[Recoverable]:
         """Return what earlier runs left that can be restored, the newest first."""
@@ -76,25 +65,18 @@ class ProjectOpening:
     def new(self, folder: Path) -> None:
         """Begin a project with the strokes and the model that are open now, without a history.
 
-        Raises
-        ------
-        UserError
-            Something runs, or the folder cannot be used.
+        ``UserError`` if something runs, or the folder cannot be used.
         """
         self._prepare()
-        place = Place.new(folder)
-        keeper = self._keeper
-        keeper.keys.begin(ProjectIndex())
-        index = ProjectIndex()
-        keeper.go_to(place, index, partial(keeper.history.begin, index, keep_model=True))
+        place, keeper, index = Place.new(folder), self._keeper, ProjectIndex()
+        keeper.keys.begin(index)
+        with keeper.going_to(place, index):
+            keeper.history.begin(index, keep_model=True)
 
     def save_as(self, folder: Path) -> None:
         """Save all of the project, its history too, in another folder from now on.
 
-        Raises
-        ------
-        UserError
-            Something runs, or the folder cannot be used.
+        ``UserError`` if something runs, or the folder cannot be used.
         """
         self._check_free()
         keeper = self._keeper
@@ -106,45 +88,29 @@ class ProjectOpening:
         recovery = keeper.place.recovery
         place = Place.copied(source, keeper.index, folder, recovery)
         waiting = keeper.autosave.unsaved_versions
-        keeper.go_to(place, keeper.index, lambda: None)
+        with keeper.going_to(place, keeper.index):
+            pass  # it stays as it is
         for version in waiting:
             keeper.autosave.keep(version)
 
     def open(self, folder: Path) -> None:
         """Open a project; its strokes take the place of those that are open now.
 
-        Raises
-        ------
-        UserError
-            Something runs, or the present project cannot be saved.
+        ``UserError`` if something runs, or the present project cannot be saved.
         """
         self._prepare()
-        self._read(folder, lambda opened: Place.opened(opened, recovery_root()))
+        self._read(folder)
 
     def restore(self, folder: Path) -> None:
         """Go on with what an earlier run left.
 
-        Raises
-        ------
-        UserError
-            Something runs, or another napari has it.
+        ``UserError`` if something runs, or another napari has it.
         """
         self._prepare()
-        recovery = Recovery(folder)
-        self._read(
-            folder,
-            lambda opened: Place.restored(opened, recovery, recovery_root()),
-            recovery.leave,
-        )
+        self._read(folder, Recovery(folder))
 
     def discard(self, folder: Path) -> None:
-        """Remove what an earlier run left.
-
-        Raises
-        ------
-        UserError
-            Another napari has it.
-        """
+        """Remove what an earlier run left; ``UserError`` if another napari has it."""
         Recovery(folder).discard()
         self._keeper.changed.emit()
 
@@ -154,19 +120,16 @@ class ProjectOpening:
         left = left_by.pop(keeper.viewer, None)
         if left is None:
             return
-        root = recovery_root()
         try:
             opened = open_project(left.folder)
-            if left.chosen:
-                place = Place.opened(opened, root)
-            else:
-                place = Place.restored(opened, Recovery(left.folder), root)
+            recovery = None if left.chosen else Recovery(left.folder)
+            place = Place.opened(opened, recovery_root(), recovery)
         except UserError as error:
             keeper.session.said.emit(Level.WARNING, str(error))
             return
         keeper.keys = left.keys
-        index = opened.index
-        keeper.go_to(place, index, partial(keeper.history.begin, index, keep_model=True))
+        with keeper.going_to(place, opened.index):
+            keeper.history.begin(opened.index, keep_model=True)
         keeper.begin()
 
     def _check_free(self) -> None:
@@ -183,50 +146,36 @@ class ProjectOpening:
         if self._keeper.begun:
             self._keeper.save()
 
-    def _read(
-        self,
-        folder: Path,
-        place_of: Callable[[OpenedProject], Place],
-        give_up: Callable[[], None] = lambda: None,
-    ) -> None:
+    def _read(self, folder: Path, recovery: Recovery | None = None) -> None:
         """Read a project in another thread, then show it."""
         self.opening = True
         self._keeper.changed.emit()
+        self._bench.do(
+            lambda _worker: _read(folder),
+            partial(self._show, recovery),
+            partial(self._fail, recovery),
+        )
 
-        def work() -> None:
-            try:
-                read = _read(folder)
-            except Exception as error:  # whatever a damaged folder holds
-                text = _said_of(error)
-                self._main.call(lambda: self._fail(text, give_up))
-            else:
-                self._main.call(lambda: self._show(read, place_of, give_up))
-
-        threading.Thread(target=work, name="project-open", daemon=True).start()
-
-    def _fail(self, text: str, give_up: Callable[[], None]) -> None:
+    def _fail(self, recovery: Recovery | None, text: str) -> None:
         self.opening = False
-        give_up()
+        if recovery is not None:
+            recovery.leave()
         self._keeper.session.said.emit(Level.ERROR, text)
         self._keeper.changed.emit()
 
-    def _show(
-        self,
-        read: _Read,
-        place_of: Callable[[OpenedProject], Place],
-        give_up: Callable[[], None],
-    ) -> None:
+    def _show(self, recovery: Recovery | None, read: _Read) -> None:
         keeper, index = self._keeper, read.opened.index
         try:
             self._check_idle()
             if keeper.begun:
                 keeper.save()  # painting may have gone on meanwhile
         except UserError as error:
-            self._fail(str(error), give_up)
+            self._fail(recovery, str(error))
             return
         problems = list(read.problems)
         try:
-            keeper.go_to(place_of(read.opened), index, lambda: self._show_all(read, problems))
+            with keeper.going_to(Place.opened(read.opened, recovery_root(), recovery), index):
+                self._show_all(read, problems)
         finally:
             self.opening = False
         keeper.begin()
@@ -236,7 +185,7 @@ class ProjectOpening:
     def _show_all(self, read: _Read, problems: list[str]) -> None:
         keeper, index = self._keeper, read.opened.index
         keeper.history.begin(index, keep_model=False)
-        for layer in keeper.strokes.layers:
+        for layer in keeper.layers:
             keeper.viewer.layers.remove(layer)
             let_draw()
         keeper.keys.begin(index)
@@ -251,7 +200,7 @@ class ProjectOpening:
                 strokes = new_cells(entry, data, image)
             keeper.keys.assign(strokes, entry.key)
             keeper.viewer.add_layer(strokes)
-            keeper.strokes.know(strokes, [(plane.index, plane.at) for plane in entry.planes])
+            keeper.know(strokes, entry)
             let_draw()
         self._show_model(read.opened, problems)
         keeper.session.use_classes(classes.get(keeper.chosen_key, index.classes))
@@ -302,14 +251,6 @@ class ProjectOpening:
             said.emit(Level.WARNING, problem)
         if len(problems) > _MOST_SAID:
             said.emit(Level.WARNING, f"{len(problems) - _MOST_SAID} more could not be read.")
-
-
-def _said_of(error: Exception) -> str:
-    """Return what to say of an error; call it where it is handled."""
-    if isinstance(error, UserError):
-        return str(error)
-    logging.getLogger(__name__).exception("a project could not be read")
-    return with_log(f"the project could not be read ({reason_of(error)}).")
 
 
 def _read(folder: Path) -> _Read:

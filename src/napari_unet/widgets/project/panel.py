@@ -9,8 +9,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
-    QGridLayout,
     QLabel,
+    QMenu,
     QMessageBox,
     QPushButton,
     QWidget,
@@ -22,30 +22,27 @@ from napari_unet.session.session import Session
 from napari_unet.session.state import State
 from napari_unet.widgets.project.keeper import ProjectKeeper
 from napari_unet.widgets.project.opening import ProjectOpening
+from napari_unet.widgets.qt.build import grid
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.sections import wrapped_label
 
 _REFRESH_MS = 1000
-_NAMES = {
-    "new_project_button": ("Ne&w…", "Begin a project in an empty folder, with the present strokes"),
-    "open_project_button": ("&Open…", "Open a project folder; the present one is saved first"),
-    "save_project_button": ("&Save as…", "Save everything, with its history, in another folder"),
-    "reproduce_button": (
-        "Reproduce…",
+_ACTIONS = {
+    "new": ("Ne&w…", "Begin a project in an empty folder, with the present strokes"),
+    "open": ("&Open…", "Open a project folder; the present one is saved first"),
+    "save": ("&Save as…", "Save everything, with its history, in another folder"),
+    "reproduce": (
+        "Re&produce…",
         "Write a script that trains and segments again, and a paragraph for a methods section",
     ),
+    "restore": ("&Restore", "Go on with what an earlier run left"),
+    "discard": ("&Discard…", "Remove what an earlier run left, for ever"),
 }
 
 
 class ProjectPanel(QWidget):
-    """Says where strokes and models are kept, and takes them elsewhere.
-
-    Parameters
-    ----------
-    session, keeper, opening
-        What is kept, by whom, and who opens another.
-    """
+    """Says where strokes and models are kept, and takes them elsewhere."""
 
     def __init__(
         self,
@@ -60,19 +57,29 @@ class ProjectPanel(QWidget):
         self._opening = opening
         self._left: Recoverable | None = None
         self.label = wrapped_label("project_label")
-        self.buttons = {name: self._make_button(name) for name in _NAMES}
         self.restore_label = QLabel()
         self.restore_label.setObjectName("restore_label")
         self.restore_label.setWordWrap(True)
-        self.restore_button = QPushButton("Restore")
-        self.restore_button.setObjectName("restore_button")
-        self.restore_button.setToolTip("Go on with what was left")
-        self.restore_button.clicked.connect(self._on_restore_clicked)
-        self.discard_button = QPushButton("Discard")
-        self.discard_button.setObjectName("discard_button")
-        self.discard_button.setToolTip("Remove what was left, for ever")
-        self.discard_button.clicked.connect(self._on_discard_clicked)
-        self._lay_out()
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        self._actions = {name: menu.addAction(text) for name, (text, _) in _ACTIONS.items()}
+        slots = (
+            self._on_new_chosen,
+            self._on_open_chosen,
+            self._on_save_chosen,
+            self._on_reproduce_chosen,
+            self._on_restore_chosen,
+            self._on_discard_chosen,
+        )
+        for (name, action), slot in zip(self._actions.items(), slots, strict=True):
+            action.setObjectName(f"{name}_project_action")
+            action.triggered.connect(slot)
+        button = QPushButton("Pro&ject")
+        button.setObjectName("project_button")
+        button.setToolTip("Begin, open or save a project, or write how to repeat it")
+        button.setMenu(menu)
+        layout = grid(self, (self.label, button), (self.restore_label,))
+        layout.setColumnStretch(0, 1)
         timer = QTimer(self)
         timer.timeout.connect(self._update_label)
         timer.start(_REFRESH_MS)
@@ -81,40 +88,17 @@ class ProjectPanel(QWidget):
         links.add(session.state_changed, self._update)
         self.look_for_left()
 
-    def _make_button(self, name: str) -> QPushButton:
-        button = QPushButton(_NAMES[name][0])
-        button.setObjectName(name)
-        slots = {
-            "new_project_button": self._on_new_clicked,
-            "open_project_button": self._on_open_clicked,
-            "save_project_button": self._on_save_clicked,
-            "reproduce_button": self._on_reproduce_clicked,
-        }
-        button.clicked.connect(slots[name])
-        return button
-
-    def _lay_out(self) -> None:
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(4)
-        layout.addWidget(self.label, 0, 0, 1, 3)
-        new, open_, save, reproduce = self.buttons.values()
-        for column, button in enumerate((new, open_, save)):
-            layout.addWidget(button, 1, column)
-        layout.addWidget(self.restore_label, 2, 0, 1, 3)
-        layout.addWidget(self.restore_button, 3, 0)
-        layout.addWidget(self.discard_button, 3, 1)
-        layout.addWidget(reproduce, 4, 0, 1, 3)
-
     def look_for_left(self) -> None:
         """Offer the newest of what earlier runs left."""
         found = self._opening.recoverable()
         self._left = found[0] if found else None
-        for widget in (self.restore_label, self.restore_button, self.discard_button):
-            widget.setVisible(self._left is not None)
+        self.restore_label.setVisible(self._left is not None)
+        for name in ("restore", "discard"):
+            self._actions[name].setVisible(self._left is not None)
         if self._left is not None:
             more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
-            self.restore_label.setText(f"Left by an earlier run: {self._left.text}{more}")
+            left = f"Left by an earlier run: {self._left.text}{more}"
+            self.restore_label.setText(f"{left}. Project > Restore goes on with it.")
         self._update()
 
     def _update(self, *_: object) -> None:
@@ -123,18 +107,17 @@ class ProjectPanel(QWidget):
             busy = "Wait for the training to end, or stop it."
         elif self._opening.opening:
             busy = "A project is being opened."
-        for name, button in self.buttons.items():
-            why_not = busy
-            if name == "reproduce_button" and not why_not:
+        for name, action in self._actions.items():
+            why_not = "" if name == "discard" else busy
+            if name == "reproduce" and not why_not:
                 why_not = self._why_not_reproduce()
-            button.setEnabled(not why_not)
-            button.setToolTip(why_not or _NAMES[name][1])
-        self.restore_button.setEnabled(not busy)
+            action.setEnabled(not why_not)
+            action.setToolTip(why_not or _ACTIONS[name][1])
         self._update_label()
 
     def _why_not_reproduce(self) -> str:
         if self._keeper.place.folder is None:
-            return "Save the project in a folder first: press Save as…"
+            return "Save the project in a folder first: choose Save as…"
         if self._keeper.history.in_use is None:
             return "There is no model yet; train one first."
         return ""
@@ -144,19 +127,19 @@ class ProjectPanel(QWidget):
         folder = self._keeper.saved_folder
         self.label.setToolTip("" if folder is None else str(folder))
 
-    def _on_new_clicked(self) -> None:
+    def _on_new_chosen(self) -> None:
         folder = self._ask_for_name("Begin a project in a new folder")
         if folder is not None:
             with errors_shown():
                 self._opening.new(folder)
 
-    def _on_save_clicked(self) -> None:
+    def _on_save_chosen(self) -> None:
         folder = self._ask_for_name("Save the project in a new folder")
         if folder is not None:
             with errors_shown():
                 self._opening.save_as(folder)
 
-    def _on_open_clicked(self) -> None:
+    def _on_open_chosen(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Open a project folder")
         if folder:
             with errors_shown():
@@ -166,13 +149,13 @@ class ProjectPanel(QWidget):
         name, _ = QFileDialog.getSaveFileName(self, title, "my project", "Folder (*)")
         return Path(name) if name else None
 
-    def _on_restore_clicked(self) -> None:
+    def _on_restore_chosen(self) -> None:
         if self._left is not None:
             with errors_shown():
                 self._opening.restore(self._left.folder)
             self.look_for_left()
 
-    def _on_discard_clicked(self) -> None:
+    def _on_discard_chosen(self) -> None:
         if self._left is None:
             return
         buttons = QMessageBox.StandardButton
@@ -188,7 +171,7 @@ class ProjectPanel(QWidget):
                 self._opening.discard(self._left.folder)
             self.look_for_left()
 
-    def _on_reproduce_clicked(self) -> None:
+    def _on_reproduce_chosen(self) -> None:
         from napari_unet.project.reproduce import write_reproduction
 
         project = self._keeper.place.folder

@@ -6,10 +6,8 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -17,6 +15,7 @@ from napari_unet.project.index import VersionEntry
 from napari_unet.session.session import Session
 from napari_unet.session.state import State
 from napari_unet.widgets.project.keeper import ProjectKeeper
+from napari_unet.widgets.qt.build import column, push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 
@@ -26,13 +25,7 @@ _KINDS = {"train": "Train", "live": "Live", "opened": "opened from a file"}
 
 
 class HistoryPanel(QWidget):
-    """Lists the versions, the newest first; the one in use is bold.
-
-    Parameters
-    ----------
-    session, keeper
-        Whose versions.
-    """
+    """Lists the versions, the newest first; the one in use is bold."""
 
     def __init__(
         self, session: Session, keeper: ProjectKeeper, parent: QWidget | None = None
@@ -42,14 +35,10 @@ class HistoryPanel(QWidget):
         self._keeper = keeper
         self._shown: tuple[VersionEntry, ...] = ()
         self.table = self._make_table()
-        self.use_button = QPushButton("&Use this version")
-        self.use_button.setObjectName("use_version_button")
-        self.use_button.clicked.connect(self._on_use_clicked)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.table)
-        layout.addWidget(self.use_button)
+        self.use_button = push_button(
+            "&Use this version", "use_version_button", self._on_use_clicked
+        )
+        column(self, self.table, self.use_button)
         links = Connections(self)
         links.add(keeper.history.versions_changed, self._fill)
         links.add(keeper.history.in_use_changed, self._fill)
@@ -105,14 +94,14 @@ class HistoryPanel(QWidget):
             QTableWidgetItem(f"{version.labelled_pixels:,} px"),
             QTableWidgetItem(score),
         )
-        for column, item in enumerate(items):
+        for at, item in enumerate(items):
             item.setToolTip(_details(version))
-            if column in (_STROKES, _SCORE):
+            if at in (_STROKES, _SCORE):
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             font = item.font()
             font.setBold(version.number == self._keeper.history.in_use)
             item.setFont(font)
-            self.table.setItem(row, column, item)
+            self.table.setItem(row, at, item)
 
     def _update(self, *_: object) -> None:
         why_not = ""

@@ -14,11 +14,6 @@ class Connections:
 
     Both call a bound method for as long as its Python object lives, which is longer than its Qt
     side: these are disconnected when that is destroyed.
-
-    Parameters
-    ----------
-    owner
-        The object whose methods are connected.
     """
 
     def __init__(self, owner: QObject) -> None:
@@ -46,12 +41,7 @@ class Connections:
 def when_destroyed(owner: QObject, call: Callable[[], None]) -> None:
     """Call back once, when a Qt object has been destroyed.
 
-    Parameters
-    ----------
-    owner
-        The object.
-    call
-        What to call; it must not refer to the owner, which would then live for ever.
+    What is called must not refer to the owner, which would then live for ever.
     """
     farewell = _Farewell(call)
     _farewells.add(farewell)
@@ -61,12 +51,7 @@ def when_destroyed(owner: QObject, call: Callable[[], None]) -> None:
 def ended_with(owner: QObject, end: Callable[[], None]) -> None:
     """Call back once, when a Qt object has been destroyed or the application quits.
 
-    Parameters
-    ----------
-    owner
-        The object.
-    end
-        What to call, as for :func:`when_destroyed`; the second call has to do nothing.
+    As for :func:`when_destroyed`; the second call has to do nothing.
     """
     application = QCoreApplication.instance()
     application.aboutToQuit.connect(end)

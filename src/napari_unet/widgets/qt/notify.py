@@ -1,16 +1,26 @@
-"""Messages as napari's notifications."""
+"""Messages as napari's notifications, and what napari shows of errors of ours in our log."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
-from napari.utils.notifications import show_error, show_info, show_warning
+from napari.utils.notifications import (
+    ErrorNotification,
+    Notification,
+    notification_manager,
+    show_error,
+    show_info,
+    show_warning,
+)
 from psygnal import EmitLoopError
 
 from napari_unet.errors import Level, UserError
+from napari_unet.log import open_log
 
+_PACKAGE = __name__.partition(".")[0]
 _LOG = logging.getLogger(__name__)
 _LEVELS = {
     Level.INFO: logging.INFO,
@@ -43,3 +53,25 @@ def _said_by(error: BaseException | None) -> UserError | None:
     while isinstance(error, EmitLoopError):
         error = error.__cause__
     return error if isinstance(error, UserError) else None
+
+
+def log_errors() -> None:
+    """Open the log, and write to it what nothing of ours caught, from now on."""
+    open_log()
+    notification_manager.notification_ready.connect(_on_notified)  # a second time does nothing
+
+
+def _on_notified(notification: Notification) -> None:
+    if isinstance(notification, ErrorNotification):
+        error = notification.exception
+        if _is_ours(error.__traceback__):
+            _LOG.error("an error was not caught", exc_info=error)
+
+
+def _is_ours(traceback: TracebackType | None) -> bool:
+    """Return whether an error passed through a module of ours."""
+    while traceback is not None:
+        if traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+            return True
+        traceback = traceback.tb_next
+    return False

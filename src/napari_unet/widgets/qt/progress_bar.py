@@ -27,13 +27,6 @@ class ProgressBar(QProgressBar):
 
     Qt draws a bar at once at each new value, and with it the canvas beside it, which takes 50 ms
     or, where napari has changed much on it, seconds.
-
-    Parameters
-    ----------
-    name
-        Of the object.
-    tool_tip
-        What it shows.
     """
 
     def __init__(self, name: str, tool_tip: str) -> None:

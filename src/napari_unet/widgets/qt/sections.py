@@ -30,14 +30,7 @@ def section(title: str, *panels: QWidget) -> QGroupBox:
 def stack(dock: QWidget, *parts: QWidget, stretch: QWidget | None = None) -> None:
     """Put parts one below the other in a dock widget; a low window scrolls.
 
-    Parameters
-    ----------
-    dock
-        The widget that gets the layout.
-    parts
-        From top to bottom.
-    stretch
-        The part that takes what height is left; none leaves it empty.
+    ``stretch`` is the part that takes what height is left; none leaves it empty.
     """
     body = QWidget()
     inner = QVBoxLayout(body)
