@@ -3,7 +3,7 @@
 Somebody paints strokes on two images of a set and corrects, round by round, what the forest and
 the linear head together (FL) get wrong; five other images are scored. The same strokes, and what
 the forest (F) and the linear head (L) made of them, are kept in the folder, so that another
-refiner is judged in a minute.
+refiner (R) is judged in a minute. What is shown is FL once and R twice, divided by three.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SIDE = 448  # of the images' middle that is used
 _MOST_PIXELS = 1200  # of a class, that a forest is fitted on
 _CPU = torch.device("cpu")
 
-METHODS = ("F", "L", "FL", "R", "FL+R")
+METHODS = ("F", "L", "FL", "R", "shown")
 
 
 def main() -> None:
@@ -152,7 +152,7 @@ def judge(path: Path, network: Refiner) -> np.ndarray:
                 forest, linear = kept[f"answers{number}_{index}"].astype(np.float32)
                 guide = (forest + linear) / 2
                 refined = seen.answer(guide)
-                answers = (forest, linear, guide, refined, (guide + refined) / 2)
+                answers = (forest, linear, guide, refined, (guide + 2 * refined) / 3)
                 for count, answer in zip(counts[:, number], answers, strict=True):
                     count += _pairs(truth, answer.argmax(axis=0), classes)
     return np.array([[mean_iou(one) for one in row] for row in counts])
