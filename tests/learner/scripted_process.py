@@ -28,6 +28,7 @@ from napari_unet.learner.messages import (
     Trained,
     TrainRequest,
 )
+from napari_unet.learner.shelf import LearnersShelf
 
 
 def next_behaviour(starts: Path, behaviours: list[str]) -> str:
@@ -50,10 +51,10 @@ def main() -> None:
     print("a login shell says something", flush=True)
     greet(sys.stdout.buffer)
     say(0, Ready(behaviour))
-    source = sys.stdin.buffer.raw
+    source, shelf = sys.stdin.buffer.raw, LearnersShelf()
     while True:
         try:
-            request = frames.receive(source)
+            request = frames.receive(source, shelf)
         except EOFError:
             return
         if behaviour == "crash":
