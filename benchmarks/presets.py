@@ -18,7 +18,7 @@ from typing import get_args
 
 import numpy as np
 import torch
-from napari_unet.core.io.folders import make_folder
+from napari_unet.core.io.atomic import make_folder
 
 from benchmarks.strokes.annotator import Annotator
 from benchmarks.strokes.datasets import IGNORED, Dataset, find_folders, load
