@@ -18,13 +18,12 @@ from typing import get_args
 
 import numpy as np
 import torch
-from napari_unet.core.io.atomic import make_folder
 
 from benchmarks.strokes.annotator import Annotator
 from benchmarks.strokes.datasets import IGNORED, Dataset, find_folders, load
 from benchmarks.strokes.methods import Scratch, build
 from benchmarks.strokes.simulation import score
-from napari_unet.core.io.atomic import write_whole
+from napari_unet.core.io.atomic import make_folder, write_whole
 from napari_unet.core.network.config import PresetName
 
 _SETS = (
