@@ -25,7 +25,7 @@ from napari_unet.core.training import data_parallel, train, trainer
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.core.training.weight_average import AveragedWeights
 from napari_unet.learner import frames
-from napari_unet.learner.child import loop
+from napari_unet.learner.child import loop, predicting
 from napari_unet.learner.messages import (
     Failed,
     Improved,
@@ -168,7 +168,7 @@ TRAINING = {
 }
 PREDICTION = {
     "the model is read": (Model, "from_bytes"),
-    "the image is looked at": (loop, "check_array"),
+    "the image is looked at": (predicting, "check_array"),
     "the network is made": (Model, "prediction_network"),
     "a tile": (Answers, "_by_network"),
 }

@@ -106,7 +106,11 @@ class TestCommand:
         predict(it, 1)
         assert "is no learner but says 'user name:'" in it.until(1, *LAST)[-1].text
         it.close()
-        assert (tmp_path / "heard").read_bytes() == b""
+        heard = tmp_path / "heard"  # which dd makes when it has its turn
+        end = time.monotonic() + 5
+        while not heard.exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        assert heard.read_bytes() == b""
 
     def test_that_is_silent_is_told_and_may_be_stopped(self, talk, monkeypatch):
         monkeypatch.setattr(client, "QUIET_SECONDS", 0.2)

@@ -64,7 +64,8 @@ def test_from_an_image_to_a_segmentation(qtbot, viewer, image, dock, learner, tr
     assert job.prepare().region is None
     learner.say(job.number, *learner.predict(job, 2))
     qtbot.waitUntil(lambda: segmentation_of(viewer, image) is not None)
-    assert layer_names(viewer) == ["cells", "cells segmentation", "strokes on cells"]
+    names = ["cells", "cells segmentation", "strokes on cells"]
+    qtbot.waitUntil(lambda: layer_names(viewer) == names)
     assert viewer.layers.selection.active.name == "strokes on cells"
     assert viewer.layers.selection.active.mode == "paint"
 

@@ -82,7 +82,8 @@ def test_to_a_folder_and_back(qtbot, viewer, dock, out):
     dock.findChild(QCheckBox, "batch_probabilities_check").click()
     qtbot.waitUntil(lambda: summary(dock) == "2 of 3 will run, 1 has 3 channels.")
     names = "stack_labels.tif and stack_probabilities.tif"
-    assert rows(dock)["stack"] == f"will be segmented, 3 planes, into {names}"
+    will = f"will be segmented, 3 planes, into {names}"
+    qtbot.waitUntil(lambda: rows(dock)["stack"] == will)
     button = press_run(qtbot, dock)
     assert button.text() == "&Stop"
     qtbot.waitUntil(lambda: button.text() == "&Run", timeout=PATIENCE)

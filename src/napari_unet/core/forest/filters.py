@@ -10,6 +10,7 @@ FILTERS_A_CHANNEL = 24  # intensity, gradient and two Hessian eigenvalues at six
 FILTER_MARGIN = 66
 BLOCK = 512
 MARGIN = 192  # pixels around a block that its features depend on: the encoder's are the widest
+CONTEXT = 64  # pixels around a block that the refiner is given too; a multiple of its stride
 
 
 def filters(patch: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 
-from napari_unet.core.forest.filters import BLOCK, FILTER_MARGIN, filters
+from napari_unet.core.forest.filters import BLOCK, CONTEXT, FILTER_MARGIN, filters
 from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.images.intensity import EACH_BY_ITSELF, Intensities, Scaling
 from napari_unet.core.images.lazy_plane import Plane, intensities_of, read_part
@@ -26,7 +26,6 @@ from napari_unet.core.network.encoder import (
     window,
 )
 from napari_unet.core.network.pretrained import pretrained_encoder, pretrained_refiner
-from napari_unet.core.network.refiner import CONTEXT
 from napari_unet.core.network.taps import values_at
 
 _MOST_BYTES = 2**30

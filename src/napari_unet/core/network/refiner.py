@@ -17,7 +17,6 @@ from torch.nn import functional
 from napari_unet.core.network.encoder import TAP_CHANNELS, Taps
 
 MARGIN = 272  # pixels on each side, the encoder's included; a multiple of STRIDE
-CONTEXT = 64  # pixels of the guide around a block that it is given in use; a multiple of STRIDE
 
 _LARGEST = 4.0  # of the guide's log-odds
 _WIDTHS = (64, 48, 32, 24, 16)  # from the coarsest level to that of the image

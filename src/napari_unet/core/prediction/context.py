@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from napari_unet.core.forest.filters import BLOCK, MARGIN
+from napari_unet.core.forest.filters import BLOCK, CONTEXT, MARGIN
 from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.network.onnx_network import ForeignNetwork, Network
-from napari_unet.core.network.refiner import CONTEXT
 from napari_unet.core.network.tiling import output_side
 
 
