@@ -19,8 +19,8 @@ from napari_unet.learner.messages import LivePlane, LiveStrokes, LiveView
 from napari_unet.session.state import State
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
 from napari_unet.widgets.annotate.live_sync import LiveLoop
+from napari_unet.widgets.desk.prediction_order import parts_of
 from napari_unet.widgets.desk.predictions import Predictions
-from napari_unet.widgets.layers.prediction_order import parts_of
 from napari_unet.widgets.layers.reading import painted_pieces_reader, spot_reader
 from napari_unet.widgets.layers.results import segmentation_of
 from napari_unet.widgets.layers.spots import CELL, Spot, around, spots_of

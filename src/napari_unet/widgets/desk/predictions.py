@@ -21,10 +21,10 @@ from napari_unet.core.network.config import DeviceName
 from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner.messages import PlanePredicted
 from napari_unet.session.session import Session
+from napari_unet.widgets.desk.prediction_order import parts_of
 from napari_unet.widgets.layers.model_match import size_match
 from napari_unet.widgets.layers.picture import Place, picture_of
 from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
-from napari_unet.widgets.layers.prediction_order import parts_of
 from napari_unet.widgets.layers.reading import reader
 from napari_unet.widgets.layers.results import (
     add_segmentation,
