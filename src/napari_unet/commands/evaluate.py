@@ -1,7 +1,5 @@
 """``napari-unet evaluate``."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

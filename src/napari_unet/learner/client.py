@@ -1,7 +1,5 @@
 """The window's side of the learner: starts its process, talks to it, and outlives it."""
 
-from __future__ import annotations
-
 import logging
 import queue
 import threading

@@ -1,7 +1,5 @@
 """What the window's process and the learner's process say to each other, as frozen data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

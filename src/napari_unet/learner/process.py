@@ -1,7 +1,5 @@
 """One process of a learner and the line to it, from its greeting to its last words."""
 
-from __future__ import annotations
-
 import logging
 import subprocess
 import tempfile

@@ -7,8 +7,6 @@ was to be forgotten as often: so what the window asks for by its digest is alway
 the same model is just on its way back.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from typing import Protocol

@@ -1,7 +1,5 @@
 """What the entries of a project have in common, and small parts of them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -4,8 +4,6 @@ A file is named by a digest of what is in it and never changed; another content 
 So a save that is interrupted has changed nothing that the index names.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

@@ -1,7 +1,5 @@
 """What a project folder says of itself: validated data, one JSON file, free of torch."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from importlib.metadata import version

@@ -1,7 +1,5 @@
 """A paragraph for a methods section: what was trained on what, with which versions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from napari_unet.core.models.header import ModelHeader, TrainingRecord

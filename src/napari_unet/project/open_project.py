@@ -1,7 +1,5 @@
 """Opening a project folder: as much as can be read, and a sentence for what cannot."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass

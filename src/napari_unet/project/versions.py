@@ -3,8 +3,6 @@
 A session tells what becomes of its model; this listens and has each version kept.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Sample images with strokes, shipped with the package."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 

@@ -1,7 +1,5 @@
 """The live loop as a session sees it: what was sent, what came back. Neither Qt nor napari."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """The predictions of a session, each a job of its own. Neither Qt nor napari."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 
 from psygnal import Signal

@@ -1,7 +1,5 @@
 """What of a large plane is sent to the learner. Neither Qt nor napari nor torch."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from napari_unet.core.images.box import Tile

@@ -4,8 +4,6 @@ Only one thread, the window's main thread, changes a session: the replies of the
 carried there and given to :meth:`Session.apply`.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """What a session shows and what it is given, as plain data. Neither Qt nor napari nor torch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum

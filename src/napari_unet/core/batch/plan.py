@@ -1,7 +1,5 @@
 """What will be done to each image of a batch, said before anything is."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence

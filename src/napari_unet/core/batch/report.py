@@ -1,7 +1,5 @@
 """The report of a batch: a table for people and a CSV for programs."""
 
-from __future__ import annotations
-
 import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Names of an image's axes: checked where they are given, guessed with the reason where not."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

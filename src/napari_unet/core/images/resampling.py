@@ -1,7 +1,5 @@
 """A plane or volume on a model's pixels, and the model's answer back on its own pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import ceil
 

@@ -1,7 +1,5 @@
 """Arrays of zeros that may be larger than memory."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

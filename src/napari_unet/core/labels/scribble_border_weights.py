@@ -1,7 +1,5 @@
 """Border weights under strokes, computed around the strokes of the background alone."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import product

@@ -1,7 +1,5 @@
 """Labels become targets: class indices, border weights, and strokes or regions to hold out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -8,8 +8,6 @@ connectomics", Frontiers in Neuroanatomy 9:142, 2015. `membrane_segments` thins 
 challenge's own program may leave a border a pixel further to one side.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Scores of instance segmentations, object by object."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

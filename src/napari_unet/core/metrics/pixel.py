@@ -1,7 +1,5 @@
 """Scores that compare label images pixel by pixel."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """Connected pieces of a class map that is read chunk by chunk."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product

@@ -1,7 +1,5 @@
 """Objects from class probabilities, of images of any size."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 

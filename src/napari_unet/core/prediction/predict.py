@@ -1,7 +1,5 @@
 """Overlap-tile prediction (Ronneberger et al. 2015, section 2 and figure 2)."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """The eight symmetries of the square: quarter turns, with and without a flip."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

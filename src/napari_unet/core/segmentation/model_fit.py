@@ -1,7 +1,5 @@
 """Pixel sizes of an image and of what a model was trained on, compared and put in words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import log
 

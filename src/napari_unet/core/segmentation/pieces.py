@@ -1,7 +1,5 @@
 """What a network sees of an image, one piece after the other: its planes, or its volumes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import isnan, prod

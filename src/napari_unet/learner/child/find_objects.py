@@ -1,7 +1,5 @@
 """The process that finds and measures objects for :mod:`napari_unet.learner.object_finder`."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import Any, BinaryIO
 

@@ -1,7 +1,5 @@
 """A live job in the learner's process: learns from strokes as they come, predicts what is seen."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import deque

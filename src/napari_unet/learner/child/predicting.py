@@ -1,7 +1,5 @@
 """A prediction in the learner's process, and the models that it keeps for the next one."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 

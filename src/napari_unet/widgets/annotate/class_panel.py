@@ -1,7 +1,5 @@
 """The class table: what to paint with, its name, its colour, and how much of it is painted."""
 
-from __future__ import annotations
-
 from napari.layers import Labels
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap

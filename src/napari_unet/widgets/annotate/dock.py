@@ -1,7 +1,5 @@
 """The dock widget of the whole loop: choose, paint, train, segment."""
 
-from __future__ import annotations
-
 from napari.components import ViewerModel
 
 from napari_unet.core.training.settings import TrainSettings

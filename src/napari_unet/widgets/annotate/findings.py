@@ -1,7 +1,5 @@
 """Lines under Train and under Segment that say what was noticed; never a window of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from napari.components import ViewerModel

@@ -1,7 +1,5 @@
 """Which image, and which layer the strokes are on."""
 
-from __future__ import annotations
-
 from napari.layers import Image, Labels, Layer
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 

@@ -1,7 +1,5 @@
 """The Live switch: strokes go to the learner as they are painted, predictions come back."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Tiles of live predictions on their way into layers, shown a few times a second."""
 
-from __future__ import annotations
-
 import time
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The button, and the key, that go to the place that is worth a stroke next."""
 
-from __future__ import annotations
-
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_unet.widgets.annotate.keys import with_key

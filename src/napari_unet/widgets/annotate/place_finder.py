@@ -1,7 +1,5 @@
 """Looks for the place that the model is least sure of, and goes there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 

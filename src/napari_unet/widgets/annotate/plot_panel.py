@@ -1,7 +1,5 @@
 """The score of the training, or both scores of the live loop, drawn while it runs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

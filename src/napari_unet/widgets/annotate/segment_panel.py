@@ -1,7 +1,5 @@
 """Buttons that segment the chosen image with the model in use."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from qtpy.QtWidgets import QCheckBox, QWidget

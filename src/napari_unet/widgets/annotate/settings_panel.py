@@ -1,7 +1,5 @@
 """The settings that one seldom changes, folded away; two follow the image and the model in use."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, cast, get_args
 
 from magicgui.widgets import create_widget

@@ -1,7 +1,5 @@
 """What is unusual about the layer that was chosen as strokes, said below it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from napari.layers import Image, Labels, Layer

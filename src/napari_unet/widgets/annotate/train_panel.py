@@ -1,7 +1,5 @@
 """One button that trains, and one switch that trains all the time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from qtpy.QtCore import QSignalBlocker

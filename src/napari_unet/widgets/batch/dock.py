@@ -1,7 +1,5 @@
 """The dock widget that segments every open image with one model."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace

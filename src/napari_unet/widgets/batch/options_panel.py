@@ -1,7 +1,5 @@
 """What is saved of a batch's results, where, and how images are prepared."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from qtpy.QtCore import Signal

@@ -1,7 +1,5 @@
 """What can be done with the report of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

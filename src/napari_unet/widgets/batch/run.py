@@ -1,7 +1,5 @@
 """Segments open layers, one after the other, beside the window."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial

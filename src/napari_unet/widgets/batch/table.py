@@ -1,7 +1,5 @@
 """The open images, which of them to segment, and what will become or became of each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from napari.components import ViewerModel

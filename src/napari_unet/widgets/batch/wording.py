@@ -1,7 +1,5 @@
 """What the batch dock says of an image, before and after it was segmented; pure functions."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

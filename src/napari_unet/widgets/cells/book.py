@@ -1,7 +1,5 @@
 """The cells of the chosen image, and the layer that they are in."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 import numpy as np

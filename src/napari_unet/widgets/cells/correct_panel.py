@@ -1,7 +1,5 @@
 """Merge, split and delete the selected cells; napari's undo takes each back."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

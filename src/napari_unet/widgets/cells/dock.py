@@ -1,7 +1,5 @@
 """The dock widget that finds, measures and corrects cells, and teaches them to the model."""
 
-from __future__ import annotations
-
 from napari.components import ViewerModel
 
 from napari_unet.widgets.cells.book import CellBook

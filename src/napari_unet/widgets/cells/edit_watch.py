@@ -1,7 +1,5 @@
 """Notices that cells were edited, and measures those again."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """Buttons that find cells, and the parameters that can be changed afterwards."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from napari.components import ViewerModel

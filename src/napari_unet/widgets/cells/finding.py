@@ -1,7 +1,5 @@
 """Finds the cells of the chosen image, and finds them again with other settings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """What is in view of the cells of an image, found again at once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

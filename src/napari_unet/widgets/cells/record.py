@@ -1,7 +1,5 @@
 """What is known of the cells of one image."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

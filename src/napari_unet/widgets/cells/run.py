@@ -1,7 +1,5 @@
 """What finds and measures the cells of places, in a thread of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial

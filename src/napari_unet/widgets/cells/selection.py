@@ -1,7 +1,5 @@
 """Which cells are selected: in the table, in the layer, and with an outline around them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The measurements of the cells, docked: a row selects its cell, and the cell its row."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 

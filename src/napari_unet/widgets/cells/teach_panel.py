@@ -1,7 +1,5 @@
 """Use as annotation: which cells, and what wins where something is painted."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from qtpy.QtWidgets import QMenu, QPushButton, QWidget

@@ -1,7 +1,5 @@
 """Puts cells into the annotation layer, so that the next training learns from them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from weakref import WeakKeyDictionary

@@ -1,7 +1,5 @@
 """What an image is taken as, changed behind one button: its axes, level, channels, and its file."""
 
-from __future__ import annotations
-
 from functools import partial
 from itertools import permutations
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The box with which the image is chosen that all docks of a viewer work on."""
 
-from __future__ import annotations
-
 from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtWidgets import QWidget

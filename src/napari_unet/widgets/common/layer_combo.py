@@ -1,7 +1,5 @@
 """A box to choose one of the viewer's layers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from napari.components import ViewerModel

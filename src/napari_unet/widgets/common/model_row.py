@@ -1,7 +1,5 @@
 """The model in use: what it knows; start over, open, save."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from qtpy.QtCore import Qt

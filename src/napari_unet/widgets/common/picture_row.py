@@ -1,7 +1,5 @@
 """What the chosen image is taken as, said in one line, and what can be changed about it."""
 
-from __future__ import annotations
-
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
 

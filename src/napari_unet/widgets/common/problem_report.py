@@ -1,7 +1,5 @@
 """What to tell of a problem, to be copied: as a dock of its own and behind a button."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from napari.viewer import Viewer

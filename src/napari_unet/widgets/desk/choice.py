@@ -1,7 +1,5 @@
 """Which layers the user works on, and when one of them is taken as something else."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How many pixels of each class are painted, kept up to date while somebody paints."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """The order in which planes, and blocks of large ones, are predicted."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Predictions of layers that are under way, and where their planes go."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Where strokes may have changed: all that counts, Live and the autosave know of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from itertools import product
 from typing import Any, Literal, TypeGuard

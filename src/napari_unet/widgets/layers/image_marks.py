@@ -6,8 +6,6 @@ into a duplicate, which is another image. An image that is opened again is known
 where there is none, by its pixels, and gets its id back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any

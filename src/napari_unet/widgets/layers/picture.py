@@ -4,8 +4,6 @@ What the user chose stands in the layer's metadata: ``axes``, ``channels`` as pa
 (empty for the layer itself) and a channel, and ``level``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

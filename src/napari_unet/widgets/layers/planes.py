@@ -5,8 +5,6 @@ for a single picture), then row and column. What the image is taken as is kept b
 :mod:`napari_unet.widgets.layers.picture`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

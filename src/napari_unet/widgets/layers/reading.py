@@ -1,7 +1,5 @@
 """Layers are read by functions that a thread of the learner's client calls."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np

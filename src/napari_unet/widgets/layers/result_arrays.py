@@ -1,7 +1,5 @@
 """The arrays of result layers: pyramids for large images, and what may be written into them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, TypeVar
 

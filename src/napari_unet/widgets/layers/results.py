@@ -1,7 +1,5 @@
 """The layers that predictions are written to: one segmentation an image, updated in place."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ A cell is 1024 x 1024 pixels. What the learner gets of one has 512 px around it,
 there: more than any filter or network sees, and whole blocks of the filters.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

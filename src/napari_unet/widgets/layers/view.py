@@ -1,7 +1,5 @@
 """What of a layer is in view, and bringing a place of it there."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence

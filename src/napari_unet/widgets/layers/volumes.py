@@ -4,8 +4,6 @@ A volume is said by its place: what an index of a plane is, but with a slice alo
 an index of a painting too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 

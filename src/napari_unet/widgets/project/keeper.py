@@ -1,7 +1,5 @@
 """Keeps what is painted and trained in a viewer: in a project, or else for the next start."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress

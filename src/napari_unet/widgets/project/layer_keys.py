@@ -1,7 +1,5 @@
 """What a project is told of a viewer's layers: their keys, and the images under the strokes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass

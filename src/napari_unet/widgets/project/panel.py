@@ -1,7 +1,5 @@
 """The project: where it is, when it was saved; New, Open, Save as, Restore, Reproduce."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The versions of the model: when, on how many strokes, how good; go back to one."""
 
-from __future__ import annotations
-
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,

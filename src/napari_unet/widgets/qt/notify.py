@@ -1,7 +1,5 @@
 """Messages as napari's notifications, and what napari shows of errors of ours in our log."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
