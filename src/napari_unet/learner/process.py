@@ -66,10 +66,7 @@ class LearnerProcess:
         frames.send(requests_of(self._popen), request, self._ledger, keep=keep, packed=packed)
 
     def receive(self) -> Reply:
-        """Wait for a reply.
-
-        ``EOFError`` if there will be none.
-        """
+        """Wait for a reply. ``EOFError`` if there will be none."""
         try:
             if not self.answered:
                 self._await_greeting()

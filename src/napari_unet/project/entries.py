@@ -31,13 +31,9 @@ class Placement(Entry):
 class CellsEntry(Entry):
     """What is known of a layer of cells that somebody corrected.
 
-    Attributes
-    ----------
-    ndim
-        2 if they were found plane by plane, 3 volume by volume.
-    corrected
-        The places that were corrected: an index along each axis before row and column, ``None``
-        along the slices of a volume.
+    ``ndim``: 2 if they were found plane by plane, 3 volume by volume. ``corrected``: the places
+    that were corrected: an index along each axis before row and column, ``None`` along the slices
+    of a volume.
     """
 
     ndim: Literal[2, 3]

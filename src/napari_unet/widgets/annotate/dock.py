@@ -35,10 +35,7 @@ from napari_unet.widgets.qt.sections import section, stack
 class AnnotateAndTrain(Docked):
     """Paint strokes on an image, train a U-Net on them in the background, see its prediction.
 
-    Attributes
-    ----------
-    session
-        What it shows and does.
+    ``session``: what it shows and does.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:

@@ -46,12 +46,9 @@ class LiveLoop(QObject):
     """Tells the session's live job what is painted and looked at, and shows what it predicts.
 
     The strokes of every image that was chosen since the switch was turned on are learnt from, for
-    as long as their layers are there. Everything that happens within 60 ms is told together.
-    Of the settings only device and seed count.
-
-    Notes
-    -----
-    Signal: ``status_changed()``, when :meth:`status` may be another one.
+    as long as their layers are there. Everything that happens within 60 ms is told together. Of the
+    settings only device and seed count. Signal: ``status_changed()``, when :meth:`status` may be
+    another one.
     """
 
     status_changed = Signal()

@@ -36,11 +36,7 @@ class PlaceFinder(QObject):
 
     The current plane is predicted first, of a large one what is in view; then, while nothing is
     trained, the other planes, the nearest first. What an older model was unsure of is forgotten,
-    which places were shown is not.
-
-    Notes
-    -----
-    Signals: ``said(sentence)`` and ``running_changed()``.
+    which places were shown is not. Signals: ``said(sentence)`` and ``running_changed()``.
     """
 
     said = Signal(str)

@@ -79,8 +79,6 @@ _FIELDS: dict[str, tuple[str, type, dict[str, Any], str]] = {
 class AdvancedPanel(QWidget):
     """Network, dimensions, augmentation, border weights and device.
 
-    Notes
-    -----
     Signal: ``changed()``, when one of them is another.
     """
 

@@ -43,10 +43,7 @@ from napari_unet.widgets.qt.sections import section, stack
 class BatchSegment(Docked):
     """Says what will be done to each layer, does it, and says what became of each.
 
-    Attributes
-    ----------
-    session
-        Knows the model.
+    ``session``: knows the model.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:

@@ -22,8 +22,6 @@ _LAYERS, _FOLDER = range(2)
 class BatchOptionsPanel(QWidget):
     """Lets the user choose what is saved, as layers or in a folder.
 
-    Notes
-    -----
     Signal: ``changed()``.
     """
 

@@ -35,8 +35,6 @@ _QUIT_SECONDS = 2.0
 class BatchRun(QObject):
     """A run over layers; one that fails or disappears is reported and skipped.
 
-    Notes
-    -----
     Signals: ``happened(number, BatchEvent)`` in the plan's order of numbers, and, last,
     ``ended(list of ItemEnded, problem)``, where ``problem`` says why there is no report, or is
     empty.

@@ -27,13 +27,9 @@ _NARROWEST_NAME = 90
 class BatchTable(QTableWidget):
     """One row an image layer: a check box with its name, its size, and what happens to it.
 
-    What stands in the last column is given to it: what will be done, until something became of
-    the layer.
-
-    Notes
-    -----
-    Signal: ``changed()`` when there are other layers, others are checked, or one has another name,
-    other data, or is taken otherwise.
+    What stands in the last column is given to it: what will be done, until something became of the
+    layer. Signal: ``changed()`` when there are other layers, others are checked, or one has another
+    name, other data, or is taken otherwise.
     """
 
     changed = Signal()

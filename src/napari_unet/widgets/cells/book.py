@@ -32,10 +32,8 @@ _INT32 = np.dtype(np.int32)
 class CellBook(QObject):
     """Knows the cells of each image that they were found in.
 
-    Notes
-    -----
-    Signals: ``record_changed()`` when another image's cells are worked on, or none;
-    ``measured()`` when there are other rows.
+    Signals: ``record_changed()`` when another image's cells are worked on, or none; ``measured()``
+    when there are other rows.
     """
 
     record_changed = Signal()

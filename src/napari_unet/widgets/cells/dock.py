@@ -25,10 +25,7 @@ from napari_unet.widgets.qt.sections import section, stack
 class Cells(Docked):
     """Single cells: each with an id, a row in a table, and a way to correct it.
 
-    Attributes
-    ----------
-    session
-        Knows the model.
+    ``session``: knows the model.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:

@@ -35,9 +35,6 @@ class CellFinding(QObject):
     """Predicts, finds and measures beside the window.
 
     One bench works on all of it, the other on the view alone, so that neither waits for the other.
-
-    Notes
-    -----
     Signals: ``progressed(fraction)``, and ``ended(text)`` with a sentence if there is something to
     say.
     """

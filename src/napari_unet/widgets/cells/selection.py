@@ -24,8 +24,6 @@ _WIDTH = 2.0  # pixels of the screen when it is drawn
 class CellSelection(QObject):
     """Holds what is selected, and shows it in the viewer.
 
-    Notes
-    -----
     Signal: ``changed()``.
     """
 

@@ -34,12 +34,8 @@ class _Lesson:
 class CellTeaching(QObject):
     """Copies cells into the annotation layer of their image.
 
-    What somebody painted stays, unless it is asked for otherwise; what was copied earlier gives
-    way to a newer copy.
-
-    Notes
-    -----
-    Signal: ``ended(text)`` with a sentence.
+    What somebody painted stays, unless it is asked for otherwise; what was copied earlier gives way
+    to a newer copy. Signal: ``ended(text)`` with a sentence.
     """
 
     ended = Signal(str)

@@ -13,10 +13,8 @@ from napari_unet.widgets.qt.connections import Connections
 class LayerCombo(QComboBox):
     """Offers the layers of one kind, and follows what is added, removed, moved and renamed.
 
-    Notes
-    -----
-    Signals: ``chosen(layer | None)`` when another layer is chosen, by the user or because the
-    last one is gone, and ``offer_changed()`` when the choice of layers is another one.
+    Signals: ``chosen(layer | None)`` when another layer is chosen, by the user or because the last
+    one is gone, and ``offer_changed()`` when the choice of layers is another one.
     """
 
     chosen = Signal(object)

@@ -24,16 +24,9 @@ class PaintWatch(QObject):
     """Counts the strokes of the chosen annotation layer.
 
     Only planes that may have changed, of large planes cells, are counted again, at most four times
-    a second and a short while at a time, so that painting on a large stack stays smooth.
-
-    Notes
-    -----
-    Signal: ``changed()``, when ``counts`` has been brought up to date.
-
-    Attributes
-    ----------
-    strokes
-        Tells where strokes may have changed, of all layers.
+    a second and a short while at a time, so that painting on a large stack stays smooth. Signal:
+    ``changed()``, when ``counts`` has been brought up to date. ``strokes``: tells where strokes may
+    have changed, of all layers.
     """
 
     changed = Signal()

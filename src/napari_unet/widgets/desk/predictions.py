@@ -68,8 +68,6 @@ class _Task:
 class Predictions(QObject):
     """Sends layers to the session, and what comes back to layers.
 
-    Notes
-    -----
     Signals: ``progressed(task, fraction)``, ``judged(image, findings)`` once all of an image, or of
     the planes that were asked for, is predicted, and, last, ``ended(task, error, stopped)``, where
     ``error`` is a sentence or empty. ``places_found(FoundPlaces)`` where it was asked for.

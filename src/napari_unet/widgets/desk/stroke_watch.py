@@ -26,13 +26,10 @@ class StrokeWatch(QObject):
     """Tells which planes, of large planes cells, of which labels may have changed.
 
     Labels are what can be painted on, and cells. A plane that is told of too often costs a look at
-    it, one that is not told of is lost; so where it is not sure, it tells.
-
-    Notes
-    -----
-    Signals: ``stroked(layer, spots, how)``, where ``how`` is a :data:`How`; ``replaced(layer)``
-    before that, if it has other data; ``layers_changed()`` if there are other layers, or one has
-    another name or other details.
+    it, one that is not told of is lost; so where it is not sure, it tells. Signals:
+    ``stroked(layer, spots, how)``, where ``how`` is a :data:`How`; ``replaced(layer)`` before that,
+    if it has other data; ``layers_changed()`` if there are other layers, or one has another name or
+    other details.
     """
 
     stroked = Signal(object, object, str)

@@ -32,19 +32,10 @@ _lenders: WeakValueDictionary[str, Image] = WeakValueDictionary()
 class Picture:
     """What an image layer is taken as.
 
-    Attributes
-    ----------
-    layer
-        The layer; paintings and results lie where it lies.
-    own
-        Its data.
-    source, channels
-        What a model sees the channels of, and which in which order; the layer's own data unless
-        other layers lend channels.
-    level
-        Which level of a pyramid is worked on, 0 for the finest.
-    layers
-        The layer, and those that lend channels.
+    ``layer``: the layer; paintings and results lie where it lies. ``own``: its data. ``source``,
+    ``channels``: what a model sees the channels of, and which in which order; the layer's own data
+    unless other layers lend channels. ``level``: which level of a pyramid is worked on, 0 for the
+    finest. ``layers``: the layer, and those that lend channels.
     """
 
     layer: Image

@@ -35,14 +35,9 @@ SEGMENTATION_OPACITY = 0.5
 class Legend:
     """What the ids of a prediction mean.
 
-    Attributes
-    ----------
-    classes
-        The model's classes, in the order of its probabilities.
-    background
-        Id of the class that is not shown.
-    strokes
-        Whether they are the classes that are painted now, and change colour with them.
+    ``classes``: the model's classes, in the order of its probabilities. ``background``: id of the
+    class that is not shown. ``strokes``: whether they are the classes that are painted now, and
+    change colour with them.
     """
 
     classes: tuple[ClassInfo, ...]

@@ -19,12 +19,8 @@ _AROUND = 512
 class Spot:
     """A plane, or a cell of a large one.
 
-    Attributes
-    ----------
-    index
-        Of the plane.
-    cell
-        (row start, row stop, column start, column stop); ``None`` for the whole plane.
+    ``index``: of the plane. ``cell``: (row start, row stop, column start, column stop); ``None``
+    for the whole plane.
     """
 
     index: Index

@@ -28,16 +28,9 @@ _OPACITY = 0.7
 class FoundPlaces:
     """Where a model is unsure of a plane, a volume, or a part of one.
 
-    Attributes
-    ----------
-    task
-        Of the prediction; grows.
-    image, place, part
-        What was looked at.
-    model
-        Content of a model file.
-    places
-        Along the axes of the part, counted from its first pixel.
+    ``task``: of the prediction; grows. ``image``, ``place``, ``part``: what was looked at.
+    ``model``: content of a model file. ``places``: along the axes of the part, counted from its
+    first pixel.
     """
 
     task: int

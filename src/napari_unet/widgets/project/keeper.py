@@ -42,12 +42,8 @@ class ProjectKeeper:
     """Saves what is painted and trained, soon after each change.
 
     Nothing is written until something is painted or trained. Where no project folder has been
-    chosen, it is kept for the next start.
-
-    Notes
-    -----
-    Signal: ``changed()``, when :attr:`place`, :attr:`index`, :attr:`saved_at` or :attr:`problem`
-    may be another.
+    chosen, it is kept for the next start. Signal: ``changed()``, when :attr:`place`, :attr:`index`,
+    :attr:`saved_at` or :attr:`problem` may be another.
     """
 
     changed = Signal()

@@ -117,10 +117,7 @@ def _layers_of(image: Image | None) -> tuple[Image, ...]:
 class Left:
     """What a dock that was closed leaves: a project's folder, and the keys of its layers.
 
-    Attributes
-    ----------
-    chosen
-        Whether somebody chose the folder.
+    ``chosen``: whether somebody chose the folder.
     """
 
     folder: Path
