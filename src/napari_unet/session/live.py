@@ -11,6 +11,7 @@ from napari_unet.core.events import Corrective, LiveScore, Settled, Shown
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.learner.client import Learner
 from napari_unet.learner.messages import (
     Box,
     LiveClasses,
@@ -22,7 +23,7 @@ from napari_unet.learner.messages import (
     Waiting,
 )
 from napari_unet.session.sending import for_view, sendable, suffices
-from napari_unet.session.state import Curve, LearnerLike
+from napari_unet.session.state import Curve
 
 Read = Callable[[], np.ndarray]
 ReadPlane = Callable[[], Plane]
@@ -46,7 +47,7 @@ class _Run:
     """One live job; ``version`` is the newest that a tile came with."""
 
     job: int
-    learner: LearnerLike
+    learner: Learner
     generation: int = 0
     key: str | None = None
     version: int = 0
@@ -86,7 +87,7 @@ class Live:
             live=True,
         )
 
-    def begin(self, job: int, learner: LearnerLike) -> None:
+    def begin(self, job: int, learner: Learner) -> None:
         """Take a new job up, which has been submitted."""
         self._run = _Run(job, learner)
         self._set_status("")
