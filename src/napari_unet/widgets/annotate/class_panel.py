@@ -27,8 +27,8 @@ _ROWS_SHOWN = 4
 class ClassPanel(QWidget):
     """Shows the session's classes; the chosen row is what the brush paints."""
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
         self._viewer, self._session = desk.viewer, desk.session
         self._choice, self._watch = desk.choice, desk.watch
         self._layer: Labels | None = None

@@ -67,13 +67,8 @@ class LiveLoop(QObject):
         self._view: tuple[str, Region | None] | None = None
         self._afresh = False  # whether what was predicted of the view is gone
         self._links = Connections(self)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_WAIT_MS)
-        self._timer.timeout.connect(self._tell)
-        self._lookout = QTimer(self)
-        self._lookout.setInterval(_LOOK_MS)
-        self._lookout.timeout.connect(self._on_lookout)
+        self._timer = QTimer(self, singleShot=True, interval=_WAIT_MS, timeout=self._tell)
+        self._lookout = QTimer(self, interval=_LOOK_MS, timeout=self._on_lookout)
         self._connect()
         when_destroyed(self, desk.session.stop_live)
 

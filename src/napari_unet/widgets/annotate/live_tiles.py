@@ -26,9 +26,7 @@ class TileWriter(QObject):
         self._viewer, self._session = desk.viewer, desk.session
         self._unseen: dict[tuple[Image, Index], tuple[Labels, Region]] = {}
         self._last = -np.inf
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._show)
+        self._timer = QTimer(self, singleShot=True, timeout=self._show)
 
     def write(self, image: Image, index: Index, region: Region, ids: np.ndarray) -> None:
         """Write predicted ids, (Y, X) of the region; what does not fit the image is dropped."""

@@ -22,10 +22,8 @@ from napari_unet.widgets.qt.sections import wrapped_label
 class SegmentPanel(QWidget):
     """Segment image, Segment view, Stop."""
 
-    def __init__(
-        self, desk: Desk, device: Callable[[], DeviceName], parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, desk: Desk, device: Callable[[], DeviceName]) -> None:
+        super().__init__()
         self._viewer, self._session = desk.viewer, desk.session
         self._predictions, self._choice = desk.predictions, desk.choice
         self._device = device
@@ -46,8 +44,7 @@ class SegmentPanel(QWidget):
         self.view_button = push_button(
             "Segment vie&w", "segment_view_button", self._on_view_clicked
         )
-        self.probabilities = QCheckBox("Probabilities")
-        self.probabilities.setObjectName("probabilities_check")
+        self.probabilities = QCheckBox("Probabilities", objectName="probabilities_check")
         self.probabilities.setToolTip("Also add an image layer a class, with its probability")
         self.progress = ProgressBar("segment_progress", "How much of the segmentation is done")
         self.stop_button = push_button("Stop", "segment_stop_button", self._on_stop_clicked)

@@ -84,8 +84,8 @@ class AdvancedPanel(QWidget):
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._widgets: dict[str, Any] = {}
         form_widget = QWidget()
         self._form = form = QFormLayout(form_widget)
@@ -177,8 +177,8 @@ class Dimensions(QObject):
 class IntensityCombo(QComboBox):
     """Shows how the model in use scales images, and changes it."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = session
         self.setObjectName("intensities_setting")
         for way, name in _WAYS.items():

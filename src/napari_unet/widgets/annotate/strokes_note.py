@@ -21,8 +21,8 @@ class StrokesNote(QWidget):
     strokes.
     """
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
         self._viewer, self._session = desk.viewer, desk.session
         self._choice, self._watch = desk.choice, desk.watch
         self.label = wrapped_label("strokes_note")

@@ -13,13 +13,7 @@ from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_unet.core.batch.plan import BatchPlan, plan_items
 from napari_unet.core.batch.report import counts
-from napari_unet.core.batch.run import (
-    BatchEvent,
-    ItemEnded,
-    ItemNotice,
-    ItemProgress,
-    ItemStarted,
-)
+from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemNotice, ItemProgress, ItemStarted
 from napari_unet.core.models.header import digest_of
 from napari_unet.core.prediction.tile_probabilities import Description
 from napari_unet.widgets.batch.options_panel import BatchOptionsPanel
@@ -78,9 +72,7 @@ class BatchSegment(Docked):
         self._replan()
 
     def _make_widgets(self) -> None:
-        self.summary = QLabel()
-        self.summary.setObjectName("batch_summary")
-        self.summary.setWordWrap(True)
+        self.summary = QLabel(objectName="batch_summary", wordWrap=True)
         self.run_button = push_button("&Run", "batch_run_button", self._on_run_clicked)
         self.progress = ProgressBar("batch_progress", "How much of all pixels is done")
 

@@ -6,7 +6,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from qtpy.QtCore import QRect, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_unet.session.session import Session
 from napari_unet.widgets.layers.channels_last import bring_channels_first
@@ -34,10 +34,8 @@ class BatchTable(QTableWidget):
 
     changed = Signal()
 
-    def __init__(
-        self, viewer: ViewerModel, session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(0, 3, parent)
+    def __init__(self, viewer: ViewerModel, session: Session) -> None:
+        super().__init__(0, 3)
         self._viewer = viewer
         self._session = session
         self._rows: list[Image] = []

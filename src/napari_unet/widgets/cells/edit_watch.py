@@ -43,10 +43,7 @@ class CellWatch(QObject):
         self._history = (0, 0)  # how much there was to undo, and to redo
         self._view: tuple[Key | None, tuple[float, ...]] = (None, ())
         self._links = Connections(self)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PAUSE_MS)
-        self._timer.timeout.connect(self._on_timeout)
+        self._timer = QTimer(self, singleShot=True, interval=_PAUSE_MS, timeout=self._on_timeout)
         book.record_changed.connect(self._on_record_changed)
         book.measured.connect(self.ready)
         finding.ended.connect(self.ready)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QComboBox
 
 from napari_unet.widgets.qt.connections import Connections
 
@@ -20,13 +20,8 @@ class LayerCombo(QComboBox):
     chosen = Signal(object)
     offer_changed = Signal()
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        accepts: Callable[[Layer], bool],
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: ViewerModel, accepts: Callable[[Layer], bool]) -> None:
+        super().__init__()
         self._viewer = viewer
         self._accepts = accepts
         self._offered: list[Layer] = []

@@ -38,9 +38,7 @@ class PaintWatch(QObject):
         self._spots: dict[Spot, dict[int, int]] = {}  # that were ever painted on
         self._dirty: dict[Spot, None] = {}
         self._doubt: str | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._on_timeout)
+        self._timer = QTimer(self, singleShot=True, timeout=self._on_timeout)
         self.strokes.replaced.connect(self._on_replaced)
         self.strokes.stroked.connect(self._on_stroked)
         choice.annotation_changed.connect(self._watch)

@@ -60,9 +60,7 @@ class ProjectKeeper:
         self.problem = ""
         self.keys = LayerKeys()
         self._main = MainThread()
-        self._removal = QTimer()
-        self._removal.setSingleShot(True)
-        self._removal.timeout.connect(self._on_removals_lasted)
+        self._removal = QTimer(singleShot=True, timeout=self._on_removals_lasted)
         self.place = Place.unnamed(recovery_root())
         self._autosave = self._new_autosave()
         self.history = History(desk.session, self._keep, self.strokes_used)
