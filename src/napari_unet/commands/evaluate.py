@@ -88,9 +88,7 @@ def _membrane_scores(prediction: np.ndarray, truth: np.ndarray) -> dict[str, flo
     """Score planes of a membrane map; pixels above 0.5 of a boolean are membrane."""
     regions = boundary_scores(prediction, truth, 0.5)
     planes = zip(
-        prediction.reshape(-1, *truth.shape[-2:]),
-        truth.reshape(-1, *truth.shape[-2:]),
-        strict=True,
+        prediction.reshape(-1, *truth.shape[-2:]), truth.reshape(-1, *truth.shape[-2:]), strict=True
     )
     return {
         "V_rand": regions.v_rand,

@@ -20,12 +20,7 @@ from napari_unet.project.files import (
     read_file,
     read_plane,
 )
-from napari_unet.project.index import (
-    AnnotationEntry,
-    ImageEntry,
-    ProjectIndex,
-    parse_index,
-)
+from napari_unet.project.index import AnnotationEntry, ImageEntry, ProjectIndex, parse_index
 
 _AS_A_COPY = "It was opened as a copy; choose Save as… and another folder to go on."
 

@@ -81,11 +81,7 @@ class Live:
         run = self._run
         if run is None:
             return None
-        return Curve(
-            scores=tuple(run.scores),
-            corrective=tuple(run.corrective),
-            live=True,
-        )
+        return Curve(scores=tuple(run.scores), corrective=tuple(run.corrective), live=True)
 
     def begin(self, job: int, learner: Learner) -> None:
         """Take a new job up, which has been submitted."""
@@ -97,13 +93,7 @@ class Live:
         self._run = None
         self._set_status("")
 
-    def paint(
-        self,
-        key: str,
-        read_image: ReadPlane,
-        read_labels: Read,
-        **known: Any,
-    ) -> None:
+    def paint(self, key: str, read_image: ReadPlane, read_labels: Read, **known: Any) -> None:
         """Send what changed of a plane's strokes, and, the first time, the plane.
 
         ``key`` names the plane of this image and no other. The plane, (C, Y, X), or a part of a
@@ -219,11 +209,7 @@ def _unknown_of_view(
 
 
 def _stroke_messages(
-    run: _Run,
-    key: str,
-    read_image: ReadPlane,
-    read_labels: Read,
-    **known: Any,
+    run: _Run, key: str, read_image: ReadPlane, read_labels: Read, **known: Any
 ) -> list[LiveMessage]:
     labels = np.array(read_labels())  # a copy: painting goes on meanwhile
     before = run.sent.labels.get(key)

@@ -117,10 +117,7 @@ def plan_batch(
 
 
 def plan_items(
-    candidates: Iterable[Candidate],
-    model: Described,
-    output: Path | None,
-    options: BatchOptions,
+    candidates: Iterable[Candidate], model: Described, output: Path | None, options: BatchOptions
 ) -> BatchPlan:
     """Look at each of some images, without reading its pixels.
 

@@ -43,11 +43,7 @@ def checked_axes(axes: str, shape: Sequence[int]) -> str:
 
 
 def guess_axes(
-    shape: Sequence[int],
-    dtype: np.dtype,
-    *,
-    told: str | None = None,
-    channels: int | None = None,
+    shape: Sequence[int], dtype: np.dtype, *, told: str | None = None, channels: int | None = None
 ) -> GuessedAxes:
     """Name an array's axes where nothing or only a part is told.
 

@@ -9,12 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage import measure
 
-from napari_unet.core.labels.border_weights import (
-    border_weights,
-    check_term,
-    checked_ids,
-    reach_of,
-)
+from napari_unet.core.labels.border_weights import border_weights, check_term, checked_ids, reach_of
 
 Box = tuple[slice, ...]
 

@@ -8,10 +8,7 @@ from scipy import ndimage
 
 from napari_unet.core.images.arrange import Pieces
 from napari_unet.core.labels.across_planes import Place, numbered_across
-from napari_unet.core.labels.border_weights import (
-    border_weights,
-    separate_touching,
-)
+from napari_unet.core.labels.border_weights import border_weights, separate_touching
 from napari_unet.core.labels.classes import LabelKind
 from napari_unet.core.labels.scribble_border_weights import scribble_border_weights
 from napari_unet.errors import InvalidInput

@@ -155,10 +155,7 @@ def _foreground(probabilities: np.ndarray, foreground: Sequence[int]) -> np.ndar
 
 
 def _check(
-    shape: Sequence[int],
-    background: int | None,
-    spacing: Sequence[float] | None,
-    chunk: int | None,
+    shape: Sequence[int], background: int | None, spacing: Sequence[float] | None, chunk: int | None
 ) -> list[float]:
     """Return the size of a pixel along each axis, the smallest of them 1."""
     if len(shape) not in (3, 4) or 0 in shape:

@@ -25,12 +25,7 @@ def orientations(array: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def predict_orientations(
-    model: Model,
-    plane: Plane,
-    *,
-    device: torch.device,
-    tile: int | None = None,
-    fast: bool = False,
+    model: Model, plane: Plane, *, device: torch.device, tile: int | None = None, fast: bool = False
 ) -> Iterator[TileProbabilities | Progress | Notice]:
     """Predict a plane in each of its eight orientations and average the probabilities.
 

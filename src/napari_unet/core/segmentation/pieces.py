@@ -45,10 +45,7 @@ class Piece:
     """
 
     def __init__(
-        self,
-        seen: SourcePiece,
-        where: Mapping[str, int],
-        factors: tuple[float, float] | None,
+        self, seen: SourcePiece, where: Mapping[str, int], factors: tuple[float, float] | None
     ) -> None:
         self._where = where
         self._resampled = None if factors is None else Resampled(seen, factors)

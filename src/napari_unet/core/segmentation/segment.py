@@ -18,11 +18,7 @@ from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.write_result import open_result
 from napari_unet.core.network.tile_size import best_sides
 from napari_unet.core.network.tiling import tile_side
-from napari_unet.core.objects.label_instances import (
-    FindObjects,
-    label_instances,
-    smaller_said,
-)
+from napari_unet.core.objects.label_instances import FindObjects, label_instances, smaller_said
 from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.core.prediction.tile_probabilities import (
     Described,
@@ -197,19 +193,14 @@ def _results(
     known = made_from(model, source, choices, tuple(outputs))
     return {
         what: replace(
-            result_of(model, source, what, level=choices.level, chunk=chunk),
-            made_from=known[what],
+            result_of(model, source, what, level=choices.level, chunk=chunk), made_from=known[what]
         )
         for what in outputs
     }
 
 
 def chunk_of(
-    model: Described,
-    source: ImageSource,
-    level: int,
-    device: torch.device | None,
-    tile: int | None,
+    model: Described, source: ImageSource, level: int, device: torch.device | None, tile: int | None
 ) -> tuple[int, ...]:
     """Return how much of a result is written at once: the sides of a tile."""
     network, sizes = model.header.network, source.sizes(level)

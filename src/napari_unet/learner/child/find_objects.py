@@ -32,11 +32,7 @@ class _There:
 
 def _measured(task: Measure) -> Measured:
     table = measure(
-        task.labels,
-        task.image,
-        pixel_size=task.pixel_size,
-        unit=task.unit,
-        classes=task.classes,
+        task.labels, task.image, pixel_size=task.pixel_size, unit=task.unit, classes=task.classes
     )
     return Measured(table)
 

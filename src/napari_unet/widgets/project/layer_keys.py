@@ -22,11 +22,7 @@ from napari_unet.widgets.layers.image_marks import (
     mark_of,
 )
 from napari_unet.widgets.layers.picture import is_picture, picture_of
-from napari_unet.widgets.project.layer_entries import (
-    annotation_entry,
-    entry_from,
-    image_entry,
-)
+from napari_unet.widgets.project.layer_entries import annotation_entry, entry_from, image_entry
 
 
 class LayerKeys:
