@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,7 +113,7 @@ def segment(
     ids = model.header.class_ids
     predict = predictor or _local(cast("Model", model), device, average=choices.average_rotations)
     chunk = chunk_of(model, source, level, device, tile)
-    results = _results(model, source, outputs, choices, chunk)
+    results = results_of(model, source, tuple(outputs), choices, chunk)
     table: PieceMeasurements | None = None
     if measure and "instances" in results:
         table = PieceMeasurements(
@@ -182,20 +182,20 @@ def _vanished(
         yield Notice(f"{Path(source.name).name}: {said} in Cells, or --min-size in the shell.")
 
 
-def _results(
+def results_of(
     model: Described,
     source: ImageSource,
-    outputs: Mapping[Saved, Path | Opener],
+    saved: Sequence[Saved],
     choices: Choices,
     chunk: tuple[int, ...],
 ) -> dict[Saved, Result]:
     """Describe the results, and say what they are made from."""
-    known = made_from(model, source, choices, tuple(outputs))
+    known = made_from(model, source, choices, saved)
     return {
         what: replace(
             result_of(model, source, what, level=choices.level, chunk=chunk), made_from=known[what]
         )
-        for what in outputs
+        for what in saved
     }
 
 

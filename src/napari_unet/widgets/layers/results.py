@@ -8,7 +8,6 @@ import numpy as np
 from napari.components import LayerList, ViewerModel
 from napari.layers import Image, Labels, Layer
 
-from napari_unet.core.io.scratch import zeros
 from napari_unet.core.labels.classes import ClassInfo, background_id
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.widgets.layers.colormaps import color, label_colormap, probability_colormap
@@ -19,6 +18,7 @@ from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
 from napari_unet.widgets.layers.result_arrays import (
     blank_data,
     kept,
+    lay_on,
     replaced,
     whole_data,
     write_part,
@@ -83,9 +83,7 @@ def put_classes(
     dtype = max(_dtype_for(legend), ids.dtype, key=lambda kind: kind.itemsize)
     layer = kept(viewer, segmentation_of(viewer, image), shape, dtype)
     layer = layer or add_segmentation(viewer, image, legend, dtype=dtype)
-    if layer.data.shape != shape and not layer.multiscale:
-        layer.data = zeros(shape, dtype)
-    elif not layer.multiscale and layer.data.dtype.itemsize < dtype.itemsize:
+    if not layer.multiscale and layer.data.dtype.itemsize < dtype.itemsize:
         layer.data = layer.data.astype(dtype)
     write_part(layer, place, part, ids)
     return layer
@@ -122,11 +120,8 @@ def set_classes(
 
     The ids are given as a pyramid, the finest first; one level is enough.
     """
-    layer = replaced(viewer, segmentation_of(viewer, image), levels)
-    if layer is None:
-        return add_segmentation(viewer, image, legend, levels)
-    _lay_on(layer, image)
-    return layer
+    layer = replaced(viewer, image, segmentation_of(viewer, image), levels)
+    return layer or add_segmentation(viewer, image, legend, levels)
 
 
 def set_probabilities(
@@ -136,18 +131,15 @@ def set_probabilities(
     layers = []
     for number, info in enumerate(legend.classes):
         own = [level[number] for level in levels]
-        layer = replaced(viewer, _probability_of(viewer, image, info.id), own)
-        if layer is None:
-            layer = _add_probability(viewer, image, info, legend, whole_data(own))
-        else:
-            _lay_on(layer, image)
-        layers.append(layer)
+        layer = replaced(viewer, image, _probability_of(viewer, image, info.id), own)
+        layers.append(layer or _add_probability(viewer, image, info, legend, whole_data(own)))
     return layers
 
 
 def set_instances(viewer: ViewerModel, image: Image, levels: Sequence[np.ndarray]) -> Labels:
     """Do the same with ids of objects."""
-    layer = replaced(viewer, next(iter(own_layers(viewer, Role.INSTANCES, image)), None), levels)
+    before = next(iter(own_layers(viewer, Role.INSTANCES, image)), None)
+    layer = replaced(viewer, image, before, levels)
     if layer is None:
         layer = Labels(
             **whole_data(levels),
@@ -157,8 +149,6 @@ def set_instances(viewer: ViewerModel, image: Image, levels: Sequence[np.ndarray
             **transform_of(image),
         )
         insert_quietly(viewer, layer, image)
-    else:
-        _lay_on(layer, image)
     return layer
 
 
@@ -206,8 +196,6 @@ def write_probabilities(
         if layer is None:
             blank = blank_data(image, np.dtype(np.float32))
             layer = _add_probability(viewer, image, info, legend, blank)
-        if layer.data.shape != shape and not layer.multiscale:
-            layer.data = zeros(shape, np.float32)
         write_part(layer, place, part, probability)
         show_place(viewer, layer, image, place)
 
@@ -275,16 +263,9 @@ def _probability_of(viewer: ViewerModel, image: Image, class_id: int) -> Image |
     return next((layer for layer in found if detail(layer, "id") == class_id), None)
 
 
-def _lay_on(layer: Layer, image: Image) -> None:
-    """Let a layer lie where the image lies now."""
-    if not same_place(layer, image):
-        for name, value in transform_of(image).items():
-            setattr(layer, name, value)
-
-
 def show_place(viewer: ViewerModel, layer: Layer, image: Image, place: Place) -> None:
     """Show what was written into a layer of an image, if it is looked at."""
-    _lay_on(layer, image)
+    lay_on(layer, image)
     current = current_index(image, viewer.dims.point)
     if lies_in(current, place) or viewer.dims.ndisplay == 3:
         layer.refresh(extent=False)

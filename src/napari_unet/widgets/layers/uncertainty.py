@@ -9,7 +9,6 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from napari.utils.colormaps import Colormap
 
-from napari_unet.core.io.scratch import zeros
 from napari_unet.core.prediction.uncertainty import Places
 from napari_unet.widgets.layers.geometry import transform_of
 from napari_unet.widgets.layers.image_marks import stored_mark
@@ -81,8 +80,7 @@ def write_uncertainty(
 
     The layer is made the first time. Where the model is sure it changes nothing that is seen.
     """
-    shape = spatial_shape(image)
-    layer = kept(viewer, uncertainty_of(viewer, image), shape, percent.dtype)
+    layer = kept(viewer, uncertainty_of(viewer, image), spatial_shape(image), percent.dtype)
     if layer is None:
         layer = Image(
             **blank_data(image, percent.dtype),
@@ -96,7 +94,5 @@ def write_uncertainty(
             **transform_of(image),
         )
         insert_quietly(viewer, layer, image)
-    if layer.data.shape != shape and not layer.multiscale:
-        layer.data = zeros(shape, percent.dtype)
     write_part(layer, place, part, percent)
     show_place(viewer, layer, image, place)
