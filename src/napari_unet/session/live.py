@@ -8,12 +8,12 @@ import numpy as np
 from psygnal import Signal
 
 from napari_unet.core.events import Corrective, LiveScore, Settled, Shown
+from napari_unet.core.images.box import Region
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.learner.client import Learner
 from napari_unet.learner.messages import (
-    Box,
     LiveClasses,
     LiveMessage,
     LivePlane,
@@ -124,7 +124,7 @@ class Live:
         run.learner.add(run.job, ("strokes", key), prepare)
 
     def look_at(
-        self, key: str, read_image: ReadPlane, region: Box | None, *, afresh: bool = False
+        self, key: str, read_image: ReadPlane, region: Region | None, *, afresh: bool = False
     ) -> None:
         """Have a part of a plane predicted before anything else.
 
@@ -187,7 +187,7 @@ class Live:
             self.status_changed.emit(status)
 
 
-def changed_box(before: np.ndarray, now: np.ndarray) -> Box | None:
+def changed_box(before: np.ndarray, now: np.ndarray) -> Region | None:
     """Return the smallest box that holds every pixel that differs; ``None`` if none does."""
     changed = before != now
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
@@ -197,7 +197,7 @@ def changed_box(before: np.ndarray, now: np.ndarray) -> Box | None:
 
 
 def _unknown_of_view(
-    sent: _Sent, key: str, read: ReadPlane, region: Box | None
+    sent: _Sent, key: str, read: ReadPlane, region: Region | None
 ) -> np.ndarray | Cutout | None:
     """Return what of a plane in view was not sent yet; ``None`` if all that is needed was."""
     seen = key == sent.viewed and (sent.part is None or suffices(sent.part, region))

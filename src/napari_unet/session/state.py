@@ -5,9 +5,9 @@ from enum import Enum
 
 import numpy as np
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.labels.across_planes import Place
-from napari_unet.learner.messages import Box
 
 
 class State(Enum):
@@ -34,7 +34,7 @@ class PaintedPlanes:
     keys: tuple[str, ...]
     images: tuple[Plane, ...]
     labels: tuple[np.ndarray, ...]
-    boxes: tuple[Box | None, ...] = ()
+    boxes: tuple[Region | None, ...] = ()
     pixel_size: tuple[float, float] | None = None
     pixel_unit: str | None = None
     channels: tuple[int, ...] | None = None

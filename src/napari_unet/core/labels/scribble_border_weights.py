@@ -9,9 +9,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage import measure
 
+from napari_unet.core.images.box import Box
 from napari_unet.core.labels.border_weights import border_weights, check_term, checked_ids, reach_of
-
-Box = tuple[slice, ...]
 
 _CELLS = {2: 128, 3: 32}  # sides of the cells that are looked at one by one
 

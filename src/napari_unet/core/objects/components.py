@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from skimage.measure import label
 
-Box = tuple[slice, ...]
+from napari_unet.core.images.box import Box
 
 
 class Readable(Protocol):

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_unet.core.images.box import Box
 from napari_unet.core.objects.components import (
-    Box,
     Components,
     Readable,
     Writable,

@@ -181,7 +181,7 @@ class LiveJob:
         else:
             return  # the plane was refused, which has been said
         box = message.region
-        region = Tile((box[0], box[1]), (box[2], box[3])) if box is not None else None
+        region = None if box is None else Tile.of(box)
         same = before is not None and before.generation == message.generation
         cover = before.cover if before is not None and same else Cover(shape)
         self._view = View(message.generation, key, region, cover, features)

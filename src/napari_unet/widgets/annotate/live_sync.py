@@ -6,6 +6,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import Level, UserError
 from napari_unet.learner.messages import LiveTile
@@ -16,7 +17,6 @@ from napari_unet.widgets.annotate.live_tiles import TileWriter
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.desk.stroke_watch import How
 from napari_unet.widgets.layers.planes import (
-    Region,
     channel_count,
     has_plane,
     own_channels,

@@ -6,9 +6,10 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.labels.classes import background_id
 from napari_unet.widgets.desk.desk import Desk
-from napari_unet.widgets.layers.planes import Index, Region, has_plane, spatial_shape
+from napari_unet.widgets.layers.planes import Index, has_plane, spatial_shape
 from napari_unet.widgets.layers.results import Legend, put_classes, show_part
 
 _SECONDS_BETWEEN_SHOWS = 0.1

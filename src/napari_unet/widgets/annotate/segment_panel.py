@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 
 from qtpy.QtWidgets import QCheckBox, QWidget
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.network.config import DeviceName
 from napari_unet.errors import Level
 from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.model_match import size_match
-from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape
+from napari_unet.widgets.layers.planes import Index, plane_indices, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.layers.view import in_view, is_empty
 from napari_unet.widgets.qt.build import grid, push_button

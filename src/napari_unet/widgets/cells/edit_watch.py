@@ -8,13 +8,14 @@ import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer
 
+from napari_unet.core.images.box import Box
 from napari_unet.core.images.lazy_plane import read_part
 from napari_unet.core.objects.edit import mask_of, moved
 from napari_unet.core.objects.measure import Table
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.finding import CellFinding
 from napari_unet.widgets.cells.places import Key, measure_of, place_of
-from napari_unet.widgets.cells.record import Box, CellRecord
+from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.desk.background import Bench, Worker
 from napari_unet.widgets.desk.stroke_watch import edited_boxes
 from napari_unet.widgets.layers.picture import picture_of

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_unet.core.images.box import Box
 from napari_unet.core.labels.classes import ClassInfo, background_id
 from napari_unet.core.models.header import ModelHeader, background_output
 from napari_unet.core.objects.edit import box_around, boxes_of, hull_of, mask_of
 from napari_unet.core.objects.measure import Table
 from napari_unet.widgets.cells.places import Key, lead_names, place_of
 
-Box = tuple[slice, ...]
 MOST_KEPT = 2**30  # bytes of probabilities
 
 

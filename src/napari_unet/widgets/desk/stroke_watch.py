@@ -10,8 +10,9 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, Signal
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.images.cutout import is_large
-from napari_unet.widgets.layers.planes import Index, Region, has_plane
+from napari_unet.widgets.layers.planes import Index, has_plane
 from napari_unet.widgets.layers.roles import Role, details, role_of
 from napari_unet.widgets.layers.spots import Spot, all_spots, spots_of
 from napari_unet.widgets.layers.strokes import can_be_painted

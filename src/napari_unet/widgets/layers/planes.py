@@ -14,7 +14,6 @@ from napari_unet.core.images.source_piece import SourcePiece
 from napari_unet.widgets.layers.picture import Place, is_picture, picture_of
 
 Index = tuple[int, ...]
-Region = tuple[int, int, int, int]
 
 
 def spatial_shape(layer: Image | Labels) -> tuple[int, ...]:

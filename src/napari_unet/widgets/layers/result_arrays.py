@@ -7,6 +7,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 
+from napari_unet.core.images.box import Part
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.io.pyramid import blank_pyramid, write_block
 from napari_unet.core.io.scratch import zeros
@@ -15,7 +16,6 @@ from napari_unet.widgets.layers.picture import Place
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.removal import remove_soon
 from napari_unet.widgets.layers.roles import remember
-from napari_unet.widgets.layers.volumes import Part
 
 L = TypeVar("L", bound=Layer)
 

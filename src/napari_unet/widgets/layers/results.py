@@ -8,13 +8,14 @@ import numpy as np
 from napari.components import LayerList, ViewerModel
 from napari.layers import Image, Labels, Layer
 
+from napari_unet.core.images.box import Part, Region
 from napari_unet.core.labels.classes import ClassInfo, background_id
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.widgets.layers.colormaps import color, label_colormap, probability_colormap
 from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.image_marks import id_of, know_again, mark_in, stored_mark
 from napari_unet.widgets.layers.picture import Place
-from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
+from napari_unet.widgets.layers.planes import Index, spatial_shape
 from napari_unet.widgets.layers.result_arrays import (
     blank_data,
     kept,
@@ -26,7 +27,7 @@ from napari_unet.widgets.layers.result_arrays import (
 from napari_unet.widgets.layers.roles import Role, detail, entry, role_of
 from napari_unet.widgets.layers.strokes import find_annotation
 from napari_unet.widgets.layers.view import current_index
-from napari_unet.widgets.layers.volumes import Part, lies_in
+from napari_unet.widgets.layers.volumes import lies_in
 
 SEGMENTATION_OPACITY = 0.5
 

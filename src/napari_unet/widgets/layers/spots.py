@@ -7,9 +7,9 @@ there: more than any filter or network sees, and whole blocks of the filters.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from napari_unet.core.images.box import Tile
+from napari_unet.core.images.box import Region, Tile
 from napari_unet.core.images.cutout import is_large
-from napari_unet.widgets.layers.planes import Index, Region, plane_indices
+from napari_unet.widgets.layers.planes import Index, plane_indices
 
 CELL = 1024
 _AROUND = 512
