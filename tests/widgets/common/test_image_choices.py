@@ -25,8 +25,8 @@ from napari_unet.widgets.layers.results import segmentation_of
 
 
 @pytest.fixture
-def viewer(make_window, learners):
-    return make_window()
+def viewer(make_viewer, learners):
+    return make_viewer()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The project in the docks, of napari's own window too, with a learner that says what it is told."""
+"""The project in the docks, also of napari's window, with a learner that says what it is told."""
 
 from __future__ import annotations
 
