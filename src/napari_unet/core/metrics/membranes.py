@@ -81,4 +81,4 @@ def boundary_scores(membrane: npt.ArrayLike, truth_membrane: npt.ArrayLike) -> B
                 rand_error(wide, wide_truth),
             )
         )
-    return BoundaryScores(*np.mean(scores or [[np.nan] * 3], axis=0).tolist())
+    return BoundaryScores(*np.mean(scores or [(np.nan, np.nan, np.nan)], axis=0).tolist())
