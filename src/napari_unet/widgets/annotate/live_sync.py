@@ -255,7 +255,7 @@ class LiveLoop(QObject):
         if image is None:
             return
         region = in_view(image, self._viewer)[1]
-        if self._is_too_wide():
+        if is_too_wide(spatial_shape(image), region):
             self._look_away()
             return
         spot = Spot(current_index(image, self._viewer.dims.point))
