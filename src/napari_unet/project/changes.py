@@ -13,7 +13,8 @@ from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import header_of
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidModel
-from napari_unet.project.index import AnnotationEntry, ImageEntry, VersionKind
+from napari_unet.project.entries import FolderEntry
+from napari_unet.project.index import AnnotationEntry, ImageEntry, UsedPlane, VersionKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,8 @@ class NewVersion:
         Content of a model file.
     planes
         The strokes that it was trained on.
+    kept
+        Those of them that are in the project already.
     read_planes
         Gives them instead, in the thread that saves; for a loop that learns what is painted then.
     """
@@ -59,6 +62,7 @@ class NewVersion:
     model: bytes
     parent: int | None = None
     planes: tuple[PlaneStrokes, ...] = ()
+    kept: tuple[UsedPlane, ...] = ()
     read_planes: Callable[[], tuple[PlaneStrokes, ...]] | None = None
 
     def with_planes(self) -> NewVersion:
@@ -85,7 +89,7 @@ class Facts:
 
     Attributes
     ----------
-    classes, settings, in_use
+    classes, settings, in_use, folder
         As in :class:`napari_unet.project.index.ProjectIndex`.
     images
         Without checksums, which are found here.
@@ -105,6 +109,7 @@ class Facts:
     arrays: Mapping[str, Any] = field(default_factory=dict)
     annotations: tuple[AnnotationEntry, ...] = ()
     removed: frozenset[str] = frozenset()
+    folder: FolderEntry | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,3 +44,22 @@ class CellsEntry(Entry):
 
     ndim: Literal[2, 3]
     corrected: tuple[tuple[At | None, ...], ...]
+
+
+class FolderEntry(Entry):
+    """The folder whose images are worked on, one after the other.
+
+    Attributes
+    ----------
+    path, beside
+        Absolute path, and the path seen from the project folder.
+    shown
+        The image that was shown last, as seen from it.
+    results
+        Absolute path of the folder in which the results of a batch over it are.
+    """
+
+    path: Text
+    beside: Text | None = None
+    shown: Text | None = None
+    results: Text | None = None

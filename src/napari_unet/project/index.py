@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
-from napari_unet.project.entries import At, CellsEntry, Entry, Placement, Text
+from napari_unet.project.entries import At, CellsEntry, Entry, FolderEntry, Placement, Text
 
 FORMAT_VERSION = 1
 
@@ -39,8 +39,9 @@ class ImageEntry(Entry):
     path, beside
         Absolute path, and the path seen from the project folder; ``None`` if it was only in
         memory.
-    size, checksum
-        See :func:`napari_unet.core.io.fingerprint.identify_file`.
+    size, checksum, modified
+        See :func:`napari_unet.core.io.fingerprint.identify_file`; when the file was last changed,
+        in nanoseconds.
     shape
         (..., Y, X), with RGB's channels at the end.
     pixels
@@ -67,6 +68,7 @@ class ImageEntry(Entry):
     beside: Text | None = None
     size: int | None = Field(default=None, ge=0)
     checksum: Digest | None = None
+    modified: int | None = None
     shape: tuple[_Length, ...] = Field(min_length=2, max_length=16)
     pixels: Digest | None = None
     rgb: bool = False
@@ -112,6 +114,8 @@ class AnnotationEntry(Entry):
         Where it lies.
     removed
         Whether it was taken out of the window; its strokes stay in the folder.
+    away
+        Whether it was put away with its image, one of a folder, until that is shown again.
     cells
         Of a layer of cells; ``None`` for strokes.
     classes
@@ -126,6 +130,7 @@ class AnnotationEntry(Entry):
     planes: tuple[PlaneEntry, ...] = ()
     placement: Placement | None = None
     removed: bool = False
+    away: bool = False
     cells: CellsEntry | None = None
     classes: tuple[ClassInfo, ...] = ()
 
@@ -200,6 +205,8 @@ class ProjectIndex(Entry):
         UTC time, ISO 8601.
     in_use
         Number of the version in use.
+    folder
+        Whose images are worked on, if there is one.
     """
 
     format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
@@ -211,6 +218,7 @@ class ProjectIndex(Entry):
     annotations: tuple[AnnotationEntry, ...] = ()
     versions: tuple[VersionEntry, ...] = ()
     in_use: int | None = None
+    folder: FolderEntry | None = None
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

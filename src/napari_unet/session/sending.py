@@ -77,7 +77,10 @@ def suffices(part: Cutout, region: Box | None) -> bool:
 def painted_images(planes: PaintedPlanes) -> tuple[np.ndarray | Cutout, ...]:
     """Return the images of a training: planes, or what was painted of them."""
     pairs = zip(planes.images, planes.boxes or [None] * len(planes.images), strict=True)
-    return tuple(sendable(plane) if box is None else cut(plane, _tile(box)) for plane, box in pairs)
+    return tuple(
+        sendable(plane) if box is None or isinstance(plane, Cutout) else cut(plane, _tile(box))
+        for plane, box in pairs
+    )
 
 
 class SeenStrokes:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from napari.layers import Labels, Layer
 from platformdirs import user_data_path
 from psygnal import Signal
@@ -19,16 +17,18 @@ from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import Level, UnwritableOutput
 from napari_unet.project.autosave import Autosave, NotSaved, Saved
 from napari_unet.project.changes import NewVersion, PlaneStrokes
+from napari_unet.project.entries import FolderEntry
 from napari_unet.project.files import model_path
 from napari_unet.project.index import AnnotationEntry, ProjectIndex
+from napari_unet.project.kept_strokes import used_away
 from napari_unet.project.location import Place
 from napari_unet.project.open_project import read_version
 from napari_unet.project.versions import History
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.desk.stroke_watch import How
 from napari_unet.widgets.layers.spots import Spot, all_spots, spots_of
-from napari_unet.widgets.layers.strokes import can_be_painted, is_dressed
-from napari_unet.widgets.project.layer_entries import kept_cells
+from napari_unet.widgets.layers.strokes import is_dressed
+from napari_unet.widgets.project.kept_layers import copies, is_kept, read_spot
 from napari_unet.widgets.project.layer_keys import LayerKeys, Left, left_by
 from napari_unet.widgets.qt.main_thread import MainThread
 
@@ -62,6 +62,7 @@ class ProjectKeeper:
         self._shown: set[str] = set()
         self._removed: set[str] = set()
         self.index = ProjectIndex()
+        self.folder: FolderEntry | None = None
         self.saved_at: float | None = None
         self.problem = ""
         self.keys = LayerKeys()
@@ -71,7 +72,9 @@ class ProjectKeeper:
         self._removal.timeout.connect(self._on_removals_lasted)
         self.place = Place.unnamed(recovery_root())
         self._autosave = self._new_autosave()
-        self.history = History(desk.session, self._keep, self.strokes_used)
+        self.history = History(
+            desk.session, self._keep, self.strokes_used, lambda: used_away(self.index)
+        )
         self._listen()
         self.history.begin(self.index, keep_model=True)
 
@@ -93,7 +96,8 @@ class ProjectKeeper:
     @property
     def layers(self) -> tuple[Labels, ...]:
         """What is kept: layers with classes, and cells that somebody corrected."""
-        return tuple(layer for layer in self._strokes.layers if _is_kept(layer))
+        kept = (layer for layer in self._strokes.layers if is_kept(layer))
+        return tuple(layer for layer in kept if self.keys.key_of(layer) not in self.keys.away)
 
     @property
     def begun(self) -> bool:
@@ -120,6 +124,26 @@ class ProjectKeeper:
                 "the present project is not saved yet; wait, or choose Save as… and another folder."
             )
         self.index = self._autosave.index or self.index
+
+    def put_away(self, layers: Collection[Layer]) -> None:
+        """Save layers as those of an image that is to be closed; then they may be removed.
+
+        ``UnwritableOutput`` if they cannot be saved; all is as before.
+        """
+        self.tell()
+        keys = {self.keys.key_of(layer) for layer in self.layers if layer in layers}
+        if not self._begun or not keys:
+            return
+        self.keys.put_away(keys)
+        try:
+            self.save()
+        except UnwritableOutput:
+            self.keys.take_back(keys)
+            self.tell()
+            raise
+        self.keys.forget(keys)
+        self._shown -= keys
+        self._removed |= keys - {x.key for x in self.index.annotations if x.planes}  # all is empty
 
     @contextmanager
     def going_to(self, place: Place, index: ProjectIndex) -> Iterator[None]:
@@ -157,6 +181,7 @@ class ProjectKeeper:
                 settings=self._settings(),
                 in_use=self.history.in_use,
                 removed=frozenset(self._removed),
+                folder=self.folder,
             )
             self._autosave.know(facts)
 
@@ -186,7 +211,7 @@ class ProjectKeeper:
             for layer in layers
             for spot in self._strokes.known(layer) or all_spots(layer.data.shape)
         ]
-        return partial(_used, found)
+        return partial(copies, found)
 
     def close(self) -> None:
         """Save what there is and end; a dock that is opened again goes on."""
@@ -228,7 +253,7 @@ class ProjectKeeper:
             self._strokes.know(layer, spots_of(shape, plane.index, box))
 
     def _on_stroked(self, layer: Labels, spots: list[Spot], how: How) -> None:
-        if self._main.closed or not _is_kept(layer):
+        if self._main.closed or not is_kept(layer):
             return
         if self._begun:
             self._tell_spots(layer, spots)
@@ -238,7 +263,7 @@ class ProjectKeeper:
     def _tell_spots(self, layer: Labels, spots: list[Spot]) -> None:
         key, data = self.keys.key_of(layer), layer.data
         for spot in spots:
-            self._autosave.paint(key, spot.index, partial(_read, data, spot), spot.at)
+            self._autosave.paint(key, spot.index, partial(read_spot, data, spot), spot.at)
 
     def _on_layers_changed(self) -> None:
         if self._main.closed:
@@ -273,16 +298,3 @@ class ProjectKeeper:
                     self.know(layer, entry)
             self.history.show(said.index)
         self.changed.emit()
-
-
-def _is_kept(layer: Layer) -> bool:
-    return is_dressed(layer) if can_be_painted(layer) else kept_cells(layer) is not None
-
-
-def _used(found: Sequence[tuple[str, Any, Spot]]) -> tuple[PlaneStrokes, ...]:
-    planes = ((key, spot, np.array(data[spot.slices])) for key, data, spot in found)
-    return tuple(PlaneStrokes(key, s.index, p, s.at) for key, s, p in planes if p.any())
-
-
-def _read(data: Any, spot: Spot) -> np.ndarray:
-    return np.asarray(data[spot.slices])

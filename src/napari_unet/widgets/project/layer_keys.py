@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,11 @@ class LayerKeys:
     """Gives each layer a key in its project, the same for as long as the project is open.
 
     An image is known by its id, also when it was closed and opened again.
+
+    Attributes
+    ----------
+    away
+        The keys of layers that are put away, whether they are gone from the viewer yet or not.
     """
 
     def __init__(self) -> None:
@@ -42,17 +47,20 @@ class LayerKeys:
         self._taken: set[str] = set()
         self._told_images: dict[str, ImageEntry] = {}
         self._told_strokes: dict[str, AnnotationEntry] = {}
+        self.away: set[str] = set()
 
     def begin(self, index: ProjectIndex) -> None:
         """Forget all layers; the keys of a project are taken."""
         self._keys.clear()
         self._told_images.clear()
         self._told_strokes.clear()
+        self.away.clear()
         self._taken = {x.key for x in index.images} | {x.key for x in index.annotations}
 
     def assign(self, strokes: Labels, key: str) -> None:
         """Say which annotation layer of the project a layer is."""
         self._keys[_name(strokes)] = key
+        self.away.discard(key)
 
     def assign_image(self, mark: ImageMark, key: str) -> None:
         """Say which image of the project is the one of a mark, also if it is not open."""
@@ -61,6 +69,24 @@ class LayerKeys:
     def key_of(self, layer: Layer) -> str:
         """Return a layer's key, a new one if it has none."""
         return self._key(_name(layer), "i" if isinstance(layer, Image) else "a")
+
+    def put_away(self, keys: Collection[str]) -> None:
+        """Say that layers are put away with their image; they are not looked at any more."""
+        for key in keys:
+            self._told_strokes[key] = self._told_strokes[key].model_copy(update={"away": True})
+        self.away |= set(keys)
+
+    def take_back(self, keys: Collection[str]) -> None:
+        """Say that they are not put away after all."""
+        self.away -= set(keys)
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Tell no more of layers, and of their images; what was saved of them stays as it is."""
+        gone = [self._told_strokes.pop(key) for key in keys]
+        left = {entry.image for entry in self._told_strokes.values()}
+        for entry in gone:
+            if entry.image is not None and entry.image not in left:
+                self._told_images.pop(entry.image, None)
 
     def layer_of(self, key: str, layers: Iterable[Layer]) -> Layer | None:
         """Return the layer of a key, if it is among these."""
