@@ -200,10 +200,8 @@ def used_away(index: ProjectIndex) -> tuple[UsedPlane, ...]:
 
 def place_of(project: Path | None, image: ImageEntry, there: Collection[Path]) -> Path | None:
     """Return where an image is among some files, or else is; ``None`` if it is no file."""
-    if project is None:
-        places = () if image.path is None else (Path(image.path),)
-    else:
-        places = places_of(project, image)
+    places = tuple(map(Path, () if image.path is None else (image.path,)))
+    places = places if project is None else places_of(project, image)
     for place in places:
         if place in there:
             return place

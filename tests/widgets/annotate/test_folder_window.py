@@ -1,4 +1,4 @@
-"""A folder as the working set, in the real window, with a learner that says what it is told."""
+"""A folder as the working set, in the window, with a learner that says what it is told."""
 
 from __future__ import annotations
 
@@ -102,8 +102,17 @@ class Person:
 
 
 @pytest.fixture
-def person(qtbot, make_dock, monkeypatch):
+def in_window(qtbot, make_dock, monkeypatch):
+    """Somebody at the real window."""
     return Person(qtbot, *make_dock(), monkeypatch)
+
+
+@pytest.fixture
+def person(qtbot, model, learners, monkeypatch):
+    """The same without a window, which is quicker."""
+    dock = AnnotateAndTrain(model)
+    qtbot.addWidget(dock)
+    return Person(qtbot, model, dock, monkeypatch)
 
 
 @pytest.fixture
@@ -122,31 +131,31 @@ def test_no_panel_until_a_folder_is_chosen(person, folder):
     assert person.label() == "plate: 0 of 3 painted"
 
 
-def test_strokes_stay_with_each_image(person, folder):
-    person.choose(folder)
-    person.sees("cells 1.tif")
-    first = person.paint()
-    person.next("cells 2.tif")
-    assert person.rows()[0] == "cells 1.tif · painted"
-    assert not person.strokes()[0].data.any()  # who paints goes on painting
-    assert person.strokes()[0].mode == "paint"
-    person.strokes()[0].paint((30, 30), 2)
-    second = person.strokes()[0].data.copy()
-    person.previous("cells 1.tif")
-    assert np.array_equal(person.strokes()[0].data, first)
-    person.next("cells 2.tif")
-    assert np.array_equal(person.strokes()[0].data, second)
-    assert person.label() == "plate: 2 of 3 painted"
-    np.testing.assert_array_equal(person.viewer.layers["cells 2"].data, picture(2))
+def test_strokes_stay_with_each_image(in_window, folder):
+    in_window.choose(folder)
+    in_window.sees("cells 1.tif")
+    first = in_window.paint()
+    in_window.next("cells 2.tif")
+    assert in_window.rows()[0] == "cells 1.tif · painted"
+    assert not in_window.strokes()[0].data.any()  # who paints goes on painting
+    assert in_window.strokes()[0].mode == "paint"
+    in_window.strokes()[0].paint((30, 30), 2)
+    second = in_window.strokes()[0].data.copy()
+    in_window.previous("cells 1.tif")
+    assert np.array_equal(in_window.strokes()[0].data, first)
+    in_window.next("cells 2.tif")
+    assert np.array_equal(in_window.strokes()[0].data, second)
+    assert in_window.label() == "plate: 2 of 3 painted"
+    np.testing.assert_array_equal(in_window.viewer.layers["cells 2"].data, picture(2))
 
 
-def test_train_learns_from_all_that_is_painted(person, folder, learners):
-    person.choose(folder)
-    person.sees("cells 1.tif")
-    first = person.paint()
-    person.next("cells 2.tif")
-    person.strokes()[0].paint((30, 30), 3)
-    person.press("train_button")
+def test_train_learns_from_all_that_is_painted(in_window, folder, learners):
+    in_window.choose(folder)
+    in_window.sees("cells 1.tif")
+    first = in_window.paint()
+    in_window.next("cells 2.tif")
+    in_window.strokes()[0].paint((30, 30), 3)
+    in_window.press("train_button")
     request = learners[-1].trainings[-1].prepare()
     open_one, kept = request.images
     np.testing.assert_array_equal(open_one[0], picture(2))
@@ -154,7 +163,7 @@ def test_train_learns_from_all_that_is_painted(person, folder, learners):
     assert set(np.unique(request.labels[0])) == {0, 3}
     np.testing.assert_array_equal(request.labels[1], first[kept.box.slices])
     assert {info.id for info in request.classes} >= {1, 2, 3}
-    person.next("cells 10.tif")  # a training goes on when its image is put away
+    in_window.next("cells 10.tif")  # a training goes on when its image is put away
     assert not learners[-1].stopped
 
 
@@ -188,15 +197,15 @@ def save_as(person, place) -> None:
     person.qtbot.waitUntil(lambda: (place / "project.json").exists())
 
 
-def test_a_project_is_closed_and_opened(qtbot, person, make_dock, folder, tmp_path, monkeypatch):
-    person.choose(folder)
-    person.sees("cells 1.tif")
-    first = person.paint()
-    person.next("cells 2.tif")
-    second = person.paint()
-    save_as(person, tmp_path / "project")
-    person.next("cells 10.tif")
-    person.viewer.close()
+def test_a_project_is_closed_and_opened(qtbot, in_window, make_dock, folder, tmp_path, monkeypatch):
+    in_window.choose(folder)
+    in_window.sees("cells 1.tif")
+    first = in_window.paint()
+    in_window.next("cells 2.tif")
+    second = in_window.paint()
+    save_as(in_window, tmp_path / "project")
+    in_window.next("cells 10.tif")
+    in_window.viewer.close()
     again = Person(qtbot, *make_dock(), monkeypatch)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "project"))
     choose_in_menu(qtbot, again.dock, "open_project_action")
@@ -224,12 +233,12 @@ def test_what_a_killed_napari_left_has_the_strokes_of_all_images(person, folder,
     assert recoverable(recovery_root) == []  # it runs still
 
 
-def test_what_an_earlier_run_left_is_restored(qtbot, person, make_dock, folder, monkeypatch):
-    person.choose(folder)
-    person.sees("cells 1.tif")
-    first = person.paint()
-    person.next("cells 2.tif")
-    person.viewer.close()
+def test_what_an_earlier_run_left_is_restored(qtbot, in_window, make_dock, folder, monkeypatch):
+    in_window.choose(folder)
+    in_window.sees("cells 1.tif")
+    first = in_window.paint()
+    in_window.next("cells 2.tif")
+    in_window.viewer.close()
     again = Person(qtbot, *make_dock(), monkeypatch)
     choose_in_menu(qtbot, again.dock, "restore_project_action")
     again.sees("cells 2.tif")

@@ -90,7 +90,7 @@ class Training(QObject):
         others = self._others(None if image is None else channel_count(image), settings)
         if read is None and not others:
             raise InvalidInput(NO_OTHERS)
-        self._session.train(partial(self._read, read, others, reach) if others else read, settings)
+        self._session.train(partial(self._read, read, others, reach), settings)
         self._layers = () if image is None or annotation is None else (image, annotation)
 
     def _others(self, channels: int | None, settings: TrainSettings) -> tuple[Elsewhere, ...]:
@@ -132,7 +132,7 @@ class Training(QObject):
         if len(problems) > _MOST_SAID:
             more = f"{len(problems) - _MOST_SAID} more images of the folder are not learnt."
             self._main.call(partial(self._say, more))
-        return joined(parts)
+        return joined(parts) if len(parts) > 1 else parts[0]
 
     def _say(self, text: str) -> None:
         self._session.said.emit(Level.WARNING, text)
