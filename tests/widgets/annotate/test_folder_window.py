@@ -8,7 +8,7 @@ import tifffile
 from layer_helpers import choose_in_menu, layer_names, paint_two_classes
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QListView, QPushButton
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QLabel, QListView, QPushButton
 
 from napari_unet.errors import UnwritableOutput
 from napari_unet.project.open_project import open_project
@@ -16,6 +16,8 @@ from napari_unet.project.recovery import recoverable
 from napari_unet.project.store import ProjectStore
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
 from napari_unet.widgets.desk.shared import shared_by
+from napari_unet.widgets.layers.image_marks import stored_mark
+from napari_unet.widgets.layers.roles import Role, entry
 from napari_unet.widgets.project import keeper
 
 SHAPE = (48, 64)
@@ -229,7 +231,7 @@ def test_what_a_killed_napari_left_has_the_strokes_of_all_images(person, folder,
     assert strokes.planes and index.folder.path == str(folder)
     assert int((first > 0).sum()) > 0
     # Nothing of it is opened until it is shown.
-    assert [layer.planes for layer in open_project(left).layers] == [()]
+    assert not any(layer.planes for layer in open_project(left).layers)
     assert recoverable(recovery_root) == []  # it runs still
 
 
@@ -347,3 +349,43 @@ def test_leaving_the_folder_leaves_the_image(person, folder):
     person.press("leave_folder_button")
     assert person.dock.findChild(QGroupBox, "folder_panel").isHidden()
     assert "cells 1" in layer_names(person.viewer)
+
+
+def test_the_rest_goes_to_the_batch(in_window, folder, monkeypatch):
+    in_window.choose(folder)
+    in_window.sees("cells 1.tif")
+    in_window.paint()
+    in_window.next("cells 2.tif")
+    in_window.press("batch_rest_button")
+    main = in_window.viewer.window._qt_window
+    box = main.findChild(QCheckBox, "batch_folder_check")
+    assert box.isChecked()
+    assert box.text() == "2 images of plate that nobody painted on"
+
+
+def test_cells_that_were_corrected_come_back_and_what_was_computed_does_not(person, folder):
+    person.choose(folder)
+    person.sees("cells 1.tif")
+    image = person.viewer.layers["cells 1"]
+    found = np.zeros(SHAPE, np.int32)
+    found[5:10, 5:10] = 300
+    mark = stored_mark(image)
+    corrected = entry(Role.CELLS, image=mark, ndim=2, corrected=[[]])
+    person.viewer.add_labels(found, name="corrected", metadata=corrected)
+    person.viewer.add_labels(found, name="result", metadata=entry(Role.SEGMENTATION, image=mark))
+    person.viewer.add_labels(found, name="of mine")
+    person.next("cells 2.tif")
+    assert layer_names(person.viewer) == ["of mine", "cells 2"]
+    assert person.rows()[0] == "cells 1.tif · corrected"
+    person.previous("cells 1.tif")
+    assert np.array_equal(person.viewer.layers["corrected"].data, found)
+    assert "result" not in layer_names(person.viewer)
+
+
+def test_what_a_batch_segmented_is_listed(person, folder, tmp_path):
+    person.choose(folder)
+    person.sees("cells 1.tif")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "cells 10_labels.tif").touch()
+    person.files.segmented_into.emit(tmp_path / "results")
+    person.qtbot.waitUntil(lambda: person.rows()[2] == "cells 10.tif · segmented")

@@ -28,7 +28,7 @@ from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.desk.stroke_watch import How
 from napari_unet.widgets.layers.spots import Spot, all_spots, spots_of
 from napari_unet.widgets.layers.strokes import is_dressed
-from napari_unet.widgets.project.kept_layers import copies, is_kept, read_spot
+from napari_unet.widgets.project.kept_layers import any_painted, copies, is_kept, read_spot
 from napari_unet.widgets.project.layer_keys import LayerKeys, Left, left_by
 from napari_unet.widgets.qt.main_thread import MainThread
 
@@ -81,9 +81,9 @@ class ProjectKeeper:
     def _listen(self) -> None:
         self.session.classes_changed.connect(self.tell)
         self.history.in_use_changed.connect(self.tell)
-        self._choice.image_changed.connect(self.tell)
-        self._choice.image_retaken.connect(self.tell)
-        self._choice.image_measured.connect(self.tell)
+        choice = self._choice
+        for told in (choice.image_changed, choice.image_retaken, choice.image_measured):
+            told.connect(self.tell)
         self._strokes.stroked.connect(self._on_stroked)
         self._strokes.layers_changed.connect(self._on_layers_changed)
         self._on_layers_changed()
@@ -130,18 +130,18 @@ class ProjectKeeper:
 
         ``UnwritableOutput`` if they cannot be saved; all is as before.
         """
+        kept = [layer for layer in self.layers if layer in layers]
+        if any_painted(kept):
+            self.begin()
         self.tell()
-        keys = {self.keys.key_of(layer) for layer in self.layers if layer in layers}
+        keys = {self.keys.key_of(layer) for layer in kept}
         if not self._begun or not keys:
             return
-        self.keys.put_away(keys)
         try:
-            self.save()
-        except UnwritableOutput:
-            self.keys.take_back(keys)
+            with self.keys.putting_away(keys):
+                self.save()
+        finally:
             self.tell()
-            raise
-        self.keys.forget(keys)
         self._shown -= keys
         self._removed |= keys - {x.key for x in self.index.annotations if x.planes}  # all is empty
 
@@ -220,9 +220,9 @@ class ProjectKeeper:
         with suppress(RuntimeError):  # at a program's end Qt may have deleted it already
             self._removal.stop()
         self.session.classes_changed.disconnect(self.tell)
-        for told in (self._choice.image_changed, self._choice.image_retaken):
+        choice = self._choice
+        for told in (choice.image_changed, choice.image_retaken, choice.image_measured):
             told.disconnect(self.tell)
-        self._choice.image_measured.disconnect(self.tell)
         self.history.stop_listening()
         self.tell()
         self._autosave.close()

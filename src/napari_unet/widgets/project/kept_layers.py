@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 def is_kept(layer: Layer) -> bool:
     """Return whether a layer is part of a project."""
     return is_dressed(layer) if can_be_painted(layer) else kept_cells(layer) is not None
+
+
+def any_painted(layers: Iterable[Labels]) -> bool:
+    """Return whether anything is on one of these layers."""
+    return any(np.any(layer.data) for layer in layers)
 
 
 def copies(found: Sequence[tuple[str, Any, Spot]]) -> tuple[PlaneStrokes, ...]:

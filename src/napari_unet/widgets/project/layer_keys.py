@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 
-from napari_unet.errors import InvalidInput
+from napari_unet.errors import InvalidInput, UserError
 from napari_unet.project.changes import Facts, next_key
 from napari_unet.project.index import AnnotationEntry, ImageEntry, ProjectIndex
 from napari_unet.widgets.layers.image_marks import (
@@ -70,18 +70,21 @@ class LayerKeys:
         """Return a layer's key, a new one if it has none."""
         return self._key(_name(layer), "i" if isinstance(layer, Image) else "a")
 
-    def put_away(self, keys: Collection[str]) -> None:
-        """Say that layers are put away with their image; they are not looked at any more."""
+    @contextmanager
+    def putting_away(self, keys: Collection[str]) -> Iterator[None]:
+        """Say that layers are put away with their image, within; they are not looked at any more.
+
+        After it nothing is told of them and their images, so that what was saved stays as it is;
+        after an error all is as before.
+        """
         for key in keys:
             self._told_strokes[key] = self._told_strokes[key].model_copy(update={"away": True})
         self.away |= set(keys)
-
-    def take_back(self, keys: Collection[str]) -> None:
-        """Say that they are not put away after all."""
-        self.away -= set(keys)
-
-    def forget(self, keys: Collection[str]) -> None:
-        """Tell no more of layers, and of their images; what was saved of them stays as it is."""
+        try:
+            yield
+        except UserError:
+            self.away -= set(keys)
+            raise
         gone = [self._told_strokes.pop(key) for key in keys]
         left = {entry.image for entry in self._told_strokes.values()}
         for entry in gone:
