@@ -233,12 +233,8 @@ class ProjectKeeper:
         self.place.leave()
 
     def _new_autosave(self) -> Autosave:
-        place = self.place
-
-        def say(said: Saved | NotSaved) -> None:
-            self._main.call(lambda: self._on_said(place, said))
-
-        return Autosave(place.store, say)
+        hear = partial(self._on_said, self.place)
+        return Autosave(self.place.store, lambda said: self._main.call(partial(hear, said)))
 
     def _keep(self, version: NewVersion) -> None:
         self.begin()
@@ -290,7 +286,8 @@ class ProjectKeeper:
                 self.problem = said.text
                 self.session.said.emit(Level.WARNING, said.text)
         else:
-            self.problem, self.index, self.saved_at = "", said.index, time.monotonic()
+            self.problem, self.saved_at = "", time.monotonic()
+            self.index = self._autosave.index or said.index  # it may be told late
             place.settle()
             for entry in said.index.annotations:
                 layer = self.keys.layer_of(entry.key, self.layers)
