@@ -4,8 +4,6 @@ Each row is measured in a fresh process. The files are empty, since none is open
 tenth of them a project says that they were painted on.
 """
 
-from __future__ import annotations
-
 import argparse
 import multiprocessing
 import resource

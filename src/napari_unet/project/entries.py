@@ -1,7 +1,5 @@
 """What the entries of a project have in common, and small parts of them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,13 +31,9 @@ class Placement(Entry):
 class CellsEntry(Entry):
     """What is known of a layer of cells that somebody corrected.
 
-    Attributes
-    ----------
-    ndim
-        2 if they were found plane by plane, 3 volume by volume.
-    corrected
-        The places that were corrected: an index along each axis before row and column, ``None``
-        along the slices of a volume.
+    ``ndim``: 2 if they were found plane by plane, 3 volume by volume. ``corrected``: the places
+    that were corrected: an index along each axis before row and column, ``None`` along the slices
+    of a volume.
     """
 
     ndim: Literal[2, 3]
@@ -49,14 +43,9 @@ class CellsEntry(Entry):
 class FolderEntry(Entry):
     """The folder whose images are worked on, one after the other.
 
-    Attributes
-    ----------
-    path, beside
-        Absolute path, and the path seen from the project folder.
-    shown
-        The image that was shown last, as seen from it.
-    results
-        Absolute path of the folder in which the results of a batch over it are.
+    ``path``, ``beside``: absolute path, and the path seen from the project folder. ``shown``: the
+    image that was shown last, as seen from it. ``results``: absolute path of the folder in which
+    the results of a batch over it are.
     """
 
     path: Text

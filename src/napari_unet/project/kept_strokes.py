@@ -3,8 +3,6 @@
 They are those of a folder that is worked on image by image: each was put away with its image.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.images.cutout import cut
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.intensity import Intensities
@@ -20,7 +19,6 @@ from napari_unet.core.io.open_image import open_image
 from napari_unet.core.segmentation.result_paths import RESULTS, stem_of
 from napari_unet.core.training.stroke_regions import stroke_pieces
 from napari_unet.errors import InvalidInput, UnreadableFile
-from napari_unet.learner.messages import Box
 from napari_unet.project.files import places_of
 from napari_unet.project.index import AnnotationEntry, ImageEntry, ProjectIndex, UsedPlane
 from napari_unet.project.open_project import read_layer
@@ -34,16 +32,9 @@ Ranges = dict[tuple[int, ...], Intensities]
 class KeptStrokes:
     """The strokes on an image that is not open.
 
-    Attributes
-    ----------
-    project
-        The folder that the strokes are in.
-    path
-        Where the image is now.
-    image, strokes
-        What the project says of them.
-    known
-        The ranges of grey values that were found already, by plane.
+    ``project``: the folder that the strokes are in. ``path``: where the image is now. ``image``,
+    ``strokes``: what the project says of them. ``known``: the ranges of grey values that were found
+    already, by plane.
     """
 
     project: Path
@@ -82,7 +73,7 @@ class KeptStrokes:
         painted = (self.image.axes or "").removesuffix("S").removeprefix("C")[:-2]
         channels = tuple(channel for _, channel in self.image.channels) or None
         images, labels, places = [], [], []
-        boxes: list[Box | None] = []
+        boxes: list[Region | None] = []
         for index, strokes in whole.items():
             where = [at for letter, at in zip(painted, index, strict=True) if letter != "C"]
             plane = source.plane(where, channels=channels, level=self.image.level)

@@ -3,8 +3,6 @@
 A list of paths, what is known of each, and which one is shown; none is open but that.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from enum import Flag, auto
 from pathlib import Path
@@ -50,23 +48,12 @@ class Elsewhere(Protocol):
 class WorkingSet:
     """Knows the images of a folder.
 
-    Signals: ``changed()``, when anything of it may be another; ``batch_wanted()``, when the rest is
-    to be segmented; ``segmented_into(folder)``, when a batch over it has ended.
-
-    Attributes
-    ----------
-    folder
-        ``None`` if there is none.
-    files
-        Its images, as people count them, and after them those that were painted on and are gone.
-    positions
-        At which place in it each is.
-    marks
-        What is known of images; nothing of one that is not among them.
-    shown
-        The image that is open.
-    elsewhere
-        The strokes on images that are not open.
+    ``folder``: ``None`` if there is none. ``files``: its images, as people count them, and after
+    them those that were painted on and are gone. ``positions``: at which place in it each is.
+    ``marks``: what is known of images; nothing of one that is not among them. ``shown``: the image
+    that is open. ``elsewhere``: the strokes on images that are not open. Signals: ``changed()``,
+    when anything of it may be another; ``batch_wanted()``, when the rest is to be segmented;
+    ``segmented_into(folder)``, when a batch over it has ended.
     """
 
     changed = Signal()

@@ -1,7 +1,5 @@
 """The images of a folder: which there are, what was done to each, on to the next."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +32,7 @@ _BATCH_DOCK = ("napari-unet-live", "Batch segment open layers")
 class FolderModel(QAbstractListModel):
     """The images of a folder, each with what was done to it; only rows in view are made."""
 
-    def __init__(self, files: WorkingSet, parent: QWidget | None = None) -> None:
+    def __init__(self, files: WorkingSet, parent: QWidget) -> None:
         super().__init__(parent)
         self._files = files
         self._listed = files.files
@@ -79,14 +77,11 @@ class FolderModel(QAbstractListModel):
 class FolderPanel(QGroupBox):
     """Shows the images of a folder; not there until one is chosen.
 
-    Attributes
-    ----------
-    choose_button
-        Chooses a folder; it stands elsewhere, since it is always there.
+    ``choose_button``: chooses a folder; it stands elsewhere, since it is always there.
     """
 
-    def __init__(self, images: FolderImages, parent: QWidget | None = None) -> None:
-        super().__init__("Folder", parent)
+    def __init__(self, images: FolderImages) -> None:
+        super().__init__("Folder")
         self.setObjectName("folder_panel")
         self._images, self._files = images, images.files
         self._shown: Path | None = None  # that the list was scrolled to

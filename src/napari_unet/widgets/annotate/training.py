@@ -1,7 +1,5 @@
 """Starts a training on the chosen layers, and ends it when they go."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -31,11 +29,7 @@ class Training(QObject):
     """The training of the chosen image with the strokes of the chosen annotation layer.
 
     And with those on other images of the folder that is worked on, which are not open.
-
-    Attributes
-    ----------
-    files
-        The images of the folder.
+    ``files``: the images of the folder.
     """
 
     def __init__(

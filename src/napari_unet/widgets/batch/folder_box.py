@@ -1,7 +1,5 @@
 """The rest of a folder that is worked on image by image, as a part of a batch."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,17 +24,13 @@ class FolderBox(QWidget):
     """Lets the images of the folder that nobody painted on be segmented, and says what became.
 
     It is not there without a folder. What was planned of files is kept until :meth:`forget`, since
-    each is opened for it.
-
-    Notes
-    -----
-    Signal: ``changed()``, when other files are to be segmented.
+    each is opened for it. Signal: ``changed()``, when other files are to be segmented.
     """
 
     changed = Signal()
 
-    def __init__(self, files: WorkingSet, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, files: WorkingSet) -> None:
+        super().__init__()
         self._files = files
         self._rest: tuple[Path, ...] = ()
         self._planned: tuple[object, BatchPlan] | None = None

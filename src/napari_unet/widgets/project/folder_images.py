@@ -1,7 +1,5 @@
 """Goes from one image of a folder to another; the strokes of each are kept in the project."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -65,13 +63,7 @@ class FolderImages(QObject):
     """Shows one image of a folder at a time, and puts the one before away with its strokes.
 
     Files are looked at in a thread. An image is put away only once its strokes are saved.
-
-    Attributes
-    ----------
-    files
-        The images of the folder.
-    list
-        Which lists them.
+    ``files``: the images of the folder. ``list``: which lists them.
     """
 
     def __init__(

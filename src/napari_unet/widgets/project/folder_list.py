@@ -1,7 +1,5 @@
 """The images of a folder, what the project knows of each, and the folder's place in it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -26,8 +24,6 @@ _Key = tuple[Path, str | None, tuple[tuple[str, int], ...], int]
 class FolderList(QObject):
     """Lists a folder in a thread, and follows what is saved of its images.
 
-    Notes
-    -----
     Signal: ``listed(bool)``, whether an image of it is to be shown now.
     """
 

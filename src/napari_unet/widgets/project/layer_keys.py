@@ -1,7 +1,5 @@
 """What a project is told of a viewer's layers: their keys, and the images under the strokes."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,22 +22,14 @@ from napari_unet.widgets.layers.image_marks import (
     mark_of,
 )
 from napari_unet.widgets.layers.picture import is_picture, picture_of
-from napari_unet.widgets.project.layer_entries import (
-    annotation_entry,
-    entry_from,
-    image_entry,
-)
+from napari_unet.widgets.project.layer_entries import annotation_entry, entry_from, image_entry
 
 
 class LayerKeys:
     """Gives each layer a key in its project, the same for as long as the project is open.
 
-    An image is known by its id, also when it was closed and opened again.
-
-    Attributes
-    ----------
-    away
-        The keys of layers that are put away, whether they are gone from the viewer yet or not.
+    An image is known by its id, also when it was closed and opened again. ``away``: the keys of
+    layers that are put away, whether they are gone from the viewer yet or not.
     """
 
     def __init__(self) -> None:
@@ -148,10 +138,7 @@ def _layers_of(image: Image | None) -> tuple[Image, ...]:
 class Left:
     """What a dock that was closed leaves: a project's folder, and the keys of its layers.
 
-    Attributes
-    ----------
-    chosen
-        Whether somebody chose the folder.
+    ``chosen``: whether somebody chose the folder.
     """
 
     folder: Path

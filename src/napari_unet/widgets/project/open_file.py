@@ -1,7 +1,5 @@
 """Opening an image of a folder as a layer, as napari does, with what its file says of it."""
 
-from __future__ import annotations
-
 import logging
 from contextlib import suppress
 from pathlib import Path
