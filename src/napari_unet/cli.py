@@ -111,7 +111,9 @@ def _add_segmenting(parser: argparse.ArgumentParser) -> None:
         "--save", nargs="+", choices=_RESULTS, default=["labels"], help="what of the results"
     )
     parser.add_argument(
-        "--measure", action="store_true", help="measure the instances, into a table beside them"
+        "--measure",
+        action="store_true",
+        help="measure each plane and the instances, into tables beside the results",
     )
     parser.add_argument(
         "--resample",

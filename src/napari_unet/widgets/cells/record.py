@@ -38,6 +38,8 @@ class CellRecord:
         For each place (K, *axes), the latest of up to 1 GiB.
     classes
         For each place the class id of each pixel if it is a cell's, where there are several.
+    labels
+        For each place that was predicted the class id of each pixel, 0 where nothing was imaged.
     smaller
         For each place without a cell, how many pieces were too small to be one.
     earlier
@@ -59,6 +61,7 @@ class CellRecord:
     tables: dict[Key, Table] = field(default_factory=dict)
     probabilities: dict[Key, np.ndarray] = field(default_factory=dict)
     classes: dict[Key, np.ndarray] = field(default_factory=dict)
+    labels: dict[Key, np.ndarray] = field(default_factory=dict)
     smaller: dict[Key, int] = field(default_factory=dict)
     earlier: set[Key] = field(default_factory=set)
     found: dict[Key, np.ndarray] = field(default_factory=dict)
@@ -194,9 +197,14 @@ class CellRecord:
         now = [key for key in self.found if self.found[key] is not self.seen[key]]
         return [*now, *(key for key in self.earlier if key not in now)]
 
+    @property
+    def keys(self) -> list[Key]:
+        """The places that were measured, in order."""
+        return sorted(self.tables, key=lambda key: tuple(-1 if at is None else at for at in key))
+
     def rows(self) -> tuple[Table, list[Key], np.ndarray]:
         """Return all measurements as one table, the places, and which of them each row is of."""
-        keys = sorted(self.tables, key=lambda key: tuple(-1 if at is None else at for at in key))
+        keys = self.keys
         tables = [self.tables[key] for key in keys]
         counts = [len(table["id"]) for table in tables]
         number = np.repeat(np.arange(len(keys)), counts)
