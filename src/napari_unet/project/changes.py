@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import header_of
+from napari_unet.core.objects.kinds import Kinds
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidModel
 from napari_unet.project.index import AnnotationEntry, ImageEntry, VersionKind
@@ -85,7 +86,7 @@ class Facts:
 
     Attributes
     ----------
-    classes, settings, in_use
+    classes, settings, in_use, kinds
         As in :class:`napari_unet.project.index.ProjectIndex`.
     images
         Without checksums, which are found here.
@@ -105,6 +106,7 @@ class Facts:
     arrays: Mapping[str, Any] = field(default_factory=dict)
     annotations: tuple[AnnotationEntry, ...] = ()
     removed: frozenset[str] = frozenset()
+    kinds: Kinds = field(default_factory=Kinds)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.objects.kinds import Kinds
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.project.entries import At, CellsEntry, Entry, Placement, Text
@@ -200,6 +201,8 @@ class ProjectIndex(Entry):
         UTC time, ISO 8601.
     in_use
         Number of the version in use.
+    kinds
+        Of cells, and what teaches them.
     """
 
     format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
@@ -211,6 +214,7 @@ class ProjectIndex(Entry):
     annotations: tuple[AnnotationEntry, ...] = ()
     versions: tuple[VersionEntry, ...] = ()
     in_use: int | None = None
+    kinds: Kinds = Kinds()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

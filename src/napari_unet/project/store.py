@@ -170,6 +170,7 @@ class ProjectStore:
             "classes": facts.classes,
             "settings": facts.settings,
             "in_use": facts.in_use,
+            "kinds": facts.kinds,
             "images": tuple(image for image in images.values() if image.key in painted_on),
             "annotations": tuple(layers.values()),
         }

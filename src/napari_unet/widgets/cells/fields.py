@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ class FieldRows:
     pieces: Mapping[Key, Any]
     ids: Mapping[Key, np.ndarray]
     labels: Mapping[Key, np.ndarray]
+    kinds: Mapping[Key, dict[str, int]]
     classes: tuple[ClassInfo, ...]
     size: tuple[float, ...] | None
     unit: str | None
@@ -40,7 +42,7 @@ class FieldRows:
             found = field_quantities(
                 [part], self.classes, pixel_size=self.size, unit=self.unit, ndim=self.ndim
             )
-            rows.append(self.names[key] | found)
+            rows.append(self.names[key] | found | self.kinds.get(key, {}))
         return joined(rows)
 
 
@@ -53,8 +55,15 @@ def field_rows(record: CellRecord) -> FieldRows:
         pieces={key: picture_of(image).piece(place_of(key)) for key in keys},
         ids={key: record.ids(key).copy() for key in keys},
         labels={key: record.labels[key] for key in keys if key in record.labels},
+        kinds={key: _counts(record, key) for key in keys if record.kinds},
         classes=() if record.header is None else record.header.classes,
         size=size,
         unit=unit,
         ndim=record.ndim,
     )
+
+
+def _counts(record: CellRecord, key: Key) -> dict[str, int]:
+    """Return how many cells of each kind a place has."""
+    counts = Counter(record.kinds_in(key).tolist())
+    return {f"{name} cells": counts[name] for name in record.kind_names.values()}

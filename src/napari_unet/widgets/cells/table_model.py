@@ -87,7 +87,7 @@ class CellTable(QAbstractTableModel):
         value = column[self._order[index.row()]]
         if name == "class":
             return self._classes.get(int(value), str(value))
-        if name in _WHOLE:
+        if name in _WHOLE or column.dtype.kind == "U":
             return str(value)
         return "" if np.isnan(value) else f"{value:.4g}"
 
@@ -119,4 +119,6 @@ class CellTable(QAbstractTableModel):
         if self._sorting is None or self._sorting[0] not in columns:
             return np.arange(count)
         values, descending = columns[self._sorting[0]], self._sorting[1]
+        if values.dtype.kind == "U":
+            values = np.unique(values, return_inverse=True)[1]
         return np.argsort(-values if descending else values, kind="stable")

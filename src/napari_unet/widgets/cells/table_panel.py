@@ -29,7 +29,7 @@ from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.notify import notify
 
 _ROW = 22  # pixels
-_ROWS_SHOWN = 8
+_ROWS_SHOWN = 6
 _PADDING = 28
 _PAUSE_MS = 500  # between two fillings; the first is at once
 

@@ -15,6 +15,7 @@ from platformdirs import user_data_path
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from napari_unet.core.objects.kinds import Kinds
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import Level, UnwritableOutput
 from napari_unet.project.autosave import Autosave, NotSaved, Saved
@@ -77,6 +78,7 @@ class ProjectKeeper:
 
     def _listen(self) -> None:
         self.session.classes_changed.connect(self.tell)
+        self.session.kinds_changed.connect(self._on_kinds_changed)
         self.history.in_use_changed.connect(self.tell)
         self._choice.image_changed.connect(self.tell)
         self._choice.image_retaken.connect(self.tell)
@@ -147,6 +149,11 @@ class ProjectKeeper:
             self._begun = True
             self.tell_all()
 
+    def _on_kinds_changed(self, kinds: Kinds) -> None:
+        if kinds.examples:
+            self.begin()
+        self.tell()
+
     def tell(self, *_: object) -> None:
         """Have classes, settings and the list of layers saved."""
         if self._begun and not self._main.closed:
@@ -156,6 +163,7 @@ class ProjectKeeper:
                 classes=self.session.classes,
                 settings=self._settings(),
                 in_use=self.history.in_use,
+                kinds=self.session.kinds,
                 removed=frozenset(self._removed),
             )
             self._autosave.know(facts)
@@ -195,6 +203,7 @@ class ProjectKeeper:
         with suppress(RuntimeError):  # at a program's end Qt may have deleted it already
             self._removal.stop()
         self.session.classes_changed.disconnect(self.tell)
+        self.session.kinds_changed.disconnect(self._on_kinds_changed)
         for told in (self._choice.image_changed, self._choice.image_retaken):
             told.disconnect(self.tell)
         self._choice.image_measured.disconnect(self.tell)
