@@ -207,7 +207,8 @@ def draw_next_place() -> None:
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
         os.environ["XDG_DATA_HOME"] = folder
         import napari
-        from qtpy.QtWidgets import QLabel, QPushButton
+        from qtpy.QtWidgets import QLabel, QPushButton, QTableWidget
+        from superqt import QCollapsible
 
         viewer = napari.Viewer(title="napari-unet")
         viewer.window.resize(1360, 880)
@@ -218,6 +219,13 @@ def draw_next_place() -> None:
         status = dock.findChild(QLabel, "next_place_status")
         _wait(lambda: "unsure" in status.text())
         _photograph(viewer, "next-place.png")
+        viewer.window.resize(1360, 980)
+        dock.findChild(QCollapsible, "class_scores_collapsible").expand()
+        viewer.layers["stained tissue uncertainty (%)"].visible = False
+        viewer.layers["stained tissue segmentation"].visible = True
+        scores = dock.findChild(QTableWidget, "class_scores_table")
+        scores.cellClicked.emit(scores.rowCount() - 1, 0)
+        _photograph(viewer, "class-scores.png")
         viewer.close()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.header import header_of
+from napari_unet.core.models.header import TrainingRecord, header_of
 from napari_unet.core.objects.kinds import Kinds
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidModel
@@ -69,15 +69,13 @@ class NewVersion:
         return replace(self, planes=self.read_planes(), read_planes=None)
 
     @property
-    def says(self) -> tuple[float | None, int]:
-        """The model's score and the number of pixels it was trained on, as it says itself."""
+    def says(self) -> TrainingRecord | None:
+        """What the model says of its last training; ``None`` if nothing."""
         try:
             history = header_of(self.model).history
         except InvalidModel:
-            return None, 0
-        if not history:
-            return None, 0
-        return history[-1].score, sum(history[-1].labelled_pixels.values())
+            return None
+        return history[-1] if history else None
 
 
 @dataclass(frozen=True, eq=False)

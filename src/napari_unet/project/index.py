@@ -168,6 +168,8 @@ class VersionEntry(Entry):
         Of the model file.
     score
         As the model says, where it has one.
+    by_class
+        The score at each class, by id.
     labelled_pixels
         Pixels that it was trained on.
     parent
@@ -183,6 +185,7 @@ class VersionEntry(Entry):
     digest: Digest
     size: int = Field(ge=0)
     score: float | None = None
+    by_class: dict[int, float | None] = Field(default={})
     labelled_pixels: int = Field(default=0, ge=0)
     parent: int | None = None
     planes: tuple[UsedPlane, ...] = ()

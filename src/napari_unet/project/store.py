@@ -221,7 +221,7 @@ class ProjectStore:
             used.append(
                 UsedPlane(annotation=layer.key, index=strokes.index, at=strokes.at, digest=digest)
             )
-        score, pixels = new.says
+        said = new.says
         entry = VersionEntry(
             number=new.number,
             made=new.made,
@@ -229,8 +229,9 @@ class ProjectStore:
             ended=new.ended,
             digest=digest_of(new.model),
             size=len(new.model),
-            score=score,
-            labelled_pixels=pixels,
+            score=None if said is None else said.score,
+            by_class={} if said is None else {i: one.iou for i, one in said.by_class.items()},
+            labelled_pixels=0 if said is None else sum(said.labelled_pixels.values()),
             parent=new.parent,
             planes=tuple(used),
         )

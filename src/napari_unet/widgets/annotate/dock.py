@@ -7,6 +7,7 @@ from napari.components import ViewerModel
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.annotate.class_panel import ClassPanel
+from napari_unet.widgets.annotate.class_scores_panel import ClassScoresPanel
 from napari_unet.widgets.annotate.class_sync import ClassSync
 from napari_unet.widgets.annotate.findings import ResultFindings, StrokeFindings
 from napari_unet.widgets.annotate.keys import bind_keys
@@ -72,7 +73,9 @@ class AnnotateAndTrain(Docked):
         stack(
             self,
             section("Paint", LayerPanel(desk), ClassPanel(desk)),
-            section("Train", train_panel, StrokeFindings(desk), PlotPanel(desk)),
+            section(
+                "Train", train_panel, StrokeFindings(desk), PlotPanel(desk), ClassScoresPanel(desk)
+            ),
             section(
                 "Segment",
                 SegmentPanel(desk, advanced.device),
