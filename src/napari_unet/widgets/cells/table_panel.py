@@ -1,7 +1,5 @@
 """The measurements of cells or of fields, docked: a row selects its cell, the cell its row."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 
@@ -37,14 +35,8 @@ _PAUSE_MS = 500  # between two fillings; the first is at once
 class CellTablePanel(QWidget):
     """A table of one row a cell, or a row a field, and Save CSV."""
 
-    def __init__(
-        self,
-        book: CellBook,
-        selection: CellSelection,
-        quick: Bench,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, book: CellBook, selection: CellSelection, quick: Bench) -> None:
+        super().__init__()
         self._book, self._selection, self._quick = book, selection, quick
         self._shown: CellRecord | None = None
         self.model = CellTable(self)
