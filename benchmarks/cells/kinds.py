@@ -39,7 +39,7 @@ def two_kinds(a_row: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndar
     return ids, pixels, striped
 
 
-def main(a_row: int = 100, clicks: int = 8) -> None:
+def main(a_row: int = 100, clicks: int = 6) -> None:
     """Give cells kinds, one click after the other, and print how long each takes."""
     ids, pixels, striped = two_kinds(a_row, np.random.default_rng(0))
     viewer = Viewer(show=True)
