@@ -246,7 +246,8 @@ def draw_next_place() -> None:
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
         os.environ["XDG_DATA_HOME"] = folder
         import napari
-        from qtpy.QtWidgets import QLabel, QPushButton
+        from qtpy.QtWidgets import QLabel, QPushButton, QTableWidget
+        from superqt import QCollapsible
 
         viewer = napari.Viewer(title="napari-unet")
         viewer.window.resize(1360, 880)
@@ -257,11 +258,18 @@ def draw_next_place() -> None:
         status = dock.findChild(QLabel, "next_place_status")
         _wait(lambda: "unsure" in status.text())
         _photograph(viewer, "next-place.png")
+        viewer.window.resize(1360, 980)
+        dock.findChild(QCollapsible, "class_scores_collapsible").expand()
+        viewer.layers["stained tissue uncertainty (%)"].visible = False
+        viewer.layers["stained tissue segmentation"].visible = True
+        scores = dock.findChild(QTableWidget, "class_scores_table")
+        scores.cellClicked.emit(scores.rowCount() - 1, 0)
+        _photograph(viewer, "class-scores.png")
         viewer.close()
 
 
 def draw_cells() -> None:
-    """Find drawn cells in the real window, select one, and photograph it."""
+    """Find drawn cells in the real window, select one, and photograph it; then those of fields."""
     taught, shown = (_cells(np.random.default_rng(i), side=320, count=49) for i in (4, 3))
     trained = train_with_bar(
         [_textured(taught)],
@@ -292,7 +300,51 @@ def draw_cells() -> None:
         table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
         table.selectRow(2)
         _photograph(viewer, "cells.png")
+        _show_kinds(viewer, dock)
+        _show_fields(viewer, dock)
         viewer.close()
+
+
+def _show_kinds(viewer: Any, dock: Any) -> None:
+    """Teach two kinds by some cells, and photograph which kind each has."""
+    from qtpy.QtWidgets import QPushButton, QTableWidget
+
+    record = dock.book.record
+    (key,) = record.tables
+    table = record.tables[key]
+    sizes = next(values for name, values in table.items() if name.startswith("area"))
+    order = table["id"][np.argsort(sizes)].tolist()
+    for name, cells in (("small", order[:3]), ("large", order[-3:])):
+        dock.findChild(QPushButton, "new_kind_button").click()
+        kinds = dock.findChild(QTableWidget, "kinds_table")
+        item = kinds.item(kinds.rowCount() - 1, 0)
+        item.setText(name)
+        kinds.closePersistentEditor(item)
+        kinds.setFocus()
+        dock.kinds.give(dock.session.kinds.kinds[-1].id, [(key, cell) for cell in cells])
+    _wait(lambda: len(record.kinds.get(key, {})) == len(order), 120)
+    dock.selection.clear()
+    _photograph(viewer, "kinds.png")
+
+
+def _show_fields(viewer: Any, dock: Any) -> None:
+    """Find the cells of four planes, and photograph how many each has."""
+    from qtpy.QtWidgets import QCheckBox, QPushButton
+
+    for layer in list(viewer.layers):
+        viewer.layers.remove(layer)
+    counts = (16, 25, 36, 49)
+    planes = [_cells(np.random.default_rng(count), side=320, count=count) for count in counts]
+    stack = np.stack([_textured(plane) for plane in planes])
+    viewer.add_image(stack, name="four fields", scale=(1, 0.65, 0.65), units=("um",) * 3)
+    button = dock.findChild(QPushButton, "find_all_cells_button")
+    _wait(button.isEnabled)
+    viewer.reset_view(margin=0.01)
+    button.click()
+    _wait(lambda: dock.finding.settled, 120)
+    dock.findChild(QCheckBox, "by_field_check").click()
+    _wait_ms(2000)
+    _photograph(viewer, "fields.png")
 
 
 def _train_in_window(viewer: Any) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.header import header_of
+from napari_unet.core.models.header import TrainingRecord, header_of
+from napari_unet.core.objects.kinds import Kinds
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidModel
 from napari_unet.project.entries import FolderEntry
@@ -59,22 +60,20 @@ class NewVersion:
         return replace(self, planes=self.read_planes(), read_planes=None)
 
     @property
-    def says(self) -> tuple[float | None, int]:
-        """The model's score and the number of pixels it was trained on, as it says itself."""
+    def says(self) -> TrainingRecord | None:
+        """What the model says of its last training; ``None`` if nothing."""
         try:
             history = header_of(self.model).history
         except InvalidModel:
-            return None, 0
-        if not history:
-            return None, 0
-        return history[-1].score, sum(history[-1].labelled_pixels.values())
+            return None
+        return history[-1] if history else None
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
     """What there is besides strokes and models; always all of it.
 
-    ``classes``, ``settings``, ``in_use``, ``folder``: as in
+    ``classes``, ``settings``, ``in_use``, ``folder``, ``kinds``: as in
     :class:`napari_unet.project.index.ProjectIndex`. ``images``: without checksums, which are found
     here. ``arrays``: the pixels of images that are in memory alone, by key. ``annotations``: the
     layers of strokes, without their planes. A layer that is not among them any more stays as it is,
@@ -89,6 +88,7 @@ class Facts:
     annotations: tuple[AnnotationEntry, ...] = ()
     removed: frozenset[str] = frozenset()
     folder: FolderEntry | None = None
+    kinds: Kinds = field(default_factory=Kinds)
 
 
 @dataclass(frozen=True, eq=False)

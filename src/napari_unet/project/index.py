@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.objects.kinds import Kinds
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.project.entries import At, CellsEntry, Entry, FolderEntry, Placement, Text
@@ -121,9 +122,9 @@ class VersionEntry(Entry):
     ``number``: counted from 1. ``made``: UTC time, ISO 8601. ``kind``: which way it came: by Train,
     by Live, or opened from a file. ``ended``: false for the best model so far of a training whose
     end was never seen. ``digest``, ``size``: of the model file. ``score``: as the model says, where
-    it has one. ``labelled_pixels``: pixels that it was trained on. ``parent``: the version that its
-    training started from; ``None`` for fresh weights. ``planes``: the strokes that it was trained
-    on.
+    it has one. ``by_class``: the score at each class, by id. ``labelled_pixels``: pixels that it
+    was trained on. ``parent``: the version that its training started from; ``None`` for fresh
+    weights. ``planes``: the strokes that it was trained on.
     """
 
     number: int = Field(ge=1, le=999_999)
@@ -133,6 +134,7 @@ class VersionEntry(Entry):
     digest: Digest
     size: int = Field(ge=0)
     score: float | None = None
+    by_class: dict[int, float | None] = Field(default={})
     labelled_pixels: int = Field(default=0, ge=0)
     parent: int | None = None
     planes: tuple[UsedPlane, ...] = ()
@@ -143,7 +145,7 @@ class ProjectIndex(Entry):
 
     ``format_version``: of the folder's layout. ``program``: version of this program that wrote it.
     ``saved``: UTC time, ISO 8601. ``in_use``: number of the version in use. ``folder``: whose
-    images are worked on, if there is one.
+    images are worked on, if there is one. ``kinds``: of cells, and what teaches them.
     """
 
     format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
@@ -156,6 +158,7 @@ class ProjectIndex(Entry):
     versions: tuple[VersionEntry, ...] = ()
     in_use: int | None = None
     folder: FolderEntry | None = None
+    kinds: Kinds = Kinds()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -175,6 +175,7 @@ class ProjectStore:
             "classes": facts.classes,
             "settings": facts.settings,
             "in_use": facts.in_use,
+            "kinds": facts.kinds,
             "images": tuple(image for image in images.values() if image.key in painted_on),
             "annotations": tuple(layers.values()),
             "folder": folder_beside(self.folder, facts.folder),
@@ -229,7 +230,7 @@ class ProjectStore:
             used.append(
                 UsedPlane(annotation=layer.key, index=strokes.index, at=strokes.at, digest=digest)
             )
-        score, pixels = new.says
+        said = new.says
         entry = VersionEntry(
             number=new.number,
             made=new.made,
@@ -237,8 +238,9 @@ class ProjectStore:
             ended=new.ended,
             digest=digest_of(new.model),
             size=len(new.model),
-            score=score,
-            labelled_pixels=pixels,
+            score=None if said is None else said.score,
+            by_class={} if said is None else {i: one.iou for i, one in said.by_class.items()},
+            labelled_pixels=0 if said is None else sum(said.labelled_pixels.values()),
             parent=new.parent,
             planes=tuple(used),
         )

@@ -5,6 +5,7 @@ from napari.components import ViewerModel
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.annotate.class_panel import ClassPanel
+from napari_unet.widgets.annotate.class_scores_panel import ClassScoresPanel
 from napari_unet.widgets.annotate.class_sync import ClassSync
 from napari_unet.widgets.annotate.findings import ResultFindings, StrokeFindings
 from napari_unet.widgets.annotate.folder_panel import FolderPanel
@@ -73,7 +74,9 @@ class AnnotateAndTrain(Docked):
             self,
             section("Paint", LayerPanel(desk, folder.choose_button), ClassPanel(desk)),
             folder,
-            section("Train", train_panel, StrokeFindings(desk), PlotPanel(desk)),
+            section(
+                "Train", train_panel, StrokeFindings(desk), PlotPanel(desk), ClassScoresPanel(desk)
+            ),
             section(
                 "Segment",
                 SegmentPanel(desk, advanced.device),

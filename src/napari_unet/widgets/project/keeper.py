@@ -11,6 +11,7 @@ from platformdirs import user_data_path
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from napari_unet.core.objects.kinds import Kinds
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import Level, UnwritableOutput
 from napari_unet.project.autosave import Autosave, NotSaved, Saved
@@ -72,9 +73,11 @@ class ProjectKeeper:
 
     def _listen(self) -> None:
         self.session.classes_changed.connect(self.tell)
+        self.session.kinds_changed.connect(self._on_kinds_changed)
         self.history.in_use_changed.connect(self.tell)
         choice = self._choice
-        for told in (choice.image_changed, choice.image_retaken, choice.image_measured):
+        self._of_choice = (choice.image_changed, choice.image_retaken, choice.image_measured)
+        for told in self._of_choice:
             told.connect(self.tell)
         self._strokes.stroked.connect(self._on_stroked)
         self._strokes.layers_changed.connect(self._on_layers_changed)
@@ -163,6 +166,11 @@ class ProjectKeeper:
             self._begun = True
             self.tell_all()
 
+    def _on_kinds_changed(self, kinds: Kinds) -> None:
+        if kinds.examples:
+            self.begin()
+        self.tell()
+
     def tell(self, *_: object) -> None:
         """Have classes, settings and the list of layers saved."""
         if self._begun and not self._main.closed:
@@ -172,6 +180,7 @@ class ProjectKeeper:
                 classes=self.session.classes,
                 settings=self._settings(),
                 in_use=self.history.in_use,
+                kinds=self.session.kinds,
                 removed=frozenset(self._removed),
                 folder=self.folder,
             )
@@ -212,8 +221,8 @@ class ProjectKeeper:
         with suppress(RuntimeError):  # at a program's end Qt may have deleted it already
             self._removal.stop()
         self.session.classes_changed.disconnect(self.tell)
-        choice = self._choice
-        for told in (choice.image_changed, choice.image_retaken, choice.image_measured):
+        self.session.kinds_changed.disconnect(self._on_kinds_changed)
+        for told in self._of_choice:
             told.disconnect(self.tell)
         self.history.stop_listening()
         self.tell()

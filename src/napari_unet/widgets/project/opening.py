@@ -193,6 +193,7 @@ class ProjectOpening:
             show_kept(keeper, entry, data, marks.get(entry.image or ""), named)
         self._show_model(read.opened, problems)
         keeper.session.use_classes(classes.get(keeper.chosen_key, index.classes))
+        keeper.session.use_kinds(index.kinds)
         if index.settings is not None:
             self._show_settings(index.settings)
 
