@@ -60,6 +60,7 @@ def main() -> None:
         "live": draw_live,
         "cells": draw_cells,
         "next-place": draw_next_place,
+        "folder": draw_folder,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=drawers, default=list(drawers))
@@ -198,6 +199,44 @@ def draw_live() -> None:
         _wait(lambda: len(session.live.curve.scores) > count + 8, 180)
         _photograph(viewer, "live.png")
         switch.click()
+        viewer.close()
+
+
+def draw_folder() -> None:
+    """Paint on two images of a folder in the real window, and photograph the list."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        os.environ["XDG_DATA_HOME"] = folder
+        import napari
+        from qtpy.QtWidgets import QPushButton
+
+        from napari_unet.widgets.desk.shared import shared_by
+
+        plate = Path(folder) / "plate 3"
+        plate.mkdir()
+        for number in range(1, 25):
+            objects = _cells(np.random.default_rng(number), side=360, count=20)
+            pixels = (255 * np.clip(_textured(objects), 0, 1)).astype(np.uint8)
+            Image.fromarray(pixels).save(plate / f"field {number}.png")
+        viewer = napari.Viewer(title="napari-unet")
+        viewer.window.resize(1360, 880)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Annotate and train")
+        files = shared_by(viewer, dock).files
+        dock.folder_images.list.choose(plate)
+        _wait(lambda: files.shown is not None)
+        dock.findChild(QPushButton, "new_annotation_button").click()
+        for number in (1, 2):
+            strokes = viewer.layers[f"strokes on field {number}"]
+            objects = _cells(np.random.default_rng(number), side=360, count=20)
+            painted = _strokes_on(objects)
+            painted[np.indices(painted.shape).sum(axis=0) % 120 > 25] = 0
+            strokes.data = painted
+            if number == 1:
+                dock.findChild(QPushButton, "next_image_button").click()
+                _wait(lambda: files.shown == plate / "field 2.png")
+        viewer.reset_view(margin=0.01)
+        _wait(lambda: files.painted == 2)
+        _photograph(viewer, "folder.png")
         viewer.close()
 
 

@@ -11,7 +11,7 @@ from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.objects.kinds import Kinds
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
-from napari_unet.project.entries import At, CellsEntry, Entry, Placement, Text
+from napari_unet.project.entries import At, CellsEntry, Entry, FolderEntry, Placement, Text
 
 FORMAT_VERSION = 1
 
@@ -32,7 +32,8 @@ class ImageEntry(Entry):
     ``key``, ``name``: of the image in this project, and as it was called. ``id``: by which its
     strokes know it, in whatever project. ``path``, ``beside``: absolute path, and the path seen
     from the project folder; ``None`` if it was only in memory. ``size``, ``checksum``: see
-    :func:`napari_unet.core.io.fingerprint.identify_file`. ``shape``: (..., Y, X), with RGB's
+    :func:`napari_unet.core.io.fingerprint.identify_file`. ``modified``: when the file was last
+    changed, in nanoseconds. ``shape``: (..., Y, X), with RGB's
     channels at the end. ``pixels``: a checksum of them; it tells the layers of one file from each
     other. ``rgb``: whether the last axis is colour. ``axes``: a letter an axis of ``shape``, see
     :class:`images.image_source.ImageSource`. ``channels``: what a model is given: keys of images,
@@ -48,6 +49,7 @@ class ImageEntry(Entry):
     beside: Text | None = None
     size: int | None = Field(default=None, ge=0)
     checksum: Digest | None = None
+    modified: int | None = None
     shape: tuple[_Length, ...] = Field(min_length=2, max_length=16)
     pixels: Digest | None = None
     rgb: bool = False
@@ -76,7 +78,8 @@ class AnnotationEntry(Entry):
     ``key``, ``name``: of the layer in this project, and as it is called. ``image``: key of the
     image that it was painted on, where known. ``shape``, ``dtype``: (..., Y, X), and the type of
     its numbers. ``planes``: those with strokes; all others are empty. ``placement``: where it lies.
-    ``removed``: whether it was taken out of the window; its strokes stay in the folder. ``cells``:
+    ``removed``: whether it was taken out of the window; its strokes stay in the folder. ``away``:
+    whether it was put away with its image, one of a folder, until that is shown again. ``cells``:
     of a layer of cells; ``None`` for strokes. ``classes``: of strokes: what their ids mean.
     """
 
@@ -88,6 +91,7 @@ class AnnotationEntry(Entry):
     planes: tuple[PlaneEntry, ...] = ()
     placement: Placement | None = None
     removed: bool = False
+    away: bool = False
     cells: CellsEntry | None = None
     classes: tuple[ClassInfo, ...] = ()
 
@@ -140,8 +144,8 @@ class ProjectIndex(Entry):
     """All that a project folder holds, oldest versions first.
 
     ``format_version``: of the folder's layout. ``program``: version of this program that wrote it.
-    ``saved``: UTC time, ISO 8601. ``in_use``: number of the version in use. ``kinds``: of cells,
-    and what teaches them.
+    ``saved``: UTC time, ISO 8601. ``in_use``: number of the version in use. ``folder``: whose
+    images are worked on, if there is one. ``kinds``: of cells, and what teaches them.
     """
 
     format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
@@ -153,6 +157,7 @@ class ProjectIndex(Entry):
     annotations: tuple[AnnotationEntry, ...] = ()
     versions: tuple[VersionEntry, ...] = ()
     in_use: int | None = None
+    folder: FolderEntry | None = None
     kinds: Kinds = Kinds()
 
     @model_validator(mode="after")
