@@ -106,8 +106,9 @@ class Walk:
             wait(lambda row=row, name=name: kinds.item(row, 0).text() == name)
             self.click_on(int(cell))
             wait(lambda row=row: len(self.session.kinds.examples) == row + 1)
-        wait(lambda: self.table.model().headerData(1, Qt.Orientation.Horizontal) == "kind")
-        found = self.viewer.layers["stained tissue cells"].features["kind"]
+        layer = self.viewer.layers["stained tissue cells"]
+        wait(lambda: set(layer.features.get("kind", ())) == {"small", "large"})
+        found = layer.features["kind"]
         self.seen["kinds told"] = set(found) == {"small", "large"} and len(found) == self.rows
         chosen = kinds.visualItemRect(kinds.item(1, 0)).center()
         QTest.mouseClick(kinds.viewport(), Qt.MouseButton.LeftButton, pos=chosen)
