@@ -40,7 +40,10 @@ class CellsEntry(Entry):
     corrected
         The places that were corrected: an index along each axis before row and column, ``None``
         along the slices of a volume.
+    image
+        Fingerprint of the pixels that they were found in; ``None`` if it is not known.
     """
 
     ndim: Literal[2, 3]
     corrected: tuple[tuple[At | None, ...], ...]
+    image: Text | None = None

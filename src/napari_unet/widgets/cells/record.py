@@ -30,8 +30,10 @@ class CellRecord:
         2 if cells are found plane by plane, 3 volume by volume.
     meaning
         What the image was taken as.
-    header
-        Of the model; ``None`` for cells that were there already.
+    model, header
+        Content of the model's file, and its header; ``None`` for cells that were there already.
+    models
+        For each place the model's file that its cells were found with.
     tables
         For each place what was measured.
     probabilities
@@ -55,7 +57,9 @@ class CellRecord:
     layer: Labels
     ndim: int
     meaning: tuple[object, ...]
+    model: bytes | None = None
     header: ModelHeader | None = None
+    models: dict[Key, bytes] = field(default_factory=dict)
     tables: dict[Key, Table] = field(default_factory=dict)
     probabilities: dict[Key, np.ndarray] = field(default_factory=dict)
     classes: dict[Key, np.ndarray] = field(default_factory=dict)

@@ -12,6 +12,7 @@ import numpy as np
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.images.lazy_plane import whole_plane
 from napari_unet.core.images.stack_intensity import as_stack
+from napari_unet.core.io.result import MadeFrom
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.models.header import ModelHeader, background_output
 from napari_unet.core.objects.label_instances import count_smaller
@@ -43,6 +44,14 @@ class Found:
     smaller: int = 0
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How many places were left out, whose probabilities are not kept; what the cells are of."""
+
+    left_out: int
+    origin: MadeFrom
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """What to find where; all that belongs to the window was read before.
@@ -69,6 +78,8 @@ class Run:
         Probabilities that are there already.
     predictor
         Predicts the others; ``None`` leaves them out.
+    find_origin
+        Finds out what cells of all places are made from.
     """
 
     record: CellRecord
@@ -86,15 +97,16 @@ class Run:
     previous: Mapping[Key, np.ndarray]
     kept: Mapping[Key, np.ndarray]
     predictor: RemotePredictor | None
+    find_origin: Callable[[], MadeFrom]
 
     def __call__(
         self,
         worker: Worker,
         progressed: Callable[[float], None],
         found: Callable[[Found], None],
-    ) -> int:
-        """Do it; return how many places were left out, as their probabilities are not kept."""
-        used, left_out = self.used, 0
+    ) -> Ended:
+        """Do it."""
+        used, left_out, origin = self.used, 0, self.find_origin()
         if self.predictor is not None:
             worker.on_stop(self.predictor.stop)
         last = dict(self.previous)
@@ -127,7 +139,7 @@ class Run:
                 worker.check()
                 write_part(self.record.layer, place_of(key), None, ids)
             worker.tell(partial(found, Found(key, ids, table, probabilities, classes, smaller)))
-        return left_out
+        return Ended(left_out, origin)
 
     def _probabilities(self, key: Key, tell: Callable[[float], None]) -> np.ndarray | None:
         if self.predictor is None:
