@@ -11,7 +11,10 @@ from napari.layers._source import layer_source
 
 from fakes import model_file
 from napari_unet.core.io.result import MadeFrom
-from napari_unet.core.models.header import digest_of
+from napari_unet.core.models.header import digest_of, header_of
+from napari_unet.core.prediction.tile_probabilities import Description
+from napari_unet.core.segmentation.provenance import Choices, made_from
+from napari_unet.widgets.batch.stack_files import candidates_of
 from napari_unet.widgets.common.result_age_note import ResultAgeNote
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.desk.result_age import ResultAge
@@ -69,6 +72,14 @@ def test_a_whole_segmentation_knows_image_model_and_options(qtbot, desk, age, se
     assert origin_of(layer).differences(first) == ("image",)
     segment(model=model_file(score=0.5))
     assert origin_of(layer).differences(first) == ("image", "model")
+
+
+def test_a_batch_finds_what_it_would_say_itself(desk, segment):
+    layer, model = segment(), model_file()
+    ((_, candidate),) = candidates_of([desk.image], 2, by_file=False)
+    described = Description(header_of(model), digest_of(model))
+    choices = Choices(candidate.channels, candidate.level)
+    assert origin_of(layer) == made_from(described, candidate.open(), choices, ["labels"])["labels"]
 
 
 def test_a_part_is_of_its_image_and_of_no_one_model(qtbot, desk, age, segment):
