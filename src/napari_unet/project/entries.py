@@ -1,7 +1,5 @@
 """What the entries of a project have in common, and small parts of them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,17 +31,26 @@ class Placement(Entry):
 class CellsEntry(Entry):
     """What is known of a layer of cells that somebody corrected.
 
-    Attributes
-    ----------
-    ndim
-        2 if they were found plane by plane, 3 volume by volume.
-    corrected
-        The places that were corrected: an index along each axis before row and column, ``None``
-        along the slices of a volume.
-    image
-        Fingerprint of the pixels that they were found in; ``None`` if it is not known.
+    ``ndim``: 2 if they were found plane by plane, 3 volume by volume. ``corrected``: the places
+    that were corrected: an index along each axis before row and column, ``None`` along the slices
+    of a volume. ``image``: fingerprint of the pixels that they were found in; ``None`` if it is not
+    known.
     """
 
     ndim: Literal[2, 3]
     corrected: tuple[tuple[At | None, ...], ...]
     image: Text | None = None
+
+
+class FolderEntry(Entry):
+    """The folder whose images are worked on, one after the other.
+
+    ``path``, ``beside``: absolute path, and the path seen from the project folder. ``shown``: the
+    image that was shown last, as seen from it. ``results``: absolute path of the folder in which
+    the results of a batch over it are.
+    """
+
+    path: Text
+    beside: Text | None = None
+    shown: Text | None = None
+    results: Text | None = None

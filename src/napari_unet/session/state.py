@@ -1,25 +1,14 @@
 """What a session shows and what it is given, as plain data. Neither Qt nor napari nor torch."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
 
 import numpy as np
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.labels.across_planes import Place
-from napari_unet.learner.computer import Computer
-from napari_unet.learner.messages import (
-    Box,
-    Content,
-    LiveMessage,
-    LiveRequest,
-    PredictRequest,
-    TrainRequest,
-)
 
 
 class State(Enum):
@@ -29,35 +18,6 @@ class State(Enum):
     TRAINING = "training"
     LIVE = "live"
     STOPPING = "stopping"
-
-
-class LearnerLike(Protocol):
-    """What a session needs of a learner."""
-
-    def submit(
-        self,
-        job: int,
-        prepare: Callable[[], TrainRequest | PredictRequest | LiveRequest],
-        *,
-        training: bool,
-        answer: Callable[[Content], None] | None = None,
-    ) -> None:
-        """Queue a job."""
-
-    def add(self, job: int, key: Hashable, prepare: Callable[[], Sequence[LiveMessage]]) -> None:
-        """Queue messages for a live job, in place of those of that key that wait."""
-
-    def stop(self, job: int) -> None:
-        """End a job."""
-
-    def drop(self, job: int) -> None:
-        """Say that nobody waits for a prediction any more."""
-
-    def use(self, computer: Computer) -> None:
-        """Train and predict elsewhere from now on."""
-
-    def close(self) -> None:
-        """End the learner."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +35,31 @@ class PaintedPlanes:
     keys: tuple[str, ...]
     images: tuple[Plane, ...]
     labels: tuple[np.ndarray, ...]
-    boxes: tuple[Box | None, ...] = ()
+    boxes: tuple[Region | None, ...] = ()
     pixel_size: tuple[float, float] | None = None
     pixel_unit: str | None = None
     channels: tuple[int, ...] | None = None
     places: tuple[Place, ...] = ()
+
+
+def joined(parts: Sequence[PaintedPlanes]) -> PaintedPlanes:
+    """Return the planes of several images as those of one training; there is one at least.
+
+    The pixel size is that of the first that says one; places are kept if all have theirs.
+    """
+    first = next((part for part in parts if part.pixel_size is not None), parts[0])
+    channels = {part.channels for part in parts}
+    placed = all(part.places for part in parts)
+    return PaintedPlanes(
+        keys=tuple(key for part in parts for key in part.keys),
+        images=tuple(image for part in parts for image in part.images),
+        labels=tuple(labels for part in parts for labels in part.labels),
+        boxes=tuple(box for part in parts for box in part.boxes or (None,) * len(part.labels)),
+        pixel_size=first.pixel_size,
+        pixel_unit=first.pixel_unit,
+        channels=channels.pop() if len(channels) == 1 else None,
+        places=tuple(place for part in parts for place in part.places) if placed else (),
+    )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from napari_unet.core.labels.classes import ClassInfo, describe_classes
 from napari_unet.core.live.fine_tuning import FineTuning
 from napari_unet.core.live.live_classifiers import Classifiers
 from napari_unet.core.live.live_dataset import dataset_of, laid_out, scaling_of
-from napari_unet.core.live.mixing import Evidence, best_share, score_of
+from napari_unet.core.live.mixing import Evidence, best_share, judged, score_of
 from napari_unet.core.live.network_anchors import FormerAnswer, tiles_around
 from napari_unet.core.live.snapshot import looks_the_same, snapshot, started, with_share
 from napari_unet.core.live.stroke_book import Stroke, StrokeBook
@@ -34,6 +35,7 @@ from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.networks import drawn
 from napari_unet.core.training.dataset import Dataset
+from napari_unet.core.training.judged import Judged
 
 _LEARNING_RATE = 1e-3
 _STEPS_BETWEEN_SCORES = 20
@@ -209,7 +211,9 @@ class LiveLoop:
         steps, elapsed = self._tuning.steps, self._elapsed()
         self._scored_at = steps
         model = self._snapshot(weights)
-        opinions = self._judge.ask(model, self._book.held_out_strokes(_MOST_ASKED))
+        held_out = self._book.held_out_strokes(_MOST_ASKED)
+        strokes = [one for one in held_out if one.class_id in model.class_ids]
+        opinions = self._judge.ask(model, strokes)
         share = best_share([*opinions, *self._evidence.latest], steps)
         value = score_of(opinions, share)
         events: list[LiveEvent] = []
@@ -218,7 +222,8 @@ class LiveLoop:
         else:
             self._evidence.not_scored()
         if not opinions or self._evidence.add_score(value):
-            events += self._show(model, share, value if opinions else None)
+            said = self._said(model, judged(strokes, opinions, share)) if opinions else None
+            events += self._show(model, share, value if opinions else None, said)
         if text := self._evidence.settled:
             self.settled = True
             events.append(Settled(text))
@@ -231,9 +236,18 @@ class LiveLoop:
             self._tuning, self._dataset, self._classifier, weights, seconds=self._elapsed()
         )
 
-    def _show(self, model: Model, share: float, score: float | None) -> list[Shown]:
+    def _said(self, model: Model, found: Judged) -> Mapping[str, Any]:
+        return found.report(model.class_ids.tolist(), self._book.position)
+
+    def _show(
+        self,
+        model: Model,
+        share: float,
+        score: float | None,
+        said: Mapping[str, Any] | None = None,
+    ) -> list[Shown]:
         before = self._shown
-        self._shown = with_share(model, share, score)
+        self._shown = with_share(model, share, score, said)
         if before is not None and looks_the_same(before, self._shown):
             return []
         self.version += 1

@@ -1,7 +1,5 @@
 """The U-Net on the pretrained encoder as nodes of an ONNX graph."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

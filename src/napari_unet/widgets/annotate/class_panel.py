@@ -1,10 +1,8 @@
 """The class table: what to paint with, its name, its colour, and how much of it is painted."""
 
-from __future__ import annotations
-
 from napari.layers import Labels
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -18,7 +16,7 @@ from qtpy.QtWidgets import (
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.strokes import paint_with
-from napari_unet.widgets.qt.build import push_button
+from napari_unet.widgets.qt.build import push_button, swatch
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 
@@ -29,8 +27,8 @@ _ROWS_SHOWN = 4
 class ClassPanel(QWidget):
     """Shows the session's classes; the chosen row is what the brush paints."""
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
         self._viewer, self._session = desk.viewer, desk.session
         self._choice, self._watch = desk.choice, desk.watch
         self._layer: Labels | None = None
@@ -83,7 +81,7 @@ class ClassPanel(QWidget):
                 if self.table.item(row, _ID) is None:
                     self._fill_row(row)
                 self.table.item(row, _ID).setText(str(info.id))
-                self.table.item(row, _ID).setIcon(_swatch(info.color))
+                self.table.item(row, _ID).setIcon(swatch(info.color))
                 self.table.item(row, _NAME).setText(info.name)
         self._show_counts()
         self._show_selected()
@@ -160,9 +158,3 @@ class ClassPanel(QWidget):
         row = [entry.id for entry in self._session.classes].index(info.id)
         self.table.scrollToItem(self.table.item(row, _NAME))
         self.table.editItem(self.table.item(row, _NAME))
-
-
-def _swatch(color: str) -> QIcon:
-    pixmap = QPixmap(16, 16)
-    pixmap.fill(QColor(color))
-    return QIcon(pixmap)

@@ -1,18 +1,9 @@
 """What is saved of a batch's results, where, and how images are prepared."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QPushButton,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_unet.core.batch.options import BatchOptions
 from napari_unet.core.io.result import Saved
@@ -24,23 +15,20 @@ _LAYERS, _FOLDER = range(2)
 class BatchOptionsPanel(QWidget):
     """Lets the user choose what is saved, as layers or in a folder.
 
-    Notes
-    -----
     Signal: ``changed()``.
     """
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.folder: Path | None = None
         self.place = QComboBox()
         self.place.setObjectName("batch_place_combo")
         self.place.setAccessibleName("Where results go")
         self.place.addItems(["as layers", "to a folder"])
         self.place.setToolTip("Where results go: layers here, or OME-TIFF and OME-Zarr files")
-        self.folder_button = QPushButton("Choose…")
-        self.folder_button.setObjectName("batch_folder_button")
+        self.folder_button = QPushButton("Choose…", objectName="batch_folder_button")
         self.folder_button.setAccessibleName("Folder for the results")
         self.labels = _check("Labels", "batch_labels_check", "A class for each pixel")
         self.labels.setChecked(True)
@@ -51,10 +39,10 @@ class BatchOptionsPanel(QWidget):
             "Instances", "batch_instances_check", "An id for each object, touching ones apart"
         )
         self.measure = _check(
-            "Measure instances",
+            "Measure",
             "batch_measure_check",
-            "Write the size, shape and brightness of each object to a table beside its image's "
-            "instances",
+            "Write tables: how many cells and how much of each class a plane has, and the size, "
+            "shape and brightness of each instance",
         )
         self.overwrite = _check(
             "Overwrite",
@@ -74,7 +62,6 @@ class BatchOptionsPanel(QWidget):
         saved = (self.labels, self.probabilities, self.instances)
         for box in (*saved, self.measure, self.overwrite, self.resample):
             box.toggled.connect(self.changed)
-        self.instances.toggled.connect(self._show_place)
         self._show_place()
 
     def _lay_out(self) -> None:
@@ -91,12 +78,11 @@ class BatchOptionsPanel(QWidget):
             ("probabilities", self.probabilities),
             ("instances", self.instances),
         ]
-        in_folder = self.folder is not None
         return BatchOptions(
             save=tuple(what for what, box in chosen if box.isChecked()),
             overwrite=self.overwrite.isChecked(),
             resample=self.resample.isChecked(),
-            measure=in_folder and self.instances.isChecked() and self.measure.isChecked(),
+            measure=self.measure.isChecked(),
         )
 
     def choose_folder(self, folder: Path | None) -> None:
@@ -121,7 +107,6 @@ class BatchOptionsPanel(QWidget):
         self.place.setCurrentIndex(_FOLDER if in_folder else _LAYERS)
         self.folder_button.setVisible(in_folder)
         self.overwrite.setVisible(in_folder)
-        self.measure.setVisible(in_folder and self.instances.isChecked())
         self.folder_button.setText(f"{self.folder.name or self.folder}…" if self.folder else "")
         self.folder_button.setToolTip(
             f"Results go to {self.folder}; press to choose another folder"

@@ -1,7 +1,5 @@
 """What can be done with the report of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +7,7 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
-from napari_unet.core.batch.report import REPORT_NAME, write_report
+from napari_unet.core.batch.report import REPORT_NAME, write_fields, write_report
 from napari_unet.core.batch.run import ItemEnded
 from napari_unet.widgets.qt.build import push_button
 from napari_unet.widgets.qt.notify import errors_shown
@@ -18,8 +16,8 @@ from napari_unet.widgets.qt.notify import errors_shown
 class BatchEnd(QWidget):
     """Opens the report of a run to a folder, and the folder; saves that of a run to layers."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._folder: Path | None = None
         self._items: tuple[ItemEnded, ...] = ()
         self.report_button = push_button(
@@ -64,6 +62,7 @@ class BatchEnd(QWidget):
         if path:
             with errors_shown():
                 write_report(Path(path), self._items)
+                write_fields(Path(path), self._items)
 
 
 def _open(path: Path) -> None:

@@ -1,7 +1,5 @@
 """The cells of the chosen image, and the layer that they are in."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 import numpy as np
@@ -35,10 +33,8 @@ _INT32 = np.dtype(np.int32)
 class CellBook(QObject):
     """Knows the cells of each image that they were found in.
 
-    Notes
-    -----
-    Signals: ``record_changed()`` when another image's cells are worked on, or none;
-    ``measured()`` when there are other rows.
+    Signals: ``record_changed()`` when another image's cells are worked on, or none; ``measured()``
+    when there are other rows.
     """
 
     record_changed = Signal()
@@ -66,6 +62,11 @@ class CellBook(QObject):
         if image is None or record is None or not is_taken_as(image, record.meaning):
             return None
         return record
+
+    @property
+    def records(self) -> tuple[CellRecord, ...]:
+        """The cells of all images, taken as they are now."""
+        return tuple(record for record in self._records.values() if self.is_current(record))
 
     @property
     def current(self) -> Key | None:

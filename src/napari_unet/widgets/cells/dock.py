@@ -1,7 +1,5 @@
 """The dock widget that finds, measures and corrects cells, and teaches them to the model."""
 
-from __future__ import annotations
-
 from napari.components import ViewerModel
 
 from napari_unet.widgets.cells.book import CellBook
@@ -10,6 +8,8 @@ from napari_unet.widgets.cells.correct_panel import CellEditPanel
 from napari_unet.widgets.cells.edit_watch import CellWatch
 from napari_unet.widgets.cells.find_panel import CellFindPanel
 from napari_unet.widgets.cells.finding import CellFinding
+from napari_unet.widgets.cells.kinds import CellKinds
+from napari_unet.widgets.cells.kinds_panel import KindsPanel
 from napari_unet.widgets.cells.selection import CellSelection
 from napari_unet.widgets.cells.table_panel import CellTablePanel
 from napari_unet.widgets.cells.teach_panel import CellTeachPanel
@@ -28,10 +28,7 @@ from napari_unet.widgets.qt.sections import section, stack
 class Cells(Docked):
     """Single cells: each with an id, a row in a table, and a way to correct it.
 
-    Attributes
-    ----------
-    session
-        Knows the model.
+    ``session``: knows the model.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
@@ -47,11 +44,15 @@ class Cells(Docked):
         self.selection = CellSelection(self.book, self)
         watch = CellWatch(self.book, self.finding, quick, self)
         teaching = CellTeaching(self.book, session, quick, self)
-        CellClicks(self.book, self.selection, self)
-        for part in (bench, quick):
+        clicks = CellClicks(self.book, self.selection, self)
+        kinds_bench = Bench("cells-kinds")
+        self.kinds = CellKinds(self.book, session, kinds_bench, self)
+        for part in (bench, quick, kinds_bench):
             ended_with(self, part.close)
         table = CellTablePanel(self.book, self.selection, quick)
         self.finding.ended.connect(table.fill)
+        self.kinds.told.connect(table.fill)
+        kinds = KindsPanel(session, self.kinds, self.selection, clicks, table.view)
         cells = section("Cells", table)
         images = ImageCombo(viewer, choice, "cells_image_combo")
         edit = CellEditPanel(self.book, self.finding, self.selection, watch, quick)
@@ -64,6 +65,7 @@ class Cells(Docked):
                 ResultAgeNote(choice, shared.result_age),
             ),
             cells,
+            section("Kinds", kinds),
             section("Correct", edit),
             section(
                 "Learn",

@@ -1,7 +1,5 @@
 """What finds and measures the cells of places, in a thread of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +17,7 @@ from napari_unet.core.objects.label_instances import count_smaller
 from napari_unet.core.objects.link import link
 from napari_unet.core.objects.measure import Table
 from napari_unet.core.objects.split_touching import InstanceSettings
-from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
 from napari_unet.core.segmentation.pieces import Piece, nothing_to_find
 from napari_unet.learner.remote_predictor import RemotePredictor
 from napari_unet.widgets.cells.places import Key, place_of
@@ -41,6 +39,7 @@ class Found:
     table: Table
     probabilities: np.ndarray | None
     classes: np.ndarray | None
+    labels: np.ndarray
     smaller: int = 0
 
 
@@ -56,30 +55,14 @@ class Ended:
 class Run:
     """What to find where; all that belongs to the window was read before.
 
-    Attributes
-    ----------
-    record
-        Which image.
-    keys
-        The places, in order.
-    pieces
-        What reads each of them.
-    header, settings, linked
-        Of the model; how cells are found; whether they keep their id over time.
-    factors
-        By which the network sees the image resampled.
-    spacing, size, unit
-        Of a pixel, to find and to measure.
-    used
-        The highest id that is taken.
-    earlier, previous
-        Where each place is one time before, and its cells where they are not found in this run.
-    kept
-        Probabilities that are there already.
-    predictor
-        Predicts the others; ``None`` leaves them out.
-    find_origin
-        Finds out what cells of all places are made from.
+    ``record``: which image. ``keys``: the places, in order. ``pieces``: what reads each of them.
+    ``header``, ``settings``, ``linked``: of the model; how cells are found; whether they keep their
+    id over time. ``factors``: by which the network sees the image resampled. ``spacing``, ``size``,
+    ``unit``: of a pixel, to find and to measure. ``used``: the highest id that is taken.
+    ``earlier``, ``previous``: where each place is one time before, and its cells where they are not
+    found in this run. ``kept``: probabilities that are there already. ``predictor``: predicts the
+    others; ``None`` leaves them out. ``find_origin``: finds out what cells of all places are made
+    from.
     """
 
     record: CellRecord
@@ -138,7 +121,9 @@ class Run:
             if not self.record.editable:
                 worker.check()
                 write_part(self.record.layer, place_of(key), None, ids)
-            worker.tell(partial(found, Found(key, ids, table, probabilities, classes, smaller)))
+            labels = ids_of(probabilities, self.header.class_ids)
+            there = Found(key, ids, table, probabilities, classes, labels, smaller)
+            worker.tell(partial(found, there))
         return Ended(left_out, origin)
 
     def _probabilities(self, key: Key, tell: Callable[[float], None]) -> np.ndarray | None:

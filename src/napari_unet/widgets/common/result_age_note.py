@@ -1,7 +1,5 @@
 """A line that says which results are of other pixels than their image has now."""
 
-from __future__ import annotations
-
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QLabel, QWidget
 

@@ -1,7 +1,5 @@
 """One layer that is predicted: what waits, what is under way, and what its result is made from."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -10,7 +8,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_unet.core.diagnosis import Seen
-from napari_unet.core.images.box import Tile
+from napari_unet.core.images.box import Part, Tile
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.io.result import MadeFrom
@@ -20,7 +18,7 @@ from napari_unet.errors import InvalidInput
 from napari_unet.widgets.layers.picture import Place, picture_of
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.reading import reader
-from napari_unet.widgets.layers.volumes import Part, has_place, sides_of
+from napari_unet.widgets.layers.volumes import has_place, sides_of
 
 _BYTES_AT_ONCE = 64 * 2**20
 

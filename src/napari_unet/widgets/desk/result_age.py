@@ -1,7 +1,5 @@
 """Whether an image still has the pixels that its results were made from."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,17 +1,15 @@
 """The class table's colours as napari colormaps."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 
 from napari.experimental import unlink_layers
 from napari.layers import Labels
-from napari.utils.colormaps import Colormap, DirectLabelColormap
+from napari.utils.colormaps import Colormap, CyclicLabelColormap, DirectLabelColormap
 
 from napari_unet.core.labels.classes import ClassInfo, default_color
 
 
-def color(layer: Labels, colormap: DirectLabelColormap) -> None:
+def color(layer: Labels, colormap: CyclicLabelColormap | DirectLabelColormap) -> None:
     """Give a layer the colours of its classes, which are its own also where layers are linked.
 
     napari fails where it is to give such a colormap to a linked layer, an image or labels.

@@ -1,7 +1,5 @@
 """What a result layer was made from, in its metadata."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial

@@ -3,8 +3,6 @@
 And what the user chose for an image layer, so that the choice stays with it.
 """
 
-from __future__ import annotations
-
 from enum import Enum
 
 from napari.layers import Layer
@@ -68,3 +66,8 @@ def remember(layer: Layer, **more: object) -> None:
     if now != before:
         layer.metadata[KEY] = now  # another dictionary: a duplicated layer has the one before, too
         details.changed.emit(layer)
+
+
+def is_put_away(layer: Layer) -> bool:
+    """Return whether a layer is closed with its image, one of a folder, rather than removed."""
+    return detail(layer, "put_away") is True
