@@ -134,4 +134,8 @@ def _nothing_is_left(qapp, recovery_root):
 
 def _threads() -> list[str]:
     names = [thread.name for thread in threading.enumerate()]
-    return [name for name in names if name.startswith(("learner-", "project-", "batch-", "cells-"))]
+    return [
+        name
+        for name in names
+        if name.startswith(("learner-", "project-", "batch-", "cells-", "fingerprints"))
+    ]

@@ -33,11 +33,13 @@ class CellsEntry(Entry):
 
     ``ndim``: 2 if they were found plane by plane, 3 volume by volume. ``corrected``: the places
     that were corrected: an index along each axis before row and column, ``None`` along the slices
-    of a volume.
+    of a volume. ``image``: fingerprint of the pixels that they were found in; ``None`` if it is not
+    known.
     """
 
     ndim: Literal[2, 3]
     corrected: tuple[tuple[At | None, ...], ...]
+    image: Text | None = None
 
 
 class FolderEntry(Entry):

@@ -5,6 +5,7 @@ import pytest
 
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.intensity import Intensity
+from napari_unet.core.images.lazy_plane import intensities_of
 from napari_unet.core.images.normalise import normalise
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.labels.targets import IGNORED
@@ -233,3 +234,17 @@ class TestScaling:
         painted[5, 5:20], painted[50, 5:60] = 2, 1
         (reference,) = make_dataset([image], [painted], settings()).scaling.reference
         assert reference.ground == pytest.approx(300, abs=10)
+
+    def test_each_plane_is_measured_once(self, rng, monkeypatch):
+        looks = []
+
+        def look(plane):
+            looks.append(plane.shape)
+            return intensities_of(plane)
+
+        for module in ("training.dataset", "images.normalise"):
+            monkeypatch.setattr(f"napari_unet.core.{module}.intensities_of", look)
+        painted = np.zeros((3, 64, 64), int)
+        painted[:, 5, 5:20], painted[:, 50, 5:60] = 2, 1
+        make_dataset([rng.normal(300, 10, (3, 64, 64))], [painted], settings())
+        assert looks == [(1, 64, 64)] * 3

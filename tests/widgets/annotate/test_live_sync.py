@@ -24,6 +24,7 @@ from napari_unet.learner.messages import (
 from napari_unet.session.state import State
 from napari_unet.widgets.annotate.live_sync import LEARNING, LiveLoop
 from napari_unet.widgets.layers.image_marks import give_id, id_of
+from napari_unet.widgets.layers.picture import choose_axes
 from napari_unet.widgets.layers.results import segmentation_of
 from napari_unet.widgets.layers.roles import remember
 from napari_unet.widgets.layers.strokes import new_annotation
@@ -249,6 +250,35 @@ def test_image_data_of_the_same_size_are_learnt_from_anew(qtbot, desk, loop, str
     (second,) = told(LivePlane)
     assert second.key != first.key
     assert (second.image == 1).all()
+
+
+def test_a_result_of_pixels_that_were_replaced_goes_at_once(
+    qtbot, desk, loop, strokes, fake, told, answer
+):
+    desk.image.data = np.zeros((3, 32, 40), np.float32)
+    choose_axes(desk.image, "ZYX")
+    number = switch_on(loop, fake)
+    answer(number, tile(told(LiveView)[-1]))
+    assert (shown(desk)[0] == 2).all()
+    desk.image.data = np.ones((3, 32, 40), np.float32)
+    assert not shown(desk).any()
+    desk.viewer.dims.set_point(0, 1)
+    answer(number, tile(told(LiveView)[-1]))
+    assert (shown(desk)[1] == 2).all() and not shown(desk)[0].any()
+
+
+def test_pixels_that_were_replaced_while_another_image_was_chosen_are_learnt_from_anew(
+    qtbot, desk, loop, strokes, fake, told
+):
+    switch_on(loop, fake)
+    paint_two_classes(strokes)
+    (first,) = told(LivePlane)
+    desk.choice.image = desk.viewer.add_image(np.zeros((32, 40)), name="other")
+    desk.choice.annotation = None
+    desk.image.data = np.ones((32, 40), np.float32)
+    desk.choice.image, desk.choice.annotation = desk.image, strokes
+    (second,) = told(LivePlane, lambda plane: plane.image.all())
+    assert second.key != first.key
 
 
 @pytest.mark.parametrize("victim", ["image", "annotation"])

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
+    QLabel,
     QPushButton,
     QSpinBox,
 )
@@ -23,12 +24,14 @@ from qtpy.QtWidgets import (
 from fakes import model_file
 from napari_unet.core.images import cutout
 from napari_unet.core.io import pyramid
+from napari_unet.core.models.header import digest_of
 from napari_unet.core.objects.link import link
 from napari_unet.widgets.cells import find_panel
 from napari_unet.widgets.cells.clicks import CellClicks
 from napari_unet.widgets.cells.dock import Cells
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.desk import background
+from napari_unet.widgets.layers.origin import origin_of
 from napari_unet.widgets.layers.picture import choose_axes
 from napari_unet.widgets.layers.roles import Role, role_of
 
@@ -493,3 +496,42 @@ def test_an_image_of_another_pixel_size_is_resampled(qtbot, make, model, learner
     assert layer.data.shape == PICTURE.shape
     assert len({layer.data[place] for place in CENTRES} - {0}) == 4
     assert "it is resampled to that" in messages[-1]
+
+
+def test_cells_of_other_pixels_are_measured_anew_and_said_until_they_are_found_anew(
+    qtbot, make, model, learners
+):
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    image, layer = model.layers["nuclei"], cells(model)
+    first = origin_of(layer)
+    assert first.model == digest_of(dock.session.model) and '"neck"' in first.options
+    image.data = 255 - PICTURE
+    note = dock.findChild(QLabel, "result_age_note")
+    qtbot.waitUntil(lambda: "other pixels when what is shown was made (cells)" in note.text())
+    means = np.array([(255 - PICTURE)[layer.data == cell].mean() for cell in range(1, 5)])
+    measured = lambda: dock.book.record.rows()[0].get("intensity mean", ())  # noqa: E731
+    qtbot.waitUntil(lambda: len(measured()) == 4 and np.allclose(measured(), means))
+    dock.findChild(QDoubleSpinBox, "neck_spin").setValue(0.0)
+    assert dock.finding.settled  # no probabilities of these pixels are there
+    find(qtbot, dock, learners[0], discs(CENTRES[2:]))
+    assert layer.data.max() == 2
+    assert origin_of(layer).image != first.image
+    qtbot.waitUntil(lambda: not note.isVisibleTo(dock))
+
+
+def test_cells_found_with_other_settings_are_of_those(qtbot, make, model, learners):
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    first = origin_of(cells(model))
+    dock.findChild(QDoubleSpinBox, "neck_spin").setValue(0.0)
+    qtbot.waitUntil(lambda: cells(model).data.max() == 3 and dock.finding.settled)
+    assert origin_of(cells(model)).differences(first) == ("options",)
+
+
+def test_cells_of_one_plane_of_several_are_of_no_one_model(qtbot, make, model, learners):
+    dock = make(np.stack([PICTURE] * 2), axes="TYX")
+    find(qtbot, dock, learners[0], discs(), discs(), button="find_all_cells_button")
+    assert origin_of(cells(model)).model
+    find(qtbot, dock, learners[0], discs())
+    assert not origin_of(cells(model)).model

@@ -8,7 +8,7 @@ import pytest
 from fakes import model_file
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.messages import Failed, Predicted, Progress
-from napari_unet.widgets.desk import predictions as predictions_module
+from napari_unet.widgets.desk import prediction_task
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.layers.picture import choose_axes
 from napari_unet.widgets.layers.results import segmentation_of
@@ -46,7 +46,7 @@ def test_without_a_model_nothing_starts(predictions, image):
 
 
 def test_a_task_stays_with_its_model(session, fake, answer, predictions, model, monkeypatch):
-    monkeypatch.setattr(predictions_module, "_BYTES_AT_ONCE", 1)
+    monkeypatch.setattr(prediction_task, "_BYTES_AT_ONCE", 1)
     stack = model.add_image(np.zeros((2, 6, 8)), axis_labels=("z", "y", "x"))
     first = model_file((1, 2))
     predictions.start(stack, [(0,), (1,)], model=first)
@@ -57,7 +57,7 @@ def test_a_task_stays_with_its_model(session, fake, answer, predictions, model, 
 def test_a_stack_is_sent_in_portions_with_progress_over_all(
     model, fake, answer, predictions, ended, monkeypatch
 ):
-    monkeypatch.setattr(predictions_module, "_BYTES_AT_ONCE", 2 * 6 * 8 * 8)
+    monkeypatch.setattr(prediction_task, "_BYTES_AT_ONCE", 2 * 6 * 8 * 8)
     stack = model.add_image(np.zeros((5, 6, 8)))
     fractions = []
     predictions.progressed.connect(lambda _task, fraction: fractions.append(fraction))
@@ -72,7 +72,7 @@ def test_a_stack_is_sent_in_portions_with_progress_over_all(
 
 
 def test_stop_between_portions_ends_the_task(model, fake, answer, predictions, ended, monkeypatch):
-    monkeypatch.setattr(predictions_module, "_BYTES_AT_ONCE", 1)
+    monkeypatch.setattr(prediction_task, "_BYTES_AT_ONCE", 1)
     stack = model.add_image(np.zeros((3, 6, 8)), axis_labels=("z", "y", "x"))
     task = predictions.start(stack, [(0,), (1,), (2,)], model=model_file())
     predictions.stop(task)
@@ -99,6 +99,7 @@ def test_a_removed_layer_ends_its_task_and_late_results_are_dropped(
     "change",
     [
         lambda image: setattr(image, "data", np.zeros((4, 4, 4))),
+        lambda image: setattr(image, "data", np.ones((2, 6, 8))),
         lambda image: setattr(image, "axis_labels", ("c", "y", "x")),
         lambda image: choose_axes(image, "TYX"),
     ],

@@ -13,17 +13,17 @@ from napari_unet.widgets.layers.picture import choose_channels
 from napari_unet.widgets.layers.results import Legend, set_classes
 
 SHAPE = (16, 20)
+LEGEND = Legend(describe_classes((1, 2), "scribbles"), 1, strokes=True)
 
 
 @pytest.fixture
 def wells(model):
     """Three images on one another; the first two have strokes and a result."""
     images = [model.add_image(np.full(SHAPE, i), name=f"A0{i}") for i in (1, 2, 3)]
-    legend = Legend(describe_classes((1, 2), "scribbles"), 1, strokes=True)
     for image in images[:2]:
         strokes = add_strokes(model, image)
         strokes.name = f"strokes on {image.name}"
-        set_classes(model, image, [np.ones(SHAPE, np.uint8)], legend)
+        set_classes(model, image, [np.ones(SHAPE, np.uint8)], LEGEND)
     return images
 
 
@@ -42,6 +42,19 @@ def test_what_was_hidden_is_seen_when_its_image_is_chosen(model, wells):
     show_chosen(model, wells[1])
     assert {"A02", "strokes on A02", "A02 segmentation"} <= seen(model)
     assert not {"A03", "strokes on A01", "A01 segmentation"} & seen(model)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_result_that_comes_while_another_image_is_chosen_is_seen_with_its_own(
+    model, wells, number
+):
+    own, name = wells[number], f"{wells[number].name} segmentation"
+    model.layers.remove(name)
+    show_chosen(model, wells[2])
+    set_classes(model, own, [np.ones(SHAPE, np.uint8)], LEGEND)
+    assert seen(model) & {name, "A03"} == {"A03"}
+    show_chosen(model, own)
+    assert name in seen(model)
 
 
 def test_a_result_that_the_user_hid_stays_hidden(model, wells):

@@ -115,6 +115,13 @@ class TestLayers:
         np.testing.assert_array_equal(painted.labels[0], before)
         assert (painted.pixel_size, painted.pixel_unit) == (None, "micrometer")
 
+    def test_only_painted_planes_are_copied_while_the_window_waits(self, stack):
+        strokes = new_annotation(stack, ())
+        strokes.data[0, 1:4, 3], strokes.data[1, 2, 3] = 1, 2
+        labels = painted_volumes_reader(stack, strokes, [(0, 1), (0, 3), (1, 2)])().labels
+        assert [list(np.flatnonzero(one.any(axis=(1, 2)))) for one in labels] == [[1, 3], [2]]
+        assert labels[0].dtype == strokes.data.dtype and (labels[0][3, 3] == 1).all()
+
 
 class TestPredictions:
     def test_a_part_of_a_volume_is_sent_whole_and_written_where_it_is(

@@ -581,7 +581,7 @@ def test_corrected_cells_come_back_and_are_known_as_corrected(qtbot, make_dock, 
     cells = viewer.add_labels(ids, name="cells cells", metadata=kept)
     save_as(qtbot, dock, choose, tmp_path / "project")
     (layer,) = open_project(tmp_path / "project").index.annotations  # nobody corrected them yet
-    remember(cells, corrected=[[]])
+    remember(cells, corrected=[[]], made_from={"image": "found in", "model": "", "options": ""})
     cells.fill((5, 6), 9)
     corrected = cells.data.copy()
 
@@ -596,6 +596,7 @@ def test_corrected_cells_come_back_and_are_known_as_corrected(qtbot, make_dock, 
     qtbot.waitUntil(lambda: "cells cells" in layer_names(viewer))
     layer = viewer.layers["cells cells"]
     np.testing.assert_array_equal(layer.data, corrected)
+    qtbot.waitUntil(lambda: not dock.findChild(QLabel, "result_age_note").isHidden())
     book = CellBook(viewer, SimpleNamespace(image=viewer.layers["cells"], **no_signals()))
     assert book.would_lose(viewer.layers["cells"], [()], 2)
     assert len(viewer.layers) == 3

@@ -21,7 +21,8 @@ class MadeFrom:
     """What a result was made from; the same again would give the same result.
 
     See :func:`napari_unet.core.io.fingerprint.fingerprint` and
-    :func:`napari_unet.core.models.header.digest_of`; the options are JSON.
+    :func:`napari_unet.core.models.header.digest_of`; the options are JSON. Model and options are
+    empty where parts were made by several.
     """
 
     image: str

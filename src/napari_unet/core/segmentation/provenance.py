@@ -32,10 +32,17 @@ AS_IT_IS = Choices()
 
 
 def made_from(
-    model: Described, source: ImageSource, choices: Choices, saved: Sequence[Saved]
+    model: Described,
+    source: ImageSource,
+    choices: Choices,
+    saved: Sequence[Saved],
+    image: str | None = None,
 ) -> dict[Saved, MadeFrom]:
-    """Return for each kind of result what it is made from; the image is looked at once."""
-    image = fingerprint(source)
+    """Return for each kind of result what it is made from.
+
+    The image is looked at once, or not where its fingerprint is known.
+    """
+    image = fingerprint(source) if image is None else image
     return {what: MadeFrom(image, model.digest, _told(source, choices, what)) for what in saved}
 
 

@@ -22,6 +22,7 @@ from napari_unet.widgets.annotate.training import Training
 from napari_unet.widgets.annotate.training_preview import LivePrediction
 from napari_unet.widgets.common.model_row import ModelRow
 from napari_unet.widgets.common.problem_report import ReportButton
+from napari_unet.widgets.common.result_age_note import ResultAgeNote
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.desk.shared import shared_by
@@ -82,6 +83,7 @@ class AnnotateAndTrain(Docked):
                 SegmentPanel(desk, advanced.device),
                 NextPlacePanel(finder),
                 ResultFindings(desk),
+                ResultAgeNote(shared.choice, shared.result_age),
             ),
             section("Model", ModelRow(session)),
             section(

@@ -10,7 +10,7 @@ from napari.layers import Image, Labels
 from napari_unet.core.images.cutout import Measured, cut, is_large
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.widgets.desk.choice import Choice
-from napari_unet.widgets.layers.image_marks import id_of
+from napari_unet.widgets.layers.image_marks import generation_of, id_of
 from napari_unet.widgets.layers.planes import channel_count, plane_of, spatial_shape
 from napari_unet.widgets.layers.reading import plane_reader
 from napari_unet.widgets.layers.roles import is_put_away
@@ -43,7 +43,7 @@ class LivePlanes:
 
     def stack(self, image: Image) -> str:
         """Return a name for all planes of an image, another one when it gets other data."""
-        return f"{image.unique_id}.{self._replaced.get(image, 0)}"
+        return f"{image.unique_id}.{generation_of(image)}.{self._replaced.get(image, 0)}"
 
     def get(self, key: str) -> LivePlane | None:
         """Return the plane of a name, if it is known."""

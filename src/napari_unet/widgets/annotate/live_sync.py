@@ -30,6 +30,8 @@ from napari_unet.widgets.layers.readiness import (
     why_not_train,
 )
 from napari_unet.widgets.layers.reading import spot_reader
+from napari_unet.widgets.layers.result_arrays import erase
+from napari_unet.widgets.layers.results import segmentation_of
 from napari_unet.widgets.layers.roles import Role, is_put_away, role_of
 from napari_unet.widgets.layers.spots import Spot
 from napari_unet.widgets.layers.strokes import is_dressed
@@ -154,6 +156,9 @@ class LiveLoop(QObject):
 
     def _on_image_retaken(self, image: Image) -> None:
         self._planes.replace(image)
+        old = segmentation_of(self._viewer, image)
+        if self._on and old is not None:
+            erase(self._viewer, old)
         self._start_over()
         self._tell_soon()
 

@@ -1,7 +1,6 @@
 """Results of a batch as layers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.batch.wording import REMOVED
+from napari_unet.widgets.layers.origin import note_origin, origin_of
 from napari_unet.widgets.layers.picture import picture_of
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.results import (
@@ -22,7 +22,7 @@ from napari_unet.widgets.layers.results import (
     set_instances,
     set_probabilities,
 )
-from napari_unet.widgets.layers.roles import Role, detail, remember
+from napari_unet.widgets.layers.roles import Role
 
 _ROLES: dict[Saved, Role] = {
     "labels": Role.SEGMENTATION,
@@ -62,7 +62,7 @@ def add_results(
             case "probabilities":
                 layers = [*set_probabilities(viewer, image, shown, legend)]
         for layer in layers:
-            remember(layer, made_from=result.made_from and asdict(result.made_from))
+            note_origin(layer, result.made_from)
         places[what] = Path(", ".join(layer.name for layer in layers))
     return places
 
@@ -72,9 +72,9 @@ def results_made_from(viewer: ViewerModel, image: Image) -> dict[Saved, MadeFrom
     found = {}
     for what, role in _ROLES.items():
         for layer in own_layers(viewer, role, image)[:1]:
-            known = detail(layer, "made_from")
-            if isinstance(known, dict):
-                found[what] = MadeFrom(**known)
+            known = origin_of(layer)
+            if known is not None and known.model:
+                found[what] = known
     return found
 
 

@@ -13,6 +13,7 @@ from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.layers.geometry import transform_of
 from napari_unet.widgets.layers.image_marks import stored_mark
+from napari_unet.widgets.layers.origin import note_part
 from napari_unet.widgets.layers.picture import is_taken_as, picture_of
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.result_arrays import blank_data, write_part
@@ -75,7 +76,7 @@ class CellBook(QObject):
             return None
         return current_key(record.image, self.viewer.dims.point, record.ndim)
 
-    def begin(self, image: Image, header: ModelHeader) -> CellRecord:
+    def begin(self, image: Image, model: bytes, header: ModelHeader) -> CellRecord:
         """Return the record to write cells of a model into; others of the image are kept if alike.
 
         ``UnwritableOutput`` if there is no room for the layer.
@@ -86,7 +87,8 @@ class CellBook(QObject):
             record = CellRecord(image, layer, ndim, picture_of(image).meaning)
             self._records[str(image.unique_id)] = record
             self.record_changed.emit()
-        record.header = header
+        record.model, record.header = model, header
+        note_part(record.layer)  # a large layer is written to in another thread
         return record
 
     def adopt(self, image: Image) -> CellRecord | None:

@@ -17,6 +17,7 @@ from napari_unet.widgets.cells.teaching import CellTeaching
 from napari_unet.widgets.common.image_combo import ImageCombo
 from napari_unet.widgets.common.model_row import ModelLine
 from napari_unet.widgets.common.picture_row import PictureRow
+from napari_unet.widgets.common.result_age_note import ResultAgeNote
 from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.desk.shared import shared_by
 from napari_unet.widgets.qt.connections import ended_with
@@ -58,7 +59,11 @@ class Cells(Docked):
         stack(
             self,
             section("Image", images, PictureRow(viewer, session, choice), ModelLine(session)),
-            section("Find", CellFindPanel(viewer, session, choice, self.book, self.finding)),
+            section(
+                "Find",
+                CellFindPanel(viewer, session, choice, self.book, self.finding),
+                ResultAgeNote(choice, shared.result_age),
+            ),
             cells,
             section("Kinds", kinds),
             section("Correct", edit),

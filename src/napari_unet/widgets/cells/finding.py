@@ -16,9 +16,10 @@ from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.places import Key, all_keys, before, measure_of, place_of, spacing_of
 from napari_unet.widgets.cells.preview import Sketch, sketch_of
 from napari_unet.widgets.cells.record import CellRecord
-from napari_unet.widgets.cells.run import Found, Run, There
+from napari_unet.widgets.cells.run import Ended, Found, Run, There
 from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.layers.model_match import size_match
+from napari_unet.widgets.layers.origin import note_origin, origin_finder, origin_of
 from napari_unet.widgets.layers.picture import picture_of
 
 _PAUSE_MS = 400  # without another setting, before more than the view is found again
@@ -81,7 +82,7 @@ class CellFinding(QObject):
             raise InvalidInput("there is no model yet; train one or open a saved one.")
         self.stop()
         header = header_of(model)
-        record = self._book.begin(image, header)
+        record = self._book.begin(image, model, header)
         predictor = RemotePredictor(self._session, header, model)
         self._start(self._make_run(record, keys, header, settings, linked, predictor))
 
@@ -169,15 +170,16 @@ class CellFinding(QObject):
         pairs = ((key, before(image, key)) for key in keys if linked)
         earlier = {key: first for key, first in pairs if first is not None}
         size, unit = measure_of(image, ndim)
-        self._wanted = settings, linked
+        self._wanted, picture = (settings, linked), picture_of(image)
+        factors, known = size_match(image, header)[0], origin_of(record.layer)
         return Run(
             record=record,
             keys=tuple(keys),
-            pieces={key: picture_of(image).piece(place_of(key)) for key in keys},
+            pieces={key: picture.piece(place_of(key)) for key in keys},
             header=header,
             settings=settings,
             linked=linked,
-            factors=size_match(image, header)[0],
+            factors=factors,
             spacing=spacing_of(image, ndim, header.pixel_size),
             size=size,
             unit=unit,
@@ -190,6 +192,15 @@ class CellFinding(QObject):
             },
             kept=dict(record.probabilities),
             predictor=predictor,
+            find_origin=origin_finder(
+                picture,
+                record.model or b"",
+                header,
+                factors,
+                "instances",
+                settings,
+                image=None if predictor is not None or known is None else known.image,
+            ),
         )
 
     def _start(self, run: Run) -> None:
@@ -219,18 +230,25 @@ class CellFinding(QObject):
         self._sketch += 1
         if found.probabilities is not None and run.predictor is not None:
             record.keep(found.key, found.probabilities)
+            record.models[found.key] = record.model or b""
         record.labels[found.key] = found.labels
         record.place_found(found.key, found.table, found.classes, found.smaller)
         self._book.show_found(record, found.key, found.ids)
         self._book.measured.emit()
 
-    def _on_ended(self, run: Run, left_out: int) -> None:
+    def _on_ended(self, run: Run, ended: Ended) -> None:
         if run is not self._run:
             return
+        record = run.record
+        keys = all_keys(record.image, record.ndim)
+        models = [record.models.get(key) for key in keys]
+        alike = all(model is record.model for model in models)
+        if alike and not ended.left_out and set(run.keys) == set(keys):
+            note_origin(record.layer, ended.origin)
         self._run, self._sketched = None, None
         text = ""
-        if left_out:
-            text = f"{left_out} planes keep their cells; press Find cells for those."
+        if ended.left_out:
+            text = f"{ended.left_out} planes keep their cells; press Find cells for those."
         self.ended.emit(text)
         if self._wanted is not None and self._wanted != (run.settings, run.linked):
             settings, linked = self._wanted

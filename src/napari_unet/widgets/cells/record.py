@@ -23,10 +23,12 @@ class CellRecord:
     """The cells of an image, as they were found, as they are now, and what was measured.
 
     ``image``, ``layer``: the image, and the labels layer with its cells. ``ndim``: 2 if cells are
-    found plane by plane, 3 volume by volume. ``meaning``: what the image was taken as. ``header``:
-    of the model; ``None`` for cells that were there already. ``tables``: for each place what was
-    measured. ``probabilities``: for each place (K, *axes), the latest of up to 1 GiB. ``classes``:
-    for each place the class id of each pixel if it is a cell's, where there are several.
+    found plane by plane, 3 volume by volume. ``meaning``: what the image was taken as. ``model``,
+    ``header``: the content of the model's file, and its header; ``None`` for cells that were there
+    already. ``models``: for each place the model that its cells were found with. ``tables``: for
+    each place what was measured. ``probabilities``: for each place (K, *axes), the latest of up to
+    1 GiB. ``classes``: for each place the class id of each pixel if it is a cell's, where there are
+    several.
     ``labels``: for each place that was predicted the class id of each pixel, 0 where nothing was
     imaged. ``smaller``: for each place without a cell, how many pieces were too small to be one.
     ``earlier``: places that were corrected when the layer had another record: before the dock was
@@ -42,7 +44,9 @@ class CellRecord:
     layer: Labels
     ndim: int
     meaning: tuple[object, ...]
+    model: bytes | None = None
     header: ModelHeader | None = None
+    models: dict[Key, bytes] = field(default_factory=dict)
     tables: dict[Key, Table] = field(default_factory=dict)
     probabilities: dict[Key, np.ndarray] = field(default_factory=dict)
     classes: dict[Key, np.ndarray] = field(default_factory=dict)

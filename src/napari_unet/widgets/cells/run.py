@@ -10,6 +10,7 @@ import numpy as np
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.images.lazy_plane import whole_plane
 from napari_unet.core.images.stack_intensity import as_stack
+from napari_unet.core.io.result import MadeFrom
 from napari_unet.core.io.scratch import zeros
 from napari_unet.core.models.header import ModelHeader, background_output
 from napari_unet.core.objects.label_instances import count_smaller
@@ -42,6 +43,14 @@ class Found:
     smaller: int = 0
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How many places were left out, whose probabilities are not kept; what the cells are of."""
+
+    left_out: int
+    origin: MadeFrom
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """What to find where; all that belongs to the window was read before.
@@ -52,7 +61,8 @@ class Run:
     ``unit``: of a pixel, to find and to measure. ``used``: the highest id that is taken.
     ``earlier``, ``previous``: where each place is one time before, and its cells where they are not
     found in this run. ``kept``: probabilities that are there already. ``predictor``: predicts the
-    others; ``None`` leaves them out.
+    others; ``None`` leaves them out. ``find_origin``: finds out what cells of all places are made
+    from.
     """
 
     record: CellRecord
@@ -70,15 +80,16 @@ class Run:
     previous: Mapping[Key, np.ndarray]
     kept: Mapping[Key, np.ndarray]
     predictor: RemotePredictor | None
+    find_origin: Callable[[], MadeFrom]
 
     def __call__(
         self,
         worker: Worker,
         progressed: Callable[[float], None],
         found: Callable[[Found], None],
-    ) -> int:
-        """Do it; return how many places were left out, as their probabilities are not kept."""
-        used, left_out = self.used, 0
+    ) -> Ended:
+        """Do it."""
+        used, left_out, origin = self.used, 0, self.find_origin()
         if self.predictor is not None:
             worker.on_stop(self.predictor.stop)
         last = dict(self.previous)
@@ -113,7 +124,7 @@ class Run:
             labels = ids_of(probabilities, self.header.class_ids)
             there = Found(key, ids, table, probabilities, classes, labels, smaller)
             worker.tell(partial(found, there))
-        return left_out
+        return Ended(left_out, origin)
 
     def _probabilities(self, key: Key, tell: Callable[[float], None]) -> np.ndarray | None:
         if self.predictor is None:

@@ -1,68 +1,42 @@
 """Predictions of layers that are under way, and where their planes go."""
 
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from math import prod
+from collections.abc import Sequence
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.core.diagnosis import Seen
-from napari_unet.core.images.box import Part, Region, Tile
+from napari_unet.core.images.box import Part, Region
 from napari_unet.core.images.cutout import is_large
-from napari_unet.core.images.lazy_plane import Plane
-from napari_unet.core.models.header import ModelHeader, header_of
+from napari_unet.core.models.header import header_of
 from napari_unet.core.network.config import DeviceName
 from napari_unet.errors import InvalidInput, UserError
 from napari_unet.learner.messages import PlanePredicted
 from napari_unet.session.session import Session
+from napari_unet.session.state import State
 from napari_unet.widgets.desk.prediction_order import parts_of
+from napari_unet.widgets.desk.prediction_task import Task
 from napari_unet.widgets.layers.model_match import size_match
+from napari_unet.widgets.layers.origin import note_origin, origin_finder
 from napari_unet.widgets.layers.picture import Place, picture_of
-from napari_unet.widgets.layers.planes import Index, spatial_shape
-from napari_unet.widgets.layers.reading import reader
+from napari_unet.widgets.layers.planes import Index, plane_indices, spatial_shape
 from napari_unet.widgets.layers.results import (
     add_segmentation,
     legend_of,
+    own_layers,
     segmentation_of,
     write_classes,
     write_probabilities,
 )
+from napari_unet.widgets.layers.roles import Role
 from napari_unet.widgets.layers.uncertainty import FoundPlaces, uncertainty_of, write_uncertainty
 from napari_unet.widgets.layers.view import in_view
-from napari_unet.widgets.layers.volumes import has_place, sides_of, volumes_under
+from napari_unet.widgets.layers.volumes import volumes_under
 from napari_unet.widgets.qt.connections import Connections
 
 _CHANGED = "the image was changed, or is taken as something else; segment it again."
-_BYTES_AT_ONCE = 64 * 2**20
-
-
-@dataclass
-class _Task:
-    """One layer to predict, a few planes or a block of a large plane at a time.
-
-    So neither a stack nor a plane need fit into memory. With a model of volumes it is volumes
-    instead, and a part of each where not all are asked for.
-    """
-
-    image: Image
-    model: bytes
-    header: ModelHeader
-    waiting: list[tuple[Place, Part | None]]
-    probabilities: bool
-    doubt: bool
-    device: DeviceName
-    total: int
-    meaning: tuple[object, ...]
-    factors: tuple[float, float] | None  # by which the network sees it resampled
-    seen: Seen | None  # of whole planes; a part of one may well show one class
-    job: int = -1
-    stopping: bool = False
-    current: list[tuple[Place, Part | None]] = field(default_factory=list)
-    read: tuple[Place, Callable[[], Sequence[Plane]]] | None = None  # of the last large plane
 
 
 class Predictions(QObject):
@@ -83,7 +57,7 @@ class Predictions(QObject):
         self._viewer = viewer
         self._session = session
         self._numbers = itertools.count(1)
-        self._tasks: dict[int, _Task] = {}
+        self._tasks: dict[int, Task] = {}
         links = Connections(self)
         links.add(session.predictions.plane_predicted, self._on_plane_predicted)
         links.add(session.predictions.progressed, self._on_prediction_progressed)
@@ -125,8 +99,10 @@ class Predictions(QObject):
             waiting = [(place, part) for place in places]
         else:
             waiting = [*parts_of(shape, indices, region, view)]
-        number = next(self._numbers)
-        task = _Task(
+        number, picture = next(self._numbers), picture_of(image)
+        factors = size_match(image, header)[0]
+        whole = region is None and set(indices) == set(plane_indices(shape))
+        task = Task(
             image=image,
             model=model,
             header=header,
@@ -135,9 +111,10 @@ class Predictions(QObject):
             doubt=doubt or uncertainty_of(self._viewer, image) is not None,
             device=device,
             total=len(waiting),
-            meaning=picture_of(image).meaning,
-            factors=size_match(image, header)[0],
+            meaning=picture.meaning,
+            factors=factors,
             seen=Seen(header) if region is None else None,
+            find_origin=origin_finder(picture, model, header, factors, "labels") if whole else None,
         )
         self._tasks[number] = task
         self._send_next(task)
@@ -158,11 +135,10 @@ class Predictions(QObject):
         """Drop every task without a word: nobody is left to listen."""
         self._tasks.clear()
 
-    def _send_next(self, task: _Task) -> None:
-        count = _pieces_at_once(task.image, task.waiting)
-        task.current, task.waiting = task.waiting[:count], task.waiting[count:]
+    def _send_next(self, task: Task) -> None:
+        task.take_next()
         task.job = self._session.predictions.start(
-            _reader(task),
+            task.reader(),
             task.model,
             region=task.current[0][1],
             factors=task.factors,
@@ -171,7 +147,7 @@ class Predictions(QObject):
             device=task.device,
         )
 
-    def _of_job(self, job: int) -> tuple[int, _Task] | None:
+    def _of_job(self, job: int) -> tuple[int, Task] | None:
         return next((item for item in self._tasks.items() if item[1].job == job), None)
 
     def _on_plane_predicted(self, job: int, plane: PlanePredicted) -> None:
@@ -180,9 +156,12 @@ class Predictions(QObject):
             return
         number, task = found
         index, region = task.current[plane.plane]
-        if not _fits(plane.classes, task, index, region):
+        if not task.fits(plane.classes, index, region):
             self._fail(number, _CHANGED)
             return
+        for other in self._tasks.values():
+            if other is not task and other.image is task.image:
+                other.mixed = True
         if task.seen is not None:
             task.seen.add_classes(plane.classes)
             task.seen.add_intensities(plane.intensities)
@@ -220,9 +199,20 @@ class Predictions(QObject):
             self._send_next(task)
             return
         del self._tasks[number]
-        if error is None and not stopped and task.seen is not None:
-            self.judged.emit(task.image, task.seen.findings())
+        if error is None and not stopped:
+            if not task.mixed and self._session.state is not State.LIVE:
+                self._note_origin(task)
+            if task.seen is not None:
+                self.judged.emit(task.image, task.seen.findings())
         self.ended.emit(number, error or "", stopped)
+
+    def _note_origin(self, task: Task) -> None:
+        written = [segmentation_of(self._viewer, task.image)]
+        if task.probabilities:
+            written += own_layers(self._viewer, Role.PROBABILITY, task.image)
+        for layer in written:
+            if layer is not None and task.origin is not None:
+                note_origin(layer, task.origin)
 
     def _on_layer_removed(self, event: object) -> None:
         removed = event.value  # type: ignore[attr-defined]
@@ -235,35 +225,3 @@ class Predictions(QObject):
         task = self._tasks.pop(number)
         self._session.predictions.stop(task.job)
         self.ended.emit(number, error, False)
-
-
-def _reader(task: _Task) -> Callable[[], Sequence[Plane]]:
-    """Return what reads the current planes; of a large one the grey range is found once."""
-    places = [place for place, _ in task.current]
-    if not is_large(spatial_shape(task.image)):
-        return reader(task.image, places)
-    if task.read is None or [task.read[0]] != places:
-        task.read = (places[0], reader(task.image, places))
-    return task.read[1]
-
-
-def _fits(ids: np.ndarray, task: _Task, place: Place, part: Part | None) -> bool:
-    """Return whether the image still is what these predicted ids, (Y, X) or (Z, Y, X), are of."""
-    try:
-        picture = picture_of(task.image)
-    except InvalidInput:
-        return False
-    if picture.meaning != task.meaning or not has_place(picture.shape, place):
-        return False
-    tile = Tile.whole(sides_of(picture.shape, place)) if part is None else Tile.of(part)
-    return ids.shape == tile.sides
-
-
-def _pieces_at_once(image: Image, places: Sequence[tuple[Place, Part | None]]) -> int:
-    """Return how many planes, volumes, or blocks of large planes one request may carry."""
-    picture = picture_of(image)
-    if is_large(picture.shape):
-        return 1
-    pixels = prod(sides_of(picture.shape, places[0][0])) if places else 1
-    size = pixels * len(picture.channels) * picture.source.dtype.itemsize
-    return max(1, _BYTES_AT_ONCE // max(size, 1))

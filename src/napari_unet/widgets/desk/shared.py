@@ -16,6 +16,7 @@ from napari_unet.session.telling import each_of
 from napari_unet.session.working_set import WorkingSet
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
+from napari_unet.widgets.desk.result_age import ResultAge
 from napari_unet.widgets.layers.file_changes import note_file
 from napari_unet.widgets.qt.connections import when_destroyed
 from napari_unet.widgets.qt.main_thread import MainThread
@@ -50,6 +51,7 @@ class Shared:
         learner.listen(lambda reply: self._main.call(lambda: session.apply(reply)))
         self.predictions = Predictions(viewer, session)
         self.choice = Choice()
+        self.result_age = ResultAge(viewer, self.choice)
         self.files = WorkingSet()
         learner.warm_up()
         self._holders = 0
@@ -67,8 +69,10 @@ class Shared:
         del _shared[self.viewer]
         self.viewer.layers.events.inserted.disconnect(_on_layer_inserted)
         QCoreApplication.instance().aboutToQuit.disconnect(self.end)
+        self.result_age.deleteLater()
         self.choice.deleteLater()
-        each_of(self.session.close, self._main.close, self.predictions.forget_all)
+        ends = (self.result_age.close, self.predictions.forget_all)
+        each_of(self.session.close, self._main.close, *ends)
 
     def _release(self) -> None:
         self._holders -= 1

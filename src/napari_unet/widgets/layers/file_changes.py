@@ -29,7 +29,7 @@ def note_file(layer: Layer) -> None:
     """Keep how a layer's file, or those of its folder, are now; does nothing the second time."""
     path = file_of(layer)
     if isinstance(layer, Image) and layer not in _opened and path is not None:
-        _opened[layer] = _states(Path(path))
+        _opened[layer] = states_of(Path(path))
 
 
 def changes_of(layer: Image, file: Path | None = None) -> Callable[[], tuple[str, ...]]:
@@ -52,7 +52,7 @@ def changes_of(layer: Image, file: Path | None = None) -> Callable[[], tuple[str
 
 
 def _changes(path: Path, before: Mapping[Path, State]) -> tuple[str, ...]:
-    now = _states(path)
+    now = states_of(path)
     if all(now.get(file, state) == state for file, state in before.items()):
         return ()
     return (
@@ -61,7 +61,7 @@ def _changes(path: Path, before: Mapping[Path, State]) -> tuple[str, ...]:
     )
 
 
-def _states(path: Path) -> dict[Path, State]:
+def states_of(path: Path) -> dict[Path, State]:
     """Return how a file, or each file right in a folder, is now; nothing of one that is gone."""
     found = {}
     with suppress(OSError, ValueError):

@@ -6,10 +6,11 @@ into a duplicate, which is another image. An image that is opened again is known
 where there is none, by its pixels, and gets its id back.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from weakref import WeakKeyDictionary, ref
 
 from napari.layers import Image, Labels, Layer
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -38,6 +39,27 @@ class ImageMark(BaseModel):
 def full_data(layer: Image) -> Any:
     """Return an image layer's array at full resolution."""
     return layer.data[0] if layer.multiscale else layer.data
+
+
+def generation_of(layer: Image) -> int:
+    """Return a number that is another one once an image got other pixels, of whatever shape."""
+    data = full_data(layer)
+    known, number = _generations.get(layer, (None, 0))
+    if known is None or known() is not data:
+        number += 1
+        _generations[layer] = (_held(data), number)
+    return number
+
+
+def _held(data: Any) -> Callable[[], object]:
+    """Return what gives an array again, and does not keep it in memory where that can be."""
+    try:
+        return ref(data)
+    except TypeError:
+        return lambda: data
+
+
+_generations: WeakKeyDictionary[Image, tuple[Callable[[], object], int]] = WeakKeyDictionary()
 
 
 def file_of(layer: Layer) -> str | None:

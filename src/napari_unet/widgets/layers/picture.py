@@ -18,7 +18,7 @@ from napari_unet.core.images.stacked_channels import same_size, stack_channels
 from napari_unet.core.images.units import known_size, long_name
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.layers.file_changes import is_in_memory
-from napari_unet.widgets.layers.image_marks import file_of
+from napari_unet.widgets.layers.image_marks import file_of, generation_of
 from napari_unet.widgets.layers.layer_axes import levels_of, named_axes
 from napari_unet.widgets.layers.roles import detail, remember, role_of
 
@@ -80,8 +80,8 @@ class Picture:
 
     @property
     def meaning(self) -> tuple[object, ...]:
-        """Something that differs between two ways to take a layer."""
-        lenders = tuple(layer.unique_id for layer in self.layers)
+        """Something that differs between two ways to take a layer, and once it got other pixels."""
+        lenders = tuple((layer.unique_id, generation_of(layer)) for layer in self.layers)
         return self.own.axes, self.own.levels[0].shape, lenders, self.channels, self.level
 
 

@@ -48,15 +48,23 @@ def strokes_reader(annotation: Labels, index: Index) -> Callable[[], np.ndarray]
     return lambda: np.asarray(data[index])
 
 
+def copied(annotation: Labels, index: Place) -> np.ndarray:
+    """Return the strokes on a plane, or in a volume, as they are now."""
+    return np.array(annotation.data[index])
+
+
 def painted_reader(
-    image: Image, annotation: Labels, indices: Iterable[Place]
+    image: Image,
+    annotation: Labels,
+    indices: Iterable[Place],
+    copy: Callable[[Labels, Place], np.ndarray] = copied,
 ) -> Callable[[], PaintedPlanes]:
     """Return what reads painted planes, or volumes, of an image later, in any thread.
 
     The strokes are copied now, so that painting can go on meanwhile; the image is read then.
     """
     wanted = tuple(indices)
-    strokes = tuple(np.array(annotation.data[index]) for index in wanted)
+    strokes = tuple(copy(annotation, index) for index in wanted)
     keys = tuple(f"{annotation.unique_id}{list(index)}" for index in wanted)
     read = reader(image, wanted)
     size, unit = pixel_size(image)

@@ -12,10 +12,10 @@ from napari_unet.core.images.cutout import is_large
 from napari_unet.core.io.pyramid import blank_pyramid, write_block
 from napari_unet.core.io.scratch import zeros
 from napari_unet.widgets.layers.geometry import same_place, transform_of
+from napari_unet.widgets.layers.origin import note_origin, note_part
 from napari_unet.widgets.layers.picture import Place
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.removal import remove_soon
-from napari_unet.widgets.layers.roles import remember
 
 L = TypeVar("L", bound=Layer)
 
@@ -87,12 +87,21 @@ def blank_data(image: Image, dtype: np.dtype[Any]) -> dict[str, Any]:
 def write_part(layer: Image | Labels, place: Place, part: Part | None, values: np.ndarray) -> None:
     """Write into a plane or volume, or a part of it: (start, stop) of each axis in a row.
 
-    What all of the layer was made from is not known any more then.
+    Which model made all of the layer is not known any more then.
     """
-    remember(layer, made_from=None)
+    note_part(layer)
     levels = list(layer.data) if layer.multiscale else [layer.data]
     rows, columns = levels[0].shape[-2:]
     write_block(levels, place, part or (0, rows, 0, columns), values)
+
+
+def erase(viewer: ViewerModel, layer: Image | Labels) -> None:
+    """Let nothing stand in a result; a pyramid, which may fill the disk, is removed."""
+    if layer.multiscale:
+        _remove(viewer, layer)
+    else:
+        layer.data = zeros(layer.data.shape, layer.data.dtype)
+        note_origin(layer, None)
 
 
 def _remove(viewer: ViewerModel, layer: Layer) -> None:

@@ -24,7 +24,7 @@ from napari_unet.widgets.layers.result_arrays import (
     whole_data,
     write_part,
 )
-from napari_unet.widgets.layers.roles import Role, detail, entry, role_of
+from napari_unet.widgets.layers.roles import Role, detail, entry, remember, role_of
 from napari_unet.widgets.layers.strokes import find_annotation
 from napari_unet.widgets.layers.view import current_index
 from napari_unet.widgets.layers.volumes import lies_in
@@ -233,9 +233,12 @@ def recolor(viewer: ViewerModel, classes: Sequence[ClassInfo]) -> None:
 
 
 def insert_quietly(viewer: ViewerModel, layer: Layer, image: Image) -> None:
-    """Add a layer below the image's strokes, or else above the image; keep the selection."""
+    """Add a layer below the image's strokes, or else above it; hidden while these are aside."""
     layers = viewer.layers
     strokes = find_annotation(layers, image)
+    if layer.visible and any(detail(own, "aside") for own in (image, strokes) if own is not None):
+        layer.visible = False
+        remember(layer, aside=True)
     add_at(layers, layers.index(image) + 1 if strokes is None else layers.index(strokes), layer)
 
 
@@ -267,6 +270,5 @@ def _probability_of(viewer: ViewerModel, image: Image, class_id: int) -> Image |
 def show_place(viewer: ViewerModel, layer: Layer, image: Image, place: Place) -> None:
     """Show what was written into a layer of an image, if it is looked at."""
     lay_on(layer, image)
-    current = current_index(image, viewer.dims.point)
-    if lies_in(current, place) or viewer.dims.ndisplay == 3:
+    if lies_in(current_index(image, viewer.dims.point), place) or viewer.dims.ndisplay == 3:
         layer.refresh(extent=False)

@@ -7,6 +7,7 @@ an index of a painting too.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
 from napari.layers import Image, Labels
 
 from napari_unet.core.images.box import Part, Region
@@ -67,9 +68,21 @@ def painted_volumes_reader(
 ) -> Callable[[], PaintedPlanes]:
     """Return what reads the volumes that painted planes lie in later, in any thread.
 
-    The strokes are copied now, as :func:`napari_unet.widgets.layers.reading.painted_reader` does.
+    The strokes are copied now, as :func:`napari_unet.widgets.layers.reading.painted_reader` does,
+    of the painted planes alone: that is done in the main thread, and volumes are large.
     """
-    read = painted_reader(image, annotation, _volumes(image, planes))
+    painted = list(planes)
+    axis = picture_of(image).painted_axes.index("Z")
+
+    def copy(annotation: Labels, place: Place) -> np.ndarray:
+        data = annotation.data
+        out = np.zeros(sides_of(data.shape, place), data.dtype)  # pages that nobody writes are free
+        for index in painted:
+            if lies_in(index, place):
+                out[index[axis]] = data[index]
+        return out
+
+    read = painted_reader(image, annotation, _volumes(image, painted), copy)
     return lambda: replace(read(), pixel_size=None)
 
 

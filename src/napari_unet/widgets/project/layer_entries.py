@@ -12,6 +12,7 @@ from napari.layers import Image, Labels, Layer
 from pydantic import ValidationError
 
 from napari_unet.core.io.open_image import open_image
+from napari_unet.core.io.result import MadeFrom
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.errors import InvalidInput
 from napari_unet.project.entries import CellsEntry, Placement
@@ -25,6 +26,7 @@ from napari_unet.widgets.layers.image_marks import (
     mark_of,
     seen_as,
 )
+from napari_unet.widgets.layers.origin import note_origin, origin_of
 from napari_unet.widgets.layers.picture import (
     choose_axes,
     choose_channels,
@@ -143,11 +145,17 @@ def new_strokes(
 
 def kept_cells(layer: Labels) -> CellsEntry | None:
     """Return what a project says of corrected cells; ``None`` for any other layer."""
-    corrected = detail(layer, "corrected")
+    corrected, origin = detail(layer, "corrected"), origin_of(layer)
     if role_of(layer) is not Role.CELLS or layer.multiscale or not corrected:
         return None
     try:
-        return CellsEntry.model_validate({"ndim": detail(layer, "ndim"), "corrected": corrected})
+        return CellsEntry.model_validate(
+            {
+                "ndim": detail(layer, "ndim"),
+                "corrected": corrected,
+                "image": origin and origin.image,
+            }
+        )
     except ValidationError:
         return None
 
@@ -157,13 +165,15 @@ def new_cells(entry: AnnotationEntry, data: np.ndarray, image: ImageMark | None)
     cells = entry.cells or CellsEntry(ndim=2, corrected=())
     corrected = [list(place) for place in cells.corrected]
     own = None if image is None else image.model_dump()
-    return Labels(
+    layer = Labels(
         data,
         name=entry.name,
         metadata=role_entry(Role.CELLS, image=own, ndim=cells.ndim, corrected=corrected),
         opacity=SEGMENTATION_OPACITY,
         **keywords_of(entry.placement, data.ndim),
     )
+    note_origin(layer, MadeFrom(cells.image, "", "") if cells.image else None)
+    return layer
 
 
 def entry_from(mark: ImageMark, key: str) -> ImageEntry:
