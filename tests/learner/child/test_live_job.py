@@ -20,6 +20,7 @@ from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.model import Model
 from napari_unet.learner import frames
 from napari_unet.learner.child import live_job, loop
+from napari_unet.learner.child.turns import Pace
 from napari_unet.learner.messages import (
     Failed,
     Improved,
@@ -223,7 +224,7 @@ class TestLoop:
         assert [type(content) for content in said][:2] == [Improved, LiveTile]
 
     def test_models_are_sent_to_somebody_who_never_stops_painting(self, trainers, monkeypatch):
-        monkeypatch.setattr(live_job, "SECONDS_BETWEEN_MODELS", 0.0)
+        monkeypatch.setattr(live_job, "Pace", lambda _clock, _least: Pace(lambda: 0.0))
         strokes = [[stroke(2, 21 + number)] for number in range(8)]
         said = contents(run([START, *PAINTED, view()], *strokes), Improved, LiveTile)
         kinds = [type(content) for content in said]
