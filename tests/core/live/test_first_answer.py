@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from starter.scenes import scene
+from starter.strokes import strokes
 
 from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.arrange import as_plane
 from napari_unet.core.live.live_trainer import LiveTrainer
-from starter.scenes import scene
-from starter.strokes import strokes
 
 SIDE, SCENES, SEED = 192, 10, 20_000  # the pretraining draws its scenes from other seeds
 

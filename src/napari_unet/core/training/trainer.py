@@ -29,6 +29,8 @@ from napari_unet.core.network.device import (
     pick_device,
 )
 from napari_unet.core.network.networks import TrainedNetwork, drawn
+from napari_unet.core.network.pretrained_unet import PretrainedUNet
+from napari_unet.core.training.closed_form import fit_head
 from napari_unet.core.training.dataset import Dataset
 from napari_unet.core.training.optimizer import rate_factor
 from napari_unet.core.training.optimizer_step import Stepper
@@ -125,6 +127,8 @@ class Run:
         self.network = starting_network(dataset, self.settings, model).to(self.device)
         config = self.network.config
         self.network.to(memory_format=channels_last(config.ndim))  # type: ignore[call-overload]
+        if model is None and isinstance(self.network, PretrainedUNet):
+            fit_head(self.network, dataset, settings.seed)
         self.source = patch_source(dataset, config, self.settings, self.device)
         scribbles = settings.label_kind == "scribbles"
         self.scorer = Scorer(dataset, config, balanced=scribbles, device=self.device)
