@@ -77,10 +77,7 @@ class PretrainedUNet(nn.Module):
         guided = [side if padded else side + 2 * GUIDED for side in output]
         p = self._linear(taps, guided).softmax(dim=1).clamp(SMALLEST, 1 - SMALLEST)
         guides = p.log() - (1 - p).log()
-        if padded:
-            seen = self.refiner.seen(image, taps)
-        else:
-            seen = self._seen(image, taps, output)
+        seen = self.refiner.seen(image, taps) if padded else self._seen(image, taps, output)
         odds = [self.refiner.refine(seen, guide) for guide in guides.split(1, dim=1)]
         return crop(torch.cat(odds, dim=1), *output)
 

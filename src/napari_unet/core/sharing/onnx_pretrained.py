@@ -71,9 +71,9 @@ def _guides(graph: Graph, config: PretrainedConfig, logits: str) -> list[str]:
 
 def _seen(graph: Graph, config: PretrainedConfig, image: str, taps: list[str]) -> list[str]:
     """Add what the refiner sees at each level, from the coarsest, of what the output needs."""
-    finest = graph.add("Concat", *taps[:2], axis=1)
+    of_half = graph.add("Concat", *taps[:2], axis=1)
     seen = []
-    for level, tap in enumerate([*taps[:1:-1], finest]):
+    for level, tap in enumerate([*taps[:1:-1], of_half]):
         stride = TAP_STRIDES[-1 - level]
         tap = graph.cropped(tap, [config.margin // stride - CONTEXT[level]] * 2)
         seen.append(_bent(graph, graph.convolution(tap, f"refiner.sideways.{level}", (1, 1))))

@@ -8,7 +8,7 @@ import torch
 from napari_unet.core.forest.linear_head import fit_linear_head
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import read_part
-from napari_unet.core.network.encoder import fill_up, window
+from napari_unet.core.network.encoder import MARGIN, fill_up, window
 from napari_unet.core.network.pretrained_unet import PretrainedUNet
 from napari_unet.core.network.refiner import TAP_SCALE
 from napari_unet.core.network.taps import values_at
@@ -16,6 +16,8 @@ from napari_unet.core.training.dataset import Dataset
 
 _SIDE, _MOST_PARTS = 512, 12  # of images, that are looked at
 _MOST_PIXELS = 600  # of a class in a part
+_ANCHORED, _AROUND = 6, 96  # parts, and pixels around them that are seen
+_SURE = 0.65  # a probability
 
 
 @torch.no_grad()
@@ -41,6 +43,26 @@ def fit_head(network: PretrainedUNet, dataset: Dataset, seed: int) -> None:
     assert network.head.bias is not None
     network.head.weight.copy_(weight[..., None, None])
     network.head.bias.copy_(bias)
+
+
+@torch.no_grad()
+def first_classes(
+    network: PretrainedUNet, dataset: Dataset, seed: int, device: torch.device
+) -> list[np.ndarray]:
+    """Return what the network is sure of before the first step, in parts with strokes.
+
+    Strokes are few and network is large: held to this, it does not forget what it knew (cf. Li and
+    Hoiem 2016, arXiv:1606.09282). Of each image (Y, X) int16 class indices, -1 elsewhere.
+    """
+    found = [np.full(target.classes.shape, -1, np.int16) for target in dataset.targets]
+    for image, part in _parts(dataset, np.random.default_rng(seed))[:_ANCHORED]:
+        x, (top, left) = _read(dataset.images[image], part, _AROUND)
+        rows, columns = part.sides
+        p = network(x.to(device), padded=True).softmax(dim=1)[0].cpu().numpy()
+        p = p[:, top : top + rows, left : left + columns]
+        sure = np.where(p.max(axis=0) > _SURE, p.argmax(axis=0), -1)
+        found[image][part.slices] = sure
+    return found
 
 
 def _parts(dataset: Dataset, rng: np.random.Generator) -> list[tuple[int, Tile]]:
@@ -70,9 +92,17 @@ def _values(
     network: PretrainedUNet, image: np.ndarray, part: Tile, rows: np.ndarray, columns: np.ndarray
 ) -> np.ndarray:
     """Return what the encoder says of pixels of a part, (N, 224) float32."""
-    seen = [window(*span, size) for span, size in zip(part.ranges, image.shape[1:], strict=True)]
+    x, (down, right) = _read(image, part, MARGIN)
+    taps = network.encoder(x.to(network.head.weight.device))
+    return values_at(tuple(tap.cpu() for tap in taps), rows + down, columns + right) * TAP_SCALE
+
+
+def _read(image: np.ndarray, part: Tile, around: int) -> tuple[torch.Tensor, tuple[int, int]]:
+    """Return a part and its surroundings, (1, C, Y, X), and where the part begins in that."""
+    seen = [
+        window(*span, size, around) for span, size in zip(part.ranges, image.shape[1:], strict=True)
+    ]
     pixels = read_part(image, *(np.arange(*span) for span in seen))
     x = fill_up(torch.from_numpy(np.ascontiguousarray(pixels))[None])
-    taps = network.encoder(x.to(network.head.weight.device))
-    down, right = (start - begin for (start, _), (begin, _) in zip(part.ranges, seen, strict=True))
-    return values_at(tuple(tap.cpu() for tap in taps), rows + down, columns + right) * TAP_SCALE
+    (top, _), (left, _) = part.ranges
+    return x, (top - seen[0][0], left - seen[1][0])
