@@ -4,8 +4,6 @@ Each message is one sentence that says what is wrong and what to do; the shell p
 traceback and the window shows it as a notification.
 """
 
-from __future__ import annotations
-
 from enum import Enum
 
 

@@ -4,8 +4,6 @@ Modules log to ``logging.getLogger(__name__)``; window and shell open the file. 
 opens none, Python's own rule holds: errors go to standard error.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """What to tell of a problem: versions, device, and the end of the log."""
 
-from __future__ import annotations
-
 import platform
 from importlib.metadata import PackageNotFoundError, version
 

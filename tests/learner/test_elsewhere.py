@@ -15,7 +15,7 @@ from talk import Talk
 from napari_unet.core.events import Notice
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.training.settings import TrainSettings
-from napari_unet.learner import client
+from napari_unet.learner import upkeep
 from napari_unet.learner.computer import HERE, Computer
 from napari_unet.learner.greeting import VERSION
 from napari_unet.learner.messages import (
@@ -110,7 +110,7 @@ class TestCommand:
         assert (tmp_path / "heard").read_bytes() == b""
 
     def test_that_is_silent_is_told_and_may_be_stopped(self, talk, monkeypatch):
-        monkeypatch.setattr(client, "QUIET_SECONDS", 0.2)
+        monkeypatch.setattr(upkeep, "QUIET_SECONDS", 0.2)
         it = talk("exec sleep 600")
         train(it)
         assert "no learner has answered yet" in it.until(0, Notice)[-1].text

@@ -11,6 +11,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QWidget
+from windowless import Windowless
 
 from fakes import FakeLearner, Job
 from napari_unet.learner.computer import Computer
@@ -71,6 +72,20 @@ def make_window(qapp, request):
     if qapp.platformName() in ("offscreen", "minimal"):
         pytest.skip("napari's canvas needs a display with OpenGL; run the tests under xvfb-run")
     return request.getfixturevalue("make_napari_viewer")
+
+
+@pytest.fixture
+def make_viewer(qapp):
+    """Make viewers with docks and without a canvas, for what is not about drawing."""
+    made: list[Windowless] = []
+
+    def make() -> Windowless:
+        made.append(Windowless())
+        return made[-1]
+
+    yield make
+    for viewer in made:
+        viewer.close()
 
 
 @pytest.fixture

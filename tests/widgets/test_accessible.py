@@ -57,8 +57,8 @@ def named(widget: QWidget) -> str:
 
 
 @pytest.fixture(params=[AnnotateAndTrain, BatchSegment, Cells])
-def dock(request, make_window, learners):
-    viewer = make_window()
+def dock(request, make_viewer, learners):
+    viewer = make_viewer()
     image = viewer.add_image(np.zeros((3, 32, 40), np.float32), name="cells")
     paint_two_classes(add_strokes(viewer, image))
     widget = request.param(viewer)

@@ -1,4 +1,4 @@
-"""Strokes belong to an image: in the real window, with images of one size."""
+"""Strokes belong to an image: in the dock, with images of one size."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def _soon(monkeypatch):
 
 
 @pytest.fixture
-def make(make_window, learners):
+def make(make_viewer, learners):
     """A window with the images a, b, ... in memory, and the dock."""
 
     def window(names="ab"):
-        viewer = make_window()
+        viewer = make_viewer()
         for name in names:
             viewer.add_image(PICTURES[name], name=name)
         dock = AnnotateAndTrain(viewer)

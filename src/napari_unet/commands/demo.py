@@ -1,7 +1,5 @@
 """``napari-unet demo``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

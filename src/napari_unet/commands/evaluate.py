@@ -1,7 +1,5 @@
 """``napari-unet evaluate``."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -87,12 +85,10 @@ def _object_scores(objects: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 
 def _membrane_scores(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Score planes of a membrane map; pixels above 0.5 of a boolean are membrane."""
-    regions = boundary_scores(prediction, truth, 0.5)
+    """Score planes of a membrane map."""
+    regions = boundary_scores(prediction, truth)
     planes = zip(
-        prediction.reshape(-1, *truth.shape[-2:]),
-        truth.reshape(-1, *truth.shape[-2:]),
-        strict=True,
+        prediction.reshape(-1, *truth.shape[-2:]), truth.reshape(-1, *truth.shape[-2:]), strict=True
     )
     return {
         "V_rand": regions.v_rand,

@@ -1,7 +1,5 @@
 """``napari-unet export``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from napari_unet.core.sharing.export import ExportFormat, export_model

@@ -1,7 +1,5 @@
 """``napari-unet info``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from napari_unet.core.diagnosis import of_model

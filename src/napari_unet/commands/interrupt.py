@@ -1,7 +1,5 @@
 """Ctrl-C as a wish to stop."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """``napari-unet learner``: what a window elsewhere starts here, to train and predict for it."""
 
-from __future__ import annotations
-
 from napari_unet.learner.__main__ import main
 
 

@@ -1,7 +1,5 @@
 """Files that belong together are given in the same order: their names must not say otherwise."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

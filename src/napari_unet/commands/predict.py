@@ -1,7 +1,5 @@
 """``napari-unet predict``."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

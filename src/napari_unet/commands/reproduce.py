@@ -1,7 +1,5 @@
 """``napari-unet reproduce``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from napari_unet.project.reproduce import write_reproduction

@@ -1,7 +1,5 @@
 """``napari-unet train``."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The size of the pixels or voxels that a training is told by its files."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ A finding is never an error: nothing is refused for it. Each leads to a heading 
 ``docs/troubleshooting.md``.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Pictures of results: an overlay and the curves of a training, drawn without a display."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Learning in a warm process of its own, so that a window stays alive while it runs."""
 
-from __future__ import annotations
-
 from napari_unet.learner.client import Learner
 
 __all__ = ["Learner"]

@@ -1,7 +1,5 @@
 """``python -m napari_unet.learner``: the process that a :class:`Learner` starts."""
 
-from __future__ import annotations
-
 from napari_unet.learner.greeting import greet
 from napari_unet.learner.spawn import own_streams
 

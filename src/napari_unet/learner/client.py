@@ -1,12 +1,9 @@
-"""The window's side of the learner: starts its process, talks to it, and outlives it."""
-
-from __future__ import annotations
+"""The window's side of the learner: the jobs that its process is given, and their answers."""
 
 import logging
 import queue
 import threading
-from collections.abc import Callable, Hashable
-from contextlib import suppress
+from collections.abc import Hashable
 
 from napari_unet.errors import InvalidInput
 from napari_unet.learner.computer import HERE, Computer
@@ -35,21 +32,19 @@ from napari_unet.learner.messages import (
     Trained,
 )
 from napari_unet.learner.process import LearnerProcess
+from napari_unet.learner.upkeep import Upkeep, ignore, later
 from napari_unet.log import with_log
 
-Deliver = Callable[[Reply], None]
 _LOG = logging.getLogger(__name__)
 STOP_SECONDS = 0.4
 STOP_SECONDS_ELSEWHERE = 2.0  # a model may take that long on its way here
 KILL_SECONDS = 10.0  # for a tile that nobody waits for; a large one on a slow computer takes some
-QUIET_SECONDS = 30.0  # without an answer, until it is told what there is instead
 _JOIN_SECONDS = 0.3
-_STARTS_WITHOUT_SUCCESS = 2
 _CLOSED = "the window was closed."
 _NOBODY = "nothing trains any more, since the dock was closed; open it again."
 
 
-class Learner:
+class Learner(Upkeep):
     """A process that trains and predicts on request.
 
     Requests are prepared and sent by a thread of their own and replies are read by another, so no
@@ -59,42 +54,15 @@ class Learner:
     """
 
     def __init__(self, computer: Computer = HERE) -> None:
-        self._computer = computer
+        super().__init__(computer)
         self._outbox: queue.SimpleQueue[int | Addition | StopRequest | Forget | None] = (
             queue.SimpleQueue()
         )
-        self._deliver: Deliver = _ignore
-        self._lock = threading.RLock()
         self._jobs: dict[int, Job] = {}
         self._additions: dict[Addition, PrepareMessages] = {}  # that wait
         self._ignored: set[int] = set()  # stopped predictions that the process may be at still
-        self._process: LearnerProcess | None = None
-        self._failed_starts = 0
-        self._closed = False
         self._sender = threading.Thread(target=self._send_all, name="learner-send", daemon=True)
         self._sender.start()
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the running process, if there is one."""
-        process = self._process
-        return None if process is None else process.pid
-
-    def warm_up(self) -> None:
-        """Start the process now, so that the first request need not wait for it."""
-        with self._lock:
-            if self._process is None and not self._closed:
-                self._start_or_tell()
-
-    def use(self, computer: Computer) -> None:
-        """Run the process elsewhere from now on; predictions under way are done there again."""
-        with self._lock:
-            self._computer = computer
-            self._failed_starts = 0
-            if self._process is not None:
-                self._kill(self._process)
-            elif not self._closed:
-                self._start_or_tell()
 
     def submit(
         self, job: int, prepare: Prepare, *, training: bool, answer: Answer | None = None
@@ -143,23 +111,16 @@ class Learner:
             self._jobs[job].stopping = True
         self._outbox.put(StopRequest(job))
         seconds = STOP_SECONDS if self._computer.is_here else STOP_SECONDS_ELSEWHERE
-        _later(seconds, self._kill_if_running, job)
+        later(seconds, self._kill_if_running, job)
 
     def drop(self, job: int) -> None:
         """Say that nobody waits for a prediction any more; its process is spared."""
         with self._lock:
             if job not in self._jobs:
                 return
-            self._jobs[job].answer = _ignore
+            self._jobs[job].answer = ignore
             self._jobs[job].stopping = True
         self._outbox.put(StopRequest(job))
-
-    def listen(self, deliver: Deliver) -> None:
-        """Have replies delivered as they come, in the thread that receives them.
-
-        ``deliver`` must not wait. The replies of jobs with an answer of their own go there instead.
-        """
-        self._deliver = deliver
 
     def close(self) -> None:
         """End the process and the threads; of waiting jobs only those with an answer are told."""
@@ -176,23 +137,6 @@ class Learner:
         if process is not None:
             process.kill()  # the receiving thread waits for its end, which may take a while
         self._sender.join(_JOIN_SECONDS)  # it may be in the middle of a layer that is slow to read
-
-    def _start_or_tell(self) -> None:
-        reason = self._start()
-        if reason is not None:
-            self._deliver(Reply(0, Failed(reason)))
-
-    def _start(self) -> str | None:
-        """Start a process; return what is in the way, if anything."""
-        try:
-            process = LearnerProcess(self._computer)
-        except (OSError, ValueError) as error:
-            return f"the training process cannot start ({error})."
-        self._process = process
-        threading.Thread(
-            target=self._receive_all, args=[process], name="learner-receive", daemon=True
-        ).start()
-        return None
 
     def _send_all(self) -> None:
         while (item := self._outbox.get()) is not None:
@@ -267,20 +211,9 @@ class Learner:
             else:
                 self._fail(request.job, NO_MEMORY)
 
-    def _receive_all(self, process: LearnerProcess) -> None:
-        quiet = _later(QUIET_SECONDS, self._tell_if_quiet, process)
-        with suppress(EOFError):
-            while True:
-                reply = process.receive()
-                quiet.cancel()
-                self._pass_on(process, reply)
-                if process.keeps_too_much:
-                    self._outbox.put(Forget())
-        quiet.cancel()
-        process.bury()
-        self._bury(process)
-
     def _pass_on(self, process: LearnerProcess, reply: Reply) -> None:
+        if process.keeps_too_much:
+            self._outbox.put(Forget())
         with self._lock:
             if process is not self._process:
                 return  # it was killed, and its jobs were told
@@ -300,27 +233,17 @@ class Learner:
                 case Trained() | Predicted() | Failed():
                     self._jobs.pop(reply.job, None)
 
-    def _bury(self, process: LearnerProcess, *, by_us: bool = False) -> None:
-        """Answer for a process that is gone or killed; start the next unless that is pointless."""
-        with self._lock:
-            if self._closed or process is not self._process:
-                return
-            self._process = None
-            self._ignored.clear()
-            lost = {number: job for number, job in self._jobs.items() if job.sent}
-            killed_by_us = by_us or any(job.stopping for job in lost.values())
-            self._failed_starts += 0 if killed_by_us else 1
-            for number, job in lost.items():
-                if killed_by_us and not job.stopping and not job.training:
-                    job.sent = False  # it was not meant: the next process does it again
-                    self._outbox.put(number)
-                else:
-                    self._end(number, process.reason)
-            if self._failed_starts < _STARTS_WITHOUT_SUCCESS:
-                self._start_or_tell()
-            elif not lost:
-                text = f"the training process cannot start: {process.reason}"
-                self._deliver(Reply(0, Failed(text)))
+    def _lose(self, reason: str, *, by_us: bool) -> tuple[bool, bool]:
+        self._ignored.clear()
+        lost = {number: job for number, job in self._jobs.items() if job.sent}
+        meant = by_us or any(job.stopping for job in lost.values())
+        for number, job in lost.items():
+            if meant and not job.stopping and not job.training:
+                job.sent = False  # this one was not: the next process does it again
+                self._outbox.put(number)
+            else:
+                self._end(number, reason)
+        return meant, bool(lost)
 
     def _end(self, number: int, reason: str) -> None:
         """Give a job the last replies that its process cannot give."""
@@ -340,7 +263,7 @@ class Learner:
             self._end(number, "")  # its layer is still being read, or its process is spared
             if job.sent and process is not None:
                 self._ignored.add(number)
-                _later(KILL_SECONDS, self._kill_if_deaf, number, process)
+                later(KILL_SECONDS, self._kill_if_deaf, number, process)
 
     def _kill_if_deaf(self, number: int, process: LearnerProcess) -> None:
         """Replace a process that is still at what nobody waits for."""
@@ -350,23 +273,3 @@ class Learner:
             learning = any(job.training and job.sent for job in self._jobs.values())
             if number in self._ignored and process is self._process and not learning:
                 self._kill(process)
-
-    def _tell_if_quiet(self, process: LearnerProcess) -> None:
-        with self._lock:
-            if process is self._process and not process.answered and not self._closed:
-                self._deliver(Reply(0, Notice(self._computer.no_answer_yet())))
-
-    def _kill(self, process: LearnerProcess) -> None:
-        process.kill()
-        self._bury(process, by_us=True)  # at once: a large process takes a while to end
-
-
-def _later(seconds: float, call: Callable[..., None], *arguments: object) -> threading.Timer:
-    timer = threading.Timer(seconds, call, arguments)
-    timer.daemon = True
-    timer.start()
-    return timer
-
-
-def _ignore(_: object) -> None:
-    """Take a reply that nobody waits for."""

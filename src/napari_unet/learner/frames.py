@@ -9,8 +9,6 @@ what large arrays and models hold, outside it. A part that the other end has alr
 alone, see :mod:`napari_unet.learner.shelf`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import pickle

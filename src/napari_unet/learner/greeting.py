@@ -4,8 +4,6 @@ They come before any message, as a line of text that all versions can read; what
 a container prints before them is skipped.
 """
 
-from __future__ import annotations
-
 from typing import BinaryIO
 
 from napari_unet import __version__

@@ -1,7 +1,5 @@
 """What a learner's client knows of its jobs, and the last words for those that were lost."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The computers where a learner ran before: names of computers and commands, never a secret."""
 
-from __future__ import annotations
-
 import json
 from contextlib import suppress
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """What the window's process and the learner's process say to each other, as frozen data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +16,7 @@ from napari_unet.core.events import (
     Started,
     Step,
 )
+from napari_unet.core.images.box import Region
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.intensity import Intensities
 from napari_unet.core.labels.across_planes import Place
@@ -26,8 +25,6 @@ from napari_unet.core.network.config import DeviceName
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.core.prediction.uncertainty import Doubt
 from napari_unet.core.training.settings import TrainSettings
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ class LiveStrokes:
 
     job: int
     key: str
-    box: Box
+    box: Region
     labels: np.ndarray
 
 
@@ -151,7 +148,7 @@ class LiveView:
     job: int
     generation: int
     key: str
-    region: Box | None
+    region: Region | None
     image: np.ndarray | Cutout | None
 
 
@@ -216,7 +213,7 @@ class LiveTile:
     generation: int
     version: int
     key: str
-    box: Box
+    box: Region
     classes: np.ndarray
 
 

@@ -4,8 +4,6 @@ The process is :mod:`learner.child.find_objects`. Probabilities and ids stay her
 the parts that it asks for, so that images of any size go.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

@@ -1,7 +1,5 @@
 """One process of a learner and the line to it, from its greeting to its last words."""
 
-from __future__ import annotations
-
 import logging
 import subprocess
 import tempfile
@@ -68,10 +66,7 @@ class LearnerProcess:
         frames.send(requests_of(self._popen), request, self._ledger, keep=keep, packed=packed)
 
     def receive(self) -> Reply:
-        """Wait for a reply.
-
-        ``EOFError`` if there will be none.
-        """
+        """Wait for a reply. ``EOFError`` if there will be none."""
         try:
             if not self.answered:
                 self._await_greeting()

@@ -1,7 +1,5 @@
 """A predictor whose network is in the learner's process."""
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections import deque

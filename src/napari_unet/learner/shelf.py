@@ -7,46 +7,43 @@ was to be forgotten as often: so what the window asks for by its digest is alway
 the same model is just on its way back.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
-from typing import Protocol
 
 LARGE = 2**14  # bytes from which a part is worth a digest
 DIGEST = 16  # bytes of a digest (BLAKE2b)
 MOST = 2**28  # bytes that a learner keeps
 
 
-class Shelf(Protocol):
-    """One end's knowledge of the learner's shelf."""
+class Shelf:
+    """One end's knowledge of the learner's shelf; what an end has no part in does nothing."""
 
     def knows(self, digest: bytes) -> bool:
         """Return whether the other end can be sent the digest alone."""
+        return False
 
     def keep(self, digest: bytes, data: memoryview | bytearray) -> bytes | bytearray:
         """Note a part that crosses the line; returns one that was received."""
+        raise NotImplementedError
 
     def recall(self, digest: bytes) -> bytes:
         """Return a part that is on the shelf."""
+        raise LookupError("a learner sent a part by its digest")
 
     def to_forget(self) -> bytes:
         """Return the digests that the other end shall forget, one after the other."""
+        return b""
 
     def forget(self, digests: bytes) -> None:
         """Take parts off the shelf."""
 
 
-class LearnersShelf:
+class LearnersShelf(Shelf):
     """The shelf itself. One thread reads from the line and another writes to it."""
 
     def __init__(self) -> None:
         self._parts: dict[bytes, tuple[bytes, int]] = {}
         self._lock = threading.Lock()
-
-    def knows(self, digest: bytes) -> bool:
-        """Return ``False``: the window keeps nothing."""
-        return False
 
     def keep(self, digest: bytes, data: memoryview | bytearray) -> bytes:
         """Put a part on the shelf."""
@@ -62,10 +59,6 @@ class LearnersShelf:
         with self._lock:
             return self._parts[digest][0]
 
-    def to_forget(self) -> bytes:
-        """Return nothing."""
-        return b""
-
     def forget(self, digests: bytes) -> None:
         """Take parts off the shelf."""
         for start in range(0, len(digests), DIGEST):
@@ -76,7 +69,7 @@ class LearnersShelf:
                     self._parts[digest] = part, times - 1
 
 
-class WindowsLedger:
+class WindowsLedger(Shelf):
     """What is on the shelf of the learner, the part that was used last at the end."""
 
     def __init__(self, most: int = MOST) -> None:
@@ -108,15 +101,8 @@ class WindowsLedger:
                 self._forgotten += [digest] * times
         return data if isinstance(data, bytearray) else bytearray()
 
-    def recall(self, digest: bytes) -> bytes:
-        """Refuse: the learner never sends a digest alone."""
-        raise LookupError("a learner sent a part by its digest")
-
     def to_forget(self) -> bytes:
         """Return what the learner shall forget, once."""
         with self._lock:
             digests, self._forgotten = b"".join(self._forgotten), []
         return digests
-
-    def forget(self, digests: bytes) -> None:
-        """Take nothing off: the learner decides nothing."""

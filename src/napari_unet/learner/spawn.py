@@ -1,7 +1,5 @@
 """A process of our own and the pipes to it."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

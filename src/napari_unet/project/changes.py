@@ -20,14 +20,8 @@ from napari_unet.project.index import AnnotationEntry, ImageEntry, VersionKind
 class PlaneStrokes:
     """The strokes on a plane of a layer, or on a part of it.
 
-    Attributes
-    ----------
-    annotation, index
-        The layer and the plane.
-    labels
-        (Y, X) integer, 0 where nothing is painted.
-    at
-        Row and column at which the part begins.
+    ``annotation``, ``index``: the layer and the plane. ``labels``: (Y, X) integer, 0 where nothing
+    is painted. ``at``: row and column at which the part begins.
     """
 
     annotation: str
@@ -40,16 +34,10 @@ class PlaneStrokes:
 class NewVersion:
     """A version of the model to keep; of one number the last one counts.
 
-    Attributes
-    ----------
-    number, made, kind, ended, parent
-        As in :class:`napari_unet.project.index.VersionEntry`.
-    model
-        Content of a model file.
-    planes
-        The strokes that it was trained on.
-    read_planes
-        Gives them instead, in the thread that saves; for a loop that learns what is painted then.
+    ``number``, ``made``, ``kind``, ``ended``, ``parent``: as in
+    :class:`napari_unet.project.index.VersionEntry`. ``model``: content of a model file. ``planes``:
+    the strokes that it was trained on. ``read_planes``: gives them instead, in the thread that
+    saves; for a loop that learns what is painted then.
     """
 
     number: int
@@ -83,19 +71,11 @@ class NewVersion:
 class Facts:
     """What there is besides strokes and models; always all of it.
 
-    Attributes
-    ----------
-    classes, settings, in_use
-        As in :class:`napari_unet.project.index.ProjectIndex`.
-    images
-        Without checksums, which are found here.
-    arrays
-        The pixels of images that are in memory alone, by key.
-    annotations
-        The layers of strokes, without their planes. A layer that is not among them any more stays
-        as it is, unless it is in ``removed``.
-    removed
-        Keys of layers that were taken out of the window.
+    ``classes``, ``settings``, ``in_use``: as in :class:`napari_unet.project.index.ProjectIndex`.
+    ``images``: without checksums, which are found here. ``arrays``: the pixels of images that are
+    in memory alone, by key. ``annotations``: the layers of strokes, without their planes. A layer
+    that is not among them any more stays as it is, unless it is in ``removed``. ``removed``: keys
+    of layers that were taken out of the window.
     """
 
     classes: tuple[ClassInfo, ...] = ()

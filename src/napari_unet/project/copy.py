@@ -1,7 +1,5 @@
 """Writing a project into another folder."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

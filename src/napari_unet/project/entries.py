@@ -1,7 +1,5 @@
 """What the entries of a project have in common, and small parts of them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,13 +31,9 @@ class Placement(Entry):
 class CellsEntry(Entry):
     """What is known of a layer of cells that somebody corrected.
 
-    Attributes
-    ----------
-    ndim
-        2 if they were found plane by plane, 3 volume by volume.
-    corrected
-        The places that were corrected: an index along each axis before row and column, ``None``
-        along the slices of a volume.
+    ``ndim``: 2 if they were found plane by plane, 3 volume by volume. ``corrected``: the places
+    that were corrected: an index along each axis before row and column, ``None`` along the slices
+    of a volume.
     """
 
     ndim: Literal[2, 3]

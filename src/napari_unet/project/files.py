@@ -4,8 +4,6 @@ A file is named by a digest of what is in it and never changed; another content 
 So a save that is interrupted has changed nothing that the index names.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os
@@ -48,16 +46,9 @@ _NOT_STROKES = (
 class StoredPlane:
     """One plane of strokes, or a part of it.
 
-    Attributes
-    ----------
-    index
-        Along the axes before row and column.
-    shape
-        Of the whole layer, (..., Y, X).
-    labels
-        (Y, X) integer, 0 where nothing is painted.
-    at
-        Row and column at which the part begins.
+    ``index``: along the axes before row and column. ``shape``: of the whole layer, (..., Y, X).
+    ``labels``: (Y, X) integer, 0 where nothing is painted. ``at``: row and column at which the part
+    begins.
     """
 
     index: tuple[int, ...]

@@ -1,7 +1,5 @@
 """What a project folder says of itself: validated data, one JSON file, free of torch."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -30,34 +28,16 @@ VersionKind = Literal["train", "live", "opened"]
 class ImageEntry(Entry):
     """An image that was painted on; its pixels are not in the project.
 
-    Attributes
-    ----------
-    key, name
-        Of the image in this project, and as it was called.
-    id
-        By which its strokes know it, in whatever project.
-    path, beside
-        Absolute path, and the path seen from the project folder; ``None`` if it was only in
-        memory.
-    size, checksum
-        See :func:`napari_unet.core.io.fingerprint.identify_file`.
-    shape
-        (..., Y, X), with RGB's channels at the end.
-    pixels
-        A checksum of them; it tells the layers of one file from each other.
-    rgb
-        Whether the last axis is colour.
-    axes
-        A letter an axis of ``shape``, see :class:`images.image_source.ImageSource`.
-    channels
-        What a model is given: keys of images, and the number of a channel in each; empty for all
-        of the image's own.
-    level
-        Which level of a pyramid is worked on, 0 for the finest.
-    reader
-        The viewer's plugin that opened it.
-    placement
-        Where it lay.
+    ``key``, ``name``: of the image in this project, and as it was called. ``id``: by which its
+    strokes know it, in whatever project. ``path``, ``beside``: absolute path, and the path seen
+    from the project folder; ``None`` if it was only in memory. ``size``, ``checksum``: see
+    :func:`napari_unet.core.io.fingerprint.identify_file`. ``shape``: (..., Y, X), with RGB's
+    channels at the end. ``pixels``: a checksum of them; it tells the layers of one file from each
+    other. ``rgb``: whether the last axis is colour. ``axes``: a letter an axis of ``shape``, see
+    :class:`images.image_source.ImageSource`. ``channels``: what a model is given: keys of images,
+    and the number of a channel in each; empty for all of the image's own. ``level``: which level of
+    a pyramid is worked on, 0 for the finest. ``reader``: the viewer's plugin that opened it.
+    ``placement``: where it lay.
     """
 
     key: Key
@@ -80,14 +60,8 @@ class ImageEntry(Entry):
 class PlaneEntry(Entry):
     """A plane with strokes, or a part of a large one.
 
-    Attributes
-    ----------
-    index
-        Along the axes before row and column.
-    at
-        Row and column at which the part begins.
-    digest
-        Of its content.
+    ``index``: along the axes before row and column. ``at``: row and column at which the part
+    begins. ``digest``: of its content.
     """
 
     index: PlaneIndex
@@ -98,24 +72,11 @@ class PlaneEntry(Entry):
 class AnnotationEntry(Entry):
     """A layer of strokes, or of cells that were corrected.
 
-    Attributes
-    ----------
-    key, name
-        Of the layer in this project, and as it is called.
-    image
-        Key of the image that it was painted on, where known.
-    shape, dtype
-        (..., Y, X), and the type of its numbers.
-    planes
-        Those with strokes; all others are empty.
-    placement
-        Where it lies.
-    removed
-        Whether it was taken out of the window; its strokes stay in the folder.
-    cells
-        Of a layer of cells; ``None`` for strokes.
-    classes
-        Of strokes: what their ids mean.
+    ``key``, ``name``: of the layer in this project, and as it is called. ``image``: key of the
+    image that it was painted on, where known. ``shape``, ``dtype``: (..., Y, X), and the type of
+    its numbers. ``planes``: those with strokes; all others are empty. ``placement``: where it lies.
+    ``removed``: whether it was taken out of the window; its strokes stay in the folder. ``cells``:
+    of a layer of cells; ``None`` for strokes. ``classes``: of strokes: what their ids mean.
     """
 
     key: Key
@@ -153,26 +114,12 @@ class UsedPlane(Entry):
 class VersionEntry(Entry):
     """A version of the model.
 
-    Attributes
-    ----------
-    number
-        Counted from 1.
-    made
-        UTC time, ISO 8601.
-    kind
-        Which way it came: by Train, by Live, or opened from a file.
-    ended
-        False for the best model so far of a training whose end was never seen.
-    digest, size
-        Of the model file.
-    score
-        As the model says, where it has one.
-    labelled_pixels
-        Pixels that it was trained on.
-    parent
-        The version that its training started from; ``None`` for fresh weights.
-    planes
-        The strokes that it was trained on.
+    ``number``: counted from 1. ``made``: UTC time, ISO 8601. ``kind``: which way it came: by Train,
+    by Live, or opened from a file. ``ended``: false for the best model so far of a training whose
+    end was never seen. ``digest``, ``size``: of the model file. ``score``: as the model says, where
+    it has one. ``labelled_pixels``: pixels that it was trained on. ``parent``: the version that its
+    training started from; ``None`` for fresh weights. ``planes``: the strokes that it was trained
+    on.
     """
 
     number: int = Field(ge=1, le=999_999)
@@ -190,16 +137,8 @@ class VersionEntry(Entry):
 class ProjectIndex(Entry):
     """All that a project folder holds, oldest versions first.
 
-    Attributes
-    ----------
-    format_version
-        Of the folder's layout.
-    program
-        Version of this program that wrote it.
-    saved
-        UTC time, ISO 8601.
-    in_use
-        Number of the version in use.
+    ``format_version``: of the folder's layout. ``program``: version of this program that wrote it.
+    ``saved``: UTC time, ISO 8601. ``in_use``: number of the version in use.
     """
 
     format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)

@@ -17,16 +17,10 @@ MakeStore = Callable[["Place"], ProjectStore]
 class Place:
     """Where a project is saved, from the first save on.
 
-    ``make`` returns the project, in the saving thread, when there is something to save.
-
-    Attributes
-    ----------
-    folder
-        The project's folder, or ``None`` where nobody has chosen one.
-    recovery
-        The folder for the next start that is held.
-    replaced
-        A folder for the next start that is not needed any more once something is saved here.
+    ``make`` returns the project, in the saving thread, when there is something to save. ``folder``:
+    the project's folder, or ``None`` where nobody has chosen one. ``recovery``: the folder for the
+    next start that is held. ``replaced``: a folder for the next start that is not needed any more
+    once something is saved here.
     """
 
     def __init__(

@@ -1,7 +1,5 @@
 """A paragraph for a methods section: what was trained on what, with which versions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from napari_unet.core.models.header import ModelHeader, TrainingRecord
@@ -65,9 +63,9 @@ def _scaling(header: ModelHeader, piece: str) -> str:
     """Say which grey values became 0 and 1."""
     by_percentiles = "from the 1st and 99.8th percentile of each channel to 0 and 1"
     if header.scaling.way == "training":
+        ranges = ", ".join(f"{one.low:g} to {one.high:g}" for one in header.scaling.reference)
         return (
-            "Images were normalised from the range of the training images, "
-            f"{_ranges(header)}, to 0 and 1."
+            f"Images were normalised from the range of the training images, {ranges}, to 0 and 1."
         )
     if header.scaling.way == "image":
         return f"Images were normalised {piece} by {piece} {by_percentiles}."
@@ -76,10 +74,6 @@ def _scaling(header: ModelHeader, piece: str) -> str:
         f"Images were normalised {unit} {by_percentiles}; one whose range was not wider than its "
         "noise was scaled as the training images were, in units of its noise."
     )
-
-
-def _ranges(header: ModelHeader) -> str:
-    return ", ".join(f"{one.low:g} to {one.high:g}" for one in header.scaling.reference)
 
 
 def _foreign(header: ModelHeader) -> str:

@@ -1,7 +1,5 @@
 """Opening a project folder: as much as can be read, and a sentence for what cannot."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,12 +20,7 @@ from napari_unet.project.files import (
     read_file,
     read_plane,
 )
-from napari_unet.project.index import (
-    AnnotationEntry,
-    ImageEntry,
-    ProjectIndex,
-    parse_index,
-)
+from napari_unet.project.index import AnnotationEntry, ImageEntry, ProjectIndex, parse_index
 
 _AS_A_COPY = "It was opened as a copy; choose Save as… and another folder to go on."
 
@@ -68,26 +61,12 @@ class FoundImage:
 class OpenedProject:
     """What could be read of a project folder.
 
-    Attributes
-    ----------
-    folder
-        Where it is.
-    index
-        What it says of itself, or what its files say where that is lost.
-    layers
-        Strokes; those that were removed from the window are not among them.
-    images
-        Where the images are now.
-    problems
-        A sentence each for what could not be read.
-    attached
-        Whether it may be written to: its own index was read.
-    data
-        The bytes of the index as read, by which a change by somebody else is noticed.
-    before
-        The index before that, if it can be read.
-    spared
-        Damaged files, which are never removed.
+    ``folder``: where it is. ``index``: what it says of itself, or what its files say where that is
+    lost. ``layers``: strokes; those that were removed from the window are not among them.
+    ``images``: where the images are now. ``problems``: a sentence each for what could not be read.
+    ``attached``: whether it may be written to: its own index was read. ``data``: the bytes of the
+    index as read, by which a change by somebody else is noticed. ``before``: the index before that,
+    if it can be read. ``spared``: damaged files, which are never removed.
     """
 
     folder: Path

@@ -1,7 +1,5 @@
 """A project as a script that repeats its training and prediction, and as a methods paragraph."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

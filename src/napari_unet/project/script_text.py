@@ -5,8 +5,6 @@ Everything that a project says goes into it as a literal (``repr``), since a pro
 somebody else.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -3,8 +3,6 @@
 A session tells what becomes of its model; this listens and has each version kept.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -38,12 +36,9 @@ class History:
     """Has the model of a session kept: best ones of a running training, and each that it ends with.
 
     ``keep`` keeps a version, of one number the last one; ``used`` gives what copies the strokes
-    that a training which begins now, or Live, which ends now, has learnt from.
-
-    Notes
-    -----
-    Signals: ``versions_changed(versions)``, those that are kept, and ``in_use_changed(number)``,
-    ``None`` if the model in use is none of them.
+    that a training which begins now, or Live, which ends now, has learnt from. Signals:
+    ``versions_changed(versions)``, those that are kept, and ``in_use_changed(number)``, ``None`` if
+    the model in use is none of them.
     """
 
     versions_changed = Signal(tuple)

@@ -1,7 +1,5 @@
 """Sample images with strokes, shipped with the package."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 
@@ -14,16 +12,8 @@ from napari_unet.core.labels.classes import ClassInfo, default_color
 class Sample:
     """An image on which somebody has painted.
 
-    Attributes
-    ----------
-    name
-        What it shows.
-    image
-        (Y, X, 3) uint8.
-    strokes
-        (Y, X) uint8; 0 unlabelled, 1 background, 2.. classes.
-    classes
-        What the strokes mean.
+    ``name``: what it shows. ``image``: (Y, X, 3) uint8. ``strokes``: (Y, X) uint8; 0 unlabelled, 1
+    background, 2.. classes. ``classes``: what the strokes mean.
     """
 
     name: str

@@ -1,7 +1,5 @@
 """The classes and the model in use. Neither Qt nor napari."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from pathlib import Path

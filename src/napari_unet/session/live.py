@@ -1,7 +1,5 @@
 """The live loop as a session sees it: what was sent, what came back. Neither Qt nor napari."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,11 +8,12 @@ import numpy as np
 from psygnal import Signal
 
 from napari_unet.core.events import Corrective, LiveScore, Settled, Shown
+from napari_unet.core.images.box import Region
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.learner.client import Learner
 from napari_unet.learner.messages import (
-    Box,
     LiveClasses,
     LiveMessage,
     LivePlane,
@@ -24,7 +23,7 @@ from napari_unet.learner.messages import (
     Waiting,
 )
 from napari_unet.session.sending import for_view, sendable, suffices
-from napari_unet.session.state import Curve, LearnerLike
+from napari_unet.session.state import Curve
 
 Read = Callable[[], np.ndarray]
 ReadPlane = Callable[[], Plane]
@@ -48,7 +47,7 @@ class _Run:
     """One live job; ``version`` is the newest that a tile came with."""
 
     job: int
-    learner: LearnerLike
+    learner: Learner
     generation: int = 0
     key: str | None = None
     version: int = 0
@@ -82,13 +81,9 @@ class Live:
         run = self._run
         if run is None:
             return None
-        return Curve(
-            scores=tuple(run.scores),
-            corrective=tuple(run.corrective),
-            live=True,
-        )
+        return Curve(scores=tuple(run.scores), corrective=tuple(run.corrective), live=True)
 
-    def begin(self, job: int, learner: LearnerLike) -> None:
+    def begin(self, job: int, learner: Learner) -> None:
         """Take a new job up, which has been submitted."""
         self._run = _Run(job, learner)
         self._set_status("")
@@ -98,13 +93,7 @@ class Live:
         self._run = None
         self._set_status("")
 
-    def paint(
-        self,
-        key: str,
-        read_image: ReadPlane,
-        read_labels: Read,
-        **known: Any,
-    ) -> None:
+    def paint(self, key: str, read_image: ReadPlane, read_labels: Read, **known: Any) -> None:
         """Send what changed of a plane's strokes, and, the first time, the plane.
 
         ``key`` names the plane of this image and no other. The plane, (C, Y, X), or a part of a
@@ -135,7 +124,7 @@ class Live:
         run.learner.add(run.job, ("strokes", key), prepare)
 
     def look_at(
-        self, key: str, read_image: ReadPlane, region: Box | None, *, afresh: bool = False
+        self, key: str, read_image: ReadPlane, region: Region | None, *, afresh: bool = False
     ) -> None:
         """Have a part of a plane predicted before anything else.
 
@@ -198,7 +187,7 @@ class Live:
             self.status_changed.emit(status)
 
 
-def changed_box(before: np.ndarray, now: np.ndarray) -> Box | None:
+def changed_box(before: np.ndarray, now: np.ndarray) -> Region | None:
     """Return the smallest box that holds every pixel that differs; ``None`` if none does."""
     changed = before != now
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
@@ -208,7 +197,7 @@ def changed_box(before: np.ndarray, now: np.ndarray) -> Box | None:
 
 
 def _unknown_of_view(
-    sent: _Sent, key: str, read: ReadPlane, region: Box | None
+    sent: _Sent, key: str, read: ReadPlane, region: Region | None
 ) -> np.ndarray | Cutout | None:
     """Return what of a plane in view was not sent yet; ``None`` if all that is needed was."""
     seen = key == sent.viewed and (sent.part is None or suffices(sent.part, region))
@@ -220,11 +209,7 @@ def _unknown_of_view(
 
 
 def _stroke_messages(
-    run: _Run,
-    key: str,
-    read_image: ReadPlane,
-    read_labels: Read,
-    **known: Any,
+    run: _Run, key: str, read_image: ReadPlane, read_labels: Read, **known: Any
 ) -> list[LiveMessage]:
     labels = np.array(read_labels())  # a copy: painting goes on meanwhile
     before = run.sent.labels.get(key)

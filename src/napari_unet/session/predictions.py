@@ -1,7 +1,5 @@
 """The predictions of a session, each a job of its own. Neither Qt nor napari."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 
 from psygnal import Signal
@@ -10,14 +8,9 @@ from napari_unet.core.events import Notice, Progress
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.models.header import header_of
 from napari_unet.core.network.config import DeviceName
-from napari_unet.learner.messages import (
-    Failed,
-    PlanePredicted,
-    Predicted,
-    PredictRequest,
-)
+from napari_unet.learner.client import Learner
+from napari_unet.learner.messages import Failed, PlanePredicted, Predicted, PredictRequest
 from napari_unet.session.sending import for_region
-from napari_unet.session.state import LearnerLike
 
 
 class PredictionJobs:
@@ -33,7 +26,7 @@ class PredictionJobs:
     ended = Signal(int, object, bool)
     warned = Signal(str)
 
-    def __init__(self, learner: LearnerLike, numbers: Iterator[int]) -> None:
+    def __init__(self, learner: Learner, numbers: Iterator[int]) -> None:
         self._learner, self._numbers = learner, numbers
         self._jobs: set[int] = set()
 
@@ -90,7 +83,7 @@ class PredictionJobs:
         """Drop all jobs, whose learner is closed."""
         self._jobs.clear()
 
-    def use(self, learner: LearnerLike) -> None:
+    def use(self, learner: Learner) -> None:
         """Predict with another learner from now on."""
         self._learner = learner
 

@@ -1,10 +1,8 @@
 """What of a large plane is sent to the learner. Neither Qt nor napari nor torch."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from napari_unet.core.images.box import Tile
+from napari_unet.core.images.box import Region, Tile
 from napari_unet.core.images.cutout import Cutout, Measured, cut, is_large
 from napari_unet.core.images.lazy_plane import Plane, whole_plane
 from napari_unet.core.images.resampling import Resampled
@@ -14,7 +12,6 @@ from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.onnx_network import ForeignNetwork, Network
 from napari_unet.core.prediction.context import surroundings
 from napari_unet.errors import InvalidInput
-from napari_unet.learner.messages import Box
 from napari_unet.session.state import PaintedPlanes, newest_strokes
 
 TOO_WIDE = "the image is too large to be segmented at once; zoom in."
@@ -56,7 +53,7 @@ def for_region(
     return cut(plane, needed, sampled=isinstance(network, ForeignNetwork))
 
 
-def for_view(plane: Plane, region: Box | None) -> np.ndarray | Cutout:
+def for_view(plane: Plane, region: Region | None) -> np.ndarray | Cutout:
     """Do the same for a live view, with some more around it so that it can move a little."""
     if isinstance(plane, Cutout) or not is_large(plane.shape):
         return sendable(plane)
@@ -64,7 +61,7 @@ def for_view(plane: Plane, region: Box | None) -> np.ndarray | Cutout:
     return cut(plane, surroundings(_LIVE, around, _size(plane)))
 
 
-def suffices(part: Cutout, region: Box | None) -> bool:
+def suffices(part: Cutout, region: Region | None) -> bool:
     """Return whether a live view of a region needs no more of a plane than a part that was sent."""
     if region is None:
         return False
@@ -77,14 +74,16 @@ def suffices(part: Cutout, region: Box | None) -> bool:
 def painted_images(planes: PaintedPlanes) -> tuple[np.ndarray | Cutout, ...]:
     """Return the images of a training: planes, or what was painted of them."""
     pairs = zip(planes.images, planes.boxes or [None] * len(planes.images), strict=True)
-    return tuple(sendable(plane) if box is None else cut(plane, _tile(box)) for plane, box in pairs)
+    return tuple(
+        sendable(plane) if box is None else cut(plane, Tile.of(box)) for plane, box in pairs
+    )
 
 
 class SeenStrokes:
     """The strokes that the last training was sent; tells which are new."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, list[tuple[Box | None, np.ndarray]]] = {}
+        self._parts: dict[str, list[tuple[Region | None, np.ndarray]]] = {}
 
     def newest(self, planes: PaintedPlanes) -> tuple[np.ndarray, ...]:
         """Return where strokes were painted since the last call, (Y, X) bool of each labels."""
@@ -99,7 +98,7 @@ class SeenStrokes:
             self._parts[key].append((box, labels))
         return newest
 
-    def _before(self, key: str, box: Box | None, labels: np.ndarray) -> np.ndarray | None:
+    def _before(self, key: str, box: Region | None, labels: np.ndarray) -> np.ndarray | None:
         """Return what was known of the same pixels; ``None`` if nothing was."""
         known = self._parts.get(key)
         if known is None:
@@ -132,12 +131,7 @@ def is_too_wide(shape: tuple[int, ...], region: tuple[int, ...] | None) -> bool:
 def _bounded(plane: Plane, region: tuple[int, ...] | None) -> Tile:
     if region is None or is_too_wide(plane.shape, region):
         raise InvalidInput(TOO_WIDE)
-    return _tile(region)
-
-
-def _tile(box: tuple[int, ...]) -> Tile:
-    top, bottom, left, right = box
-    return Tile((top, bottom), (left, right))
+    return Tile.of(region)
 
 
 def _size(plane: Plane) -> tuple[int, int]:

@@ -4,26 +4,18 @@ Only one thread, the window's main thread, changes a session: the replies of the
 carried there and given to :meth:`Session.apply`.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 
 from psygnal import Signal
 
-from napari_unet.core.events import (
-    Corrective,
-    LiveScore,
-    Notice,
-    Score,
-    Started,
-    Step,
-)
+from napari_unet.core.events import Corrective, LiveScore, Notice, Score, Started, Step
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import header_of
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput, Level
+from napari_unet.learner.client import Learner
 from napari_unet.learner.computer import HERE, Computer
 from napari_unet.learner.messages import (
     Content,
@@ -39,12 +31,7 @@ from napari_unet.session.classes_and_model import ClassesAndModel
 from napari_unet.session.live import Live
 from napari_unet.session.predictions import PredictionJobs
 from napari_unet.session.sending import SeenStrokes
-from napari_unet.session.state import (
-    Curve,
-    LearnerLike,
-    PaintedPlanes,
-    State,
-)
+from napari_unet.session.state import Curve, PaintedPlanes, State
 from napari_unet.session.telling import each_of
 from napari_unet.session.training import Training, train_request
 
@@ -69,7 +56,7 @@ class Session(ClassesAndModel):
     trained = Signal(str)
     said = Signal(Level, str)
 
-    def __init__(self, learner: LearnerLike, computer: Computer = HERE) -> None:
+    def __init__(self, learner: Learner, computer: Computer = HERE) -> None:
         super().__init__()
         self._learner = learner
         self.computer = computer
@@ -185,7 +172,7 @@ class Session(ClassesAndModel):
         self._set_device("")
         self._learner.use(computer)
 
-    def reopen(self, learner: LearnerLike) -> None:
+    def reopen(self, learner: Learner) -> None:
         """Go on after :meth:`close`, with another learner."""
         self._learner = learner
         self.predictions.use(learner)

@@ -1,25 +1,13 @@
 """What a session shows and what it is given, as plain data. Neither Qt nor napari nor torch."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
 
 import numpy as np
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.labels.across_planes import Place
-from napari_unet.learner.computer import Computer
-from napari_unet.learner.messages import (
-    Box,
-    Content,
-    LiveMessage,
-    LiveRequest,
-    PredictRequest,
-    TrainRequest,
-)
 
 
 class State(Enum):
@@ -29,35 +17,6 @@ class State(Enum):
     TRAINING = "training"
     LIVE = "live"
     STOPPING = "stopping"
-
-
-class LearnerLike(Protocol):
-    """What a session needs of a learner."""
-
-    def submit(
-        self,
-        job: int,
-        prepare: Callable[[], TrainRequest | PredictRequest | LiveRequest],
-        *,
-        training: bool,
-        answer: Callable[[Content], None] | None = None,
-    ) -> None:
-        """Queue a job."""
-
-    def add(self, job: int, key: Hashable, prepare: Callable[[], Sequence[LiveMessage]]) -> None:
-        """Queue messages for a live job, in place of those of that key that wait."""
-
-    def stop(self, job: int) -> None:
-        """End a job."""
-
-    def drop(self, job: int) -> None:
-        """Say that nobody waits for a prediction any more."""
-
-    def use(self, computer: Computer) -> None:
-        """Train and predict elsewhere from now on."""
-
-    def close(self) -> None:
-        """End the learner."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +34,7 @@ class PaintedPlanes:
     keys: tuple[str, ...]
     images: tuple[Plane, ...]
     labels: tuple[np.ndarray, ...]
-    boxes: tuple[Box | None, ...] = ()
+    boxes: tuple[Region | None, ...] = ()
     pixel_size: tuple[float, float] | None = None
     pixel_unit: str | None = None
     channels: tuple[int, ...] | None = None

@@ -1,7 +1,5 @@
 """Telling listeners, none of which may keep the others or the session from going on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import ExitStack
 

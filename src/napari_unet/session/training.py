@@ -1,7 +1,5 @@
 """One training as a session sees it: what is asked for, what came back. Neither Qt nor napari."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """The window of ``napari-unet demo --window``."""
 
-from __future__ import annotations
-
 import napari
 
 

@@ -8,11 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_unet.core.metrics.membranes import (
-    best_threshold_scores,
-    boundary_scores,
-    membrane_segments,
-)
+from napari_unet.core.metrics.membranes import boundary_scores, membrane_segments
 from napari_unet.core.metrics.rand import v_rand
 from napari_unet.errors import InvalidInput
 
@@ -61,7 +57,7 @@ class TestMembraneSegments:
             membrane_segments(membrane)
 
 
-class TestThresholds:
+class TestScores:
     @pytest.fixture
     def truth(self):
         """Four cells behind a cross of membrane three pixels wide."""
@@ -70,11 +66,11 @@ class TestThresholds:
         return membrane
 
     def test_a_perfect_map_scores_best(self, truth):
-        scores = boundary_scores(truth.astype(np.float32), truth, 0.5)
+        scores = boundary_scores(truth, truth)
         assert (scores.v_rand, scores.v_info, scores.rand_error) == pytest.approx((1, 1, 0))
 
     def test_the_width_of_the_membrane_does_not_count_in_thinned_scores(self, truth):
-        scores = boundary_scores(ndimage.binary_dilation(truth, np.ones((3, 3))), truth, 0.5)
+        scores = boundary_scores(ndimage.binary_dilation(truth, np.ones((3, 3))), truth)
         assert (scores.v_rand, scores.v_info) == pytest.approx((1, 1))
         assert scores.rand_error > 0
 
@@ -83,45 +79,29 @@ class TestThresholds:
         gap[9:12, 2] = False
         thin = membrane_segments(truth)
         expected = np.where(thin == thin[20, 0], thin[0, 0], thin)
-        scores = boundary_scores(gap, truth, 0.5)
+        scores = boundary_scores(gap, truth)
         assert scores.v_rand == pytest.approx(v_rand(expected, thin).score, abs=0.02)
         assert scores.v_rand < 0.9
 
-    def test_each_score_is_taken_at_its_best_threshold(self, truth):
-        probability = np.where(truth, 0.65, 0.25)
-        best, at = best_threshold_scores(probability, truth)
-        assert (best.v_rand, best.v_info, best.rand_error) == pytest.approx((1, 1, 0))
-        assert (at.v_rand, at.v_info, at.rand_error) == (0.3, 0.3, 0.3)
-
-    def test_a_threshold_that_cannot_be_scored_is_never_the_best(self):
-        """Cells of single pixels have no pairs, so there is no Rand error where none are found."""
-        truth = np.ones((6, 6), bool)
-        truth[1, 1] = truth[3, 3] = False
-        best, at = best_threshold_scores(np.full((6, 6), 0.5), truth)
-        assert math.isnan(boundary_scores(np.full((6, 6), 0.5), truth, 0.1).rand_error)
-        assert (best.rand_error, at.rand_error) == (1, 0.5)
-
     def test_without_any_true_cell_all_scores_are_nan(self):
-        best, _ = best_threshold_scores(np.zeros((4, 4)), np.ones((4, 4), bool))
-        assert math.isnan(best.v_rand)
-        assert math.isnan(best.v_info)
-        assert math.isnan(best.rand_error)
+        scores = boundary_scores(np.zeros((4, 4), bool), np.ones((4, 4), bool))
+        assert math.isnan(scores.v_rand)
+        assert math.isnan(scores.v_info)
+        assert math.isnan(scores.rand_error)
 
     def test_planes_are_averaged_and_planes_without_cells_left_out(self, truth):
         everywhere = np.ones_like(truth)
         stack = np.stack([truth, truth, everywhere])
         flat = np.zeros_like(truth)
-        predicted = np.stack([truth, flat, truth]).astype(float)
-        one, other = boundary_scores(predicted[0], truth, 0.5), boundary_scores(flat, truth, 0.5)
-        scores = boundary_scores(predicted, stack, 0.5)
+        predicted = np.stack([truth, flat, truth])
+        one, other = boundary_scores(predicted[0], truth), boundary_scores(flat, truth)
+        scores = boundary_scores(predicted, stack)
         assert scores.v_rand == pytest.approx((one.v_rand + other.v_rand) / 2)
         assert scores.rand_error == pytest.approx((one.rand_error + other.rand_error) / 2)
-        assert math.isnan(boundary_scores(truth, everywhere, 0.5).v_rand)
+        assert math.isnan(boundary_scores(truth, everywhere).v_rand)
 
     def test_bad_input_is_refused(self, truth):
         with pytest.raises(InvalidInput):
-            boundary_scores(truth[:3], truth, 0.5)
+            boundary_scores(truth[:3], truth)
         with pytest.raises(InvalidInput):
-            boundary_scores(truth[0], truth[0], 0.5)
-        with pytest.raises(InvalidInput):
-            best_threshold_scores(truth, truth, [])
+            boundary_scores(truth[0], truth[0])

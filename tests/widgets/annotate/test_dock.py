@@ -16,8 +16,8 @@ from napari_unet.widgets.layers.results import segmentation_of
 
 
 @pytest.fixture
-def viewer(make_window, learners):
-    return make_window()
+def viewer(make_viewer, learners):
+    return make_viewer()
 
 
 @pytest.fixture
@@ -171,8 +171,7 @@ def test_what_the_learner_says_is_shown_as_a_notification(
     assert str(newest.severity) == "warning"
 
 
-def test_images_that_are_opened_after_the_dock_are_found(qtbot, make_window, learners):
-    viewer = make_window()
+def test_images_that_are_opened_after_the_dock_are_found(viewer):
     dock = AnnotateAndTrain(viewer)
     viewer.window.add_dock_widget(dock, name="dock")
     assert not button(dock, "new_annotation_button").isEnabled()

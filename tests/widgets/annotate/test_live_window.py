@@ -24,11 +24,11 @@ def truth():
     return np.where(np.logical_or(*discs), 2, 1).astype(np.uint8)
 
 
-@pytest.fixture
-def viewer(make_window, truth):
+@pytest.fixture(params=["make_window"])
+def viewer(request, truth):
     noise = np.random.default_rng(0).normal(0, 12, truth.shape)
     picture = np.clip(np.where(truth == 2, 170, 60) + noise, 0, 255).astype(np.uint8)
-    viewer = make_window()
+    viewer = request.getfixturevalue(request.param)()
     viewer.add_image(picture, name="discs")
     return viewer
 
@@ -96,6 +96,7 @@ def test_paint_see_correct_see_switch_off(qtbot, viewer, dock, truth):
     qtbot.waitUntil(lambda: not session.predictions.running, timeout=PATIENCE)
 
 
+@pytest.mark.parametrize("viewer", ["make_viewer"], indirect=True)  # nothing is drawn
 def test_all_strokes_gone_pauses_and_new_ones_go_on(qtbot, viewer, dock):
     session = dock.session
     press(qtbot, dock, QPushButton, "new_annotation_button")

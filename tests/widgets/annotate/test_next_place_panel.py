@@ -36,9 +36,10 @@ def predictions(desk):
 
 
 @pytest.fixture
-def panel(desk, predictions):
-    finder = PlaceFinder(desk, lambda: "cpu", desk.owner)
-    return NextPlacePanel(finder, desk.owner)
+def panel(qtbot, desk, predictions):
+    panel = NextPlacePanel(PlaceFinder(desk, lambda: "cpu", desk.owner))
+    qtbot.addWidget(panel)
+    return panel
 
 
 def choose(desk, image):

@@ -25,8 +25,8 @@ from napari_unet.widgets.layers.results import segmentation_of
 
 
 @pytest.fixture
-def viewer(make_window, learners):
-    return make_window()
+def viewer(make_viewer, learners):
+    return make_viewer()
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_a_model_says_when_it_is_given_other_channels(qtbot, viewer, dock, learn
     assert label(dock) == "32 x 40, 2 of 3 channels"
 
 
-def test_no_checked_channel_changes_nothing(qtbot, viewer, dock, capsys):
+def test_no_checked_channel_changes_nothing(qtbot, viewer, dock):
     viewer.add_image(noise(3, 32, 40), name="stain", axis_labels=("c", "y", "x"))
     channels = open_channels(qtbot, dock)
     for name in names(channels):
@@ -360,7 +360,7 @@ class TestAxesThatNapariShowsOtherwise:
     """Channels behind the columns, axes of length 1, more axes than names."""
 
     @pytest.mark.parametrize("kind", ["numpy", "dask", "pyramid"])
-    def test_channels_that_come_last_are_brought_first(self, viewer, dock, kind, capsys):
+    def test_channels_that_come_last_are_brought_first(self, viewer, dock, kind, caplog):
         data = noise(64, 48, 2)
         given = {"numpy": data, "dask": da.from_array(data), "pyramid": [data, data[::2, ::2]]}[
             kind
@@ -376,9 +376,9 @@ class TestAxesThatNapariShowsOtherwise:
         finest = layer.data[0] if kind == "pyramid" else layer.data
         assert isinstance(finest, np.ndarray) == (kind != "dask"), "nothing is read"
         np.testing.assert_array_equal(np.asarray(finest), np.moveaxis(data, -1, 0))
-        assert "put first" in capsys.readouterr().out
+        assert "put first" in caplog.text
 
-    def test_what_is_turned_can_be_taken_otherwise(self, viewer, dock, capsys):
+    def test_what_is_turned_can_be_taken_otherwise(self, viewer, dock):
         viewer.add_image(noise(64, 48, 3).astype(np.uint16), rgb=False)
         pick(dock, "axes_combo", "slices")
         assert label(dock) == "3 slices of 64 x 48, 1 channel"
@@ -457,7 +457,7 @@ class TestFromFile:
         assert find(dock, QComboBox, "annotation_combo").layer is strokes
         assert find(dock, QPushButton, "from_file_button").isHidden()
 
-    def test_a_file_that_says_nothing_is_told(self, qtbot, viewer, dock, tmp_path, capsys):
+    def test_a_file_that_says_nothing_is_told(self, qtbot, viewer, dock, tmp_path):
         tifffile.imwrite(tmp_path / "plain.tif", noise(7, 32, 40), metadata=None)
         viewer.open(str(tmp_path / "plain.tif"), plugin="napari")
         said = []

@@ -1,7 +1,8 @@
-"""The project in the real window, with a learner that says what it is told."""
+"""The project in the docks, also of napari's window, with a learner that says what it is told."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,17 +48,23 @@ def _soon(monkeypatch):
 
 
 @pytest.fixture
-def make_dock(make_window, learners):
-    def make(*images):
-        viewer = make_window()
-        for image in images:
-            if isinstance(image, Path):
-                viewer.open(str(image), plugin="napari")
-            else:
-                viewer.add_image(image, name="cells")
-        return viewer, open_dock(viewer)
+def make_dock(make_viewer, learners):
+    return partial(_make_dock, make_viewer)
 
-    return make
+
+@pytest.fixture
+def make_dock_in_napari(make_window, learners):
+    return partial(_make_dock, make_window)
+
+
+def _make_dock(make, *images):
+    viewer = make()
+    for image in images:
+        if isinstance(image, Path):
+            viewer.open(str(image), plugin="napari")
+        else:
+            viewer.add_image(image, name="cells")
+    return viewer, open_dock(viewer)
 
 
 def open_dock(viewer):
@@ -122,8 +129,10 @@ def reopen(qtbot, make_dock, choose, folder, *images):
     return viewer, dock
 
 
-def test_strokes_are_kept_for_the_next_start_without_a_word(qtbot, make_dock, recovery_root):
-    viewer, dock = make_dock(PICTURE)
+def test_strokes_are_kept_for_the_next_start_without_a_word(
+    qtbot, make_dock_in_napari, recovery_root
+):
+    viewer, dock = make_dock_in_napari(PICTURE)
     qtbot.wait(100)
     assert not recovery_root.exists()
     assert label(dock) == "Not in a project yet; strokes and models are kept for the next start"
@@ -136,12 +145,12 @@ def test_strokes_are_kept_for_the_next_start_without_a_word(qtbot, make_dock, re
 
 
 def test_what_was_painted_a_moment_before_closing_is_kept(
-    qtbot, make_dock, recovery_root, monkeypatch
+    qtbot, make_dock_in_napari, recovery_root, monkeypatch
 ):
     """The window removes its layers before it closes, and nothing of them was saved before."""
     monkeypatch.setattr("napari_unet.project.autosave.PAUSE_SECONDS", 1000.0)
     monkeypatch.setattr("napari_unet.project.autosave.LONGEST_SECONDS", 1000.0)
-    viewer, dock = make_dock(PICTURE)
+    viewer, dock = make_dock_in_napari(PICTURE)
     expected = paint(qtbot, viewer, dock).data.copy()
     viewer.close()
     (left,) = recoverable(recovery_root)
@@ -449,9 +458,9 @@ def test_a_folder_that_goes_away_is_told_and_nothing_is_lost(
 
 
 def test_a_dock_that_is_closed_and_opened_again_goes_on(
-    qtbot, make_dock, learners, choose, tmp_path
+    qtbot, make_dock_in_napari, learners, choose, tmp_path
 ):
-    viewer, dock = make_dock(PICTURE)
+    viewer, dock = make_dock_in_napari(PICTURE)
     strokes = paint(qtbot, viewer, dock)
     train(qtbot, dock, learners[-1], 0.5)
     save_as(qtbot, dock, choose, tmp_path / "p")

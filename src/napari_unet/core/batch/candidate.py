@@ -1,7 +1,5 @@
 """An image that may be segmented in a batch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -95,15 +95,12 @@ def _key(name: Path) -> str:
 def _found_by(entry: str, output: Path) -> Iterator[Found]:
     path = Path(entry)
     if path.exists() or not glob.has_magic(entry):
-        yield from _in_folder(path, output) if _is_plain_folder(path) else [Found(path)]
+        is_folder = path.is_dir() and not is_readable(path)
+        yield from _in_folder(path, output) if is_folder else [Found(path)]
         return
     matches = [Path(match) for match in sorted(glob.glob(entry, recursive=True))]
     images = [m for m in matches if is_readable(m) and not is_result(m)]
     yield from map(Found, images or [path])
-
-
-def _is_plain_folder(path: Path) -> bool:
-    return path.is_dir() and not is_readable(path)
 
 
 def _in_folder(root: Path, output: Path) -> Iterator[Found]:

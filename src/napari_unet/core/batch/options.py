@@ -1,7 +1,5 @@
 """How the images of a batch are segmented."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from napari_unet.core.io.result import Saved

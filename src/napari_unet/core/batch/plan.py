@@ -1,7 +1,5 @@
 """What will be done to each image of a batch, said before anything is."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -119,10 +117,7 @@ def plan_batch(
 
 
 def plan_items(
-    candidates: Iterable[Candidate],
-    model: Described,
-    output: Path | None,
-    options: BatchOptions,
+    candidates: Iterable[Candidate], model: Described, output: Path | None, options: BatchOptions
 ) -> BatchPlan:
     """Look at each of some images, without reading its pixels.
 

@@ -1,7 +1,5 @@
 """The report of a batch: a table for people and a CSV for programs."""
 
-from __future__ import annotations
-
 import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,7 +16,7 @@ _COLUMNS = (
     *("item", "output", "status", "sentence", "seconds", "shape", "axes", "pixel_size"),
     *("image", "model", "options"),
 )
-_WORDS: dict[Status, str] = {
+STATUS_WORDS: dict[Status, str] = {
     "done": "done",
     "skipped": "there already",
     "failed": "failed",
@@ -70,20 +68,15 @@ def table(items: Sequence[ItemEnded]) -> str:
     lines = []
     for item in items:
         seconds = f"{item.seconds:7.1f} s" if item.seconds else " " * 9
-        text = f"{_WORDS[item.status]:<14}{_name(item.item.name):<{width}} {seconds}"
+        text = f"{STATUS_WORDS[item.status]:<14}{_name(item.item.name):<{width}} {seconds}"
         lines.append(f"{text}  {item.sentence}".rstrip())
     return "\n".join(lines)
-
-
-def status_text(status: Status) -> str:
-    """Return a status as people say it."""
-    return _WORDS[status]
 
 
 def counts(items: Sequence[ItemEnded]) -> str:
     """Return one sentence with how many ended in which way."""
     found = Counter(item.status for item in items)
-    parts = [f"{found[status]} {word}" for status, word in _WORDS.items() if found[status]]
+    parts = [f"{found[status]} {word}" for status, word in STATUS_WORDS.items() if found[status]]
     return f"{len(items)} image{'s' * (len(items) != 1)}: {', '.join(parts)}."
 
 

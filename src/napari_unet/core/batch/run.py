@@ -38,10 +38,7 @@ class ItemStarted:
 
 @dataclass(frozen=True)
 class ItemProgress:
-    """A tile is ready.
-
-    Shares of the image, and of all pixels of the batch, that are ready.
-    """
+    """A tile is ready. Shares of the image, and of all pixels of the batch, that are ready."""
 
     number: int
     fraction: float

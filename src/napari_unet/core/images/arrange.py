@@ -1,7 +1,5 @@
 """Any array becomes planes or volumes of channels."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

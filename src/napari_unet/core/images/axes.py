@@ -1,7 +1,5 @@
 """Names of an image's axes: checked where they are given, guessed with the reason where not."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,11 +43,7 @@ def checked_axes(axes: str, shape: Sequence[int]) -> str:
 
 
 def guess_axes(
-    shape: Sequence[int],
-    dtype: np.dtype,
-    *,
-    told: str | None = None,
-    channels: int | None = None,
+    shape: Sequence[int], dtype: np.dtype, *, told: str | None = None, channels: int | None = None
 ) -> GuessedAxes:
     """Name an array's axes where nothing or only a part is told.
 
@@ -67,29 +61,22 @@ def guess_axes(
        such axes the shortest is channels.
     4. Axes of length 1 get what names are left; more than can be named are refused.
     """
-    letters = list(told or UNTOLD * len(shape))
-    reasons: list[str] = []
-    _name_plane_and_channels(letters, shape, dtype, channels, reasons)
-    untold = [axis for axis, letter in enumerate(letters) if letter == UNTOLD][::-1]
+    naming = _Naming(shape, dtype, told, channels)
+    untold = naming.untold[::-1]
     long = [axis for axis in untold if shape[axis] > 1]
-    if len(long) > len(_left(letters, "ZT")) and not {"C", "S"} & set(letters):
+    if len(long) > len(naming.left("ZT")) and not naming.has_channels:
         shortest = min(long, key=lambda axis: shape[axis])
-        letters[shortest] = "C"
-        reasons.append(_said(shortest, shape, "C", "the others are slices and time"))
-    for axis in [*long, *(axis for axis in untold if axis not in long)]:
-        if letters[axis] != UNTOLD:
-            continue
-        free = _left(letters, "ZT" if shape[axis] > 1 else "ZTC")
+        naming.name(shortest, "C", "the others are slices and time")
+    for axis in sorted(naming.untold[::-1], key=lambda axis: shape[axis] == 1):
+        free = naming.left("ZT" if shape[axis] > 1 else "ZTC")
         if not free:
             raise InvalidInput(
                 f"an array of shape {tuple(shape)} has more axes than can be guessed; give time, "
                 "slices, channels, rows and columns at most, and name each with a letter out of "
                 "TCZYXS."
             )
-        letters[axis] = free[0]
-        if shape[axis] > 1:
-            reasons.append(_said(axis, shape, free[0], "nothing says what it is"))
-    return GuessedAxes("".join(letters), tuple(reasons))
+        naming.name(axis, free[0], "nothing says what it is" if shape[axis] > 1 else None)
+    return GuessedAxes("".join(naming.letters), tuple(naming.reasons))
 
 
 def channel_axis(shape: Sequence[int], dtype: np.dtype, channels: int | None) -> int | None:
@@ -97,56 +84,75 @@ def channel_axis(shape: Sequence[int], dtype: np.dtype, channels: int | None) ->
 
     The array may have any number of axes before rows and columns.
     """
-    letters = [UNTOLD] * len(shape)
-    _name_plane_and_channels(letters, shape, dtype, channels, [])
+    letters = _Naming(shape, dtype, None, channels).letters
     return next((axis for axis, letter in enumerate(letters) if letter in "CS"), None)
 
 
-def _left(letters: Sequence[str], names: str) -> list[str]:
-    return [name for name in names if name not in letters]
+class _Naming:
+    """The letters of an array's axes, those of rows, columns and channels first, and why."""
 
+    def __init__(
+        self, shape: Sequence[int], dtype: np.dtype, told: str | None, channels: int | None
+    ) -> None:
+        self._shape, self._dtype, self._wanted = shape, dtype, channels
+        self.letters = list(told or UNTOLD * len(shape))
+        self.reasons: list[str] = []
+        if "Y" not in self.letters:
+            self._name_plane()
+        if not self.has_channels and channels != 1:
+            self._name_channels()
 
-def _name_plane_and_channels(
-    letters: list[str],
-    shape: Sequence[int],
-    dtype: np.dtype,
-    channels: int | None,
-    reasons: list[str],
-) -> None:
-    if "Y" not in letters:
-        _name_plane(letters, shape, dtype, channels, reasons)
-    if "C" not in letters and "S" not in letters:
-        open_axes = [axis for axis, letter in enumerate(letters) if letter == UNTOLD][::-1]
-        _name_channels(letters, open_axes, shape, channels, reasons)
+    @property
+    def untold(self) -> list[int]:
+        """The axes without a letter."""
+        return [axis for axis, letter in enumerate(self.letters) if letter == UNTOLD]
 
+    @property
+    def has_channels(self) -> bool:
+        """Whether an axis is channels."""
+        return bool({"C", "S"} & set(self.letters))
 
-def _name_plane(
-    letters: list[str],
-    shape: Sequence[int],
-    dtype: np.dtype,
-    channels: int | None,
-    reasons: list[str],
-) -> None:
-    """Name rows and columns, and the axis after them if there is one."""
-    last = len(shape) - 1
-    untold = [axis for axis, letter in enumerate(letters) if letter == UNTOLD]
-    if "S" not in letters and "C" not in letters and untold[2:] and untold[-1] == last:
-        narrow = _is_narrow([shape[axis] for axis in untold], channels)
-        colours = narrow and shape[last] in (3, 4) and dtype == np.uint8
-        wanted = channels is not None and channels > 1 and shape[last] == channels
-        if wanted and not (colours and channels == 3):
-            letters[last] = "C"
-            reasons.append(_said(last, shape, "C", f"the model wants {channels} channels"))
-        elif colours:
-            letters[last] = "S"
-            reasons.append(_said(last, shape, "S", "it has so many values of 8 bits"))
-        elif narrow:
-            letters[last] = "C"
-            reasons.append(_said(last, shape, "C", "so few are seldom columns"))
-    untold = [axis for axis, letter in enumerate(letters) if letter == UNTOLD]
-    if len(untold) < 2:
-        raise InvalidInput(f"an array of shape {tuple(shape)} has no rows and columns.")
-    letters[untold[-2]], letters[untold[-1]] = "Y", "X"
+    def left(self, names: str) -> list[str]:
+        """Return those of some letters that no axis has."""
+        return [name for name in names if name not in self.letters]
+
+    def name(self, axis: int, letter: str, why: str | None) -> None:
+        """Give an axis a letter, and say why unless it needs no word."""
+        self.letters[axis] = letter
+        if why is not None:
+            self.reasons.append(
+                f"axis {axis} of {tuple(self._shape)}, {self._shape[axis]} long, is taken as "
+                f"{_WORDS[letter]} ({letter}), because {why}; name the axes if that is wrong."
+            )
+
+    def _name_plane(self) -> None:
+        """Name rows and columns, and the axis after them if there is one."""
+        shape, wanted, untold, last = self._shape, self._wanted, self.untold, len(self._shape) - 1
+        if not self.has_channels and untold[2:] and untold[-1] == last:
+            narrow = _is_narrow([shape[axis] for axis in untold], wanted)
+            colours = narrow and shape[last] in (3, 4) and self._dtype == np.uint8
+            is_wanted = wanted is not None and wanted > 1 and shape[last] == wanted
+            if is_wanted and not (colours and wanted == 3):
+                self.name(last, "C", f"the model wants {wanted} channels")
+            elif colours:
+                self.name(last, "S", "it has so many values of 8 bits")
+            elif narrow:
+                self.name(last, "C", "so few are seldom columns")
+        if len(self.untold) < 2:
+            raise InvalidInput(f"an array of shape {tuple(shape)} has no rows and columns.")
+        rows, columns = self.untold[-2:]
+        self.letters[rows], self.letters[columns] = "Y", "X"
+
+    def _name_channels(self) -> None:
+        """Name the axis of channels, if there seems to be one."""
+        untold = self.untold[::-1]
+        for axis in untold:
+            if self._shape[axis] == self._wanted:
+                self.name(axis, "C", f"the model wants {self._wanted} channels")
+                return
+        few = [axis for axis in untold if 2 <= self._shape[axis] <= _FEW]
+        if few:
+            self.name(few[0], "C", "so few are seldom slices or frames")
 
 
 def _is_narrow(lengths: Sequence[int], channels: int | None) -> bool:
@@ -154,32 +160,3 @@ def _is_narrow(lengths: Sequence[int], channels: int | None) -> bool:
     *others, rows, columns, last = lengths
     elsewhere = channels is not None and channels > 1 and channels in (*others, rows)
     return last <= _FEW and min(rows, columns) > last and not elsewhere
-
-
-def _name_channels(
-    letters: list[str],
-    open_axes: Sequence[int],
-    shape: Sequence[int],
-    channels: int | None,
-    reasons: list[str],
-) -> None:
-    """Name the axis of channels, if there seems to be one."""
-    if channels == 1:
-        return
-    for axis in open_axes:
-        if shape[axis] == channels:
-            letters[axis] = "C"
-            reasons.append(_said(axis, shape, "C", f"the model wants {channels} channels"))
-            return
-    for axis in open_axes:
-        if 2 <= shape[axis] <= _FEW:
-            letters[axis] = "C"
-            reasons.append(_said(axis, shape, "C", "so few are seldom slices or frames"))
-            return
-
-
-def _said(axis: int, shape: Sequence[int], letter: str, why: str) -> str:
-    return (
-        f"axis {axis} of {tuple(shape)}, {shape[axis]} long, is taken as {_WORDS[letter]} "
-        f"({letter}), because {why}; name the axes if that is wrong."
-    )

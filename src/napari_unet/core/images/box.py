@@ -1,12 +1,18 @@
-"""Rectangles of a plane, and the indices of one that reaches beyond its border."""
+"""Boxes of planes and volumes, and the indices of one that reaches beyond the border."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+
+Box = tuple[slice, ...]
+"""A box of an array, as an index."""
+Part = tuple[int, ...]
+"""A box as numbers in a row: start and stop along each axis."""
+Region = tuple[int, int, int, int]
+"""That of a plane: row start, row stop, column start, column stop."""
 
 
 @dataclass(frozen=True, init=False)
@@ -27,7 +33,7 @@ class Tile:
         return cls(*((0, size) for size in shape))
 
     @classmethod
-    def of(cls, numbers: Sequence[int]) -> Tile:
+    def of(cls, numbers: Part) -> Tile:
         """Return the tile of starts and stops in a row: (row start, row stop, ...)."""
         return cls(*zip(numbers[::2], numbers[1::2], strict=True))
 
@@ -62,6 +68,12 @@ class Tile:
     def pixels(self) -> int:
         """Number of output pixels."""
         return prod(self.sides)
+
+
+def lies_within(part: Part, other: Part) -> bool:
+    """Return whether a box lies within another one."""
+    spans = zip(part[::2], part[1::2], other[::2], other[1::2], strict=True)
+    return all(first <= start and stop <= last for start, stop, first, last in spans)
 
 
 def mirrored(start: int, stop: int, size: int) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Any array from outside is checked once: whether it can be an image."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from napari_unet.errors import InvalidInput

@@ -1,7 +1,5 @@
 """A rectangle of a plane, or box of a volume, to be worked on as if the whole were there."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property

@@ -59,12 +59,7 @@ class ImageSource:
 
     @classmethod
     def from_array(
-        cls,
-        data: Any,
-        axes: str | None = None,
-        *,
-        channels: int | None = None,
-        **known: Any,
+        cls, data: Any, axes: str | None = None, *, channels: int | None = None, **known: Any
     ) -> ImageSource:
         """Build it from an array, or from a pyramid: a list or tuple of arrays, finest first.
 

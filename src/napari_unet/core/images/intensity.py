@@ -6,8 +6,6 @@ does, so that an image which shows nothing beyond its noise can be scaled as tho
 were, in units of noise.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args

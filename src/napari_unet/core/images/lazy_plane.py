@@ -1,7 +1,5 @@
 """Reading parts of a plane or a volume that need not be in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product

@@ -1,7 +1,5 @@
 """What the grey values of a plane or volume are like, from all its pixels or from a sample."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

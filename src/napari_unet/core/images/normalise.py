@@ -1,7 +1,5 @@
 """Grey values become what a network or a forest sees."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from napari_unet.core.images.intensity import Intensities

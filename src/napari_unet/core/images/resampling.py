@@ -1,7 +1,5 @@
 """A plane or volume on a model's pixels, and the model's answer back on its own pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import ceil
 
@@ -120,8 +118,3 @@ def _weights(wanted: np.ndarray, factor: float, size: int) -> tuple[np.ndarray, 
     share = position - below
     above = np.minimum(below + 1, size - 1)
     return np.concatenate([below, above]), np.concatenate([1 - share, share]) / points
-
-
-def moderate(factors: Sequence[float]) -> bool:
-    """Tell whether factors are such as pixel sizes of one kind of image differ by."""
-    return all(1 / 16 <= factor <= 16 for factor in factors)

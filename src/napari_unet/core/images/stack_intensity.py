@@ -1,7 +1,5 @@
 """What the grey values of all planes and time points of an image are like together."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product

@@ -1,7 +1,5 @@
 """Several images of one size as the channels of one; nothing is read before it is asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod

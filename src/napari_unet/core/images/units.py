@@ -1,7 +1,5 @@
 """Names of units: OME-Zarr spells them out, OME-XML and ImageJ have signs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

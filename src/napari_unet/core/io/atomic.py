@@ -1,7 +1,5 @@
 """Files and folders that are written completely or not at all, and whether they can be."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import platform

@@ -1,7 +1,5 @@
 """What a file holds: arrays, and what it says of their axes and pixel sizes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

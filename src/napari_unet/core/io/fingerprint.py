@@ -1,7 +1,5 @@
 """Telling whether an image is the same as before, without reading all of a large one."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Opening a file of any kind as an image; of large ones only what is asked for is read."""
 
-from __future__ import annotations
-
 import os
 import struct
 from collections.abc import Callable

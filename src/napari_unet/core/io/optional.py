@@ -1,7 +1,5 @@
 """Packages that are extras."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Results of large images as pyramids, so that a viewer need not load all of one to show some."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """TIFF, OME-TIFF and ImageJ's TIFF: pixels where they are needed, axes, pixel sizes."""
 
-from __future__ import annotations
-
 import logging
 import math
 import threading

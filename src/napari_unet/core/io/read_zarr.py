@@ -1,7 +1,5 @@
 """OME-Zarr 0.4 and 0.5 (ngff.openmicroscopy.org) and plain Zarr arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

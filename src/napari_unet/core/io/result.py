@@ -13,7 +13,6 @@ from napari_unet.core.labels.classes import ClassInfo, LabelKind
 Saved = Literal["labels", "probabilities", "instances"]
 
 NAMESPACE = "napari-unet"
-Values = Literal["labels", "probabilities", "instances"]
 _ORDER = "TCZYX"  # what OME-Zarr asks for
 
 
@@ -53,7 +52,7 @@ class Result:
     units: Mapping[str, str] = field(default_factory=dict)
     chunk: tuple[int, ...] = (512, 512)
     name: str = ""
-    values: Values = "labels"
+    values: Saved = "labels"
     made_from: MadeFrom | None = None
 
     @property

@@ -1,7 +1,5 @@
 """Arrays of zeros that may be larger than memory."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile
@@ -39,11 +37,7 @@ def zeros(shape: Sequence[int], dtype: npt.DTypeLike, *, sparse: bool = False) -
 
 
 def on_disk(
-    shape: Sequence[int],
-    dtype: npt.DTypeLike,
-    folder: Path | None = None,
-    *,
-    reserve: bool = False,
+    shape: Sequence[int], dtype: npt.DTypeLike, folder: Path | None = None, *, reserve: bool = False
 ) -> np.ndarray:
     """Return zeros that are mapped from a temporary file without a name, gone with the array.
 

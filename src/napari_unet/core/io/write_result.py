@@ -1,7 +1,5 @@
 """Results as OME-TIFF, or as OME-Zarr where they are too large for that."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping

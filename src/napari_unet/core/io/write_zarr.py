@@ -1,20 +1,16 @@
 """Writing OME-Zarr 0.5 (ngff.openmicroscopy.org/0.5), level by level and chunk by chunk."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from napari_unet.core.io.optional import needed
+from napari_unet.core.io.result import NAMESPACE, Result
 from napari_unet.errors import Stopped
-
-if TYPE_CHECKING:
-    from napari_unet.core.io.result import Result
 
 _COARSEST = 1024  # pixels; a pyramid ends where a plane is not larger
 _TYPES = {"T": "time", "C": "channel"}
@@ -82,8 +78,6 @@ def _halved(part: np.ndarray) -> np.ndarray:
 
 def _described(result: Result, levels: int) -> dict[str, Any]:
     """Return the attributes of the group."""
-    from napari_unet.core.io.result import NAMESPACE
-
     axes = []
     for letter in result.axes:
         entry = {"name": letter.lower(), "type": _TYPES.get(letter, "space")}

@@ -1,7 +1,5 @@
 """Strokes that go on from plane to plane of a stack: one stroke, though planes are learnt."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import combinations, product
 

@@ -1,7 +1,5 @@
 """Labels are checked once, where they come from outside."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

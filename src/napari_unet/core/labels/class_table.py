@@ -1,7 +1,5 @@
 """Changes to a table of the classes of strokes: each returns a new table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from pydantic import ValidationError

@@ -1,7 +1,5 @@
 """What the ids in a label array mean."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Border weights under strokes, computed around the strokes of the background alone."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import product
@@ -11,14 +9,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage import measure
 
-from napari_unet.core.labels.border_weights import (
-    border_weights,
-    check_term,
-    checked_ids,
-    reach_of,
-)
-
-Box = tuple[slice, ...]
+from napari_unet.core.images.box import Box
+from napari_unet.core.labels.border_weights import border_weights, check_term, checked_ids, reach_of
 
 _CELLS = {2: 128, 3: 32}  # sides of the cells that are looked at one by one
 

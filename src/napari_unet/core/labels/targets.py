@@ -1,7 +1,5 @@
 """Labels become targets: class indices, border weights, and strokes or regions to hold out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,10 +8,7 @@ from scipy import ndimage
 
 from napari_unet.core.images.arrange import Pieces
 from napari_unet.core.labels.across_planes import Place, numbered_across
-from napari_unet.core.labels.border_weights import (
-    border_weights,
-    separate_touching,
-)
+from napari_unet.core.labels.border_weights import border_weights, separate_touching
 from napari_unet.core.labels.classes import LabelKind
 from napari_unet.core.labels.scribble_border_weights import scribble_border_weights
 from napari_unet.errors import InvalidInput

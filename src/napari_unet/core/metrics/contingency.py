@@ -1,7 +1,5 @@
 """What every metric does first: check a pair of label images, and count how their ids overlap."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Scores of instance segmentations, object by object."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,9 +78,7 @@ def match_objects(prediction: npt.ArrayLike, truth: npt.ArrayLike) -> ObjectPair
 
 
 def average_precision(
-    prediction: npt.ArrayLike,
-    truth: npt.ArrayLike,
-    thresholds: Sequence[float] = THRESHOLDS,
+    prediction: npt.ArrayLike, truth: npt.ArrayLike, thresholds: Sequence[float] = THRESHOLDS
 ) -> tuple[ObjectScores, ...]:
     """Count matched objects at each threshold of intersection over union.
 

@@ -1,7 +1,5 @@
 """Scores that compare label images pixel by pixel."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 
@@ -10,9 +8,7 @@ from napari_unet.errors import InvalidInput
 
 
 def pixel_error(
-    prediction: npt.ArrayLike,
-    truth: npt.ArrayLike,
-    mask: npt.NDArray[np.bool_] | None = None,
+    prediction: npt.ArrayLike, truth: npt.ArrayLike, mask: npt.NDArray[np.bool_] | None = None
 ) -> float:
     """Fraction of pixels whose id differs.
 
@@ -26,9 +22,7 @@ def pixel_error(
 
 
 def iou(
-    prediction: npt.ArrayLike,
-    truth: npt.ArrayLike,
-    mask: npt.NDArray[np.bool_] | None = None,
+    prediction: npt.ArrayLike, truth: npt.ArrayLike, mask: npt.NDArray[np.bool_] | None = None
 ) -> dict[int, float]:
     """Intersection over union of each class that occurs in either image, 0 included (Jaccard 1901).
 

@@ -9,8 +9,6 @@ Source: Arganda-Carreras et al., "Crowdsourcing the creation of image segmentati
 connectomics", Frontiers in Neuroanatomy 9:142, 2015.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -9,8 +9,6 @@ background: the evaluation of the ISBI 2012 challenge, where objects are cells a
 membrane, does the same.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

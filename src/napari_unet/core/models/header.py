@@ -108,10 +108,7 @@ class ModelHeader(BaseModel):
 
     @property
     def trained_preset(self) -> PresetName:
-        """The preset of a model that was trained here.
-
-        ``InvalidModel`` if it was not.
-        """
+        """The preset of a model that was trained here. ``InvalidModel`` if it was not."""
         if self.preset is None:
             raise InvalidModel(NOT_TRAINABLE)
         return self.preset

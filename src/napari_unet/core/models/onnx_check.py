@@ -1,7 +1,5 @@
 """Whether an ONNX file stands for itself."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

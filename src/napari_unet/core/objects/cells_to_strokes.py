@@ -1,7 +1,5 @@
 """Objects as strokes to learn from; pure functions of instance ids."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Connected pieces of a class map that is read chunk by chunk."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -13,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from skimage.measure import label
 
-Box = tuple[slice, ...]
+from napari_unet.core.images.box import Box
 
 
 class Readable(Protocol):

@@ -1,7 +1,5 @@
 """Merging, splitting and looking up objects by hand; pure functions of instance ids."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np

@@ -1,14 +1,12 @@
 """Objects from class probabilities, of images of any size."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from napari_unet.core.images.box import Box
 from napari_unet.core.objects.components import (
-    Box,
     Components,
     Readable,
     Writable,
@@ -157,10 +155,7 @@ def _foreground(probabilities: np.ndarray, foreground: Sequence[int]) -> np.ndar
 
 
 def _check(
-    shape: Sequence[int],
-    background: int | None,
-    spacing: Sequence[float] | None,
-    chunk: int | None,
+    shape: Sequence[int], background: int | None, spacing: Sequence[float] | None, chunk: int | None
 ) -> list[float]:
     """Return the size of a pixel along each axis, the smallest of them 1."""
     if len(shape) not in (3, 4) or 0 in shape:

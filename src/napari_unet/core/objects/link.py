@@ -1,7 +1,5 @@
 """The same cell keeps its id from one time to the next."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from napari_unet.core.labels.check_labels import check_labels

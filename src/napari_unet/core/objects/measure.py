@@ -1,7 +1,5 @@
 """Measurements of objects: one row an object, units in the columns' names."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os

@@ -1,7 +1,5 @@
 """Objects of an image, by a model."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -4,8 +4,6 @@ Each piece of the mask is treated for itself, whatever lies around it, so that t
 depend on where an image was cut into chunks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What a prediction of a part needs around it."""
 
-from __future__ import annotations
-
 from napari_unet.core.forest.filters import BLOCK, CONTEXT, MARGIN
 from napari_unet.core.images.box import Tile, mirrored
 from napari_unet.core.network.onnx_network import ForeignNetwork, Network

@@ -1,7 +1,5 @@
 """A prediction on a model's pixel size, given on the image's own pixels tile by tile."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 

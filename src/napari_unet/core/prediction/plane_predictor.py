@@ -1,7 +1,5 @@
 """What a model says of a tile: its network's answer, its classifier's, or something in between."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -1,7 +1,5 @@
 """Overlap-tile prediction (Ronneberger et al. 2015, section 2 and figure 2)."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -15,9 +13,7 @@ from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.images.stack_intensity import of_stack
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
-from napari_unet.core.network.device import (
-    pick_device,
-)
+from napari_unet.core.network.device import pick_device
 from napari_unet.core.prediction.test_time_augmentation import predict_orientations
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
 from napari_unet.core.prediction.tiles import predict_tiles
@@ -103,11 +99,7 @@ def predict_probabilities(
     out = np.empty(shape, dtype=np.float32)
     for plane, result in zip(scaled_pieces(model, planes.data), out, strict=True):
         result[:] = plane_probabilities(
-            model,
-            plane,
-            tile=tile,
-            device=pick_device(device),
-            average_rotations=average_rotations,
+            model, plane, tile=tile, device=pick_device(device), average_rotations=average_rotations
         )
     return planes.restore(out)
 

@@ -1,7 +1,5 @@
 """The eight symmetries of the square: quarter turns, with and without a flip."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -27,12 +25,7 @@ def orientations(array: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def predict_orientations(
-    model: Model,
-    plane: Plane,
-    *,
-    device: torch.device,
-    tile: int | None = None,
-    fast: bool = False,
+    model: Model, plane: Plane, *, device: torch.device, tile: int | None = None, fast: bool = False
 ) -> Iterator[TileProbabilities | Progress | Notice]:
     """Predict a plane in each of its eight orientations and average the probabilities.
 

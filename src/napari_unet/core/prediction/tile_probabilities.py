@@ -1,7 +1,5 @@
 """Who predicts a plane, and what it answers; free of torch, which may be in another process."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,7 +1,5 @@
 """A plane, predicted tile by tile."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

@@ -1,7 +1,5 @@
 """Where a model is unsure, and which place is worth a stroke next."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Objects of an image whose class probabilities come tile by tile, written where results go."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from math import prod

@@ -1,7 +1,5 @@
 """Measurements of the objects of a whole image, plane by plane or volume by volume."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,12 +1,9 @@
 """Pixel sizes of an image and of what a model was trained on, compared and put in words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import log
 
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.images.resampling import moderate
 from napari_unet.core.images.units import _METRES, long_name, sign
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.onnx_network import Network
@@ -77,7 +74,7 @@ def resampling(
             f"its pixels are {here} and the model was trained on {trained}; they are used as they "
             "are, so things look another size to it; resampling would change that."
         )
-    if not moderate(ratios):
+    if not all(1 / 16 <= ratio <= 16 for ratio in ratios):
         raise InvalidInput(
             f"its pixels are {here} and the model was trained on {trained}, too far apart to be "
             "right; mend the pixel size, or do not resample (--no-resample in the shell)."

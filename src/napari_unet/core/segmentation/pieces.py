@@ -1,7 +1,5 @@
 """What a network sees of an image, one piece after the other: its planes, or its volumes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import isnan, prod
@@ -47,10 +45,7 @@ class Piece:
     """
 
     def __init__(
-        self,
-        seen: SourcePiece,
-        where: Mapping[str, int],
-        factors: tuple[float, float] | None,
+        self, seen: SourcePiece, where: Mapping[str, int], factors: tuple[float, float] | None
     ) -> None:
         self._where = where
         self._resampled = None if factors is None else Resampled(seen, factors)

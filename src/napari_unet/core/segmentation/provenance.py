@@ -1,7 +1,5 @@
 """Whether results that are there were made from the same image, model and options."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

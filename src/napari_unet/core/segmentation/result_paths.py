@@ -1,7 +1,5 @@
 """What results are called, and which files may be replaced by one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from napari_unet.core.images.image_source import ImageSource

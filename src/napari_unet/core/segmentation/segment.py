@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +18,7 @@ from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.write_result import open_result
 from napari_unet.core.network.tile_size import best_sides
 from napari_unet.core.network.tiling import tile_side
-from napari_unet.core.objects.label_instances import (
-    FindObjects,
-    label_instances,
-    smaller_said,
-)
+from napari_unet.core.objects.label_instances import FindObjects, label_instances, smaller_said
 from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.core.prediction.tile_probabilities import (
     Described,
@@ -117,7 +113,7 @@ def segment(
     ids = model.header.class_ids
     predict = predictor or _local(cast("Model", model), device, average=choices.average_rotations)
     chunk = chunk_of(model, source, level, device, tile)
-    results = _results(model, source, outputs, choices, chunk)
+    results = results_of(model, source, tuple(outputs), choices, chunk)
     table: PieceMeasurements | None = None
     if measure and "instances" in results:
         table = PieceMeasurements(
@@ -186,30 +182,25 @@ def _vanished(
         yield Notice(f"{Path(source.name).name}: {said} in Cells, or --min-size in the shell.")
 
 
-def _results(
+def results_of(
     model: Described,
     source: ImageSource,
-    outputs: Mapping[Saved, Path | Opener],
+    saved: Sequence[Saved],
     choices: Choices,
     chunk: tuple[int, ...],
 ) -> dict[Saved, Result]:
     """Describe the results, and say what they are made from."""
-    known = made_from(model, source, choices, tuple(outputs))
+    known = made_from(model, source, choices, saved)
     return {
         what: replace(
-            result_of(model, source, what, level=choices.level, chunk=chunk),
-            made_from=known[what],
+            result_of(model, source, what, level=choices.level, chunk=chunk), made_from=known[what]
         )
-        for what in outputs
+        for what in saved
     }
 
 
 def chunk_of(
-    model: Described,
-    source: ImageSource,
-    level: int,
-    device: torch.device | None,
-    tile: int | None,
+    model: Described, source: ImageSource, level: int, device: torch.device | None, tile: int | None
 ) -> tuple[int, ...]:
     """Return how much of a result is written at once: the sides of a tile."""
     network, sizes = model.header.network, source.sizes(level)

@@ -4,8 +4,6 @@ bioimageio.spec would read them too, but fetches what is an address, follows pat
 package and takes whatever size there is into memory.
 """
 
-from __future__ import annotations
-
 import hashlib
 import lzma
 import struct

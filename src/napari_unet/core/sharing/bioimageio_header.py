@@ -1,7 +1,5 @@
 """What a description of the bioimage.io format 0.5 means for this program."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence

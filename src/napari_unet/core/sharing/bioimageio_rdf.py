@@ -1,7 +1,5 @@
 """What a bioimage.io package says of a model, by the names of the format, version 0.5."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

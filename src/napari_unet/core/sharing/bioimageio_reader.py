@@ -1,7 +1,5 @@
 """A package of the bioimage.io format as a model file of this program; free of torch."""
 
-from __future__ import annotations
-
 import io
 import os
 import re

@@ -1,7 +1,5 @@
 """A model as a package of the bioimage.io format, version 0.5."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import zipfile

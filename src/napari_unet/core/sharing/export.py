@@ -1,7 +1,5 @@
 """Writing a model in a format that other programs read."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Literal, get_args

@@ -1,7 +1,5 @@
 """A model is loaded from its file, of this program or of others."""
 
-from __future__ import annotations
-
 import os
 
 from napari_unet.core.models.model import Model

@@ -1,7 +1,5 @@
 """What a file for other programs says of a model, as JSON has it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from napari_unet.core.images.measure_intensity import PERCENTILES

@@ -3,8 +3,6 @@
 A graph traced from PyTorch would fix what depends on the image's size, such as where maps are cut.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

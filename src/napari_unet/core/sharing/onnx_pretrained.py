@@ -1,7 +1,5 @@
 """The pretrained U-Net as nodes of an ONNX graph."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

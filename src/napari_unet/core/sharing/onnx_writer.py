@@ -1,7 +1,5 @@
 """A trained network as an ONNX file."""
 
-from __future__ import annotations
-
 from napari_unet.core.io.optional import needed
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.core.network.config import UNetConfig

@@ -1,7 +1,5 @@
 """What of a model other programs can run: its network, with nothing of this program around it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -5,8 +5,6 @@ image is mirrored at its borders here, so that each pixel is computed from its f
 package in the bioimage.io format holds a copy of this file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

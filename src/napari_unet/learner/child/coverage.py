@@ -1,7 +1,5 @@
 """Which parts of a plane are still to be predicted; arithmetic of boxes, arrays of no image."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

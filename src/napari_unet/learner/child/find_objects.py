@@ -1,7 +1,5 @@
 """The process that finds and measures objects for :mod:`napari_unet.learner.object_finder`."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import Any, BinaryIO
 
@@ -34,11 +32,7 @@ class _There:
 
 def _measured(task: Measure) -> Measured:
     table = measure(
-        task.labels,
-        task.image,
-        pixel_size=task.pixel_size,
-        unit=task.unit,
-        classes=task.classes,
+        task.labels, task.image, pixel_size=task.pixel_size, unit=task.unit, classes=task.classes
     )
     return Measured(table)
 

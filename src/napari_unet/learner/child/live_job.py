@@ -1,7 +1,5 @@
 """A live job in the learner's process: learns from strokes as they come, predicts what is seen."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import deque
@@ -169,8 +167,11 @@ class LiveJob:
         key, before = message.key, self._view
         self._view = None
         features = None
-        if message.image is not None:
-            features = PixelFeatures(_checked(message.image), self._trainer.scaling)
+        image = message.image
+        if isinstance(image, np.ndarray):  # a part of a plane was looked at when it was cut out
+            image = check_array(image, may_be_constant=True)
+        if image is not None:
+            features = PixelFeatures(image, self._trainer.scaling)
         elif before is not None and before.key == key:
             features = before.features
         if features is not None:
@@ -180,7 +181,7 @@ class LiveJob:
         else:
             return  # the plane was refused, which has been said
         box = message.region
-        region = Tile((box[0], box[1]), (box[2], box[3])) if box is not None else None
+        region = None if box is None else Tile.of(box)
         same = before is not None and before.generation == message.generation
         cover = before.cover if before is not None and same else Cover(shape)
         self._view = View(message.generation, key, region, cover, features)
@@ -280,8 +281,3 @@ class LiveJob:
             return Failed(_NOTHING)
         elapsed = time.monotonic() - self._started
         return Trained(best.step, elapsed, "stopped", best.score, best.model)
-
-
-def _checked(image: np.ndarray | Cutout) -> np.ndarray | Cutout:
-    """Refuse what cannot be an image; a part of a plane was looked at when it was cut out."""
-    return image if isinstance(image, Cutout) else check_array(image, may_be_constant=True)

@@ -1,7 +1,5 @@
 """What a live job is asked to look at, and how it is predicted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The learner's process: one thread computes, one reads requests; it ends with its parent."""
 
-from __future__ import annotations
-
 import errno
 import os
 import queue

@@ -1,7 +1,5 @@
 """A prediction in the learner's process, and the models that it keeps for the next one."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 
@@ -18,12 +16,7 @@ from napari_unet.core.prediction.own_pixels import predict_own_pixels
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
 from napari_unet.core.prediction.uncertainty import doubt_of, uncertainty
 from napari_unet.errors import InvalidInput
-from napari_unet.learner.messages import (
-    Content,
-    PlanePredicted,
-    Predicted,
-    PredictRequest,
-)
+from napari_unet.learner.messages import Content, PlanePredicted, Predicted, PredictRequest
 
 _KEPT = 2  # models: what is shown, and what a batch or *Cells* predicts with
 

@@ -1,7 +1,5 @@
 """Whose turn it is in the learner's process, and whose seconds are counted."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The class table: what to paint with, its name, its colour, and how much of it is painted."""
 
-from __future__ import annotations
-
 from napari.layers import Labels
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
@@ -29,8 +27,8 @@ _ROWS_SHOWN = 4
 class ClassPanel(QWidget):
     """Shows the session's classes; the chosen row is what the brush paints."""
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
         self._viewer, self._session = desk.viewer, desk.session
         self._choice, self._watch = desk.choice, desk.watch
         self._layer: Labels | None = None

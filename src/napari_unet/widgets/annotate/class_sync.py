@@ -1,7 +1,5 @@
 """Keeps the session's classes and the annotation layer's in step."""
 
-from __future__ import annotations
-
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject
 

@@ -36,8 +36,8 @@ class ComputerMenu(QPushButton):
         Whose learner it is.
     """
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__("Wh&ere…", parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__("Wh&ere…")
         self._session = session
         self.setObjectName("computer_button")
         self.setAccessibleName("On which computer is computed")
@@ -85,18 +85,15 @@ class ComputerDialog(QDialog):
         super().__init__(parent)
         self.setObjectName("computer_dialog")
         self.setWindowTitle("Compute on another computer")
-        self.host = QLineEdit(computer.host)
-        self.host.setObjectName("host_edit")
+        self.host = QLineEdit(computer.host, objectName="host_edit")
         self.host.setPlaceholderText("HOST or USER@HOST")
         self.host.setToolTip("A computer as ssh knows it; what is in your ssh's settings counts")
-        self.command = QLineEdit(computer.command)
-        self.command.setObjectName("command_edit")
+        self.command = QLineEdit(computer.command, objectName="command_edit")
         self.command.setPlaceholderText(REMOTE)
         self.command.setToolTip(
             "Starts the learner there, for example with its path, or behind srun or docker run -i"
         )
-        text = QLabel(_HELP)
-        text.setWordWrap(True)
+        text = QLabel(_HELP, wordWrap=True)
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )

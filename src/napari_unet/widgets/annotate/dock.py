@@ -1,7 +1,5 @@
 """The dock widget of the whole loop: choose, paint, train, segment."""
 
-from __future__ import annotations
-
 from napari.components import ViewerModel
 
 from napari_unet.core.training.settings import TrainSettings
@@ -37,10 +35,7 @@ from napari_unet.widgets.qt.sections import section, stack
 class AnnotateAndTrain(Docked):
     """Paint strokes on an image, train a U-Net on them in the background, see its prediction.
 
-    Attributes
-    ----------
-    session
-        What it shows and does.
+    ``session``: what it shows and does.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:

@@ -1,20 +1,13 @@
 """Lines under Train and under Segment that say what was noticed; never a window of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QLabel
 
-from napari_unet.core.diagnosis import (
-    Finding,
-    contradicting_pixels,
-    of_contradiction,
-    of_strokes,
-)
+from napari_unet.core.diagnosis import Finding, contradicting_pixels, of_contradiction, of_strokes
 from napari_unet.core.images.cutout import is_large
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.image_marks import mark_in
@@ -28,8 +21,8 @@ _WAIT_MS = 700  # after the last stroke: a class that is being painted soon has 
 class _Findings(QLabel):
     """Shows findings one below the other; takes no room while there are none."""
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, name: str) -> None:
+        super().__init__()
         self.setObjectName(name)
         self.setWordWrap(True)
         self.setVisible(False)
@@ -44,14 +37,11 @@ class _Findings(QLabel):
 class StrokeFindings(_Findings):
     """What was noticed of the strokes, a moment after the last of them."""
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__("stroke_findings", parent)
+    def __init__(self, desk: Desk) -> None:
+        super().__init__("stroke_findings")
         self._viewer, self._session = desk.viewer, desk.session
         self._choice, self._watch = desk.choice, desk.watch
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_WAIT_MS)
-        self._timer.timeout.connect(self._look)
+        self._timer = QTimer(self, singleShot=True, interval=_WAIT_MS, timeout=self._look)
         Connections(self).add(desk.session.classes_changed, self._look_soon)
         desk.choice.annotation_changed.connect(self._look_soon)
         desk.watch.changed.connect(self._look_soon)
@@ -72,8 +62,8 @@ class StrokeFindings(_Findings):
 class ResultFindings(_Findings):
     """What was noticed of the last segmentation of the chosen image."""
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__("result_findings", parent)
+    def __init__(self, desk: Desk) -> None:
+        super().__init__("result_findings")
         self._choice = desk.choice
         desk.predictions.judged.connect(self._on_judged)
         desk.choice.image_changed.connect(self._on_image_changed)

@@ -5,8 +5,6 @@ are given to napari's table of actions when the dock opens, from where its prefe
 change them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from weakref import ReferenceType, WeakKeyDictionary, ref

@@ -1,7 +1,5 @@
 """Which image, and which layer the strokes are on."""
 
-from __future__ import annotations
-
 from napari.layers import Image, Labels, Layer
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
@@ -32,8 +30,8 @@ class LayerPanel(QWidget):
     is painted on the one before.
     """
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
         self._viewer, self._session = desk.viewer, desk.session
         self._choice, self._watch = desk.choice, desk.watch
         self._seen: set[Layer] = set()

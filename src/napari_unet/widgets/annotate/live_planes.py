@@ -1,7 +1,5 @@
 """The planes that Live was told of, each under a name that never means two pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary

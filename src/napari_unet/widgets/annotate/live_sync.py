@@ -1,13 +1,12 @@
 """The Live switch: strokes go to the learner as they are painted, predictions come back."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import Level, UserError
 from napari_unet.learner.messages import LiveTile
@@ -18,7 +17,6 @@ from napari_unet.widgets.annotate.live_tiles import TileWriter
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.desk.stroke_watch import How
 from napari_unet.widgets.layers.planes import (
-    Region,
     channel_count,
     has_plane,
     own_channels,
@@ -48,12 +46,9 @@ class LiveLoop(QObject):
     """Tells the session's live job what is painted and looked at, and shows what it predicts.
 
     The strokes of every image that was chosen since the switch was turned on are learnt from, for
-    as long as their layers are there. Everything that happens within 60 ms is told together.
-    Of the settings only device and seed count.
-
-    Notes
-    -----
-    Signal: ``status_changed()``, when :meth:`status` may be another one.
+    as long as their layers are there. Everything that happens within 60 ms is told together. Of the
+    settings only device and seed count. Signal: ``status_changed()``, when :meth:`status` may be
+    another one.
     """
 
     status_changed = Signal()
@@ -72,13 +67,8 @@ class LiveLoop(QObject):
         self._view: tuple[str, Region | None] | None = None
         self._afresh = False  # whether what was predicted of the view is gone
         self._links = Connections(self)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_WAIT_MS)
-        self._timer.timeout.connect(self._tell)
-        self._lookout = QTimer(self)
-        self._lookout.setInterval(_LOOK_MS)
-        self._lookout.timeout.connect(self._on_lookout)
+        self._timer = QTimer(self, singleShot=True, interval=_WAIT_MS, timeout=self._tell)
+        self._lookout = QTimer(self, interval=_LOOK_MS, timeout=self._on_lookout)
         self._connect()
         when_destroyed(self, desk.session.stop_live)
 
@@ -265,7 +255,7 @@ class LiveLoop(QObject):
         if image is None:
             return
         region = in_view(image, self._viewer)[1]
-        if self._is_too_wide():
+        if is_too_wide(spatial_shape(image), region):
             self._look_away()
             return
         spot = Spot(current_index(image, self._viewer.dims.point))

@@ -1,16 +1,15 @@
 """Tiles of live predictions on their way into layers, shown a few times a second."""
 
-from __future__ import annotations
-
 import time
 
 import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.labels.classes import background_id
 from napari_unet.widgets.desk.desk import Desk
-from napari_unet.widgets.layers.planes import Index, Region, has_plane, spatial_shape
+from napari_unet.widgets.layers.planes import Index, has_plane, spatial_shape
 from napari_unet.widgets.layers.results import Legend, put_classes, show_part
 
 _SECONDS_BETWEEN_SHOWS = 0.1
@@ -28,9 +27,7 @@ class TileWriter(QObject):
         self._viewer, self._session = desk.viewer, desk.session
         self._unseen: dict[tuple[Image, Index], tuple[Labels, Region]] = {}
         self._last = -np.inf
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._show)
+        self._timer = QTimer(self, singleShot=True, timeout=self._show)
 
     def write(self, image: Image, index: Index, region: Region, ids: np.ndarray) -> None:
         """Write predicted ids, (Y, X) of the region; what does not fit the image is dropped."""

@@ -1,7 +1,5 @@
 """The button, and the key, that go to the place that is worth a stroke next."""
 
-from __future__ import annotations
-
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_unet.widgets.annotate.keys import with_key
@@ -16,8 +14,8 @@ _TIP = "Go to the place that the model is least sure of, of those not painted an
 class NextPlacePanel(QWidget):
     """Next place, and what was found."""
 
-    def __init__(self, finder: PlaceFinder, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, finder: PlaceFinder) -> None:
+        super().__init__()
         self._finder = finder
         self.button = push_button("Ne&xt place", "next_place_button", self.go)
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -1,7 +1,5 @@
 """Looks for the place that the model is least sure of, and goes there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
@@ -9,6 +7,7 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
+from napari_unet.core.images.box import Region, lies_within
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.models.header import header_of
 from napari_unet.core.network.config import DeviceName
@@ -17,7 +16,7 @@ from napari_unet.errors import InvalidInput
 from napari_unet.session.sending import TOO_WIDE, is_too_wide
 from napari_unet.session.state import State
 from napari_unet.widgets.desk.desk import Desk
-from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape
+from napari_unet.widgets.layers.planes import Index, plane_indices, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.layers.strokes import paint_with
 from napari_unet.widgets.layers.uncertainty import FoundPlaces
@@ -38,11 +37,7 @@ class PlaceFinder(QObject):
 
     The current plane is predicted first, of a large one what is in view; then, while nothing is
     trained, the other planes, the nearest first. What an older model was unsure of is forgotten,
-    which places were shown is not.
-
-    Notes
-    -----
-    Signals: ``said(sentence)`` and ``running_changed()``.
+    which places were shown is not. Signals: ``said(sentence)`` and ``running_changed()``.
     """
 
     said = Signal(str)
@@ -118,7 +113,7 @@ class PlaceFinder(QObject):
         return (None, "nothing of the image is in view.") if is_empty(region) else (region, "")
 
     def _is_known(self, known: Sequence[FoundPlaces], index: Index, region: Region) -> bool:
-        asked = any(index == at and _lies_in(region, within) for at, within in self._asked)
+        asked = any(index == at and lies_within(region, within) for at, within in self._asked)
         return bool(known) and (asked or any(found.covers(index, region) for found in known))
 
     def _show_next(self, image: Image) -> None:
@@ -215,12 +210,3 @@ class PlaceFinder(QObject):
     def _stop_others(self) -> None:
         if self._others is not None:
             self._predictions.stop(self._others)
-
-
-def _lies_in(region: Region, other: Region) -> bool:
-    return (
-        other[0] <= region[0]
-        and region[1] <= other[1]
-        and other[2] <= region[2]
-        and region[3] <= other[3]
-    )

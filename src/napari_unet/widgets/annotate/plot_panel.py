@@ -1,7 +1,5 @@
 """The score of the training, or both scores of the live loop, drawn while it runs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,8 +34,8 @@ class PlotPanel(QWidget):
     the window some milliseconds in which nobody can paint.
     """
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
         self._viewer, self._session = desk.viewer, desk.session
         self.plot = self._make_plot()
         self.corrective_label = wrapped_label("corrective_label")
@@ -47,10 +45,7 @@ class PlotPanel(QWidget):
         layout.setSpacing(2)
         for widget in (self.plot, self.corrective_label, self.score_label):
             layout.addWidget(widget)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(REPAINT_MS)
-        self._timer.timeout.connect(self._draw)
+        self._timer = QTimer(self, singleShot=True, interval=REPAINT_MS, timeout=self._draw)
         links = Connections(self)
         links.add(desk.session.curve_changed, self._on_curve_changed)
         links.add(desk.viewer.events.theme, self._on_theme_changed)

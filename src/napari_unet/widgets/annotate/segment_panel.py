@@ -1,17 +1,16 @@
 """Buttons that segment the chosen image with the model in use."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from qtpy.QtWidgets import QCheckBox, QWidget
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.network.config import DeviceName
 from napari_unet.errors import Level
 from napari_unet.widgets.annotate.keys import with_key
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.model_match import size_match
-from napari_unet.widgets.layers.planes import Index, Region, plane_indices, spatial_shape
+from napari_unet.widgets.layers.planes import Index, plane_indices, spatial_shape
 from napari_unet.widgets.layers.readiness import why_not_segment
 from napari_unet.widgets.layers.view import in_view, is_empty
 from napari_unet.widgets.qt.build import grid, push_button
@@ -24,10 +23,8 @@ from napari_unet.widgets.qt.sections import wrapped_label
 class SegmentPanel(QWidget):
     """Segment image, Segment view, Stop."""
 
-    def __init__(
-        self, desk: Desk, device: Callable[[], DeviceName], parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, desk: Desk, device: Callable[[], DeviceName]) -> None:
+        super().__init__()
         self._viewer, self._session = desk.viewer, desk.session
         self._predictions, self._choice = desk.predictions, desk.choice
         self._device = device
@@ -48,8 +45,7 @@ class SegmentPanel(QWidget):
         self.view_button = push_button(
             "Segment vie&w", "segment_view_button", self._on_view_clicked
         )
-        self.probabilities = QCheckBox("Probabilities")
-        self.probabilities.setObjectName("probabilities_check")
+        self.probabilities = QCheckBox("Probabilities", objectName="probabilities_check")
         self.probabilities.setToolTip("Also add an image layer a class, with its probability")
         self.progress = ProgressBar("segment_progress", "How much of the segmentation is done")
         self.stop_button = push_button("Stop", "segment_stop_button", self._on_stop_clicked)

@@ -1,7 +1,5 @@
 """The settings that one seldom changes, folded away; two follow the image and the model in use."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, cast, get_args
 
 from magicgui.widgets import create_widget
@@ -81,15 +79,13 @@ _FIELDS: dict[str, tuple[str, type, dict[str, Any], str]] = {
 class AdvancedPanel(QWidget):
     """Network, dimensions, augmentation, border weights and device.
 
-    Notes
-    -----
     Signal: ``changed()``, when one of them is another.
     """
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._widgets: dict[str, Any] = {}
         form_widget = QWidget()
         self._form = form = QFormLayout(form_widget)
@@ -181,8 +177,8 @@ class Dimensions(QObject):
 class IntensityCombo(QComboBox):
     """Shows how the model in use scales images, and changes it."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = session
         self.setObjectName("intensities_setting")
         for way, name in _WAYS.items():

@@ -1,7 +1,5 @@
 """What is unusual about the layer that was chosen as strokes, said below it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from napari.layers import Image, Labels, Layer
@@ -23,8 +21,8 @@ class StrokesNote(QWidget):
     strokes.
     """
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
         self._viewer, self._session = desk.viewer, desk.session
         self._choice, self._watch = desk.choice, desk.watch
         self.label = wrapped_label("strokes_note")

@@ -1,17 +1,9 @@
 """One button that trains, and one switch that trains all the time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QLabel,
-    QSizePolicy,
-    QSpinBox,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QSpinBox, QWidget
 
 from napari_unet.core.events import Reason
 from napari_unet.core.training.settings import TrainSettings
@@ -54,9 +46,8 @@ class TrainPanel(QWidget):
         training: Training,
         live: LiveLoop,
         settings: Callable[[float], TrainSettings],
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self._session = desk.session
         self._training = training
         self._live = live
@@ -82,21 +73,16 @@ class TrainPanel(QWidget):
     def _make_widgets(self) -> None:
         self.button = push_button("&Train", "train_button", self._on_clicked)
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.seconds = QSpinBox()
-        self.seconds.setObjectName("seconds_spin")
-        self.seconds.setAccessibleName("Seconds of a training")
+        self.seconds = QSpinBox(objectName="seconds_spin", accessibleName="Seconds of a training")
         self.seconds.setRange(5, 24 * 3600)
         self.seconds.setSingleStep(30)
         self.seconds.setValue(DEFAULT_SECONDS)
         self.seconds.setSuffix(" s")
         self.seconds.setToolTip("How long a training may take; it ends earlier where it can")
-        self.live_switch = QCheckBox("&Live")
-        self.live_switch.setObjectName("live_switch")
+        self.live_switch = QCheckBox("&Live", objectName="live_switch")
         self.live_switch.clicked.connect(self._on_live_clicked)
         self.progress = ProgressBar("train_progress", "How much of the training is done")
-        self.device = QLabel()
-        self.device.setObjectName("device_label")
-        self.device.setWordWrap(True)
+        self.device = QLabel(objectName="device_label", wordWrap=True)
         self.device.setToolTip("The computer and device; the device is chosen under Advanced")
         self.status = wrapped_label("train_status")
 

@@ -1,7 +1,5 @@
 """Starts a training on the chosen layers, and ends it when they go."""
 
-from __future__ import annotations
-
 from napari.layers import Layer
 from qtpy.QtCore import QObject
 

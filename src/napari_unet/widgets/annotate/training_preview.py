@@ -1,7 +1,5 @@
 """Predictions that nobody has to ask for: what is in view, while and after a training."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from napari.layers import Image, Labels

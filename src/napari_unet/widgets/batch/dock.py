@@ -1,7 +1,5 @@
 """The dock widget that segments every open image with one model."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,13 +13,7 @@ from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_unet.core.batch.plan import BatchPlan, plan_items
 from napari_unet.core.batch.report import counts
-from napari_unet.core.batch.run import (
-    BatchEvent,
-    ItemEnded,
-    ItemNotice,
-    ItemProgress,
-    ItemStarted,
-)
+from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemNotice, ItemProgress, ItemStarted
 from napari_unet.core.models.header import digest_of
 from napari_unet.core.prediction.tile_probabilities import Description
 from napari_unet.widgets.batch.options_panel import BatchOptionsPanel
@@ -45,10 +37,7 @@ from napari_unet.widgets.qt.sections import section, stack
 class BatchSegment(Docked):
     """Says what will be done to each layer, does it, and says what became of each.
 
-    Attributes
-    ----------
-    session
-        Knows the model.
+    ``session``: knows the model.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
@@ -83,9 +72,7 @@ class BatchSegment(Docked):
         self._replan()
 
     def _make_widgets(self) -> None:
-        self.summary = QLabel()
-        self.summary.setObjectName("batch_summary")
-        self.summary.setWordWrap(True)
+        self.summary = QLabel(objectName="batch_summary", wordWrap=True)
         self.run_button = push_button("&Run", "batch_run_button", self._on_run_clicked)
         self.progress = ProgressBar("batch_progress", "How much of all pixels is done")
 

@@ -1,18 +1,9 @@
 """What is saved of a batch's results, where, and how images are prepared."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QPushButton,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_unet.core.batch.options import BatchOptions
 from napari_unet.core.io.result import Saved
@@ -24,23 +15,20 @@ _LAYERS, _FOLDER = range(2)
 class BatchOptionsPanel(QWidget):
     """Lets the user choose what is saved, as layers or in a folder.
 
-    Notes
-    -----
     Signal: ``changed()``.
     """
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.folder: Path | None = None
         self.place = QComboBox()
         self.place.setObjectName("batch_place_combo")
         self.place.setAccessibleName("Where results go")
         self.place.addItems(["as layers", "to a folder"])
         self.place.setToolTip("Where results go: layers here, or OME-TIFF and OME-Zarr files")
-        self.folder_button = QPushButton("Choose…")
-        self.folder_button.setObjectName("batch_folder_button")
+        self.folder_button = QPushButton("Choose…", objectName="batch_folder_button")
         self.folder_button.setAccessibleName("Folder for the results")
         self.labels = _check("Labels", "batch_labels_check", "A class for each pixel")
         self.labels.setChecked(True)

@@ -1,7 +1,5 @@
 """What can be done with the report of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +16,8 @@ from napari_unet.widgets.qt.notify import errors_shown
 class BatchEnd(QWidget):
     """Opens the report of a run to a folder, and the folder; saves that of a run to layers."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._folder: Path | None = None
         self._items: tuple[ItemEnded, ...] = ()
         self.report_button = push_button(

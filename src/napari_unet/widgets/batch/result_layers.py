@@ -1,7 +1,5 @@
 """Results of a batch as layers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path

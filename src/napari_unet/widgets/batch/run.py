@@ -1,7 +1,5 @@
 """Segments open layers, one after the other, beside the window."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -37,8 +35,6 @@ _QUIT_SECONDS = 2.0
 class BatchRun(QObject):
     """A run over layers; one that fails or disappears is reported and skipped.
 
-    Notes
-    -----
     Signals: ``happened(number, BatchEvent)`` in the plan's order of numbers, and, last,
     ``ended(list of ItemEnded, problem)``, where ``problem`` says why there is no report, or is
     empty.

@@ -1,7 +1,5 @@
 """A folder that was opened as one layer is again the files that it is made of."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence

@@ -1,14 +1,12 @@
 """The open images, which of them to segment, and what will become or became of each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from qtpy.QtCore import QRect, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_unet.session.session import Session
 from napari_unet.widgets.layers.channels_last import bring_channels_first
@@ -29,21 +27,15 @@ _NARROWEST_NAME = 90
 class BatchTable(QTableWidget):
     """One row an image layer: a check box with its name, its size, and what happens to it.
 
-    What stands in the last column is given to it: what will be done, until something became of
-    the layer.
-
-    Notes
-    -----
-    Signal: ``changed()`` when there are other layers, others are checked, or one has another name,
-    other data, or is taken otherwise.
+    What stands in the last column is given to it: what will be done, until something became of the
+    layer. Signal: ``changed()`` when there are other layers, others are checked, or one has another
+    name, other data, or is taken otherwise.
     """
 
     changed = Signal()
 
-    def __init__(
-        self, viewer: ViewerModel, session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(0, 3, parent)
+    def __init__(self, viewer: ViewerModel, session: Session) -> None:
+        super().__init__(0, 3)
         self._viewer = viewer
         self._session = session
         self._rows: list[Image] = []

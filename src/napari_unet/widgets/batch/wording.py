@@ -1,14 +1,12 @@
 """What the batch dock says of an image, before and after it was segmented; pure functions."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence
 from math import prod
 
 from napari_unet.core.batch.plan import PlannedItem
-from napari_unet.core.batch.report import status_text
+from napari_unet.core.batch.report import STATUS_WORDS
 from napari_unet.core.batch.run import ItemEnded
 from napari_unet.core.images.image_source import PLANE_AXES
 
@@ -40,7 +38,7 @@ def fate_text(item: PlannedItem, ndim: int = 2) -> str:
 
 def outcome_text(ended: ItemEnded) -> str:
     """Say what became of an image."""
-    word = status_text(ended.status)
+    word = STATUS_WORDS[ended.status]
     if ended.status == "done":
         return word if not ended.outputs else f"{word}: {_names(ended)}"
     if ended.status == "skipped":

@@ -1,7 +1,5 @@
 """What a batch does beside the window."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress

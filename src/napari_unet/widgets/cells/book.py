@@ -1,7 +1,5 @@
 """The cells of the chosen image, and the layer that they are in."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 import numpy as np
@@ -34,10 +32,8 @@ _INT32 = np.dtype(np.int32)
 class CellBook(QObject):
     """Knows the cells of each image that they were found in.
 
-    Notes
-    -----
-    Signals: ``record_changed()`` when another image's cells are worked on, or none;
-    ``measured()`` when there are other rows.
+    Signals: ``record_changed()`` when another image's cells are worked on, or none; ``measured()``
+    when there are other rows.
     """
 
     record_changed = Signal()

@@ -1,7 +1,5 @@
 """A click on a cell in the viewer selects it."""
 
-from __future__ import annotations
-
 from collections.abc import Generator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Merge, split and delete the selected cells; napari's undo takes each back."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np
@@ -34,16 +32,16 @@ class CellEditPanel(QWidget):
         selection: CellSelection,
         watch: CellWatch,
         quick: Bench,
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self._book, self._finding = book, finding
         self._selection, self._watch, self._quick = selection, watch, quick
         self.merge_button = push_button("&Merge", "merge_cells_button", self._on_merge_clicked)
         self.split_button = push_button("S&plit", "split_cells_button", self._on_split_clicked)
         self.delete_button = push_button("&Delete", "delete_cells_button", self._on_delete_clicked)
-        hint = QLabel("Or fill, paint and erase with napari's tools on the layer of cells.")
-        hint.setWordWrap(True)
+        hint = QLabel(
+            "Or fill, paint and erase with napari's tools on the layer of cells.", wordWrap=True
+        )
         grid(self, (self.merge_button, self.split_button, self.delete_button), (hint,))
         selection.changed.connect(self._update)
         book.record_changed.connect(self._update)

@@ -1,7 +1,5 @@
 """The dock widget that finds, measures and corrects cells, and teaches them to the model."""
 
-from __future__ import annotations
-
 from napari.components import ViewerModel
 
 from napari_unet.widgets.cells.book import CellBook
@@ -27,10 +25,7 @@ from napari_unet.widgets.qt.sections import section, stack
 class Cells(Docked):
     """Single cells: each with an id, a row in a table, and a way to correct it.
 
-    Attributes
-    ----------
-    session
-        Knows the model.
+    ``session``: knows the model.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:

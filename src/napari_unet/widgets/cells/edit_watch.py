@@ -1,7 +1,5 @@
 """Notices that cells were edited, and measures those again."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,13 +8,14 @@ import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer
 
+from napari_unet.core.images.box import Box
 from napari_unet.core.images.lazy_plane import read_part
 from napari_unet.core.objects.edit import mask_of, moved
 from napari_unet.core.objects.measure import Table
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.finding import CellFinding
 from napari_unet.widgets.cells.places import Key, measure_of, place_of
-from napari_unet.widgets.cells.record import Box, CellRecord
+from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.desk.background import Bench, Worker
 from napari_unet.widgets.desk.stroke_watch import edited_boxes
 from napari_unet.widgets.layers.picture import picture_of
@@ -45,10 +44,7 @@ class CellWatch(QObject):
         self._history = (0, 0)  # how much there was to undo, and to redo
         self._view: tuple[Key | None, tuple[float, ...]] = (None, ())
         self._links = Connections(self)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PAUSE_MS)
-        self._timer.timeout.connect(self._on_timeout)
+        self._timer = QTimer(self, singleShot=True, interval=_PAUSE_MS, timeout=self._on_timeout)
         book.record_changed.connect(self._on_record_changed)
         book.measured.connect(self.ready)
         finding.ended.connect(self.ready)

@@ -1,19 +1,10 @@
 """Buttons that find cells, and the parameters that can be changed afterwards."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QDoubleSpinBox,
-    QHBoxLayout,
-    QMessageBox,
-    QSpinBox,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QMessageBox, QSpinBox, QWidget
 
 from napari_unet.core.objects.label_instances import DEFAULTS, smaller_said
 from napari_unet.core.objects.split_touching import InstanceSettings
@@ -21,13 +12,7 @@ from napari_unet.errors import Level
 from napari_unet.session.session import Session
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.finding import CellFinding
-from napari_unet.widgets.cells.places import (
-    Key,
-    all_keys,
-    current_key,
-    has_several,
-    time_axis,
-)
+from napari_unet.widgets.cells.places import Key, all_keys, current_key, has_several, time_axis
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.layers.model_match import size_match
 from napari_unet.widgets.layers.readiness import why_not_segment
@@ -50,9 +35,8 @@ class CellFindPanel(QWidget):
         choice: Choice,
         book: CellBook,
         finding: CellFinding,
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self._viewer, self._session, self._choice = viewer, session, choice
         self._book, self._finding = book, finding
         self._make_buttons()
@@ -73,8 +57,7 @@ class CellFindPanel(QWidget):
         self.all_button = push_button(
             "On &all planes", "find_all_cells_button", self._on_all_clicked
         )
-        self.linked = QCheckBox("Follow cells over time")
-        self.linked.setObjectName("linked_check")
+        self.linked = QCheckBox("Follow cells over time", objectName="linked_check")
         self.linked.toggled.connect(self._on_changed)
         self.progress = ProgressBar("cells_progress", "How many of the planes are done")
         self.stop_button = push_button("Stop", "stop_cells_button", self._finding.stop)
@@ -82,29 +65,25 @@ class CellFindPanel(QWidget):
         self.status = wrapped_label("cells_status")
 
     def _make_parameters(self) -> None:
-        self.threshold = QDoubleSpinBox()
-        self.threshold.setObjectName("threshold_spin")
+        self.threshold = QDoubleSpinBox(objectName="threshold_spin")
         self.threshold.setRange(0.01, 1.0)
         self.threshold.setSingleStep(0.05)
         self.threshold.setToolTip(
             "Probability from which on a pixel belongs to a cell; higher makes cells smaller"
         )
-        self.smallest = QSpinBox()
-        self.smallest.setObjectName("smallest_spin")
+        self.smallest = QSpinBox(objectName="smallest_spin")
         self.smallest.setRange(1, 1_000_000)
         self.smallest.setSingleStep(10)
         self.smallest.setSuffix(" px")
         self.smallest.setToolTip("Pixels that a cell has at least; smaller ones are dropped")
-        self.neck = QDoubleSpinBox()
-        self.neck.setObjectName("neck_spin")
+        self.neck = QDoubleSpinBox(objectName="neck_spin")
         self.neck.setRange(0.0, 0.99)
         self.neck.setSingleStep(0.05)
         self.neck.setToolTip(
             "Lower if single cells are cut in two, higher if touching cells stay together; 0 never "
             "cuts"
         )
-        self.border = QCheckBox("Cells at the border")
-        self.border.setObjectName("border_check")
+        self.border = QCheckBox("Cells at the border", objectName="border_check")
         self.border.setToolTip("Keep cells that the border of the image cuts")
         self.show_settings(DEFAULTS)
         for box in (self.threshold, self.smallest, self.neck):

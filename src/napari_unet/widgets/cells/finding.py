@@ -1,7 +1,5 @@
 """Finds the cells of the chosen image, and finds them again with other settings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 
@@ -15,14 +13,7 @@ from napari_unet.errors import InvalidInput
 from napari_unet.learner.remote_predictor import RemotePredictor
 from napari_unet.session.session import Session
 from napari_unet.widgets.cells.book import CellBook
-from napari_unet.widgets.cells.places import (
-    Key,
-    all_keys,
-    before,
-    measure_of,
-    place_of,
-    spacing_of,
-)
+from napari_unet.widgets.cells.places import Key, all_keys, before, measure_of, place_of, spacing_of
 from napari_unet.widgets.cells.preview import Sketch, sketch_of
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.cells.run import Found, Run, There
@@ -37,9 +28,6 @@ class CellFinding(QObject):
     """Predicts, finds and measures beside the window.
 
     One bench works on all of it, the other on the view alone, so that neither waits for the other.
-
-    Notes
-    -----
     Signals: ``progressed(fraction)``, and ``ended(text)`` with a sentence if there is something to
     say.
     """
@@ -62,10 +50,7 @@ class CellFinding(QObject):
         self._sketch = 0
         self._sketched: tuple[CellRecord, Key] | None = None
         self._wanted: tuple[InstanceSettings, bool] | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PAUSE_MS)
-        self._timer.timeout.connect(self._find_again)
+        self._timer = QTimer(self, singleShot=True, interval=_PAUSE_MS, timeout=self._find_again)
         book.record_changed.connect(self._on_record_changed)
         self._on_record_changed()
 
@@ -211,9 +196,7 @@ class CellFinding(QObject):
         self._run = run
         self._bench.do(
             lambda worker: run(
-                worker,
-                partial(self._on_progressed, run),
-                partial(self._on_found, run),
+                worker, partial(self._on_progressed, run), partial(self._on_found, run)
             ),
             partial(self._on_ended, run),
             partial(self._on_failed, run),

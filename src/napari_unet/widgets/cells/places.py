@@ -4,8 +4,6 @@ A key is an index along each axis of a painting before the rows, ``None`` along 
 volume: a place that a dictionary can hold.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

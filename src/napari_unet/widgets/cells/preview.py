@@ -1,7 +1,5 @@
 """What is in view of the cells of an image, found again at once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,16 +22,9 @@ _MARGIN = 48
 class Sketch:
     """What is in view of one place, found at once and alone.
 
-    Attributes
-    ----------
-    key, box
-        The place, and which part of it.
-    probabilities
-        (K, *axes) of that part and a margin.
-    inner
-        The part within those.
-    background, settings, spacing, used
-        As for a run.
+    ``key``, ``box``: the place, and which part of it. ``probabilities``: (K, *axes) of that part
+    and a margin. ``inner``: the part within those. ``background``, ``settings``, ``spacing``,
+    ``used``: as for a run.
     """
 
     key: Key

@@ -1,20 +1,18 @@
 """What is known of the cells of one image."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_unet.core.images.box import Box
 from napari_unet.core.labels.classes import ClassInfo, background_id
 from napari_unet.core.models.header import ModelHeader, background_output
 from napari_unet.core.objects.edit import box_around, boxes_of, hull_of, mask_of
 from napari_unet.core.objects.measure import Table
 from napari_unet.widgets.cells.places import Key, lead_names, place_of
 
-Box = tuple[slice, ...]
 MOST_KEPT = 2**30  # bytes of probabilities
 
 
@@ -22,33 +20,17 @@ MOST_KEPT = 2**30  # bytes of probabilities
 class CellRecord:
     """The cells of an image, as they were found, as they are now, and what was measured.
 
-    Attributes
-    ----------
-    image, layer
-        The image, and the labels layer with its cells.
-    ndim
-        2 if cells are found plane by plane, 3 volume by volume.
-    meaning
-        What the image was taken as.
-    header
-        Of the model; ``None`` for cells that were there already.
-    tables
-        For each place what was measured.
-    probabilities
-        For each place (K, *axes), the latest of up to 1 GiB.
-    classes
-        For each place the class id of each pixel if it is a cell's, where there are several.
-    smaller
-        For each place without a cell, how many pieces were too small to be one.
-    earlier
-        Places that were corrected when the layer had another record: before the dock was closed,
-        or the image taken otherwise.
-    found, seen
-        For places that are or were looked at: ids as they were found, and when last measured; one
-        and the same array where nothing was corrected.
-    differing, boxes
-        For places that were edited: of how many pixels those two differ, and a box around each
-        cell, which may be wider than it is.
+    ``image``, ``layer``: the image, and the labels layer with its cells. ``ndim``: 2 if cells are
+    found plane by plane, 3 volume by volume. ``meaning``: what the image was taken as. ``header``:
+    of the model; ``None`` for cells that were there already. ``tables``: for each place what was
+    measured. ``probabilities``: for each place (K, *axes), the latest of up to 1 GiB. ``classes``:
+    for each place the class id of each pixel if it is a cell's, where there are several.
+    ``smaller``: for each place without a cell, how many pieces were too small to be one.
+    ``earlier``: places that were corrected when the layer had another record: before the dock was
+    closed, or the image taken otherwise. ``found``, ``seen``: for places that are or were looked
+    at: ids as they were found, and when last measured; one and the same array where nothing was
+    corrected. ``differing``, ``boxes``: for places that were edited: of how many pixels those two
+    differ, and a box around each cell, which may be wider than it is.
     """
 
     image: Image

@@ -1,7 +1,5 @@
 """What finds and measures the cells of places, in a thread of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -47,28 +45,13 @@ class Found:
 class Run:
     """What to find where; all that belongs to the window was read before.
 
-    Attributes
-    ----------
-    record
-        Which image.
-    keys
-        The places, in order.
-    pieces
-        What reads each of them.
-    header, settings, linked
-        Of the model; how cells are found; whether they keep their id over time.
-    factors
-        By which the network sees the image resampled.
-    spacing, size, unit
-        Of a pixel, to find and to measure.
-    used
-        The highest id that is taken.
-    earlier, previous
-        Where each place is one time before, and its cells where they are not found in this run.
-    kept
-        Probabilities that are there already.
-    predictor
-        Predicts the others; ``None`` leaves them out.
+    ``record``: which image. ``keys``: the places, in order. ``pieces``: what reads each of them.
+    ``header``, ``settings``, ``linked``: of the model; how cells are found; whether they keep their
+    id over time. ``factors``: by which the network sees the image resampled. ``spacing``, ``size``,
+    ``unit``: of a pixel, to find and to measure. ``used``: the highest id that is taken.
+    ``earlier``, ``previous``: where each place is one time before, and its cells where they are not
+    found in this run. ``kept``: probabilities that are there already. ``predictor``: predicts the
+    others; ``None`` leaves them out.
     """
 
     record: CellRecord

@@ -1,7 +1,5 @@
 """Which cells are selected: in the table, in the layer, and with an outline around them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np
@@ -26,8 +24,6 @@ _WIDTH = 2.0  # pixels of the screen when it is drawn
 class CellSelection(QObject):
     """Holds what is selected, and shows it in the viewer.
 
-    Notes
-    -----
     Signal: ``changed()``.
     """
 

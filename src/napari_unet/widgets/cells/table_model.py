@@ -1,7 +1,5 @@
 """A table of measurements as Qt sees it: any number of rows, sorted without a copy of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,19 +1,11 @@
 """The measurements of the cells, docked: a row selects its cell, and the cell its row."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Qt
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QFileDialog,
-    QHeaderView,
-    QTableView,
-    QWidget,
-)
+from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QHeaderView, QTableView, QWidget
 from superqt.utils import qthrottled
 
 from napari_unet.core.objects.measure import write_csv
@@ -35,14 +27,8 @@ _PAUSE_MS = 500  # between two fillings; the first is at once
 class CellTablePanel(QWidget):
     """A table of one row a cell, and Save CSV."""
 
-    def __init__(
-        self,
-        book: CellBook,
-        selection: CellSelection,
-        quick: Bench,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, book: CellBook, selection: CellSelection, quick: Bench) -> None:
+        super().__init__()
         self._book, self._selection, self._quick = book, selection, quick
         self._shown: CellRecord | None = None
         self.model = CellTable(self)

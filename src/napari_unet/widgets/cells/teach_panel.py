@@ -1,7 +1,5 @@
 """Use as annotation: which cells, and what wins where something is painted."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from qtpy.QtWidgets import QMenu, QPushButton, QWidget
@@ -28,14 +26,9 @@ class CellTeachPanel(QWidget):
     """One button with a menu: which cells, and whether over what is painted."""
 
     def __init__(
-        self,
-        book: CellBook,
-        finding: CellFinding,
-        selection: CellSelection,
-        teaching: CellTeaching,
-        parent: QWidget | None = None,
+        self, book: CellBook, finding: CellFinding, selection: CellSelection, teaching: CellTeaching
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self._book, self._finding = book, finding
         self._selection, self._teaching = selection, teaching
         menu = QMenu(self)
@@ -52,8 +45,7 @@ class CellTeachPanel(QWidget):
             "Off, what you painted stays where a cell would be copied over it; on, the cell "
             "replaces it"
         )
-        self.button = QPushButton("&Use as annotation")
-        self.button.setObjectName("teach_button")
+        self.button = QPushButton("&Use as annotation", objectName="teach_button")
         self.button.setMenu(menu)
         self.status = wrapped_label("teach_status")
         column(self, self.button, self.status)

@@ -1,7 +1,5 @@
 """Puts cells into the annotation layer, so that the next training learns from them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from weakref import WeakKeyDictionary
@@ -36,12 +34,8 @@ class _Lesson:
 class CellTeaching(QObject):
     """Copies cells into the annotation layer of their image.
 
-    What somebody painted stays, unless it is asked for otherwise; what was copied earlier gives
-    way to a newer copy.
-
-    Notes
-    -----
-    Signal: ``ended(text)`` with a sentence.
+    What somebody painted stays, unless it is asked for otherwise; what was copied earlier gives way
+    to a newer copy. Signal: ``ended(text)`` with a sentence.
     """
 
     ended = Signal(str)

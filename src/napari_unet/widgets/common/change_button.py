@@ -1,7 +1,5 @@
 """What an image is taken as, changed behind one button: its axes, level, channels, and its file."""
 
-from __future__ import annotations
-
 from functools import partial
 from itertools import permutations
 from pathlib import Path
@@ -89,10 +87,8 @@ class ChangeButton(QPushButton):
     that were checked or moved count when the dialog closes, everything else at once.
     """
 
-    def __init__(
-        self, viewer: ViewerModel, session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__("Chan&ge…", parent)
+    def __init__(self, viewer: ViewerModel, session: Session) -> None:
+        super().__init__("Chan&ge…")
         self._viewer, self._session = viewer, session
         self._picture: Picture | None = None
         self._axes: list[str] = []

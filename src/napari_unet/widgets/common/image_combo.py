@@ -1,10 +1,7 @@
 """The box with which the image is chosen that all docks of a viewer work on."""
 
-from __future__ import annotations
-
 from napari.components import ViewerModel
 from napari.layers import Image
-from qtpy.QtWidgets import QWidget
 
 from napari_unet.widgets.common.layer_combo import LayerCombo
 from napari_unet.widgets.desk.choice import Choice
@@ -16,10 +13,8 @@ from napari_unet.widgets.layers.picture import is_picture
 class ImageCombo(LayerCombo):
     """Offers the images, and shows and changes which is chosen."""
 
-    def __init__(
-        self, viewer: ViewerModel, choice: Choice, name: str, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(viewer, is_picture, parent)
+    def __init__(self, viewer: ViewerModel, choice: Choice, name: str) -> None:
+        super().__init__(viewer, is_picture)
         self._choice = choice
         self.setObjectName(name)
         self.setAccessibleName("Image")

@@ -1,13 +1,11 @@
 """A box to choose one of the viewer's layers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QComboBox
 
 from napari_unet.widgets.qt.connections import Connections
 
@@ -15,22 +13,15 @@ from napari_unet.widgets.qt.connections import Connections
 class LayerCombo(QComboBox):
     """Offers the layers of one kind, and follows what is added, removed, moved and renamed.
 
-    Notes
-    -----
-    Signals: ``chosen(layer | None)`` when another layer is chosen, by the user or because the
-    last one is gone, and ``offer_changed()`` when the choice of layers is another one.
+    Signals: ``chosen(layer | None)`` when another layer is chosen, by the user or because the last
+    one is gone, and ``offer_changed()`` when the choice of layers is another one.
     """
 
     chosen = Signal(object)
     offer_changed = Signal()
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        accepts: Callable[[Layer], bool],
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: ViewerModel, accepts: Callable[[Layer], bool]) -> None:
+        super().__init__()
         self._viewer = viewer
         self._accepts = accepts
         self._offered: list[Layer] = []

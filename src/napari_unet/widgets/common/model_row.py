@@ -1,17 +1,9 @@
 """The model in use: what it knows; start over, open, save."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QLabel,
-    QMessageBox,
-    QSizePolicy,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QSizePolicy, QWidget
 
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.session.session import Session
@@ -33,12 +25,10 @@ class ModelLine(QWidget):
     One that is not saved is not dropped without a question.
     """
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = session
-        self.label = QLabel()
-        self.label.setObjectName("model_label")
-        self.label.setWordWrap(True)
+        self.label = QLabel(objectName="model_label", wordWrap=True)
         self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.open_button = push_button("&Open…", "open_model_button", self._on_open_clicked)

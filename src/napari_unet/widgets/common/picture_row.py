@@ -1,7 +1,5 @@
 """What the chosen image is taken as, said in one line, and what can be changed about it."""
 
-from __future__ import annotations
-
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
 
@@ -22,20 +20,12 @@ _GUESSED = "{} <b>(guessed)</b>"
 class PictureRow(QWidget):
     """One line, and beside it, only where there is something to choose, *Change…*."""
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        session: Session,
-        choice: Choice,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: ViewerModel, session: Session, choice: Choice) -> None:
+        super().__init__()
         self._viewer = viewer
         self._session = session
         self._choice = choice
-        self.label = QLabel()
-        self.label.setObjectName("picture_label")
-        self.label.setWordWrap(True)
+        self.label = QLabel(objectName="picture_label", wordWrap=True)
         self.change = ChangeButton(viewer, session)
         self.change.from_file.clicked.connect(self._on_model_changed)
         layout = QHBoxLayout(self)

@@ -1,7 +1,5 @@
 """What to tell of a problem, to be copied: as a dock of its own and behind a button."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from napari.viewer import Viewer
@@ -23,13 +21,11 @@ _SAID = (
 class ReportView(QWidget):
     """Versions, device and the end of the log as they are when it is shown, to be copied."""
 
-    def __init__(self, device: Callable[[], str], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, device: Callable[[], str]) -> None:
+        super().__init__()
         self._device = device
-        said = QLabel(_SAID)
-        said.setWordWrap(True)
-        self.text = QPlainTextEdit()
-        self.text.setAccessibleName("Report")
+        said = QLabel(_SAID, wordWrap=True)
+        self.text = QPlainTextEdit(accessibleName="Report")
         self.text.setReadOnly(True)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
@@ -60,8 +56,8 @@ class ReportDock(Docked):
 class ReportButton(QPushButton):
     """*Report a problem…*: the same in a window of its own."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__("Report a problem…", parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__("Report a problem…")
         self._session = session
         self.setObjectName("report_button")
         self.setToolTip("Show versions, device and the end of the log, to be copied")

@@ -27,10 +27,7 @@ class _Job:
 class Worker:
     """One thread with its finder; what it tells is dropped once it was stopped.
 
-    Attributes
-    ----------
-    finder
-        Finds and measures objects in a process of its own.
+    ``finder``: finds and measures objects in a process of its own.
     """
 
     def __init__(self, name: str, main: MainThread) -> None:

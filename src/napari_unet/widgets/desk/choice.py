@@ -1,7 +1,5 @@
 """Which layers the user works on, and when one of them is taken as something else."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +15,6 @@ from napari_unet.widgets.qt.connections import Connections
 class Choice(QObject):
     """The image and the annotation layer that the panels act on.
 
-    Notes
-    -----
     Signals: ``image_changed(image | None)`` and ``annotation_changed(annotation | None)``, and
     ``image_retaken(image)`` when other axes, channels or another level of the image are chosen or
     napari is told other names of its axes, or when it, or a layer that lends it channels, gets

@@ -1,7 +1,5 @@
 """What the parts of one dock work with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from napari.components import ViewerModel

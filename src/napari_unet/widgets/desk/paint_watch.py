@@ -1,7 +1,5 @@
 """How many pixels of each class are painted, kept up to date while somebody paints."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 
@@ -26,16 +24,9 @@ class PaintWatch(QObject):
     """Counts the strokes of the chosen annotation layer.
 
     Only planes that may have changed, of large planes cells, are counted again, at most four times
-    a second and a short while at a time, so that painting on a large stack stays smooth.
-
-    Notes
-    -----
-    Signal: ``changed()``, when ``counts`` has been brought up to date.
-
-    Attributes
-    ----------
-    strokes
-        Tells where strokes may have changed, of all layers.
+    a second and a short while at a time, so that painting on a large stack stays smooth. Signal:
+    ``changed()``, when ``counts`` has been brought up to date. ``strokes``: tells where strokes may
+    have changed, of all layers.
     """
 
     changed = Signal()
@@ -47,9 +38,7 @@ class PaintWatch(QObject):
         self._spots: dict[Spot, dict[int, int]] = {}  # that were ever painted on
         self._dirty: dict[Spot, None] = {}
         self._doubt: str | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._on_timeout)
+        self._timer = QTimer(self, singleShot=True, timeout=self._on_timeout)
         self.strokes.replaced.connect(self._on_replaced)
         self.strokes.stroked.connect(self._on_stroked)
         choice.annotation_changed.connect(self._watch)

@@ -1,12 +1,11 @@
 """The order in which planes, and blocks of large ones, are predicted."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.images.cutout import is_large
-from napari_unet.widgets.layers.planes import Index, Region
+from napari_unet.widgets.layers.planes import Index
 
 _BLOCK = 2048  # a multiple of every network's strides
 

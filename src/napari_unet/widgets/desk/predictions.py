@@ -1,7 +1,5 @@
 """Predictions of layers that are under way, and where their planes go."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +11,7 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.core.diagnosis import Seen
-from napari_unet.core.images.box import Tile
+from napari_unet.core.images.box import Part, Region, Tile
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.models.header import ModelHeader, header_of
@@ -24,7 +22,7 @@ from napari_unet.session.session import Session
 from napari_unet.widgets.desk.prediction_order import parts_of
 from napari_unet.widgets.layers.model_match import size_match
 from napari_unet.widgets.layers.picture import Place, picture_of
-from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
+from napari_unet.widgets.layers.planes import Index, spatial_shape
 from napari_unet.widgets.layers.reading import reader
 from napari_unet.widgets.layers.results import (
     add_segmentation,
@@ -35,7 +33,7 @@ from napari_unet.widgets.layers.results import (
 )
 from napari_unet.widgets.layers.uncertainty import FoundPlaces, uncertainty_of, write_uncertainty
 from napari_unet.widgets.layers.view import in_view
-from napari_unet.widgets.layers.volumes import Part, has_place, sides_of, volumes_under
+from napari_unet.widgets.layers.volumes import has_place, sides_of, volumes_under
 from napari_unet.widgets.qt.connections import Connections
 
 _CHANGED = "the image was changed, or is taken as something else; segment it again."
@@ -70,8 +68,6 @@ class _Task:
 class Predictions(QObject):
     """Sends layers to the session, and what comes back to layers.
 
-    Notes
-    -----
     Signals: ``progressed(task, fraction)``, ``judged(image, findings)`` once all of an image, or of
     the planes that were asked for, is predicted, and, last, ``ended(task, error, stopped)``, where
     ``error`` is a sentence or empty. ``places_found(FoundPlaces)`` where it was asked for.

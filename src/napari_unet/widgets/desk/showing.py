@@ -1,7 +1,5 @@
 """Images of one place, of which the chosen one is what is seen and painted on."""
 
-from __future__ import annotations
-
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Layer

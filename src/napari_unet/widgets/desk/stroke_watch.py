@@ -1,7 +1,5 @@
 """Where strokes may have changed: all that counts, Live and the autosave know of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from itertools import product
 from typing import Any, Literal, TypeGuard
@@ -12,8 +10,9 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, Signal
 
+from napari_unet.core.images.box import Region
 from napari_unet.core.images.cutout import is_large
-from napari_unet.widgets.layers.planes import Index, Region, has_plane
+from napari_unet.widgets.layers.planes import Index, has_plane
 from napari_unet.widgets.layers.roles import Role, details, role_of
 from napari_unet.widgets.layers.spots import Spot, all_spots, spots_of
 from napari_unet.widgets.layers.strokes import can_be_painted
@@ -28,13 +27,10 @@ class StrokeWatch(QObject):
     """Tells which planes, of large planes cells, of which labels may have changed.
 
     Labels are what can be painted on, and cells. A plane that is told of too often costs a look at
-    it, one that is not told of is lost; so where it is not sure, it tells.
-
-    Notes
-    -----
-    Signals: ``stroked(layer, spots, how)``, where ``how`` is a :data:`How`; ``replaced(layer)``
-    before that, if it has other data; ``layers_changed()`` if there are other layers, or one has
-    another name or other details.
+    it, one that is not told of is lost; so where it is not sure, it tells. Signals:
+    ``stroked(layer, spots, how)``, where ``how`` is a :data:`How`; ``replaced(layer)`` before that,
+    if it has other data; ``layers_changed()`` if there are other layers, or one has another name or
+    other details.
     """
 
     stroked = Signal(object, object, str)

@@ -1,7 +1,5 @@
 """Image layers whose channels come after rows and columns, where napari shows no channels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import dask.array as da

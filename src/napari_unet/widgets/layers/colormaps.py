@@ -1,7 +1,5 @@
 """The class table's colours as napari colormaps."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 
 from napari.experimental import unlink_layers

@@ -1,7 +1,5 @@
 """Whether labels that somebody chose as strokes look like something else; pure functions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Of a layer that was there before the plugin it is known from when the plugin first saw it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress

@@ -3,8 +3,6 @@
 Readers of napari drop much of it, its own all of it.
 """
 
-from __future__ import annotations
-
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 

@@ -1,7 +1,5 @@
 """Where a layer lies, where a painting on it lies, and whether another lies there too."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

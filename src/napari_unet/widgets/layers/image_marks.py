@@ -6,8 +6,6 @@ into a duplicate, which is another image. An image that is opened again is known
 where there is none, by its pixels, and gets its id back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -23,18 +21,9 @@ from napari_unet.widgets.layers.roles import detail, remember
 class ImageMark(BaseModel):
     """What an image is known by, also when it is opened again.
 
-    Attributes
-    ----------
-    id
-        32 hexadecimal digits.
-    name
-        Of its layer.
-    path
-        Absolute path of its file, or its address; ``None`` if it is only in memory.
-    shape
-        Of its data at full resolution.
-    pixels
-        A checksum; ``None`` if they are not in memory.
+    ``id``: 32 hexadecimal digits. ``name``: of its layer. ``path``: absolute path of its file, or
+    its address; ``None`` if it is only in memory. ``shape``: of its data at full resolution.
+    ``pixels``: a checksum; ``None`` if they are not in memory.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,7 +1,5 @@
 """Names of a layer's axes: chosen by somebody, said by the layer, or guessed."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How an image layer suits a model: what of it follows the model, and whether it is resampled."""
 
-from __future__ import annotations
-
 from napari.components import ViewerModel
 from napari.layers import Image
 

@@ -4,8 +4,6 @@ What the user chose stands in the layer's metadata: ``axes``, ``channels`` as pa
 (empty for the layer itself) and a channel, and ``level``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,19 +32,10 @@ _lenders: WeakValueDictionary[str, Image] = WeakValueDictionary()
 class Picture:
     """What an image layer is taken as.
 
-    Attributes
-    ----------
-    layer
-        The layer; paintings and results lie where it lies.
-    own
-        Its data.
-    source, channels
-        What a model sees the channels of, and which in which order; the layer's own data unless
-        other layers lend channels.
-    level
-        Which level of a pyramid is worked on, 0 for the finest.
-    layers
-        The layer, and those that lend channels.
+    ``layer``: the layer; paintings and results lie where it lies. ``own``: its data. ``source``,
+    ``channels``: what a model sees the channels of, and which in which order; the layer's own data
+    unless other layers lend channels. ``level``: which level of a pyramid is worked on, 0 for the
+    finest. ``layers``: the layer, and those that lend channels.
     """
 
     layer: Image

@@ -5,8 +5,6 @@ for a single picture), then row and column. What the image is taken as is kept b
 :mod:`napari_unet.widgets.layers.picture`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +14,6 @@ from napari_unet.core.images.source_piece import SourcePiece
 from napari_unet.widgets.layers.picture import Place, is_picture, picture_of
 
 Index = tuple[int, ...]
-Region = tuple[int, int, int, int]
 
 
 def spatial_shape(layer: Image | Labels) -> tuple[int, ...]:

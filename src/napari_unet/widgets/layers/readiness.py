@@ -1,7 +1,5 @@
 """Why something cannot be done yet, in one sentence that says what to do; pure functions."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 

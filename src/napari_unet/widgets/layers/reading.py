@@ -1,13 +1,11 @@
 """Layers are read by functions that a thread of the learner's client calls."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_unet.core.images.box import Tile
+from napari_unet.core.images.box import Region, Tile
 from napari_unet.core.images.cutout import Measured, is_large
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.core.images.source_piece import SourcePlane
@@ -17,7 +15,6 @@ from napari_unet.session.state import PaintedPlanes
 from napari_unet.widgets.layers.picture import Place
 from napari_unet.widgets.layers.planes import (
     Index,
-    Region,
     own_channels,
     pixel_size,
     plane_of,
@@ -76,11 +73,7 @@ def painted_reader(
 
 
 def painted_pieces_reader(
-    image: Image,
-    annotation: Labels,
-    painted: Mapping[Index, Sequence[Tile] | None],
-    *,
-    reach: int,
+    image: Image, annotation: Labels, painted: Mapping[Index, Sequence[Tile] | None], *, reach: int
 ) -> Callable[[], PaintedPlanes]:
     """Do the same for large planes, of which only what is around strokes is read.
 

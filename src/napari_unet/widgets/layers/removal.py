@@ -4,8 +4,6 @@ napari 0.9 collects all of Python's garbage when a layer is removed: a fifth of 
 are a dozen layers. One after the other these do not add up to one long stall.
 """
 
-from __future__ import annotations
-
 from collections import deque
 
 from napari.components import ViewerModel

@@ -1,7 +1,5 @@
 """The arrays of result layers: pyramids for large images, and what may be written into them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -9,14 +7,15 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 
+from napari_unet.core.images.box import Part
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.io.pyramid import blank_pyramid, write_block
 from napari_unet.core.io.scratch import zeros
+from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.picture import Place
 from napari_unet.widgets.layers.planes import spatial_shape
 from napari_unet.widgets.layers.removal import remove_soon
 from napari_unet.widgets.layers.roles import remember
-from napari_unet.widgets.layers.volumes import Part
 
 L = TypeVar("L", bound=Layer)
 
@@ -34,10 +33,14 @@ def kept(
 ) -> L | None:
     """Return a layer to write parts into; one of the image as it was taken before is removed.
 
-    A pyramid stays what it is, so that it goes when the shape, or the numbers it holds, change.
+    One of another shape is emptied; a pyramid stays what it is, so that it goes when the shape, or
+    the numbers it holds, change.
     """
     if layer is None or not (layer.multiscale or is_large(shape)):
-        return fitting(viewer, layer, len(shape))
+        layer = fitting(viewer, layer, len(shape))
+        if layer is not None and layer.data.shape != shape:
+            layer.data = zeros(shape, dtype)
+        return layer
     data = layer.data[0] if layer.multiscale else layer.data
     if layer.multiscale and data.shape == shape and data.dtype.itemsize >= dtype.itemsize:
         return layer
@@ -45,14 +48,24 @@ def kept(
     return None
 
 
-def replaced(viewer: ViewerModel, layer: L | None, levels: Sequence[np.ndarray]) -> L | None:
-    """Return a layer with other data; one that cannot take them, as a pyramid, is removed."""
+def lay_on(layer: Layer, image: Image) -> None:
+    """Let a layer lie where the image lies now."""
+    if not same_place(layer, image):
+        for name, value in transform_of(image).items():
+            setattr(layer, name, value)
+
+
+def replaced(
+    viewer: ViewerModel, image: Image, layer: L | None, levels: Sequence[np.ndarray]
+) -> L | None:
+    """Return a layer of an image with other data; one that cannot take them is removed."""
     layer = fitting(viewer, layer, levels[0].ndim)
     if layer is not None and len(levels) > 1:
         _remove(viewer, layer)
         return None
     if layer is not None:
         layer.data = levels[0]
+        lay_on(layer, image)
     return layer
 
 

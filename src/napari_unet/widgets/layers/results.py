@@ -1,7 +1,5 @@
 """The layers that predictions are written to: one segmentation an image, updated in place."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +8,18 @@ import numpy as np
 from napari.components import LayerList, ViewerModel
 from napari.layers import Image, Labels, Layer
 
-from napari_unet.core.io.scratch import zeros
+from napari_unet.core.images.box import Part, Region
 from napari_unet.core.labels.classes import ClassInfo, background_id
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.widgets.layers.colormaps import color, label_colormap, probability_colormap
 from napari_unet.widgets.layers.geometry import same_place, transform_of
 from napari_unet.widgets.layers.image_marks import id_of, know_again, mark_in, stored_mark
 from napari_unet.widgets.layers.picture import Place
-from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
+from napari_unet.widgets.layers.planes import Index, spatial_shape
 from napari_unet.widgets.layers.result_arrays import (
     blank_data,
     kept,
+    lay_on,
     replaced,
     whole_data,
     write_part,
@@ -28,7 +27,7 @@ from napari_unet.widgets.layers.result_arrays import (
 from napari_unet.widgets.layers.roles import Role, detail, entry, role_of
 from napari_unet.widgets.layers.strokes import find_annotation
 from napari_unet.widgets.layers.view import current_index
-from napari_unet.widgets.layers.volumes import Part, lies_in
+from napari_unet.widgets.layers.volumes import lies_in
 
 SEGMENTATION_OPACITY = 0.5
 
@@ -37,14 +36,9 @@ SEGMENTATION_OPACITY = 0.5
 class Legend:
     """What the ids of a prediction mean.
 
-    Attributes
-    ----------
-    classes
-        The model's classes, in the order of its probabilities.
-    background
-        Id of the class that is not shown.
-    strokes
-        Whether they are the classes that are painted now, and change colour with them.
+    ``classes``: the model's classes, in the order of its probabilities. ``background``: id of the
+    class that is not shown. ``strokes``: whether they are the classes that are painted now, and
+    change colour with them.
     """
 
     classes: tuple[ClassInfo, ...]
@@ -90,9 +84,7 @@ def put_classes(
     dtype = max(_dtype_for(legend), ids.dtype, key=lambda kind: kind.itemsize)
     layer = kept(viewer, segmentation_of(viewer, image), shape, dtype)
     layer = layer or add_segmentation(viewer, image, legend, dtype=dtype)
-    if layer.data.shape != shape and not layer.multiscale:
-        layer.data = zeros(shape, dtype)
-    elif not layer.multiscale and layer.data.dtype.itemsize < dtype.itemsize:
+    if not layer.multiscale and layer.data.dtype.itemsize < dtype.itemsize:
         layer.data = layer.data.astype(dtype)
     write_part(layer, place, part, ids)
     return layer
@@ -129,11 +121,8 @@ def set_classes(
 
     The ids are given as a pyramid, the finest first; one level is enough.
     """
-    layer = replaced(viewer, segmentation_of(viewer, image), levels)
-    if layer is None:
-        return add_segmentation(viewer, image, legend, levels)
-    _lay_on(layer, image)
-    return layer
+    layer = replaced(viewer, image, segmentation_of(viewer, image), levels)
+    return layer or add_segmentation(viewer, image, legend, levels)
 
 
 def set_probabilities(
@@ -143,18 +132,15 @@ def set_probabilities(
     layers = []
     for number, info in enumerate(legend.classes):
         own = [level[number] for level in levels]
-        layer = replaced(viewer, _probability_of(viewer, image, info.id), own)
-        if layer is None:
-            layer = _add_probability(viewer, image, info, legend, whole_data(own))
-        else:
-            _lay_on(layer, image)
-        layers.append(layer)
+        layer = replaced(viewer, image, _probability_of(viewer, image, info.id), own)
+        layers.append(layer or _add_probability(viewer, image, info, legend, whole_data(own)))
     return layers
 
 
 def set_instances(viewer: ViewerModel, image: Image, levels: Sequence[np.ndarray]) -> Labels:
     """Do the same with ids of objects."""
-    layer = replaced(viewer, next(iter(own_layers(viewer, Role.INSTANCES, image)), None), levels)
+    before = next(iter(own_layers(viewer, Role.INSTANCES, image)), None)
+    layer = replaced(viewer, image, before, levels)
     if layer is None:
         layer = Labels(
             **whole_data(levels),
@@ -164,8 +150,6 @@ def set_instances(viewer: ViewerModel, image: Image, levels: Sequence[np.ndarray
             **transform_of(image),
         )
         insert_quietly(viewer, layer, image)
-    else:
-        _lay_on(layer, image)
     return layer
 
 
@@ -213,8 +197,6 @@ def write_probabilities(
         if layer is None:
             blank = blank_data(image, np.dtype(np.float32))
             layer = _add_probability(viewer, image, info, legend, blank)
-        if layer.data.shape != shape and not layer.multiscale:
-            layer.data = zeros(shape, np.float32)
         write_part(layer, place, part, probability)
         show_place(viewer, layer, image, place)
 
@@ -282,16 +264,9 @@ def _probability_of(viewer: ViewerModel, image: Image, class_id: int) -> Image |
     return next((layer for layer in found if detail(layer, "id") == class_id), None)
 
 
-def _lay_on(layer: Layer, image: Image) -> None:
-    """Let a layer lie where the image lies now."""
-    if not same_place(layer, image):
-        for name, value in transform_of(image).items():
-            setattr(layer, name, value)
-
-
 def show_place(viewer: ViewerModel, layer: Layer, image: Image, place: Place) -> None:
     """Show what was written into a layer of an image, if it is looked at."""
-    _lay_on(layer, image)
+    lay_on(layer, image)
     current = current_index(image, viewer.dims.point)
     if lies_in(current, place) or viewer.dims.ndisplay == 3:
         layer.refresh(extent=False)

@@ -3,8 +3,6 @@
 And what the user chose for an image layer, so that the choice stays with it.
 """
 
-from __future__ import annotations
-
 from enum import Enum
 
 from napari.layers import Layer

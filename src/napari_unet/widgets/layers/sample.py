@@ -1,7 +1,5 @@
 """The sample under File > Open Sample."""
 
-from __future__ import annotations
-
 from typing import Any
 from uuid import uuid4
 

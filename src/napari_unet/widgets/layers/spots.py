@@ -4,14 +4,12 @@ A cell is 1024 x 1024 pixels. What the learner gets of one has 512 px around it,
 there: more than any filter or network sees, and whole blocks of the filters.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from napari_unet.core.images.box import Tile
+from napari_unet.core.images.box import Region, Tile
 from napari_unet.core.images.cutout import is_large
-from napari_unet.widgets.layers.planes import Index, Region, plane_indices
+from napari_unet.widgets.layers.planes import Index, plane_indices
 
 CELL = 1024
 _AROUND = 512
@@ -21,12 +19,8 @@ _AROUND = 512
 class Spot:
     """A plane, or a cell of a large one.
 
-    Attributes
-    ----------
-    index
-        Of the plane.
-    cell
-        (row start, row stop, column start, column stop); ``None`` for the whole plane.
+    ``index``: of the plane. ``cell``: (row start, row stop, column start, column stop); ``None``
+    for the whole plane.
     """
 
     index: Index

@@ -1,7 +1,5 @@
 """The layer that strokes are painted on."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from typing import TypeGuard
 

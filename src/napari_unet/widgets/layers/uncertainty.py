@@ -9,16 +9,16 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from napari.utils.colormaps import Colormap
 
-from napari_unet.core.io.scratch import zeros
+from napari_unet.core.images.box import Part, Region, lies_within
 from napari_unet.core.prediction.uncertainty import Places
 from napari_unet.widgets.layers.geometry import transform_of
 from napari_unet.widgets.layers.image_marks import stored_mark
 from napari_unet.widgets.layers.picture import Place
-from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
+from napari_unet.widgets.layers.planes import Index, spatial_shape
 from napari_unet.widgets.layers.result_arrays import blank_data, kept, write_part
 from napari_unet.widgets.layers.results import insert_quietly, own_layers, show_place
 from napari_unet.widgets.layers.roles import Role, entry
-from napari_unet.widgets.layers.volumes import Part, lies_in
+from napari_unet.widgets.layers.volumes import lies_in
 
 _COLOR = "#ff00ff"  # of no class
 _OPACITY = 0.7
@@ -28,16 +28,9 @@ _OPACITY = 0.7
 class FoundPlaces:
     """Where a model is unsure of a plane, a volume, or a part of one.
 
-    Attributes
-    ----------
-    task
-        Of the prediction; grows.
-    image, place, part
-        What was looked at.
-    model
-        Content of a model file.
-    places
-        Along the axes of the part, counted from its first pixel.
+    ``task``: of the prediction; grows. ``image``, ``place``, ``part``: what was looked at.
+    ``model``: content of a model file. ``places``: along the axes of the part, counted from its
+    first pixel.
     """
 
     task: int
@@ -59,21 +52,16 @@ class FoundPlaces:
         """Return whether a part of a plane was looked at."""
         if self.part is None or not lies_in(index, self.place):
             return lies_in(index, self.place)
-        *slices, top, bottom, left, right = self.part
+        slices = self.part[:-4]
         inside = [i for i, at in zip(index, self.place, strict=True) if isinstance(at, slice)]
         seen = all(slices[0] <= i < slices[1] for i in inside) if slices else True
-        rows = top <= region[0] and region[1] <= bottom
-        return seen and rows and left <= region[2] and region[3] <= right
+        return seen and lies_within(region, self.part[-4:])
 
     def is_within(self, other: FoundPlaces) -> bool:
         """Return whether another look saw all of what this one did."""
         if self.place != other.place or other.part is None:
             return self.place == other.place
-        if self.part is None:
-            return False
-        pairs = zip(self.part[::2], other.part[::2], strict=True)
-        ends = zip(self.part[1::2], other.part[1::2], strict=True)
-        return all(a >= b for a, b in pairs) and all(a <= b for a, b in ends)
+        return self.part is not None and lies_within(self.part, other.part)
 
 
 def uncertainty_of(viewer: ViewerModel, image: Image) -> Image | None:
@@ -88,8 +76,7 @@ def write_uncertainty(
 
     The layer is made the first time. Where the model is sure it changes nothing that is seen.
     """
-    shape = spatial_shape(image)
-    layer = kept(viewer, uncertainty_of(viewer, image), shape, percent.dtype)
+    layer = kept(viewer, uncertainty_of(viewer, image), spatial_shape(image), percent.dtype)
     if layer is None:
         layer = Image(
             **blank_data(image, percent.dtype),
@@ -103,7 +90,5 @@ def write_uncertainty(
             **transform_of(image),
         )
         insert_quietly(viewer, layer, image)
-    if layer.data.shape != shape and not layer.multiscale:
-        layer.data = zeros(shape, percent.dtype)
     write_part(layer, place, part, percent)
     show_place(viewer, layer, image, place)

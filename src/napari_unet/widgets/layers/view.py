@@ -1,7 +1,5 @@
 """What of a layer is in view, and bringing a place of it there."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence
@@ -11,9 +9,10 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.utils.transforms import Affine
 
+from napari_unet.core.images.box import Region
 from napari_unet.widgets.layers.geometry import transform_of
 from napari_unet.widgets.layers.picture import is_picture, picture_of
-from napari_unet.widgets.layers.planes import Index, Region, spatial_shape
+from napari_unet.widgets.layers.planes import Index, spatial_shape
 
 _FAR_OUT = 2.0  # pixels of the canvas a pixel of the image; below, a place cannot be painted on
 _NEAR = 4.0

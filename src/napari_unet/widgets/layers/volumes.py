@@ -4,21 +4,19 @@ A volume is said by its place: what an index of a plane is, but with a slice alo
 an index of a painting too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from napari.layers import Image, Labels
 
+from napari_unet.core.images.box import Part, Region
 from napari_unet.core.images.units import in_unit
 from napari_unet.errors import InvalidInput
 from napari_unet.session.state import PaintedPlanes
 from napari_unet.widgets.layers.picture import Place, picture_of
-from napari_unet.widgets.layers.planes import Index, Region
+from napari_unet.widgets.layers.planes import Index
 from napari_unet.widgets.layers.reading import painted_reader
 
-Part = tuple[int, ...]
 NO_SLICES = "The model is one for volumes and this image has no slices (Z); choose a stack."
 
 

@@ -1,7 +1,5 @@
 """What an image is taken as, in words; pure functions."""
 
-from __future__ import annotations
-
 from napari.layers import Image
 
 from napari_unet.errors import InvalidInput

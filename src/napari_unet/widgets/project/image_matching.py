@@ -1,7 +1,5 @@
 """Which open layers are the images of a project."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 

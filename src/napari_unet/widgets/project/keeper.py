@@ -1,7 +1,5 @@
 """Keeps what is painted and trained in a viewer: in a project, or else for the next start."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -44,12 +42,8 @@ class ProjectKeeper:
     """Saves what is painted and trained, soon after each change.
 
     Nothing is written until something is painted or trained. Where no project folder has been
-    chosen, it is kept for the next start.
-
-    Notes
-    -----
-    Signal: ``changed()``, when :attr:`place`, :attr:`index`, :attr:`saved_at` or :attr:`problem`
-    may be another.
+    chosen, it is kept for the next start. Signal: ``changed()``, when :attr:`place`, :attr:`index`,
+    :attr:`saved_at` or :attr:`problem` may be another.
     """
 
     changed = Signal()
@@ -66,9 +60,7 @@ class ProjectKeeper:
         self.problem = ""
         self.keys = LayerKeys()
         self._main = MainThread()
-        self._removal = QTimer()
-        self._removal.setSingleShot(True)
-        self._removal.timeout.connect(self._on_removals_lasted)
+        self._removal = QTimer(singleShot=True, timeout=self._on_removals_lasted)
         self.place = Place.unnamed(recovery_root())
         self._autosave = self._new_autosave()
         self.history = History(desk.session, self._keep, self.strokes_used)

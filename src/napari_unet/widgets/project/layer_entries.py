@@ -1,7 +1,5 @@
 """Between napari's layers and the entries of a project."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path

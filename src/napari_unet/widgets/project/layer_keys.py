@@ -1,7 +1,5 @@
 """What a project is told of a viewer's layers: their keys, and the images under the strokes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,11 +22,7 @@ from napari_unet.widgets.layers.image_marks import (
     mark_of,
 )
 from napari_unet.widgets.layers.picture import is_picture, picture_of
-from napari_unet.widgets.project.layer_entries import (
-    annotation_entry,
-    entry_from,
-    image_entry,
-)
+from napari_unet.widgets.project.layer_entries import annotation_entry, entry_from, image_entry
 
 
 class LayerKeys:
@@ -119,10 +113,7 @@ def _layers_of(image: Image | None) -> tuple[Image, ...]:
 class Left:
     """What a dock that was closed leaves: a project's folder, and the keys of its layers.
 
-    Attributes
-    ----------
-    chosen
-        Whether somebody chose the folder.
+    ``chosen``: whether somebody chose the folder.
     """
 
     folder: Path

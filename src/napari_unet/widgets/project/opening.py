@@ -1,7 +1,5 @@
 """New, Open, Save as and Restore: which project a window works on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """The project: where it is, when it was saved; New, Open, Save as, Restore, Reproduce."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 
@@ -44,22 +42,14 @@ _ACTIONS = {
 class ProjectPanel(QWidget):
     """Says where strokes and models are kept, and takes them elsewhere."""
 
-    def __init__(
-        self,
-        session: Session,
-        keeper: ProjectKeeper,
-        opening: ProjectOpening,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session, keeper: ProjectKeeper, opening: ProjectOpening) -> None:
+        super().__init__()
         self._session = session
         self._keeper = keeper
         self._opening = opening
         self._left: Recoverable | None = None
         self.label = wrapped_label("project_label")
-        self.restore_label = QLabel()
-        self.restore_label.setObjectName("restore_label")
-        self.restore_label.setWordWrap(True)
+        self.restore_label = QLabel(objectName="restore_label", wordWrap=True)
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         self._actions = {name: menu.addAction(text) for name, (text, _) in _ACTIONS.items()}
@@ -74,8 +64,7 @@ class ProjectPanel(QWidget):
         for (name, action), slot in zip(self._actions.items(), slots, strict=True):
             action.setObjectName(f"{name}_project_action")
             action.triggered.connect(slot)
-        button = QPushButton("Pro&ject")
-        button.setObjectName("project_button")
+        button = QPushButton("Pro&ject", objectName="project_button")
         button.setToolTip("Begin, open or save a project, or write how to repeat it")
         button.setMenu(menu)
         layout = grid(self, (self.label, button), (self.restore_label,))

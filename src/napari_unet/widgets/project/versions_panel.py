@@ -1,15 +1,7 @@
 """The versions of the model: when, on how many strokes, how good; go back to one."""
 
-from __future__ import annotations
-
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QTableWidget,
-    QTableWidgetItem,
-    QWidget,
-)
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from napari_unet.project.index import VersionEntry
 from napari_unet.session.session import Session
@@ -27,10 +19,8 @@ _KINDS = {"train": "Train", "live": "Live", "opened": "opened from a file"}
 class HistoryPanel(QWidget):
     """Lists the versions, the newest first; the one in use is bold."""
 
-    def __init__(
-        self, session: Session, keeper: ProjectKeeper, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session, keeper: ProjectKeeper) -> None:
+        super().__init__()
         self._session = session
         self._keeper = keeper
         self._shown: tuple[VersionEntry, ...] = ()

@@ -1,7 +1,5 @@
 """Buttons, and widgets laid out without margins of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from qtpy.QtWidgets import QFormLayout, QGridLayout, QPushButton, QVBoxLayout, QWidget

@@ -1,7 +1,5 @@
 """Connections to models that outlive the Qt objects that listen to them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakMethod

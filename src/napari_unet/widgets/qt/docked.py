@@ -1,7 +1,5 @@
 """A widget that shares its place with others of its kind, and goes when its dock is closed."""
 
-from __future__ import annotations
-
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 

@@ -1,7 +1,5 @@
 """Calls that another thread hands to the main thread."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 

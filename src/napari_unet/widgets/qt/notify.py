@@ -1,7 +1,5 @@
 """Messages as napari's notifications, and what napari shows of errors of ours in our log."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +20,7 @@ from napari_unet.log import open_log
 
 _PACKAGE = __name__.partition(".")[0]
 _LOG = logging.getLogger(__name__)
-_LEVELS = {
-    Level.INFO: logging.INFO,
-    Level.WARNING: logging.WARNING,
-    Level.ERROR: logging.ERROR,
-}
+_LEVELS = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
 _SHOW = {Level.INFO: show_info, Level.WARNING: show_warning, Level.ERROR: show_error}
 
 

@@ -1,7 +1,5 @@
 """How much of a work is done, and how long the rest takes."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """How a dock widget puts its panels one below the other."""
 
-from __future__ import annotations
-
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QFrame, QGroupBox, QLabel, QScrollArea, QStyle, QVBoxLayout, QWidget
 

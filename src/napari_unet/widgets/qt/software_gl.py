@@ -6,8 +6,6 @@ come and go, or a few where a brush is on them. So there nothing that was compil
 2.5 MB stay of each layer that is removed.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 from vispy.gloo import gl, glir

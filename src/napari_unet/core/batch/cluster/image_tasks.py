@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
-from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +24,7 @@ from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.write_result import open_result
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.tiling import plan
-from napari_unet.core.segmentation.provenance import made_from
-from napari_unet.core.segmentation.segment import chunk_of, result_of
+from napari_unet.core.segmentation.segment import chunk_of, results_of
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -67,7 +65,8 @@ def tasks_of(
             arrays[what] = (result, str(Path(array.store.root) / array.path))
         for index in planes:
             known = submit(measure_plane, work, index)
-            for some in _groups(tiles, group):
+            for start in range(0, len(tiles), group):
+                some = tuple(tiles[start : start + group])
                 yield submit(write_tiles, work, index, some, known, arrays)
         yield None
 
@@ -80,10 +79,8 @@ def _described(
     zarrs = all(path.suffix == ".zarr" for path in item.outputs.values())
     if not zarrs or item.choices.factors is not None or not _BY_TILES.issuperset(item.outputs):
         return None
-    if side < 1:  # is refused where it is predicted
-        return None
     config = model.header.network
-    if config.ndim != 2:
+    if side < 1 or config.ndim != 2:  # a side of none is refused where it is predicted
         return None
     with item.candidate.open() as source:
         shape = source.plane_shape(item.choices.level)
@@ -91,14 +88,7 @@ def _described(
         count = prod(source.lead) * prod(-(-a // b) for a, b in zip(shape, chunk, strict=True))
         if count < _FEWEST_TILES or _in_memory(source, item.choices.level):
             return None
-        known = made_from(model, source, item.choices, tuple(item.outputs))
-        results = {
-            what: replace(
-                result_of(model, source, what, level=item.choices.level, chunk=chunk),
-                made_from=known[what],
-            )
-            for what in item.outputs
-        }
+        results = results_of(model, source, tuple(item.outputs), item.choices, chunk)
         # As segment() cuts it, so that the result is the same to the bit.
         tiles = list(plan(config, Tile.whole(shape), side))
         return list(source.plane_indices()), tiles, results
@@ -108,11 +98,6 @@ def _in_memory(source: ImageSource, level: int) -> bool:
     """Tell whether an image was read at once; then each task would read all of it."""
     array = source.levels[level]
     return isinstance(array, np.ndarray) and not isinstance(array, np.memmap)
-
-
-def _groups(tiles: Sequence[Tile], size: int) -> Iterator[tuple[Tile, ...]]:
-    for start in range(0, len(tiles), size):
-        yield tuple(tiles[start : start + size])
 
 
 def _remove_partial(folder: Path) -> None:

@@ -134,9 +134,7 @@ def segment_whole(work: Work) -> Written:
 def measure_plane(work: Work, index: tuple[int, ...]) -> Intensities:
     """Return what the grey values of a plane are like, by which all its tiles are scaled."""
     with _sent(work.model).opened(work) as source:
-        plane = source.plane(
-            index, channels=work.item.choices.channels, level=work.item.choices.level
-        )
+        plane = _plane(source, work, index)
         together = _sent(work.model).model.header.scaling.way == "stack"
         return (as_stack(plane) if together else plane).intensities()
 
@@ -163,9 +161,7 @@ def write_tiles(
     notices: list[str] = []
     pixels = 0
     with sent.opened(work) as source:
-        plane = source.plane(
-            index, channels=work.item.choices.channels, level=work.item.choices.level
-        )
+        plane = _plane(source, work, index)
         lead = dict(zip(source.plane_axes, index, strict=True))
         piece = Piece(replace(plane, known=known), lead, None)
         for part in _predicted(sent, piece, tiles):
