@@ -1,7 +1,5 @@
 """The refiner on one image, as the first answer uses it."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

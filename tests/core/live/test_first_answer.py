@@ -1,7 +1,5 @@
 """What the first answer is worth, on made-up microscopy that no training saw."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from starter.scenes import scene

@@ -1,7 +1,5 @@
 """The head that is fitted before a training begins."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

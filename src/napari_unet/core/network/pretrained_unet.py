@@ -6,8 +6,6 @@ refiner's guide, class by class. Once the head is fitted, which takes no trainin
 :mod:`napari_unet.core.forest.class_map` does without the forest.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional

@@ -1,7 +1,5 @@
 """The last layer of the pretrained U-Net, fitted to labels before the first step of a training."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 
