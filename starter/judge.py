@@ -3,7 +3,8 @@
 Somebody paints strokes on two images of a set and corrects, round by round, what the forest and
 the linear head together (FL) get wrong; five other images are scored. The same strokes, and what
 the forest (F) and the linear head (L) made of them, are kept in the folder, so that another
-refiner (R) is judged in a minute. What is shown is FL once and R twice, divided by three.
+refiner (R) is judged in a minute. What is shown is FL once and R twice, divided by three; LR is
+what it makes of the linear head alone, where a training with the preset ``pretrained`` begins.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from benchmarks.strokes.annotator import Annotator
 from benchmarks.strokes.datasets import IGNORED, Picture, load
 from safetensors.torch import load_file
 
+from napari_unet.core.forest.class_map import mixed
 from napari_unet.core.forest.filters import filters
 from napari_unet.core.forest.linear_head import fit_linear_head
 from napari_unet.core.forest.random_forest import fit_forest
@@ -33,7 +35,7 @@ from starter.refining import Refining
 _SIDE = 448  # of the images' middle that is used
 _MOST_PIXELS = 1200  # of a class, that a forest is fitted on
 
-METHODS = ("F", "L", "FL", "R", "shown")
+METHODS = ("F", "L", "FL", "R", "LR", "shown")
 
 
 def main() -> None:
@@ -150,7 +152,8 @@ def judge(path: Path, network: Refiner) -> np.ndarray:
                 forest, linear = kept[f"answers{number}_{index}"].astype(np.float32)
                 guide = (forest + linear) / 2
                 refined = seen.refined(guide)
-                answers = (forest, linear, guide, refined, seen.shown(guide))
+                of_linear = seen.refined(linear)
+                answers = (forest, linear, guide, refined, of_linear, mixed(guide, refined))
                 for count, answer in zip(counts[:, number], answers, strict=True):
                     count += _pairs(truth, answer.argmax(axis=0), classes)
     return np.array([[mean_iou(one) for one in row] for row in counts])
