@@ -60,6 +60,7 @@ def main() -> None:
         "live": draw_live,
         "cells": draw_cells,
         "next-place": draw_next_place,
+        "folder": draw_folder,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=drawers, default=list(drawers))
@@ -201,13 +202,52 @@ def draw_live() -> None:
         viewer.close()
 
 
+def draw_folder() -> None:
+    """Paint on two images of a folder in the real window, and photograph the list."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        os.environ["XDG_DATA_HOME"] = folder
+        import napari
+        from qtpy.QtWidgets import QPushButton
+
+        from napari_unet.widgets.desk.shared import shared_by
+
+        plate = Path(folder) / "plate 3"
+        plate.mkdir()
+        for number in range(1, 25):
+            objects = _cells(np.random.default_rng(number), side=360, count=20)
+            pixels = (255 * np.clip(_textured(objects), 0, 1)).astype(np.uint8)
+            Image.fromarray(pixels).save(plate / f"field {number}.png")
+        viewer = napari.Viewer(title="napari-unet")
+        viewer.window.resize(1360, 880)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Annotate and train")
+        files = shared_by(viewer, dock).files
+        dock.folder_images.list.choose(plate)
+        _wait(lambda: files.shown is not None)
+        dock.findChild(QPushButton, "new_annotation_button").click()
+        for number in (1, 2):
+            strokes = viewer.layers[f"strokes on field {number}"]
+            objects = _cells(np.random.default_rng(number), side=360, count=20)
+            painted = _strokes_on(objects)
+            painted[np.indices(painted.shape).sum(axis=0) % 120 > 25] = 0
+            strokes.data = painted
+            if number == 1:
+                dock.findChild(QPushButton, "next_image_button").click()
+                _wait(lambda: files.shown == plate / "field 2.png")
+        viewer.reset_view(margin=0.01)
+        _wait(lambda: files.painted == 2)
+        _photograph(viewer, "folder.png")
+        viewer.close()
+
+
 def draw_next_place() -> None:
     """Train in the real window, go where the model is unsure, and photograph it."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
         os.environ["XDG_DATA_HOME"] = folder
         import napari
-        from qtpy.QtWidgets import QLabel, QPushButton
+        from qtpy.QtWidgets import QLabel, QPushButton, QTableWidget
+        from superqt import QCollapsible
 
         viewer = napari.Viewer(title="napari-unet")
         viewer.window.resize(1360, 880)
@@ -218,11 +258,18 @@ def draw_next_place() -> None:
         status = dock.findChild(QLabel, "next_place_status")
         _wait(lambda: "unsure" in status.text())
         _photograph(viewer, "next-place.png")
+        viewer.window.resize(1360, 980)
+        dock.findChild(QCollapsible, "class_scores_collapsible").expand()
+        viewer.layers["stained tissue uncertainty (%)"].visible = False
+        viewer.layers["stained tissue segmentation"].visible = True
+        scores = dock.findChild(QTableWidget, "class_scores_table")
+        scores.cellClicked.emit(scores.rowCount() - 1, 0)
+        _photograph(viewer, "class-scores.png")
         viewer.close()
 
 
 def draw_cells() -> None:
-    """Find drawn cells in the real window, select one, and photograph it."""
+    """Find drawn cells in the real window, select one, and photograph it; then those of fields."""
     taught, shown = (_cells(np.random.default_rng(i), side=320, count=49) for i in (4, 3))
     trained = train_with_bar(
         [_textured(taught)],
@@ -253,7 +300,51 @@ def draw_cells() -> None:
         table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
         table.selectRow(2)
         _photograph(viewer, "cells.png")
+        _show_kinds(viewer, dock)
+        _show_fields(viewer, dock)
         viewer.close()
+
+
+def _show_kinds(viewer: Any, dock: Any) -> None:
+    """Teach two kinds by some cells, and photograph which kind each has."""
+    from qtpy.QtWidgets import QPushButton, QTableWidget
+
+    record = dock.book.record
+    (key,) = record.tables
+    table = record.tables[key]
+    sizes = next(values for name, values in table.items() if name.startswith("area"))
+    order = table["id"][np.argsort(sizes)].tolist()
+    for name, cells in (("small", order[:3]), ("large", order[-3:])):
+        dock.findChild(QPushButton, "new_kind_button").click()
+        kinds = dock.findChild(QTableWidget, "kinds_table")
+        item = kinds.item(kinds.rowCount() - 1, 0)
+        item.setText(name)
+        kinds.closePersistentEditor(item)
+        kinds.setFocus()
+        dock.kinds.give(dock.session.kinds.kinds[-1].id, [(key, cell) for cell in cells])
+    _wait(lambda: len(record.kinds.get(key, {})) == len(order), 120)
+    dock.selection.clear()
+    _photograph(viewer, "kinds.png")
+
+
+def _show_fields(viewer: Any, dock: Any) -> None:
+    """Find the cells of four planes, and photograph how many each has."""
+    from qtpy.QtWidgets import QCheckBox, QPushButton
+
+    for layer in list(viewer.layers):
+        viewer.layers.remove(layer)
+    counts = (16, 25, 36, 49)
+    planes = [_cells(np.random.default_rng(count), side=320, count=count) for count in counts]
+    stack = np.stack([_textured(plane) for plane in planes])
+    viewer.add_image(stack, name="four fields", scale=(1, 0.65, 0.65), units=("um",) * 3)
+    button = dock.findChild(QPushButton, "find_all_cells_button")
+    _wait(button.isEnabled)
+    viewer.reset_view(margin=0.01)
+    button.click()
+    _wait(lambda: dock.finding.settled, 120)
+    dock.findChild(QCheckBox, "by_field_check").click()
+    _wait_ms(2000)
+    _photograph(viewer, "fields.png")
 
 
 def _train_in_window(viewer: Any) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -138,8 +139,9 @@ def model_file(
     order: tuple[int, ...] | None = None,
     pixel_size: tuple[float, ...] | None = None,
     scaling: Scaling = EACH_BY_ITSELF,
+    said: Mapping[str, Any] | None = None,
 ):
-    """Return the bytes of a model file without weights."""
+    """Return the bytes of a model file without weights; ``said`` is more of its training."""
     voxels = (1.0, 1.0, 1.0) if dimensions == 3 else None
     record = TrainingRecord(
         finished="2024-05-06T07:08:09+00:00",
@@ -150,6 +152,7 @@ def model_file(
         settings={},
         versions={},
         device="cpu",
+        **(said or {}),
     )
     header = ModelHeader(
         channels=order,

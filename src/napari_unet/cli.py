@@ -77,6 +77,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.set_defaults(module="commands.evaluate")
 
+    cells = commands.add_parser("cells", help="measure cells, and tell what kind each is")
+    cells.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    cells.add_argument(
+        "--cells", nargs="+", type=Path, required=True, metavar="IDS", help="an id for each cell"
+    )
+    cells.add_argument("--output", type=Path, required=True, metavar="DIR")
+    cells.add_argument(
+        "--kinds", type=Path, metavar="FILE", help="kinds that were taught and saved in Cells"
+    )
+    cells.set_defaults(module="commands.cells")
+
     _add_export(commands)
     _add_reproduce(commands)
 
@@ -111,7 +122,9 @@ def _add_segmenting(parser: argparse.ArgumentParser) -> None:
         "--save", nargs="+", choices=_RESULTS, default=["labels"], help="what of the results"
     )
     parser.add_argument(
-        "--measure", action="store_true", help="measure the instances, into a table beside them"
+        "--measure",
+        action="store_true",
+        help="measure each plane and the instances, into tables beside the results",
     )
     parser.add_argument(
         "--resample",

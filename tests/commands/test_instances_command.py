@@ -58,9 +58,14 @@ class TestPredict:
         ]
         assert main(words) == main(words) == 0
 
-    def test_refuses_to_measure_what_is_not_saved(self, folder, capsys):
+    def test_measures_planes_where_no_instances_are_saved(self, folder, capsys):
         words = "predict model.unet image.tif --output out --measure"
-        assert "save instances" in fails(capsys, *words.split())
+        assert main(words.split()) == 0
+        with open("out/image_fields.csv", encoding="utf-8") as file:
+            (row,) = csv.DictReader(file)
+        ids = read_labels("out/image_labels.tif")
+        assert float(row["background fraction"]) == pytest.approx((ids == 1).mean())
+        assert not (folder / "out" / "image_instances.csv").exists()
 
     def test_does_not_overwrite_the_table_of_somebody_else(self, folder, capsys):
         (folder / "image_instances.csv").write_text("mine")
@@ -83,7 +88,9 @@ def test_a_batch_writes_them_too_and_then_leaves_them(folder, capsys):
     ]
     assert main(words) == 0
     assert {path.name for path in (folder / "out").iterdir()} == {
+        "batch_fields.csv",
         "batch_report.csv",
+        "image_fields.csv",
         "image_instances.csv",
         "image_instances.tif",
         "image_labels.tif",

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import model_file
+from napari_unet.core.labels.classes import describe_classes
+from napari_unet.core.objects.kinds import Example, Kinds, packed
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput, UnreadableFile, UnwritableOutput
 from napari_unet.project.changes import Changes, PlaneStrokes, next_key
@@ -304,3 +306,13 @@ class TestVersions:
         path.write_bytes(b"something else")
         with pytest.raises(UnreadableFile, match="version 1 is not the one that was saved"):
             read_version(project.folder, project.index, 1)
+
+
+def test_kinds_of_cells_come_back_and_go_when_they_are_taken_away(project):
+    two = describe_classes((1, 2), "scribbles")
+    example = Example(kind=2, image="a" * 32, place=(None, 3), pixel=(1, 2), values=packed([0.5]))
+    kinds = Kinds(kinds=two, examples=(example,), columns=("area (px²)",))
+    project.commit(Changes(facts(kinds=kinds)))
+    assert open_project(project.folder).index.kinds == kinds
+    project.commit(Changes(facts()))
+    assert open_project(project.folder).index.kinds == Kinds()

@@ -15,7 +15,7 @@ from napari_unet.core.batch.cluster.connect import connected
 from napari_unet.core.batch.cluster.run import run_batch_on
 from napari_unet.core.batch.options import BatchOptions
 from napari_unet.core.batch.plan import BatchPlan, plan_batch
-from napari_unet.core.batch.report import REPORT_NAME, ReportFile, counts, table
+from napari_unet.core.batch.report import REPORT_NAME, ReportFile, counts, table, write_fields
 from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemNotice, ItemProgress
 from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.atomic import make_folder
@@ -86,6 +86,8 @@ def _planned_and_run(
             f"the report {path} cannot be written ({error.strerror or error}); make room, or "
             "choose another folder."
         ) from None
+    if options.measure:
+        write_fields(path, ended)
     print(table(ended))
     print(counts(ended))
     print(f"report: {path}")

@@ -12,7 +12,7 @@ from napari_unet.commands.info import dimensions_text
 from napari_unet.core.batch.candidate import Candidate
 from napari_unet.core.batch.find_images import OpenFile
 from napari_unet.core.batch.options import BatchOptions
-from napari_unet.core.batch.plan import PlannedItem, plan_items
+from napari_unet.core.batch.plan import PlannedItem, plan_items, tables_of
 from napari_unet.core.batch.run import segment_item
 from napari_unet.core.images.intensity import Way
 from napari_unet.core.io.atomic import make_folder
@@ -21,7 +21,6 @@ from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import DeviceName
 from napari_unet.core.network.device import pick_device
 from napari_unet.core.objects.split_touching import InstanceSettings
-from napari_unet.core.segmentation.measure_pieces import check_measure, measurements_path
 from napari_unet.core.segmentation.result_paths import stem_of
 from napari_unet.core.sharing.load_model import load_model
 from napari_unet.errors import InvalidInput
@@ -61,7 +60,7 @@ def run(
                 for event in segment_item(used, item, chosen, pick_device(device)):
                     if isinstance(event, str):
                         tqdm.write(event)
-                    else:
+                    elif isinstance(event, float):
                         bar.update(100 * (number + event) / len(items) - bar.n)
             _say_written(item.outputs, measure=chosen.measure)
 
@@ -72,17 +71,14 @@ def percent_bar() -> tqdm:
 
 
 def _say_written(outputs: Mapping[Saved, Path], *, measure: bool) -> None:
-    for path in outputs.values():
+    for path in (*outputs.values(), *tables_of(outputs, measure=measure)):
         tqdm.write(str(path))
-    if measure:
-        tqdm.write(str(measurements_path(outputs["instances"])))
 
 
 def _planned(
     model: Model, images: Sequence[Path], output: Path, options: BatchOptions
 ) -> tuple[PlannedItem, ...]:
     """Look at all images before the first one is segmented; refuse all if one cannot be."""
-    check_measure(options.save, measure=options.measure)
     stems = Counter(stem_of(path) for path in images)
     twice = [name for name, count in stems.items() if count > 1]
     if twice:

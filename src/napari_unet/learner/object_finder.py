@@ -72,6 +72,21 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Describe:
+    """Say what an encoder sees of each cell; see :func:`objects.cell_features.cell_features`."""
+
+    ids: np.ndarray
+    plane: np.ndarray
+
+
+@dataclass(frozen=True)
+class Described:
+    """What it sees, (N, F)."""
+
+    features: np.ndarray
+
+
+@dataclass(frozen=True)
 class Done:
     """All is written; or ``problem`` says why not, also to measurements."""
 
@@ -81,7 +96,8 @@ class Done:
 class ObjectFinder:
     """Does what :func:`objects.label_instances.label_instances` does, in another process.
 
-    And what :func:`napari_unet.core.objects.measure.measure` does. The process starts with the
+    And what :func:`napari_unet.core.objects.measure.measure` and
+    :func:`napari_unet.core.objects.cell_features.cell_features` do. The process starts with the
     first call and goes on until :meth:`close`.
     """
 
@@ -133,6 +149,17 @@ class ObjectFinder:
                 case Done(problem=problem):
                     raise InvalidInput(problem)
         raise AssertionError("measurements are answered by one of the two")
+
+    def describe(self, ids: np.ndarray, plane: np.ndarray) -> np.ndarray:
+        """Describe cells, see :func:`napari_unet.core.objects.cell_features.cell_features`."""
+        with self._asked() as process:
+            frames.send(requests_of(process), Describe(ids, plane))
+            match frames.receive(replies_of(process)):
+                case Described(features=features):
+                    return features
+                case Done(problem=problem):
+                    raise InvalidInput(problem)
+        raise AssertionError("cells are described by one of the two")
 
     def stop(self) -> None:
         """End the process, and with it a call that waits; any thread may call it."""

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from napari_unet.core.labels.classes import ClassInfo
-from napari_unet.core.models.header import header_of
+from napari_unet.core.models.header import TrainingRecord, header_of
+from napari_unet.core.objects.kinds import Kinds
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidModel
-from napari_unet.project.index import AnnotationEntry, ImageEntry, VersionKind
+from napari_unet.project.entries import FolderEntry
+from napari_unet.project.index import AnnotationEntry, ImageEntry, UsedPlane, VersionKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,9 @@ class NewVersion:
 
     ``number``, ``made``, ``kind``, ``ended``, ``parent``: as in
     :class:`napari_unet.project.index.VersionEntry`. ``model``: content of a model file. ``planes``:
-    the strokes that it was trained on. ``read_planes``: gives them instead, in the thread that
-    saves; for a loop that learns what is painted then.
+    the strokes that it was trained on. ``kept``: those of them that are in the project already.
+    ``read_planes``: gives them instead, in the thread that saves; for a loop that learns what is
+    painted then.
     """
 
     number: int
@@ -47,6 +50,7 @@ class NewVersion:
     model: bytes
     parent: int | None = None
     planes: tuple[PlaneStrokes, ...] = ()
+    kept: tuple[UsedPlane, ...] = ()
     read_planes: Callable[[], tuple[PlaneStrokes, ...]] | None = None
 
     def with_planes(self) -> NewVersion:
@@ -56,26 +60,24 @@ class NewVersion:
         return replace(self, planes=self.read_planes(), read_planes=None)
 
     @property
-    def says(self) -> tuple[float | None, int]:
-        """The model's score and the number of pixels it was trained on, as it says itself."""
+    def says(self) -> TrainingRecord | None:
+        """What the model says of its last training; ``None`` if nothing."""
         try:
             history = header_of(self.model).history
         except InvalidModel:
-            return None, 0
-        if not history:
-            return None, 0
-        return history[-1].score, sum(history[-1].labelled_pixels.values())
+            return None
+        return history[-1] if history else None
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
     """What there is besides strokes and models; always all of it.
 
-    ``classes``, ``settings``, ``in_use``: as in :class:`napari_unet.project.index.ProjectIndex`.
-    ``images``: without checksums, which are found here. ``arrays``: the pixels of images that are
-    in memory alone, by key. ``annotations``: the layers of strokes, without their planes. A layer
-    that is not among them any more stays as it is, unless it is in ``removed``. ``removed``: keys
-    of layers that were taken out of the window.
+    ``classes``, ``settings``, ``in_use``, ``folder``, ``kinds``: as in
+    :class:`napari_unet.project.index.ProjectIndex`. ``images``: without checksums, which are found
+    here. ``arrays``: the pixels of images that are in memory alone, by key. ``annotations``: the
+    layers of strokes, without their planes. A layer that is not among them any more stays as it is,
+    unless it is in ``removed``. ``removed``: keys of layers that were taken out of the window.
     """
 
     classes: tuple[ClassInfo, ...] = ()
@@ -85,6 +87,8 @@ class Facts:
     arrays: Mapping[str, Any] = field(default_factory=dict)
     annotations: tuple[AnnotationEntry, ...] = ()
     removed: frozenset[str] = frozenset()
+    folder: FolderEntry | None = None
+    kinds: Kinds = field(default_factory=Kinds)
 
 
 @dataclass(frozen=True, eq=False)

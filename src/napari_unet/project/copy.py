@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from napari_unet.errors import UnwritableOutput
-from napari_unet.project.files import files_of, path_beside
+from napari_unet.project.files import files_of, folder_beside, path_beside
 from napari_unet.project.index import ProjectIndex
 from napari_unet.project.store import ProjectStore
 
@@ -23,7 +23,8 @@ def copy_project(source: Path, index: ProjectIndex, folder: Path) -> ProjectStor
                 target = folder / path.relative_to(source)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
-        store.adopt(index.model_copy(update={"images": tuple(images)}))
+        update = {"images": tuple(images), "folder": folder_beside(folder, index.folder)}
+        store.adopt(index.model_copy(update=update))
     except OSError as error:
         for path in folder.iterdir():  # the folder was empty
             shutil.rmtree(path, ignore_errors=True)

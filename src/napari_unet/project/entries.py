@@ -38,3 +38,17 @@ class CellsEntry(Entry):
 
     ndim: Literal[2, 3]
     corrected: tuple[tuple[At | None, ...], ...]
+
+
+class FolderEntry(Entry):
+    """The folder whose images are worked on, one after the other.
+
+    ``path``, ``beside``: absolute path, and the path seen from the project folder. ``shown``: the
+    image that was shown last, as seen from it. ``results``: absolute path of the folder in which
+    the results of a batch over it are.
+    """
+
+    path: Text
+    beside: Text | None = None
+    shown: Text | None = None
+    results: Text | None = None

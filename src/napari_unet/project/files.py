@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet.errors import UnreadableFile
-from napari_unet.project.index import ProjectIndex, VersionEntry
+from napari_unet.project.entries import FolderEntry
+from napari_unet.project.index import ImageEntry, ProjectIndex, VersionEntry
 
 INDEX_NAME = "project.json"
 PREVIOUS_NAME = "project.previous.json"
@@ -125,6 +126,19 @@ def path_beside(folder: Path, path: str | None) -> str | None:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive
         return None
+
+
+def folder_beside(folder: Path, entry: FolderEntry | None) -> FolderEntry | None:
+    """Return a folder of images with its path as seen from the project folder."""
+    if entry is None:
+        return None
+    return entry.model_copy(update={"beside": path_beside(folder, entry.path)})
+
+
+def places_of(folder: Path, entry: ImageEntry | FolderEntry) -> tuple[Path, ...]:
+    """Return where an image, or a folder of them, may be now: beside the project comes first."""
+    beside = () if entry.beside is None else (Path(os.path.normpath(folder / entry.beside)),)
+    return beside if entry.path is None else (*beside, Path(entry.path))
 
 
 def check_inside(folder: Path, path: Path) -> None:

@@ -8,9 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.objects.kinds import Kinds
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
-from napari_unet.project.entries import At, CellsEntry, Entry, Placement, Text
+from napari_unet.project.entries import At, CellsEntry, Entry, FolderEntry, Placement, Text
 
 FORMAT_VERSION = 1
 
@@ -31,7 +32,8 @@ class ImageEntry(Entry):
     ``key``, ``name``: of the image in this project, and as it was called. ``id``: by which its
     strokes know it, in whatever project. ``path``, ``beside``: absolute path, and the path seen
     from the project folder; ``None`` if it was only in memory. ``size``, ``checksum``: see
-    :func:`napari_unet.core.io.fingerprint.identify_file`. ``shape``: (..., Y, X), with RGB's
+    :func:`napari_unet.core.io.fingerprint.identify_file`. ``modified``: when the file was last
+    changed, in nanoseconds. ``shape``: (..., Y, X), with RGB's
     channels at the end. ``pixels``: a checksum of them; it tells the layers of one file from each
     other. ``rgb``: whether the last axis is colour. ``axes``: a letter an axis of ``shape``, see
     :class:`images.image_source.ImageSource`. ``channels``: what a model is given: keys of images,
@@ -47,6 +49,7 @@ class ImageEntry(Entry):
     beside: Text | None = None
     size: int | None = Field(default=None, ge=0)
     checksum: Digest | None = None
+    modified: int | None = None
     shape: tuple[_Length, ...] = Field(min_length=2, max_length=16)
     pixels: Digest | None = None
     rgb: bool = False
@@ -75,7 +78,8 @@ class AnnotationEntry(Entry):
     ``key``, ``name``: of the layer in this project, and as it is called. ``image``: key of the
     image that it was painted on, where known. ``shape``, ``dtype``: (..., Y, X), and the type of
     its numbers. ``planes``: those with strokes; all others are empty. ``placement``: where it lies.
-    ``removed``: whether it was taken out of the window; its strokes stay in the folder. ``cells``:
+    ``removed``: whether it was taken out of the window; its strokes stay in the folder. ``away``:
+    whether it was put away with its image, one of a folder, until that is shown again. ``cells``:
     of a layer of cells; ``None`` for strokes. ``classes``: of strokes: what their ids mean.
     """
 
@@ -87,6 +91,7 @@ class AnnotationEntry(Entry):
     planes: tuple[PlaneEntry, ...] = ()
     placement: Placement | None = None
     removed: bool = False
+    away: bool = False
     cells: CellsEntry | None = None
     classes: tuple[ClassInfo, ...] = ()
 
@@ -117,9 +122,9 @@ class VersionEntry(Entry):
     ``number``: counted from 1. ``made``: UTC time, ISO 8601. ``kind``: which way it came: by Train,
     by Live, or opened from a file. ``ended``: false for the best model so far of a training whose
     end was never seen. ``digest``, ``size``: of the model file. ``score``: as the model says, where
-    it has one. ``labelled_pixels``: pixels that it was trained on. ``parent``: the version that its
-    training started from; ``None`` for fresh weights. ``planes``: the strokes that it was trained
-    on.
+    it has one. ``by_class``: the score at each class, by id. ``labelled_pixels``: pixels that it
+    was trained on. ``parent``: the version that its training started from; ``None`` for fresh
+    weights. ``planes``: the strokes that it was trained on.
     """
 
     number: int = Field(ge=1, le=999_999)
@@ -129,6 +134,7 @@ class VersionEntry(Entry):
     digest: Digest
     size: int = Field(ge=0)
     score: float | None = None
+    by_class: dict[int, float | None] = Field(default={})
     labelled_pixels: int = Field(default=0, ge=0)
     parent: int | None = None
     planes: tuple[UsedPlane, ...] = ()
@@ -138,7 +144,8 @@ class ProjectIndex(Entry):
     """All that a project folder holds, oldest versions first.
 
     ``format_version``: of the folder's layout. ``program``: version of this program that wrote it.
-    ``saved``: UTC time, ISO 8601. ``in_use``: number of the version in use.
+    ``saved``: UTC time, ISO 8601. ``in_use``: number of the version in use. ``folder``: whose
+    images are worked on, if there is one. ``kinds``: of cells, and what teaches them.
     """
 
     format_version: int = Field(default=FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
@@ -150,6 +157,8 @@ class ProjectIndex(Entry):
     annotations: tuple[AnnotationEntry, ...] = ()
     versions: tuple[VersionEntry, ...] = ()
     in_use: int | None = None
+    folder: FolderEntry | None = None
+    kinds: Kinds = Kinds()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -15,6 +15,7 @@ from napari_unet.project.files import (
     StoredPlane,
     digest_of,
     model_path,
+    places_of,
     plane_files,
     plane_path,
     read_file,
@@ -62,7 +63,8 @@ class OpenedProject:
     """What could be read of a project folder.
 
     ``folder``: where it is. ``index``: what it says of itself, or what its files say where that is
-    lost. ``layers``: strokes; those that were removed from the window are not among them.
+    lost. ``layers``: strokes; those that were removed from the window, or put away, are not
+    among them.
     ``images``: where the images are now. ``problems``: a sentence each for what could not be read.
     ``attached``: whether it may be written to: its own index was read. ``data``: the bytes of the
     index as read, by which a change by somebody else is noticed. ``before``: the index before that,
@@ -111,7 +113,10 @@ def open_project(folder: Path) -> OpenedProject:
             )
         index = ProjectIndex(annotations=tuple(layer.entry for layer in layers))
         problems.append(f"The strokes were read from their own files. {_AS_A_COPY}")
-    images = tuple(_find_image(folder, image, problems) for image in index.images)
+    away = _only_away(index)
+    images = tuple(
+        _find_image(folder, image, problems) for image in index.images if image.key not in away
+    )
     problems += _missing_models(folder, index)
     return OpenedProject(
         folder, index, layers, images, tuple(problems), attached, data, before, frozenset(spared)
@@ -146,27 +151,41 @@ def _try_index(folder: Path, name: str, problems: list[str]) -> tuple[bytes, Pro
     return data, None
 
 
+def read_layer(
+    folder: Path, entry: AnnotationEntry, problems: list[str], spared: set[Path]
+) -> OpenedLayer:
+    """Read the planes of a layer; a sentence for each that cannot be, and its file."""
+    planes = []
+    for plane in entry.planes:
+        path = plane_path(folder, entry.key, plane.index, plane.digest, plane.at)
+        try:
+            found = read_plane(folder, path)
+            place = found.index, found.at
+            if found.shape != entry.shape or place != (plane.index, plane.at):
+                raise UnreadableFile(
+                    f"the strokes in {path} are of another layer; take another copy of it."
+                )
+            planes.append(found)
+        except UserError as error:
+            problems.append(f"{error} All other strokes were opened.")
+            spared.add(path)
+    return OpenedLayer(entry, tuple(planes))
+
+
 def _layers(
     folder: Path, index: ProjectIndex, problems: list[str], spared: set[Path]
 ) -> Iterator[OpenedLayer]:
     for entry in index.annotations:
-        if entry.removed:
-            continue
-        planes = []
-        for plane in entry.planes:
-            path = plane_path(folder, entry.key, plane.index, plane.digest, plane.at)
-            try:
-                found = read_plane(folder, path)
-                place = found.index, found.at
-                if found.shape != entry.shape or place != (plane.index, plane.at):
-                    raise UnreadableFile(
-                        f"the strokes in {path} are of another layer; take another copy of it."
-                    )
-                planes.append(found)
-            except UserError as error:
-                problems.append(f"{error} All other strokes were opened.")
-                spared.add(path)
-        yield OpenedLayer(entry, tuple(planes))
+        if not entry.removed and not entry.away:
+            yield read_layer(folder, entry, problems, spared)
+
+
+def _only_away(index: ProjectIndex) -> set[str]:
+    """Return the images that are not opened: all that is on them was put away."""
+    away = {layer.image for layer in index.annotations if layer.away}
+    shown = {layer.image for layer in index.annotations if not layer.away}
+    lent = {key for image in index.images if image.key in shown for key, _ in image.channels}
+    return {key for key in away - shown - lent if key is not None}
 
 
 def _layers_by_files(folder: Path, problems: list[str]) -> Iterator[OpenedLayer]:
@@ -205,8 +224,7 @@ def _find_image(folder: Path, entry: ImageEntry, problems: list[str]) -> FoundIm
             f"the image {entry.name!r} was only in memory; open it, and its strokes fit it again."
         )
         return FoundImage(entry, None)
-    beside = [] if entry.beside is None else [folder / entry.beside]
-    for path in (*beside, Path(entry.path)):
+    for path in places_of(folder, entry):
         try:
             found = identify_file(path)
         except UnreadableFile:

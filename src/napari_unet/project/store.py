@@ -17,6 +17,7 @@ from napari_unet.project.files import (
     check_inside,
     digest_of,
     files_of,
+    folder_beside,
     model_path,
     path_beside,
     plane_bytes,
@@ -162,6 +163,10 @@ class ProjectStore:
             layers[layer.key] = layer.model_copy(update={"planes": kept})
         for key in facts.removed & layers.keys():
             layers[key] = layers[key].model_copy(update={"removed": True})
+        used = {plane.annotation for entry in index.versions for plane in entry.planes}
+        for key in facts.removed - used:
+            if key in layers and not layers[key].planes:
+                del layers[key]
         painted_on = {layer.image for layer in layers.values()}
         for image in images.values():  # and those that lend it channels
             if image.key in painted_on:
@@ -170,29 +175,34 @@ class ProjectStore:
             "classes": facts.classes,
             "settings": facts.settings,
             "in_use": facts.in_use,
+            "kinds": facts.kinds,
             "images": tuple(image for image in images.values() if image.key in painted_on),
             "annotations": tuple(layers.values()),
+            "folder": folder_beside(self.folder, facts.folder),
         }
         return index.model_copy(update=update)
 
     def _identified(self, image: ImageEntry, facts: Facts, known: ImageEntry | None) -> ImageEntry:
         """Return an image with its checksum, which is found once a state of a file."""
-        identity = None
+        identity = modified = None
         if image.path is not None:
             path = Path(image.path)
             with suppress(OSError):
-                key = (image.path, path.stat().st_mtime_ns)
+                modified = path.stat().st_mtime_ns
+                key = (image.path, modified)
                 if key not in self._identities:
                     self._identities[key] = identify_file(path)
                 identity = self._identities[key]
         elif image.key in facts.arrays:
             identity = identify_array(facts.arrays[image.key])
         if identity is None and known is not None and known.path == image.path:
-            return image.model_copy(update=known.model_dump(include={"size", "checksum", "beside"}))
+            same = {"size", "checksum", "modified", "beside"}
+            return image.model_copy(update=known.model_dump(include=same))
         return image.model_copy(
             update={
                 "size": None if identity is None else identity.size,
                 "checksum": None if identity is None else identity.checksum,
+                "modified": modified,
                 "beside": path_beside(self.folder, image.path),
             }
         )
@@ -213,14 +223,14 @@ class ProjectStore:
         return index.model_copy(update={"annotations": layers})
 
     def _with_version(self, index: ProjectIndex, new: NewVersion) -> ProjectIndex:
-        used = []
+        used = list(new.kept)
         for strokes in new.planes:
             layer = index.annotation(strokes.annotation)
             digest = self._write_plane(layer, strokes)
             used.append(
                 UsedPlane(annotation=layer.key, index=strokes.index, at=strokes.at, digest=digest)
             )
-        score, pixels = new.says
+        said = new.says
         entry = VersionEntry(
             number=new.number,
             made=new.made,
@@ -228,8 +238,9 @@ class ProjectStore:
             ended=new.ended,
             digest=digest_of(new.model),
             size=len(new.model),
-            score=score,
-            labelled_pixels=pixels,
+            score=None if said is None else said.score,
+            by_class={} if said is None else {i: one.iou for i, one in said.by_class.items()},
+            labelled_pixels=0 if said is None else sum(said.labelled_pixels.values()),
             parent=new.parent,
             planes=tuple(used),
         )

@@ -13,7 +13,7 @@ from psygnal import Signal
 from napari_unet.core.models.header import ModelHeader
 from napari_unet.project.changes import NewVersion, PlaneStrokes
 from napari_unet.project.files import digest_of
-from napari_unet.project.index import ProjectIndex, VersionEntry
+from napari_unet.project.index import ProjectIndex, UsedPlane, VersionEntry
 from napari_unet.session.session import Session
 from napari_unet.session.state import State
 
@@ -36,7 +36,8 @@ class History:
     """Has the model of a session kept: best ones of a running training, and each that it ends with.
 
     ``keep`` keeps a version, of one number the last one; ``used`` gives what copies the strokes
-    that a training which begins now, or Live, which ends now, has learnt from. Signals:
+    that a training which begins now, or Live, which ends now, has learnt from, and ``kept``
+    those of images that are not open, which such a training learns from too. Signals:
     ``versions_changed(versions)``, those that are kept, and ``in_use_changed(number)``, ``None`` if
     the model in use is none of them.
     """
@@ -49,11 +50,13 @@ class History:
         session: Session,
         keep: Callable[[NewVersion], None],
         used: Callable[[], Callable[[], tuple[PlaneStrokes, ...]]],
+        kept: Callable[[], tuple[UsedPlane, ...]] = tuple,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
         self._keep = keep
         self._used = used
+        self._kept = kept
         self._clock = clock
         self._training: _Training | None = None
         self._current: bytes | None = None  # the model whose number is in_use
@@ -121,6 +124,7 @@ class History:
                 model=b"",
                 parent=None if live else self.in_use,
                 planes=() if live else self._used()(),
+                kept=() if live else self._kept(),
             )
             self._training = _Training(version, self._session.model, self._clock())
         elif state is State.IDLE and self._training is not None:

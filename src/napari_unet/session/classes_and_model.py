@@ -11,6 +11,7 @@ from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.labels import class_table
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.core.models.header import ModelHeader, header_of, with_way
+from napari_unet.core.objects.kinds import Kinds
 from napari_unet.core.sharing.bioimageio_reader import model_bytes
 from napari_unet.errors import InvalidInput
 
@@ -19,11 +20,12 @@ class ClassesAndModel:
     """What a session has, whatever runs in it.
 
     Signals: ``classes_changed(classes)``; ``model_changed(header | None)`` when the model in use
-    was replaced or saved.
+    was replaced or saved; ``kinds_changed(kinds)`` of cells.
     """
 
     classes_changed = Signal(tuple)
     model_changed = Signal(object)
+    kinds_changed = Signal(object)
 
     def __init__(self) -> None:
         self.model: bytes | None = None
@@ -31,6 +33,7 @@ class ClassesAndModel:
         self.unsaved = False
         self.way: Way = "automatic"
         self.classes = class_table.with_ids((), (1, 2))
+        self.kinds = Kinds()
         self._told_classes: tuple[ClassInfo, ...] = ()  # of the last model that was opened
         self._model_job: int | None = None  # which job the model in use came from
 
@@ -58,6 +61,11 @@ class ClassesAndModel:
         self._told_classes = ()
         if classes and classes != self.classes:
             self._set_classes(classes)
+
+    def use_kinds(self, kinds: Kinds) -> None:
+        """Replace the kinds of cells and what teaches them."""
+        self.kinds = kinds
+        self.kinds_changed.emit(kinds)
 
     def load_model(self, path: str | os.PathLike[str]) -> ModelHeader:
         """Take a saved model, or a bioimage.io package, into use.

@@ -75,7 +75,8 @@ def painted_images(planes: PaintedPlanes) -> tuple[np.ndarray | Cutout, ...]:
     """Return the images of a training: planes, or what was painted of them."""
     pairs = zip(planes.images, planes.boxes or [None] * len(planes.images), strict=True)
     return tuple(
-        sendable(plane) if box is None else cut(plane, Tile.of(box)) for plane, box in pairs
+        sendable(plane) if box is None or isinstance(plane, Cutout) else cut(plane, Tile.of(box))
+        for plane, box in pairs
     )
 
 

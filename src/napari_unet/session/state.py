@@ -1,5 +1,6 @@
 """What a session shows and what it is given, as plain data. Neither Qt nor napari nor torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -39,6 +40,26 @@ class PaintedPlanes:
     pixel_unit: str | None = None
     channels: tuple[int, ...] | None = None
     places: tuple[Place, ...] = ()
+
+
+def joined(parts: Sequence[PaintedPlanes]) -> PaintedPlanes:
+    """Return the planes of several images as those of one training; there is one at least.
+
+    The pixel size is that of the first that says one; places are kept if all have theirs.
+    """
+    first = next((part for part in parts if part.pixel_size is not None), parts[0])
+    channels = {part.channels for part in parts}
+    placed = all(part.places for part in parts)
+    return PaintedPlanes(
+        keys=tuple(key for part in parts for key in part.keys),
+        images=tuple(image for part in parts for image in part.images),
+        labels=tuple(labels for part in parts for labels in part.labels),
+        boxes=tuple(box for part in parts for box in part.boxes or (None,) * len(part.labels)),
+        pixel_size=first.pixel_size,
+        pixel_unit=first.pixel_unit,
+        channels=channels.pop() if len(channels) == 1 else None,
+        places=tuple(place for part in parts for place in part.places) if placed else (),
+    )
 
 
 @dataclass(frozen=True)

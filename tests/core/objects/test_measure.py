@@ -148,3 +148,16 @@ def test_a_csv_that_cannot_be_written_is_said(tmp_path):
 def test_what_does_not_fit_is_refused(rectangle, more):
     with pytest.raises(InvalidInput):
         measure(rectangle, **more)
+
+
+def test_pixels_that_were_not_imaged_have_no_brightness():
+    labels = np.zeros((6, 12), np.int32)
+    labels[1:5, 1:5], labels[1:5, 7:11] = 1, 2
+    image = np.full(labels.shape, 10.0)
+    image[2, 2], image[:, 6:] = np.nan, np.nan
+    table = measure(labels, image)
+    assert table["area (px²)"].tolist() == [16, 16]
+    for what, value in (("mean", 10), ("min", 10), ("max", 10), ("std", 0)):
+        first, second = table[f"intensity {what}"]
+        assert first == value
+        assert np.isnan(second)

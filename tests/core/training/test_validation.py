@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,9 +9,10 @@ import torch
 
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.labels.targets import make_target
+from napari_unet.core.models.header import TrainingRecord
 from napari_unet.core.network.unet import crop
 from napari_unet.core.training.dataset import Dataset
-from napari_unet.core.training.validation import Scorer, intersection_over_union
+from napari_unet.core.training.validation import Scorer
 from scenes import small_network, volume_network
 
 CPU = torch.device("cpu")
@@ -52,26 +54,6 @@ def labels(rng) -> np.ndarray:
     return np.where(rng.random((300, 520)) < 0.3, rng.integers(1, 4, (300, 520)), 0)
 
 
-class TestIntersectionOverUnion:
-    def test_by_hand(self):
-        """True 8 and 4 pixels; 6 and 3 of them are found."""
-        confusion = np.array([[6, 2], [1, 3]])
-        assert intersection_over_union(confusion, balanced=False) == (6 / 9, 3 / 6)
-
-    def test_balanced_does_not_depend_on_how_much_of_a_class_is_painted(self):
-        confusion = np.array([[6.0, 2], [1, 3]])
-        found = intersection_over_union(confusion, balanced=True)
-        assert found == pytest.approx((0.75 / 1.25, 0.75 / 1.25))
-        more = confusion * np.array([[100], [1]])
-        assert intersection_over_union(more, balanced=True) == pytest.approx(found)
-
-    @pytest.mark.parametrize("balanced", [True, False])
-    def test_of_a_class_without_true_pixels_is_nan(self, balanced):
-        first, second = intersection_over_union(np.array([[4, 1], [0, 0]]), balanced=balanced)
-        assert first == pytest.approx(0.8)
-        assert math.isnan(second)
-
-
 class TestScorer:
     @pytest.mark.parametrize("balanced", [True, False])
     @pytest.mark.parametrize("held_out", [0.0, 0.2])
@@ -80,11 +62,11 @@ class TestScorer:
             dataset_of(labels, held_out=held_out), CONFIG, balanced=balanced, device=CPU
         )
         assert scorer.held_out == (held_out > 0)
-        assert scorer.score(Oracle()) == (1, 1, 1)
+        assert scorer.judge(Oracle()).per_class == (1, 1, 1)
 
     def test_of_a_network_that_misses_a_class(self, labels):
         scorer = Scorer(dataset_of(labels), CONFIG, balanced=True, device=CPU)
-        assert scorer.score(Oracle(wrong=2)) == pytest.approx((0.5, 1, 0))
+        assert scorer.judge(Oracle(wrong=2)).per_class == pytest.approx((0.5, 1, 0))
 
     def test_looks_at_held_out_pixels_alone(self):
         labels = np.full((64, 64), 1)
@@ -92,7 +74,7 @@ class TestScorer:
         dataset = dataset_of(labels)
         dataset.targets[0].held_out[:, :32] = True
         scorer = Scorer(dataset, CONFIG, balanced=False, device=CPU)
-        first, second, third = scorer.score(Oracle(wrong=1))
+        first, second, third = scorer.judge(Oracle(wrong=1)).per_class
         assert first == 1
         assert math.isnan(second) and math.isnan(third)
 
@@ -100,17 +82,19 @@ class TestScorer:
         planes = [np.full((256, 256), 1) for _ in range(12)]
         planes[3][5, 5], planes[9][100, 100] = 2, 3
         oracle = Oracle()
-        scores = Scorer(dataset_of(*planes), CONFIG, balanced=True, device=CPU).score(oracle)
+        scores = (
+            Scorer(dataset_of(*planes), CONFIG, balanced=True, device=CPU).judge(oracle).per_class
+        )
         assert scores == (1, 1, 1)
         assert 2 <= len(oracle.sides) <= 6
 
     def test_halved_tiles_show_the_same_pixels(self, labels):
         scorer = Scorer(dataset_of(labels), CONFIG, balanced=False, device=CPU)
         before, smaller = Oracle(wrong=1), Oracle(wrong=1)
-        scores = scorer.score(before)
+        scores = scorer.judge(before).per_class
         assert scorer.halve_tiles()
         assert scorer.halve_tiles()
-        assert scorer.score(smaller) == scores
+        assert scorer.judge(smaller).per_class == scores
         assert max(smaller.sides) < max(before.sides)
 
     def test_tiles_cannot_be_halved_for_ever(self, labels):
@@ -119,7 +103,7 @@ class TestScorer:
         while scorer.halve_tiles():
             halvings += 1
             assert halvings < 20
-        assert scorer.score(Oracle()) == (1, 1, 1)
+        assert scorer.judge(Oracle()).per_class == (1, 1, 1)
 
 
 class TestVolumes:
@@ -144,5 +128,44 @@ class TestVolumes:
         scorer = Scorer(dataset_of(labels), config, balanced=False, device=CPU)
         for _ in range(smaller):
             assert scorer.halve_tiles()
-        assert scorer.score(network) == (1.0, 1.0, 1.0)
+        assert scorer.judge(network).per_class == (1.0, 1.0, 1.0)
         assert len(sizes) == 2**smaller
+
+
+class TestReport:
+    def strokes(self):
+        """Four strokes of class 2 and two of class 3, 20 pixels each, all held out."""
+        labels = np.zeros((64, 96), int)
+        for number in range(4):
+            labels[8 + 12 * number, 10:30] = 2
+        labels[8, 50:70], labels[30, 50:70] = 3, 3
+        dataset = dataset_of(labels)
+        dataset.targets[0].held_out[:] = labels > 0
+        return dataset
+
+    def test_says_how_good_it_is_at_each_class_and_where_it_is_worst(self):
+        dataset = self.strokes()
+        dataset.images[0][0, 20, 10:15] = 2  # a quarter of the second stroke is taken for class 3
+        dataset.images[0][0, 32, 10:25] = 2  # and three quarters of the third
+        places = ((("stack", (7,)), (1000, 2000)),)
+        dataset = dataclasses.replace(dataset, places=places)
+        scorer = Scorer(dataset, CONFIG, balanced=False, device=CPU)
+        said = scorer.report(scorer.judge(Oracle()))
+        two, three = said["by_class"][2], said["by_class"][3]
+        assert (two.strokes, two.pixels) == (4, 80)
+        assert (three.strokes, three.pixels) == (2, 40)
+        assert (two.iou, two.precision, two.recall) == (0.75, 1, 0.75)
+        assert (three.iou, three.precision, three.recall) == (40 / 60, 40 / 60, 1)
+        plane, row, column = two.worst
+        assert (plane, row) == (7, 1032)
+        assert 2010 <= column < 2025
+        assert two.worst_right == 0.25
+        assert three.worst == ()
+        assert said["mistake"] == (2, 3, 0.25)
+        nothing = said["by_class"][1]
+        assert (nothing.iou, nothing.strokes, nothing.pixels) == (None, 0, 0)
+        assert TrainingRecord.model_fields.keys() >= said.keys()
+
+    def test_says_nothing_where_nothing_is_held_out(self, labels):
+        scorer = Scorer(dataset_of(labels), CONFIG, balanced=True, device=CPU)
+        assert scorer.report(scorer.judge(Oracle())) == {}

@@ -69,7 +69,9 @@ def test_each_is_in_the_manifest_with_its_command():
 
 def test_each_is_documented():
     rows = PAGE.read_text(encoding="utf-8").partition("## Other keys")[0]
-    assert set(re.findall(r"\*((?:Shift\+)?[A-Z])\*", rows)) == set(DEFAULT_KEYS.values())
+    assert set(re.findall(r"\*((?:Shift\+)?(?:[A-Z]|Left|Right))\*", rows)) == set(
+        DEFAULT_KEYS.values()
+    )
 
 
 def test_none_is_one_of_naparis_own(make_window):

@@ -23,7 +23,9 @@ from napari_unet.learner.messages import (
 )
 from napari_unet.session.state import State
 from napari_unet.widgets.annotate.live_sync import LEARNING, LiveLoop
+from napari_unet.widgets.layers.image_marks import give_id, id_of
 from napari_unet.widgets.layers.results import segmentation_of
+from napari_unet.widgets.layers.roles import remember
 from napari_unet.widgets.layers.strokes import new_annotation
 
 
@@ -329,3 +331,30 @@ def test_a_loop_that_is_gone_ends_the_job(qtbot, desk, fake):
     loop.deleteLater()
     qtbot.waitSignal(loop.destroyed)
     qtbot.waitUntil(lambda: fake.stopped == [number])
+
+
+def test_strokes_of_an_image_that_was_put_away_are_learnt_until_it_is_back(
+    qtbot, desk, fake, loop, strokes, told
+):
+    paint_two_classes(strokes)
+    loop.switch(True)
+    (message,) = told(LiveStrokes, lambda message: message.labels.any())
+    picture, own = desk.image.data.copy(), id_of(desk.image)
+    for layer in (strokes, desk.image):
+        remember(layer, put_away=True)
+    for layer in (strokes, desk.image):
+        desk.viewer.layers.remove(layer)
+    desk.choice.annotation = desk.choice.image = None
+    qtbot.wait(150)
+    number = desk.session.live.job
+    assert not [x for x in fake.told(number) if isinstance(x, LiveStrokes)]
+    image = desk.viewer.add_image(picture, name="cells")
+    give_id(image, own)
+    back = new_annotation(image, desk.session.classes)
+    back.data[:] = strokes.data
+    desk.viewer.add_layer(back)
+    desk.choice.image, desk.choice.annotation = image, back
+    again = told(LiveStrokes, lambda message: message.labels.any())
+    erased = [x for x in again if x.key == message.key]
+    assert all(not x.labels.any() for x in erased)
+    assert any(x.key != message.key and x.labels.any() for x in again)

@@ -176,6 +176,27 @@ class TestLayers:
         assert segmentation_of(model, grey[1]).data.shape == (3, 6, 8)
         assert dock.options.isEnabled()
 
+    def test_their_planes_are_measured_for_the_report(
+        self, qtbot, dock, learner, grey, tmp_path, monkeypatch
+    ):
+        dock.options.measure.setChecked(True)
+        planned(qtbot, dock)
+        press_run(qtbot, dock)
+        answer(qtbot, learner, 0, 1, 2, 3)
+        over(qtbot, dock)
+        chosen = (str(tmp_path / "all.csv"), "")
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: chosen)
+        dock.end.save_button.click()
+        with open(tmp_path / "all_fields.csv", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert [(row["item"], row["plane"]) for row in rows] == [
+            ("one", ""),
+            *(("two", str(plane)) for plane in range(3)),
+        ]
+        assert {row["class 2 fraction"] for row in rows} == {"1.0"}
+        bright = [float(row["class 2 intensity mean"]) for row in rows]
+        assert bright == pytest.approx([grey[0].data.mean(), *grey[1].data.mean(axis=(1, 2))])
+
     def test_a_failure_is_reported_and_the_rest_goes_on(self, qtbot, dock, learner, grey):
         press_run(qtbot, dock)
         qtbot.waitUntil(lambda: len(learner.pieces) == 1)
@@ -482,9 +503,7 @@ class TestFolder:
         assert fates(dock)["two"].startswith("done")
 
     def test_instances_can_be_measured(self, qtbot, dock, learner, grey, out):
-        assert dock.options.measure.isHidden()
         dock.options.instances.setChecked(True)
-        assert not dock.options.measure.isHidden()
         dock.options.measure.setChecked(True)
         dock.options.labels.setChecked(False)
         planned(qtbot, dock)
@@ -493,13 +512,17 @@ class TestFolder:
         over(qtbot, dock)
         made = sorted(path.name for path in out.iterdir())
         assert made == [
+            "batch_fields.csv",
             "batch_report.csv",
+            "one_fields.csv",
             "one_instances.csv",
             "one_instances.tif",
+            "two_fields.csv",
             "two_instances.csv",
             "two_instances.tif",
         ]
         assert tifffile.imread(out / "two_instances.tif").dtype == np.int32
+        assert fates(dock)["two"] == "done: two_instances.tif, 3 cells"
 
     def test_to_layers_again(self, qtbot, dock, grey, out):
         dock.options.place.setCurrentIndex(0)

@@ -18,7 +18,7 @@ import numpy as np
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QAction
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QFileDialog, QPushButton, QSpinBox, QTableView, QTableWidget
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton, QSpinBox, QTableView, QTableWidget
 
 from napari_unet.session.state import State
 from napari_unet.widgets.project import keeper, opening
@@ -83,13 +83,34 @@ class Walk:
     def click_a_cell(self) -> None:
         """Click the middle pixel of the largest cell on the canvas."""
         largest = int(np.bincount(self.ids.ravel())[1:].argmax()) + 1
-        places = np.argwhere(self.ids == largest)
-        place = places[np.hypot(*(places - places.mean(axis=0)).T).argmin()]
-        canvas = self.viewer.window._qt_viewer.canvas
-        QTest.mouseClick(canvas.native, Qt.MouseButton.LeftButton, pos=on_canvas(canvas, place))
+        self.click_on(largest)
         wait(lambda: self.cells.selection.cells == (((), largest),))
         (index,) = self.table.selectionModel().selectedRows()
         self.seen["cell selects"] = self.table.model().data(index) == str(largest)
+
+    def click_on(self, cell: int) -> None:
+        places = np.argwhere(self.ids == cell)
+        place = places[np.hypot(*(places - places.mean(axis=0)).T).argmin()]
+        canvas = self.viewer.window._qt_viewer.canvas
+        QTest.mouseClick(canvas.native, Qt.MouseButton.LeftButton, pos=on_canvas(canvas, place))
+
+    def give_kinds(self) -> None:
+        """Name two kinds and click a cell of each; then choose none."""
+        kinds = self.cells.findChild(QTableWidget, "kinds_table")
+        by_size = np.argsort(np.bincount(self.ids.ravel())[1:]) + 1
+        for row, (name, cell) in enumerate((("small", by_size[0]), ("large", by_size[-1]))):
+            self.press(self.cells, "new_kind_button")
+            editor = kinds.findChildren(QLineEdit)[-1]
+            QTest.keyClicks(editor, name)  # in place of what is selected in it
+            QTest.keyClick(editor, Qt.Key.Key_Return)
+            wait(lambda row=row, name=name: kinds.item(row, 0).text() == name)
+            self.click_on(int(cell))
+            wait(lambda row=row: len(self.session.kinds.examples) == row + 1)
+        wait(lambda: self.table.model().headerData(1, Qt.Orientation.Horizontal) == "kind")
+        found = self.viewer.layers["stained tissue cells"].features["kind"]
+        self.seen["kinds told"] = set(found) == {"small", "large"} and len(found) == self.rows
+        chosen = kinds.visualItemRect(kinds.item(1, 0)).center()
+        QTest.mouseClick(kinds.viewport(), Qt.MouseButton.LeftButton, pos=chosen)
 
     def correct(self) -> None:
         """Delete the cell that is selected, split another, and paint a third."""
@@ -165,8 +186,8 @@ def main(folder: Path) -> None:
     for module in (keeper, opening):
         module.recovery_root = lambda: folder / "recovery"
     walk = Walk(folder)
-    steps = (walk.train, walk.find, walk.click_a_row, walk.click_a_cell, walk.correct)
-    for step in (*steps, walk.learn, walk.go_back, walk.save):
+    steps = (walk.train, walk.find, walk.click_a_row, walk.give_kinds, walk.click_a_cell)
+    for step in (*steps, walk.correct, walk.learn, walk.go_back, walk.save):
         start = time.monotonic()
         step()
         print(f"{step.__name__}: {time.monotonic() - start:.1f} s", file=sys.stderr)

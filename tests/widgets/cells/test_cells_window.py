@@ -49,6 +49,7 @@ def test_sample_train_cells_correct_learn_go_back_save_kill_and_open(
         (
             "row selects",
             "cell selects",
+            "kinds told",
             "corrected",
             "strokes stay",
             "learnt",
@@ -67,6 +68,9 @@ def test_sample_train_cells_correct_learn_go_back_save_kill_and_open(
     strokes = viewer.layers["strokes on stained tissue"].data
     np.testing.assert_array_equal(strokes, np.load(folder / "strokes.npy"))
     qtbot.waitUntil(lambda: dock.session.model == (folder / "model.unet").read_bytes())
+    kinds = dock.session.kinds
+    assert [entry.name for entry in kinds.kinds] == ["small", "large"]
+    assert [one.kind for one in kinds.examples] == [1, 2] and all(x.values for x in kinds.examples)
     table = dock.findChild(QTableWidget, "history_table")
     qtbot.waitUntil(lambda: table.rowCount() == 2)
     assert table.item(1, 0).font().bold()  # the version that was gone back to

@@ -99,6 +99,51 @@ def test_cells_are_found_shown_and_measured(qtbot, make, model, learners):
     assert status(dock) == "4 cells."
 
 
+def test_fields_have_a_row_each_with_what_is_in_them(
+    qtbot, make, model, learners, tmp_path, monkeypatch
+):
+    stack = np.stack([PICTURE, PICTURE // 2]).astype(np.float32)
+    stack[1, :, 40:] = np.nan  # with one of the four discs
+    dock = make(stack, axes="ZYX")
+    find(qtbot, dock, learners[0], discs(), discs(), button="find_all_cells_button")
+    by_field = dock.findChild(QCheckBox, "by_field_check")
+    by_field.click()
+    qtbot.waitUntil(lambda: column(dock, "plane") == ["0", "1"])
+    assert column(dock, "cells") == ["4", "3"]
+    assert column(dock, "imaged area (µm²)") == ["864", "480"]
+    inside = discs() > 0.5
+    assert float(column(dock, "class 2 fraction")[0]) == pytest.approx(inside.mean(), rel=1e-3)
+    bright = [float(text) for text in column(dock, "class 2 intensity mean")]
+    assert bright[0] == pytest.approx(stack[0][inside].mean(), rel=1e-3)
+    assert bright[1] == pytest.approx(stack[1, :, :40][inside[:, :40]].mean(), rel=1e-3)
+    table(dock).selectRow(1)  # of no cell
+    assert not dock.selection.cells
+    chosen = str(tmp_path / "fields.csv"), ""
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: chosen)
+    press(dock, "save_csv_button")
+    qtbot.waitUntil(lambda: (tmp_path / "fields.csv").exists())
+    with open(tmp_path / "fields.csv", encoding="utf-8") as file:
+        assert [row["cells"] for row in csv.DictReader(file)] == ["4", "3"]
+    by_field.click()
+    assert len(column(dock, "id")) == 8
+
+
+def in_table(dock, count) -> bool:
+    """Whether there is one field with so many cells."""
+    return table(dock).model().columnCount() > 1 and table(dock).model().index(0, 1).data() == count
+
+
+def test_a_field_follows_what_is_edited(qtbot, make, model, learners):
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    dock.findChild(QCheckBox, "by_field_check").click()
+    qtbot.waitUntil(lambda: in_table(dock, "4"))
+    layer = cells(model)
+    layer.selected_label = 0
+    layer.fill(CENTRES[0], 0)
+    qtbot.waitUntil(lambda: in_table(dock, "3"))
+
+
 def test_a_parameter_is_previewed_without_predicting_again(qtbot, make, model, learners):
     dock = make()
     find(qtbot, dock, learners[0], discs(), button="find_cells_button")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.io.open_image import is_readable, open_image
+from napari_unet.core.io.open_image import has_readable_name, is_readable, open_image
 from napari_unet.core.segmentation.result_paths import is_result, stem_of
+from napari_unet.errors import UnreadableFile
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,15 @@ class Found:
 
     path: Path
     folder: Path = Path()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images in a folder and below, as people count them, and folders that cannot be read."""
+
+    folder: Path
+    images: tuple[Path, ...]
+    unread: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,35 @@ def find_images(inputs: Sequence[str | os.PathLike[str]], output: Path) -> list[
         for item in _found_by(str(entry), output.resolve()):
             found.setdefault(item.path.resolve(), item)
     return list(found.values())
+
+
+def list_images(folder: Path) -> Listing:
+    """List the images in a folder and below by their names; none is opened.
+
+    Paths are absolute. ``UnreadableFile`` if the folder is not there, cannot be read, or has no
+    image in it.
+    """
+    folder = Path(os.path.abspath(folder))
+    unread: list[OSError] = []
+    found = [item.path for item in _in_folder(folder, folder, unread.append)]
+    refused = [Path(error.filename) for error in unread if error.filename]
+    if unread and not found:
+        raise UnreadableFile(
+            f"the folder {refused[0] if refused else folder} cannot be read "
+            f"({unread[0].strerror}); check its name and whether you may read it."
+        )
+    if not found:
+        raise UnreadableFile(
+            f"there is no image in {folder}; choose a folder with TIFF, OME-Zarr, PNG, JPEG or npy "
+            "in it."
+        )
+    return Listing(folder, tuple(sorted(found, key=by_numbers)), tuple(refused))
+
+
+def by_numbers(file: Path) -> list[tuple[bool, int, str]]:
+    """Return what files are sorted by so that 2 comes before 10."""
+    parts = re.split(r"(\d+)", str(file))
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
 def result_names(images: Sequence[Found]) -> list[Path]:
@@ -103,15 +143,18 @@ def _found_by(entry: str, output: Path) -> Iterator[Found]:
     yield from map(Found, images or [path])
 
 
-def _in_folder(root: Path, output: Path) -> Iterator[Found]:
+def _in_folder(
+    root: Path, output: Path, unread: Callable[[OSError], None] | None = None
+) -> Iterator[Found]:
     """Walk a folder; an OME-Zarr in it is one image."""
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(root, onerror=unread):
         here = Path(folder)
         shown = sorted(name for name in folders if not name.startswith("."))
         below = [name for name in shown if (here / name).resolve() != output]
         zarrs = [name for name in below if is_readable(here / name)]
         folders[:] = [name for name in below if name not in zarrs]
-        for name in sorted([*files, *zarrs]):
+        images = [name for name in files if has_readable_name(name)]
+        for name in sorted([*images, *zarrs]):
             path = here / name
-            if is_readable(path) and not is_result(path):
+            if not is_result(path):
                 yield Found(path, here.relative_to(root))

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
@@ -17,9 +17,9 @@ from napari_unet.core.io.optional import needed
 from napari_unet.core.io.result import MadeFrom, Saved
 from napari_unet.core.io.write_result import read_made_from
 from napari_unet.core.prediction.tile_probabilities import Described
+from napari_unet.core.segmentation.measure_fields import fields_path
 from napari_unet.core.segmentation.measure_pieces import (
-    check_measure,
-    check_measurements_ours,
+    check_table_ours,
     measurements_path,
 )
 from napari_unet.core.segmentation.model_fit import (
@@ -101,7 +101,6 @@ def plan_batch(
 
     Refused if there is no image at all; see :func:`napari_unet.core.batch.find_images.find_images`.
     """
-    check_measure(options.save, measure=options.measure)
     found = find_images(inputs, output)
     if not found:
         raise InvalidInput(
@@ -189,9 +188,9 @@ def _described(
         if place.suffix == ".zarr":
             needed("zarr", "zarr", f"writing the result of {candidate.name} as OME-Zarr")
     expected = list(outputs.values())
-    if outputs and options.measure:
-        check_measurements_ours(outputs["instances"])
-        expected.append(measurements_path(outputs["instances"]))
+    for table, beside in tables_of(outputs, measure=options.measure).items():
+        check_table_ours(table, beside)
+        expected.append(table)
     factors, said_of_size = resampling(model.header, source, level, wanted=options.resample)
     item = replace(item, choices=replace(choices, factors=factors))
     there = _results_there(item, expected, options)
@@ -214,6 +213,17 @@ def _described(
         *candidate.said(),
     )
     return replace(item, sentences=(*source.guesses, *filter(None, said)))
+
+
+def tables_of(outputs: Mapping[Saved, Path], *, measure: bool) -> dict[Path, Path]:
+    """Return which tables are written, each with a result that it lies beside."""
+    if not (measure and outputs):
+        return {}
+    first = next(iter(outputs.values()))
+    tables = {fields_path(first): first}
+    if "instances" in outputs:
+        tables[measurements_path(outputs["instances"])] = outputs["instances"]
+    return tables
 
 
 def _results_there(

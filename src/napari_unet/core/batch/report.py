@@ -2,16 +2,20 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from napari_unet.core.batch.run import ItemEnded, Status
 from napari_unet.core.io.atomic import write_whole
 from napari_unet.core.io.write_result import read_made_from
+from napari_unet.core.objects.measure import write_csv
+from napari_unet.core.objects.quantities import joined, said_of_fields
+from napari_unet.core.segmentation.measure_fields import fields_path, read_fields
 
 REPORT_NAME = "batch_report.csv"
+FIELDS_NAME = "batch_fields.csv"
 _COLUMNS = (
     *("item", "output", "status", "sentence", "seconds", "shape", "axes", "pixel_size"),
     *("image", "model", "options"),
@@ -62,6 +66,28 @@ def write_report(path: Path, items: Iterable[ItemEnded]) -> None:
     write_whole(path, text.getvalue().encode())
 
 
+def fields_beside(report: Path) -> Path:
+    """Return where the quantities of all fields go, beside a report."""
+    if report.name == REPORT_NAME:
+        return report.with_name(FIELDS_NAME)
+    return report.with_name(f"{report.stem}_fields.csv")
+
+
+def write_fields(report: Path, items: Sequence[ItemEnded]) -> None:
+    """Write the quantities of all fields as CSV beside a report, if anything was measured.
+
+    A row a plane or volume, of results that were there already too; first the name of the image.
+    """
+    rows: list[Mapping[str, Any]] = []
+    for ended in items:
+        known: Sequence[Mapping[str, Any]] = ended.fields
+        if not known and ended.outputs:
+            known = read_fields(fields_path(ended.outputs[0]))
+        rows += [{"item": ended.item.name, **row} for row in known]
+    if rows:
+        write_csv(fields_beside(report), joined(rows))
+
+
 def table(items: Sequence[ItemEnded]) -> str:
     """Return a line an item: its status, name, time, and what there is to say."""
     width = max((len(_name(item.item.name)) for item in items), default=0)
@@ -69,7 +95,8 @@ def table(items: Sequence[ItemEnded]) -> str:
     for item in items:
         seconds = f"{item.seconds:7.1f} s" if item.seconds else " " * 9
         text = f"{STATUS_WORDS[item.status]:<14}{_name(item.item.name):<{width}} {seconds}"
-        lines.append(f"{text}  {item.sentence}".rstrip())
+        said = " ".join(filter(None, (said_of_fields(item.fields), item.sentence)))
+        lines.append(f"{text}  {said}".rstrip())
     return "\n".join(lines)
 
 

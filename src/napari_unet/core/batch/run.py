@@ -17,8 +17,9 @@ from napari_unet.core.events import Notice
 from napari_unet.core.io.atomic import make_folder
 from napari_unet.core.io.result import MadeFrom, Saved
 from napari_unet.core.objects.label_instances import FindObjects, label_instances
+from napari_unet.core.objects.quantities import Row
 from napari_unet.core.prediction.tile_probabilities import Described, Predictor
-from napari_unet.core.segmentation.segment import Opener, segment
+from napari_unet.core.segmentation.segment import Fields, Opener, Segmented, segment
 from napari_unet.errors import Stopped, UserError, reason_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class ItemEnded:
     """What became of an image.
 
     ``"skipped"``: its results were there. The sentence says why, or what is to be known of it.
-    ``made_from`` is what a result that is no file was made from, where that is known.
+    ``made_from`` is what a result that is no file was made from, where that is known; ``fields``
+    is what was measured of its planes or volumes in this run.
     """
 
     number: int
@@ -67,6 +69,7 @@ class ItemEnded:
     sentence: str
     seconds: float = 0.0
     made_from: MadeFrom | None = None
+    fields: tuple[Row, ...] = ()
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -111,6 +114,7 @@ def run_batch(
             continue
         start = time.monotonic()
         status: Status = "done"
+        fields: list[Row] = []
         yield ItemStarted(number)
         outputs = item.outputs if openers is None else openers(number)
         work = segment_item(
@@ -129,6 +133,9 @@ def run_batch(
                     if isinstance(event, str):
                         yield ItemNotice(number, event)
                         continue
+                    if isinstance(event, Fields):
+                        fields = event.rows
+                        continue
                     overall = (ready + event * item.pixels) / total
                     yield ItemProgress(number, event, overall)
                     if event < 1 and stop():
@@ -137,12 +144,10 @@ def run_batch(
                 stopped, status, said = True, "stopped", STOPPED_IN
             except Exception as error:  # whatever it is, the others must go on
                 status, said = "failed", said_of(error, item)
-                if device is not None and is_memory_error(error):
-                    from napari_unet.core.network.device import free_memory  # is loaded already
-
-                    free_memory(device)
+                _free_memory(error, device)
         ready += item.pixels
-        yield ItemEnded(number, item, status, said, time.monotonic() - start)
+        seconds = time.monotonic() - start
+        yield ItemEnded(number, item, status, said, seconds, fields=tuple(fields))
 
 
 def segment_item(
@@ -155,7 +160,7 @@ def segment_item(
     predictor: Predictor | None = None,
     find_objects: FindObjects = label_instances,
     stop: Callable[[], bool] = lambda: False,
-) -> Generator[float | str, None, None]:
+) -> Generator[float | str | Fields, None, None]:
     """Segment an image of a batch; yield the share that is ready, and what there is to say.
 
     Results go to the item's outputs, unless others are given; see :func:`run_batch`.
@@ -179,7 +184,21 @@ def segment_item(
         )
         with closing(parts):
             for event in parts:
-                yield event.text if isinstance(event, Notice) else event.fraction
+                match event:
+                    case Notice(text=text):
+                        yield text
+                    case Segmented(fraction=fraction):
+                        yield fraction
+                    case Fields():
+                        yield event
+
+
+def _free_memory(error: Exception, device: torch.device | None) -> None:
+    """Give the next image what memory there is, where it ran out."""
+    if device is not None and is_memory_error(error):
+        from napari_unet.core.network.device import free_memory  # is loaded already
+
+        free_memory(device)
 
 
 def said_of(error: BaseException, item: PlannedItem) -> str:

@@ -24,7 +24,12 @@ def is_readable(path: Path) -> bool:
     """Tell by its name whether a file, or a folder of OME-Zarr, is of a kind that is read."""
     if path.is_dir():
         return is_zarr(path)
-    return path.suffix.lower() in READABLE and not path.name.startswith(".")
+    return has_readable_name(path.name)
+
+
+def has_readable_name(name: str) -> bool:
+    """Tell whether a file of that name is of a kind that is read."""
+    return name.lower().endswith(READABLE) and not name.startswith(".")
 
 
 def open_image(

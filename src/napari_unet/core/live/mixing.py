@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.core.training.validation import intersection_over_union
+from napari_unet.core.live.stroke_book import Stroke
+from napari_unet.core.metrics.by_class import class_scores
+from napari_unet.core.training.judged import Judged
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _MOST_SHARE_UNSEEN = 0.5  # of a network that no stroke has judged yet
@@ -82,7 +84,25 @@ def score_of(opinions: Sequence[Opinion], share: float) -> float:
     for opinion in opinions:
         found = opinion.mixed(share).argmax(axis=0)
         confusion[opinion.truth] += np.bincount(found, minlength=count) / len(found)
-    return float(np.nanmean(intersection_over_union(confusion, balanced=True)))
+    return float(np.nanmean(class_scores(confusion, balanced=True).iou))
+
+
+def judged(strokes: Sequence[Stroke], opinions: Sequence[Opinion], share: float) -> Judged:
+    """Return what a mixture makes of the pixels of strokes; an opinion a stroke, one at least."""
+    found = [opinion.mixed(share).argmax(axis=0) for opinion in opinions]
+    pixels = [
+        np.column_stack(
+            [np.full((len(one.rows), 2), (one.image, one.number)), one.rows, one.columns]
+        )
+        for one in strokes
+    ]
+    return Judged(
+        np.concatenate(found),
+        np.repeat([opinion.truth for opinion in opinions], [len(one) for one in found]),
+        np.concatenate(pixels),
+        len(opinions[0].first),
+        balanced=True,
+    )
 
 
 class Evidence:

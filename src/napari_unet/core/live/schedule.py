@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from napari_unet.core.labels.classes import ClassInfo, describe_classes
 from napari_unet.core.live.fine_tuning import FineTuning
 from napari_unet.core.live.live_classifiers import Classifiers
 from napari_unet.core.live.live_dataset import dataset_of, laid_out, scaling_of
-from napari_unet.core.live.mixing import Evidence, Opinion, best_share, score_of
+from napari_unet.core.live.mixing import Evidence, Opinion, best_share, judged, score_of
 from napari_unet.core.live.network_anchors import FormerAnswer, tiles_around
 from napari_unet.core.live.snapshot import looks_the_same, snapshot, started, with_share
 from napari_unet.core.live.stroke_book import Stroke, StrokeBook
@@ -35,6 +36,7 @@ from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.networks import drawn
 from napari_unet.core.training.dataset import Dataset
+from napari_unet.core.training.judged import Judged
 
 _LEARNING_RATE = 1e-3
 _STEPS_BETWEEN_SCORES = 20
@@ -44,7 +46,7 @@ _MOST_SCORED = 5  # new strokes: those of an image that was painted before come 
 
 @dataclass
 class Scoring:
-    """A model, the held-out strokes that it is still to be asked about, and what it said."""
+    """A model, the held-out strokes of its classes, and what it said of the first of them."""
 
     model: Model
     strokes: list[Stroke]
@@ -126,9 +128,9 @@ class LiveLoop:
     def _score_stroke(self, stroke: Stroke) -> list[LiveEvent]:
         """Score a stroke with what is shown, before anything is learned from it."""
         assert self._shown is not None
-        opinion = self._judge.ask(self._shown, stroke)
-        if opinion is None:
+        if stroke.class_id not in self._shown.class_ids:
             return []
+        opinion = self._judge.ask(self._shown, stroke)
         score = opinion.right(self._shown.header.network_share)
         self._evidence.add_stroke(opinion, score)
         return [Corrective(stroke.number, stroke.class_id, score, self._elapsed())]
@@ -219,21 +221,22 @@ class LiveLoop:
     def _score(self, weights: Mapping[str, Tensor]) -> list[LiveEvent]:
         """Begin to score weights on the held-out strokes, one after the other."""
         assert self._tuning is not None
-        self._scored_at = self._tuning.steps
-        strokes = self._book.held_out_strokes(_MOST_ASKED)
-        self._scoring = Scoring(self._snapshot(weights), strokes)
+        self._scored_at, model = self._tuning.steps, self._snapshot(weights)
+        held_out = self._book.held_out_strokes(_MOST_ASKED)
+        asked = [one for one in held_out if one.class_id in model.class_ids]
+        self._scoring = Scoring(model, asked)
         return self._score_on(self._scoring)
 
     def _score_on(self, scoring: Scoring) -> list[LiveEvent]:
         """Ask about one stroke; after the last, show the weights unless they are worse."""
         assert self._tuning is not None
-        if scoring.strokes:
-            opinion = self._judge.ask(scoring.model, scoring.strokes.pop(0))
-            scoring.opinions += [] if opinion is None else [opinion]
-        if scoring.strokes:
+        model, strokes, opinions = scoring.model, scoring.strokes, scoring.opinions
+        if len(opinions) < len(strokes):
+            opinions.append(self._judge.ask(model, strokes[len(opinions)]))
+        if len(opinions) < len(strokes):
             return []
         self._scoring = None
-        opinions, steps = scoring.opinions, self._tuning.steps
+        steps = self._tuning.steps
         share = best_share([*opinions, *self._evidence.latest], steps, self._book.count)
         value = score_of(opinions, share)
         events: list[LiveEvent] = []
@@ -242,7 +245,8 @@ class LiveLoop:
         else:
             self._evidence.not_scored()
         if not opinions or self._evidence.add_score(value):
-            events += self._show(scoring.model, share, value if opinions else None)
+            said = self._said(model, judged(strokes, opinions, share)) if opinions else None
+            events += self._show(model, share, value if opinions else None, said)
         if text := self._evidence.settled:
             self.settled = True
             events.append(Settled(text))
@@ -255,9 +259,18 @@ class LiveLoop:
             self._tuning, self._dataset, self._classifier, weights, seconds=self._elapsed()
         )
 
-    def _show(self, model: Model, share: float, score: float | None) -> list[Shown]:
+    def _said(self, model: Model, found: Judged) -> Mapping[str, Any]:
+        return found.report(model.class_ids.tolist(), self._book.position)
+
+    def _show(
+        self,
+        model: Model,
+        share: float,
+        score: float | None,
+        said: Mapping[str, Any] | None = None,
+    ) -> list[Shown]:
         before = self._shown
-        self._shown = with_share(model, share, score)
+        self._shown = with_share(model, share, score, said)
         if before is not None and looks_the_same(before, self._shown):
             return []
         self.version += 1

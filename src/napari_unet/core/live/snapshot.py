@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from torch import Tensor
 
@@ -50,9 +51,15 @@ def snapshot(
     return Model(header, weights, classifier)
 
 
-def with_share(model: Model, share: float, score: float | None) -> Model:
-    """Return the model with its network counting that much, and the score it has so."""
-    history = (model.header.history[-1].model_copy(update={"score": score}),)
+def with_share(
+    model: Model, share: float, score: float | None, said: Mapping[str, Any] | None = None
+) -> Model:
+    """Return the model with its network counting that much, and the score it has so.
+
+    ``said`` is how good it is at each class, see :class:`napari_unet.core.training.judged.Judged`.
+    """
+    update = {"score": score, **(said or {})}
+    history = (model.header.history[-1].model_copy(update=update),)
     header = model.header.model_copy(update={"network_share": share, "history": history})
     return replace(model, header=header)
 

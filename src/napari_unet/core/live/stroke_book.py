@@ -79,6 +79,11 @@ class StrokeBook:
         self.newest.append(np.zeros(shape, dtype=bool))
         return index
 
+    def position(self, image: int, at: Sequence[int]) -> tuple[int, ...]:
+        """Return where a pixel, (row, column), of an image is in its stack."""
+        (_, lead), (top, left) = self._places[image]
+        return (*lead, at[0] + top, at[1] + left)
+
     def update(self, image: int, labels: np.ndarray) -> list[Stroke] | None:
         """Take in an image's labels as they are now.
 

@@ -45,18 +45,16 @@ class Judge:
         """Forget what was said of an image that is filtered anew."""
         self._maps.pop(image, None)
 
-    def ask(self, model: Model, stroke: Stroke) -> Opinion | None:
-        """Return what a model says of a stroke; ``None`` of a class that it does not know."""
-        known = np.flatnonzero(model.class_ids == stroke.class_id)
-        if not len(known):
-            return None
+    def ask(self, model: Model, stroke: Stroke) -> Opinion:
+        """Return what a model says of a stroke of a class that it knows."""
         rows, columns = stroke.rows, stroke.columns
         box = Tile(
             (int(rows.min()), int(rows.max()) + 1), (int(columns.min()), int(columns.max()) + 1)
         )
         classes = self.class_map(stroke.image, model)
         first = classes.probabilities(box)[:, rows - box.rows[0], columns - box.columns[0]]
-        return Opinion(int(known[0]), first, self._by_network(model, stroke, box, classes))
+        truth = int(np.flatnonzero(model.class_ids == stroke.class_id)[0])
+        return Opinion(truth, first, self._by_network(model, stroke, box, classes))
 
     def _by_network(self, model: Model, stroke: Stroke, box: Tile, classes: ClassMap) -> np.ndarray:
         """Return the (K, N) float32 probabilities at a stroke's pixels."""

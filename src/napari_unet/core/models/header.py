@@ -42,13 +42,33 @@ class ScorePoint(BaseModel):
     held_out: bool
 
 
+class ClassReport(BaseModel):
+    """How good a model is at a class, on strokes that were kept out of its training.
+
+    Intersection over union, precision and recall, ``None`` where there is nothing to say; strokes
+    and pixels that this is from; and of the stroke that was predicted worst a wrong pixel, an index
+    along each axis of the painting, and which share of it was right.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    iou: float | None
+    precision: float | None
+    recall: float | None
+    strokes: int
+    pixels: int
+    worst: tuple[int, ...] = Field(default=(), max_length=16)
+    worst_right: float = 1.0
+
+
 class TrainingRecord(BaseModel):
     """What a training did, kept in the model it made.
 
     ``finished`` is UTC, ISO 8601; the score is that of the kept weights; ``labelled_pixels`` are by
     class id, ``versions`` those of the libraries that computed it. ``intensity_range`` has the
     lowest low and the highest high of each channel of what was trained on; empty where it was not
-    kept.
+    kept. ``by_class`` says how good it is at each class, by id, and ``mistake`` which class it
+    takes for which, and which share of it; both of held-out strokes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +83,8 @@ class TrainingRecord(BaseModel):
     device: str
     curve: tuple[ScorePoint, ...] = ()
     intensity_range: tuple[tuple[float, float], ...] = ()
+    by_class: dict[int, ClassReport] = Field(default={})
+    mistake: tuple[int, int, float] | None = None
 
 
 class ModelHeader(BaseModel):

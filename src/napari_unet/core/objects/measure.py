@@ -68,11 +68,16 @@ def measure(
 
 
 def write_csv(path: str | os.PathLike[str], table: Mapping[str, np.ndarray]) -> None:
-    """Write a table as CSV: UTF-8, commas, points in numbers, units in the header."""
+    """Write a table as CSV: UTF-8, commas, points in numbers, units in the header.
+
+    A field is empty where there is no number.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table)
-    writer.writerows(zip(*(np.asarray(column).tolist() for column in table.values()), strict=True))
+    columns = (np.asarray(column).tolist() for column in table.values())
+    for row in zip(*columns, strict=True):
+        writer.writerow("" if value != value else value for value in row)
     write_whole(Path(path), text.getvalue().encode())
 
 
@@ -159,13 +164,17 @@ def _surfaces(dense: np.ndarray, size: tuple[float, ...]) -> np.ndarray:
 
 
 def _intensities(dense: np.ndarray, channel: np.ndarray, count: int) -> Table:
-    """Return what there is to say of one channel; entry 0, the background, is left out."""
-    inside = dense > 0
+    """Return what there is to say of one channel; entry 0, the background, is left out.
+
+    Pixels that are not finite were not imaged; NaN where no pixel of an object was.
+    """
+    inside = (dense > 0) & np.isfinite(channel)
     numbers, values = dense[inside], channel[inside].astype(np.float64)
-    pixels = np.maximum(np.bincount(numbers, minlength=count), 1)
+    seen = np.bincount(numbers, minlength=count)
+    pixels = np.where(seen, seen, np.nan)
     mean = np.bincount(numbers, weights=values, minlength=count) / pixels
     squares = np.bincount(numbers, weights=(values - mean[numbers]) ** 2, minlength=count)
-    low, high = np.full(count, np.inf), np.full(count, -np.inf)
+    low, high = np.where(seen, np.inf, np.nan), np.where(seen, -np.inf, np.nan)
     np.minimum.at(low, numbers, values)
     np.maximum.at(high, numbers, values)
     found = {"mean": mean, "min": low, "max": high, "std": np.sqrt(squares / pixels)}

@@ -13,9 +13,9 @@ from napari_unet.core.models.header import ModelHeader, background_output
 from napari_unet.core.objects.components import Writable
 from napari_unet.core.objects.label_instances import class_map
 from napari_unet.core.objects.measure import Table, measure, write_csv
-from napari_unet.errors import InvalidInput, UnwritableOutput
+from napari_unet.errors import UnwritableOutput
 
-_NAMES = {"T": "time", "Z": "plane"}
+LEAD_NAMES = {"T": "time", "Z": "plane"}
 
 
 class PieceMeasurements:
@@ -53,7 +53,7 @@ class PieceMeasurements:
             classes=self._classes(probabilities),
         )
         count = len(table["id"])
-        places: Table = {_NAMES[letter]: np.full(count, at) for letter, at in where.items()}
+        places: Table = {LEAD_NAMES[letter]: np.full(count, at) for letter, at in where.items()}
         self._tables.append(places | table)
 
     @property
@@ -89,22 +89,15 @@ class PieceMeasurements:
         return np.array([0, *ids])[found]
 
 
-def check_measure(save: Sequence[str], *, measure: bool) -> None:
-    """Refuse to measure objects that are not asked for."""
-    if measure and "instances" not in save:
-        raise InvalidInput("only instances can be measured; save instances too.")
-
-
 def measurements_path(instances: Path) -> Path:
     """Return where the measurements of a result go: ``NAME_instances.csv`` beside it."""
     name = instances.name.removesuffix(".zarr").removesuffix(".tif").removesuffix(".ome")
     return instances.with_name(f"{name}.csv")
 
 
-def check_measurements_ours(instances: Path) -> None:
+def check_table_ours(path: Path, beside: Path) -> None:
     """Refuse to overwrite a table that does not lie beside a result it could be of."""
-    path = measurements_path(instances)
-    if path.exists() and not instances.exists():
+    if path.exists() and not beside.exists():
         raise UnwritableOutput(
             f"{path} is there already and beside no result of napari-unet; move it away or choose "
             "another folder."

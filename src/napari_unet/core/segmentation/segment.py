@@ -19,6 +19,8 @@ from napari_unet.core.io.write_result import open_result
 from napari_unet.core.network.tile_size import best_sides
 from napari_unet.core.network.tiling import tile_side
 from napari_unet.core.objects.label_instances import FindObjects, label_instances, smaller_said
+from napari_unet.core.objects.measure import write_csv
+from napari_unet.core.objects.quantities import Row, joined
 from napari_unet.core.objects.split_touching import InstanceSettings
 from napari_unet.core.prediction.tile_probabilities import (
     Described,
@@ -27,6 +29,7 @@ from napari_unet.core.prediction.tile_probabilities import (
     ids_of,
 )
 from napari_unet.core.segmentation.instance_writer import ObjectsInto
+from napari_unet.core.segmentation.measure_fields import fields_path, measure_fields
 from napari_unet.core.segmentation.measure_pieces import PieceMeasurements, measurements_path
 from napari_unet.core.segmentation.model_fit import check_channels
 from napari_unet.core.segmentation.pieces import Piece, count_pieces, pieces_of
@@ -46,6 +49,13 @@ class Segmented:
     """A tile was computed and written."""
 
     fraction: float
+
+
+@dataclass(frozen=True)
+class Fields:
+    """What there is to say of each plane, or volume, of the image."""
+
+    rows: list[Row]
 
 
 def result_of(
@@ -89,7 +99,7 @@ def segment(
     stop: Callable[[], bool] = lambda: False,
     tile: int | None = None,
     measure: bool = False,
-) -> Generator[Segmented | Notice, None, None]:
+) -> Generator[Segmented | Fields | Notice, None, None]:
     """Segment an image into files; a result that is large, and an image, never are in memory.
 
     It is seen plane by plane, or by a model of volumes volume by volume, each tile by tile. Close
@@ -98,19 +108,19 @@ def segment(
     Class ids, probabilities and objects go to files, see
     :func:`napari_unet.core.io.write_result.open_result`, or to arrays. Where there is a predictor
     of a plane's tiles, the model's description is enough. ``stop`` is asked while files are
-    written, see :class:`napari_unet.errors.Stopped`. Objects are measured into a table beside them,
-    see :func:`napari_unet.core.segmentation.measure_pieces.measurements_path`.
+    written, see :class:`napari_unet.errors.Stopped`. Planes and objects are measured into tables
+    beside them, see :func:`napari_unet.core.segmentation.measure_fields.fields_path` and
+    :func:`napari_unet.core.segmentation.measure_pieces.measurements_path`.
 
-    ``Segmented`` comes after each tile, ``Notice`` when memory ran out and the tile was halved and,
-    before the last tile is told, of what was noticed of image and result. ``InvalidInput`` if the
-    image has other channels than the model, or all its pixels are the same; ``UnreadableFile``,
-    ``UnwritableOutput``; ``DeviceUnavailable`` if memory does not even suffice for the smallest
-    tile.
+    ``Segmented`` comes after each tile, ``Fields`` last where something is measured, ``Notice``
+    when memory ran out and the tile was halved and, before the last tile is told, of what was
+    noticed of image and result. ``InvalidInput`` if the image has other channels than the model, or
+    all its pixels are the same; ``UnreadableFile``, ``UnwritableOutput``; ``DeviceUnavailable`` if
+    memory does not even suffice for the smallest tile.
     """
     channels, level = choices.channels, choices.level
     check_channels(model.header, source, channels)
     source.check_level(level)
-    ids = model.header.class_ids
     predict = predictor or _local(cast("Model", model), device, average=choices.average_rotations)
     chunk = chunk_of(model, source, level, device, tile)
     results = results_of(model, source, tuple(outputs), choices, chunk)
@@ -120,52 +130,79 @@ def segment(
             source, results["instances"], model.header, channels=channels, level=level
         )
     found_objects: ObjectsInto | None = None
-    with ExitStack() as stack:
-        opened: dict[Saved, tuple[Result, Any]] = {}
+    rows: list[Row] = []
+    with ExitStack() as files:
+        written: dict[Saved, tuple[Result, Any]] = {}
         for what, place in outputs.items():
             result = results[what]
             there = open_result(place, result, stop) if isinstance(place, Path) else place(result)
-            array = stack.enter_context(there)
-            if what == "instances":
-                array = found_objects = stack.enter_context(
-                    ObjectsInto(
-                        array,
-                        result,
-                        model.header,
-                        folder=place.parent if isinstance(place, Path) else None,
-                        settings=choices.objects,
-                        on_piece=table,
-                        find=find_objects,
-                    )
+            written[what] = (result, files.enter_context(there))
+        with ExitStack() as stack:
+            opened = dict(written)
+            if "instances" in written:
+                result, array = written["instances"]
+                place = outputs["instances"]
+                found_objects = ObjectsInto(
+                    array,
+                    result,
+                    model.header,
+                    folder=place.parent if isinstance(place, Path) else None,
+                    settings=choices.objects,
+                    on_piece=table,
+                    find=find_objects,
                 )
-            opened[what] = (result, array)
-        pieces = pieces_of(
-            source,
-            model.header.network,
-            channels=channels,
-            level=level,
-            factors=choices.factors,
-            together=model.header.scaling.way == "stack",
-        )
-        count = count_pieces(source, model.header.network, level)
-        seen = Seen(model.header)
-        for piece, part in _parts(predict, pieces, count, tile):
-            if not isinstance(part, TileProbabilities):
-                yield part
-                continue
-            where, found = piece.put_back(part)
-            labels = ids_of(found, ids)
-            seen.add_intensities(piece.intensities())
-            seen.add_classes(labels)
-            for what, (result, array) in opened.items():
-                array[result.place(where)] = labels if what == "labels" else found
-            if part.fraction == 1:
-                yield from _noticed(seen, source)
-            yield Segmented(part.fraction)
+                opened["instances"] = (result, stack.enter_context(found_objects))
+            yield from _predicted(model, source, choices, predict, tile, opened)
+        if measure:
+            rows = measure_fields(source, model.header, choices, written, stop)
     yield from _vanished(found_objects, source, choices.objects)
     beside = outputs.get("instances")
     if table is not None and isinstance(beside, Path):
         table.write(measurements_path(beside))
+    if measure:
+        yield _fields(rows, next(iter(outputs.values())))
+
+
+def _predicted(
+    model: Described,
+    source: ImageSource,
+    choices: Choices,
+    predict: Predictor,
+    tile: int | None,
+    opened: Mapping[Saved, tuple[Result, Any]],
+) -> Iterator[Segmented | Notice]:
+    """Predict all of an image into arrays."""
+    ids, network = model.header.class_ids, model.header.network
+    pieces = pieces_of(
+        source,
+        network,
+        channels=choices.channels,
+        level=choices.level,
+        factors=choices.factors,
+        together=model.header.scaling.way == "stack",
+    )
+    seen = Seen(model.header)
+    count = count_pieces(source, network, choices.level)
+    for piece, part in _parts(predict, pieces, count, tile):
+        if not isinstance(part, TileProbabilities):
+            yield part
+            continue
+        where, found = piece.put_back(part)
+        labels = ids_of(found, ids)
+        seen.add_intensities(piece.intensities())
+        seen.add_classes(labels)
+        for what, (result, into) in opened.items():
+            into[result.place(where)] = labels if what == "labels" else found
+        if part.fraction == 1:
+            yield from _noticed(seen, source)
+        yield Segmented(part.fraction)
+
+
+def _fields(rows: list[Row], place: Path | Opener) -> Fields:
+    """Write what there is to say of each field beside the results, if those are files."""
+    if isinstance(place, Path):
+        write_csv(fields_path(place), joined(rows))
+    return Fields(rows)
 
 
 def _noticed(seen: Seen, source: ImageSource) -> Iterator[Notice]:

@@ -43,7 +43,8 @@ class Dataset:
 
     Normalised planes, (C, Y, X) float32, or volumes, (C, Z, Y, X), and a target each; classes are
     in the order of the network's outputs. ``scaling`` says how the images were normalised, and
-    others are to be; ``seen`` what the grey values of each image were like before.
+    others are to be; ``seen`` what the grey values of each image were like before; ``places`` the
+    stack that each is of, its index there, and its first row and column.
     """
 
     images: tuple[np.ndarray, ...]
@@ -51,6 +52,13 @@ class Dataset:
     classes: tuple[ClassInfo, ...]
     scaling: Scaling = EACH_BY_ITSELF
     seen: tuple[Intensities, ...] = ()
+    places: tuple[tuple[Place, tuple[int, int]], ...] = ()
+
+    def position(self, number: int, at: Sequence[int]) -> tuple[int, ...]:
+        """Return where a pixel of an image is in its stack, along all axes."""
+        (_, lead), origin = self.places[number] if self.places else ((0, ()), (0, 0))
+        first, last = at[:-2], (at[-2] + origin[0], at[-1] + origin[1])
+        return (*lead, *first, *last)
 
     @property
     def channels(self) -> int:
@@ -145,7 +153,14 @@ def make_dataset(
         places=[piece.place for piece in pieces],
         origins=[piece.origin for piece in pieces],
     )
-    return Dataset(planes, tuple(held), classes, scaling, tuple(piece.seen for piece in pieces))
+    return Dataset(
+        planes,
+        tuple(held),
+        classes,
+        scaling,
+        tuple(piece.seen for piece in pieces),
+        tuple((piece.place, piece.origin) for piece in pieces),
+    )
 
 
 @dataclass(frozen=True, eq=False)

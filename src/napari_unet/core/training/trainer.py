@@ -32,6 +32,7 @@ from napari_unet.core.network.networks import TrainedNetwork, drawn
 from napari_unet.core.network.pretrained_unet import PretrainedUNet
 from napari_unet.core.training.closed_form import first_classes, fit_head
 from napari_unet.core.training.dataset import Dataset
+from napari_unet.core.training.judged import Judged
 from napari_unet.core.training.optimizer import rate_factor
 from napari_unet.core.training.optimizer_step import Stepper
 from napari_unet.core.training.patch_sampler import PatchSource, volume_sides
@@ -201,7 +202,9 @@ class Run:
             self.stepper.close()
         assert self.best is not None  # a score always keeps a first model
         score, model = self.best
-        history = (*self.history, self._record(score))
+        before = model.header.history[-1]
+        said = {"by_class": before.by_class, "mistake": before.mistake}
+        history = (*self.history, self._record(score).model_copy(update=said))
         finished = Model(model.header.model_copy(update={"history": history}), model.weights)
         yield Done(self.steps, self.elapsed, reason, score, finished)
 
@@ -242,12 +245,13 @@ class Run:
         while True:
             try:
                 with computing(self.device, self.dtype):
-                    per_class = self.scorer.score(self.average.network)
+                    judged = self.scorer.judge(self.average.network)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
                 yield self._score_smaller_tiles()
+        per_class = judged.per_class
         value = float(np.nanmean(per_class))
         point = ScorePoint(
             step=self.steps, elapsed=self.elapsed, value=value, held_out=self.scorer.held_out
@@ -258,7 +262,7 @@ class Run:
         self.highest = max(self.highest, value)
         # Without held-out strokes the score only says how well they are memorised: later is better.
         if not self.scorer.held_out or value >= self.highest - _TOLERANCE:
-            model = self._snapshot(value)
+            model = self._snapshot(value, judged)
             self.best = (value, model)
             yield Best(self.steps, value, model)
 
@@ -271,7 +275,8 @@ class Run:
             )
         return Notice("memory ran out while scoring; going on with tiles half as large.")
 
-    def _snapshot(self, score: float) -> Model:
+    def _snapshot(self, score: float, judged: Judged) -> Model:
+        record = self._record(score).model_copy(update=self.scorer.report(judged))
         header = ModelHeader(
             network=self.network.config,
             preset=self.preset_name,
@@ -280,7 +285,7 @@ class Run:
             scaling=self.dataset.scaling,
             pixel_size=self.pixel_size,
             pixel_unit=self.pixel_unit,
-            history=(*self.history, self._record(score)),
+            history=(*self.history, record),
         )
         return Model(header, self.average.state())
 

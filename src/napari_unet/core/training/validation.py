@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from napari_unet.core.network.pretrained_config import PretrainedConfig
 from napari_unet.core.network.tile_size import box_of, covering_sides
 from napari_unet.core.network.tiling import context, halves, offset, padded_context, plan
 from napari_unet.core.training.dataset import Dataset
+from napari_unet.core.training.judged import Judged
 
 _SIDE = 256
 _VOXELS = 2**18  # of a tile in 3D
@@ -31,6 +33,7 @@ class _Scored:
     patch: Tensor  # (1, C, *axes)
     truth: Tensor  # (*axes) int64, -1 where not scored
     inside: tuple[slice, ...]  # where it is in the output
+    pixels: np.ndarray  # (N, 2 + axes) of those scored: plane, stroke, and where in the plane
 
 
 class Scorer:
@@ -71,33 +74,28 @@ class Scorer:
             for plane, tile in self._chosen
         ]
 
-    def score(self, network: TrainedNetwork) -> tuple[float, ...]:
-        """Return the intersection over union of each class; NaN where it has no scored pixel."""
-        count = len(self._dataset.classes)
-        confusion = np.zeros((count, count))
+    def judge(self, network: TrainedNetwork) -> Judged:
+        """Return how good a network is."""
+        found, true, strokes = [], [], []
         with torch.inference_mode():
             for tile in self._tiles:
-                found = network(tile.patch, **self._options)[0].argmax(dim=0)[tile.inside]
                 scored = tile.truth != IGNORED
-                pairs = tile.truth[scored] * count + found[scored]
-                counts = torch.bincount(pairs, minlength=count**2).cpu().numpy()
-                confusion += counts.reshape(count, count)
-        return intersection_over_union(confusion, balanced=self._balanced)
+                predicted = network(tile.patch, **self._options)[0].argmax(dim=0)[tile.inside]
+                found.append(predicted[scored].cpu().numpy())
+                true.append(tile.truth[scored].cpu().numpy())
+                strokes.append(tile.pixels)
+        return Judged(
+            np.concatenate(found),
+            np.concatenate(true),
+            np.concatenate(strokes),
+            len(self._dataset.classes),
+            self._balanced,
+        )
 
-
-def intersection_over_union(confusion: np.ndarray, *, balanced: bool) -> tuple[float, ...]:
-    """Return each class's intersection over union.
-
-    ``confusion`` has (K, K) numbers of pixels, true class by predicted class; ``balanced``: each
-    true class counts the same, however many pixels it has. NaN for a class without true pixels.
-    """
-    true = confusion.sum(axis=1)
-    if balanced:
-        confusion = confusion / np.maximum(true, 1)[:, None]
-    hits = np.diag(confusion)
-    union = confusion.sum(axis=1) + confusion.sum(axis=0) - hits
-    scores = np.where(true > 0, hits / np.maximum(union, 1e-12), np.nan)
-    return tuple(float(value) for value in scores)
+    def report(self, judged: Judged) -> dict[str, Any]:
+        """Return what a model says of that: ``by_class`` and ``mistake`` of its training."""
+        ids = [entry.id for entry in self._dataset.classes]
+        return judged.report(ids, self._dataset.position) if self.held_out else {}
 
 
 def _scored(dataset: Dataset, plane: int, held_out: bool) -> np.ndarray:
@@ -150,10 +148,14 @@ def _cut(
     patch = read_part(image, *around(config, tile, image.shape[1:]))
     on_device = torch.from_numpy(np.ascontiguousarray(patch))[None].to(device)
     truth = _scored(dataset, plane, held_out)[tile.slices].astype(np.int64)
+    at = np.argwhere(truth != IGNORED)
+    strokes = dataset.targets[plane].strokes[tile.slices][tuple(at.T)]
+    starts = [span.start for span in tile.slices]
     return _Scored(
         patch=on_device.contiguous(memory_format=channels_last(config.ndim)),
         truth=torch.from_numpy(truth).to(device),
         inside=_inside(config, tile),
+        pixels=np.column_stack([np.full(len(at), plane), strokes, at + starts]),
     )
 
 

@@ -5,11 +5,21 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from napari_unet.core.objects.cell_features import cell_features
 from napari_unet.core.objects.label_instances import label_instances
 from napari_unet.core.objects.measure import measure
 from napari_unet.errors import UserError
 from napari_unet.learner import frames
-from napari_unet.learner.object_finder import Done, Measure, Measured, Read, Task, Write
+from napari_unet.learner.object_finder import (
+    Describe,
+    Described,
+    Done,
+    Measure,
+    Measured,
+    Read,
+    Task,
+    Write,
+)
 from napari_unet.learner.spawn import own_streams
 
 
@@ -60,10 +70,12 @@ def main() -> None:
     with suppress(EOFError, BrokenPipeError):
         while True:
             task = frames.receive(requests)
-            answer: Done | Measured
+            answer: Done | Measured | Described
             try:
                 if isinstance(task, Measure):
                     answer = _measured(task)
+                elif isinstance(task, Describe):
+                    answer = Described(cell_features(task.ids, task.plane))
                 else:
                     answer = _find(task, requests, replies)
             except UserError as error:

@@ -2,7 +2,7 @@
 
 from napari.layers import Labels
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.layers.strokes import paint_with
-from napari_unet.widgets.qt.build import push_button
+from napari_unet.widgets.qt.build import push_button, swatch
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 
@@ -81,7 +81,7 @@ class ClassPanel(QWidget):
                 if self.table.item(row, _ID) is None:
                     self._fill_row(row)
                 self.table.item(row, _ID).setText(str(info.id))
-                self.table.item(row, _ID).setIcon(_swatch(info.color))
+                self.table.item(row, _ID).setIcon(swatch(info.color))
                 self.table.item(row, _NAME).setText(info.name)
         self._show_counts()
         self._show_selected()
@@ -158,9 +158,3 @@ class ClassPanel(QWidget):
         row = [entry.id for entry in self._session.classes].index(info.id)
         self.table.scrollToItem(self.table.item(row, _NAME))
         self.table.editItem(self.table.item(row, _NAME))
-
-
-def _swatch(color: str) -> QIcon:
-    pixmap = QPixmap(16, 16)
-    pixmap.fill(QColor(color))
-    return QIcon(pixmap)

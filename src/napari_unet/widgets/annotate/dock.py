@@ -5,8 +5,10 @@ from napari.components import ViewerModel
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.annotate.class_panel import ClassPanel
+from napari_unet.widgets.annotate.class_scores_panel import ClassScoresPanel
 from napari_unet.widgets.annotate.class_sync import ClassSync
 from napari_unet.widgets.annotate.findings import ResultFindings, StrokeFindings
+from napari_unet.widgets.annotate.folder_panel import FolderPanel
 from napari_unet.widgets.annotate.keys import bind_keys
 from napari_unet.widgets.annotate.layer_panel import LayerPanel
 from napari_unet.widgets.annotate.live_sync import LiveLoop
@@ -23,6 +25,7 @@ from napari_unet.widgets.common.problem_report import ReportButton
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.desk.paint_watch import PaintWatch
 from napari_unet.widgets.desk.shared import shared_by
+from napari_unet.widgets.project.folder_images import FolderImages
 from napari_unet.widgets.project.keeper import ProjectKeeper
 from napari_unet.widgets.project.opening import ProjectOpening
 from napari_unet.widgets.project.panel import ProjectPanel
@@ -35,7 +38,8 @@ from napari_unet.widgets.qt.sections import section, stack
 class AnnotateAndTrain(Docked):
     """Paint strokes on an image, train a U-Net on them in the background, see its prediction.
 
-    ``session``: what it shows and does.
+    ``session``: what it shows and does. ``folder_images``: goes from one image of a folder to
+    another.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
@@ -47,7 +51,7 @@ class AnnotateAndTrain(Docked):
         bind_keys(viewer, self)
         watch = PaintWatch(viewer, shared.choice, self)
         desk = Desk(viewer, session, shared.predictions, shared.choice, watch)
-        training = Training(desk, self)
+        training = Training(desk, self, shared.files)
         advanced = AdvancedPanel()
         advanced.add_row("Intensities", IntensityCombo(session))
         Dimensions(desk, advanced, self)
@@ -64,10 +68,15 @@ class AnnotateAndTrain(Docked):
         for part in (opening, keeper):
             ended_with(self, part.close)
         opening.go_on()
+        self.folder_images = FolderImages(desk, keeper, shared.files, self)
+        folder = FolderPanel(self.folder_images)
         stack(
             self,
-            section("Paint", LayerPanel(desk), ClassPanel(desk)),
-            section("Train", train_panel, StrokeFindings(desk), PlotPanel(desk)),
+            section("Paint", LayerPanel(desk, folder.choose_button), ClassPanel(desk)),
+            folder,
+            section(
+                "Train", train_panel, StrokeFindings(desk), PlotPanel(desk), ClassScoresPanel(desk)
+            ),
             section(
                 "Segment",
                 SegmentPanel(desk, advanced.device),

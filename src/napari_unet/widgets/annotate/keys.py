@@ -30,6 +30,8 @@ DEFAULT_KEYS = {
     "segment_view": "Shift+W",
     "new_strokes": "Shift+N",
     "next_place": "N",
+    "next_image": "Shift+Right",
+    "previous_image": "Shift+Left",
     "next_class": "Shift+F",
     "previous_class": "Shift+B",
 }
@@ -68,6 +70,16 @@ def next_place(viewer: Viewer) -> None:
     _click(viewer, "next_place_button")
 
 
+def next_image(viewer: Viewer) -> None:
+    """U-Net: show the next image of the folder."""
+    _click(viewer, "next_image_button")
+
+
+def previous_image(viewer: Viewer) -> None:
+    """U-Net: show the previous image of the folder."""
+    _click(viewer, "previous_image_button")
+
+
 def next_class(viewer: Viewer) -> None:
     """U-Net: paint with the next class."""
     _choose_class(viewer, 1)
@@ -85,6 +97,8 @@ _COMMANDS = (
     segment_view,
     new_strokes,
     next_place,
+    next_image,
+    previous_image,
     next_class,
     previous_class,
 )

@@ -27,10 +27,10 @@ class LayerPanel(QWidget):
 
     An image comes with its own strokes, or with none; those of another image, and labels that are
     not the plugin's own, are chosen by the user alone. A newly opened image is chosen while nothing
-    is painted on the one before.
+    is painted on the one before. ``beside`` is a button that stands beside the image.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, beside: QWidget | None = None) -> None:
         super().__init__()
         self._viewer, self._session = desk.viewer, desk.session
         self._choice, self._watch = desk.choice, desk.watch
@@ -43,7 +43,7 @@ class LayerPanel(QWidget):
         self.new_button = push_button("&New strokes", "new_annotation_button", self._on_new_clicked)
         self.picture = PictureRow(desk.viewer, desk.session, desk.choice)
         self.note = StrokesNote(desk)
-        self._lay_out()
+        self._lay_out(beside)
         self.images.chosen.connect(self._on_image_chosen)
         self.annotations.chosen.connect(self._on_annotation_chosen)
         desk.choice.image_retaken.connect(self._on_image_retaken)
@@ -52,15 +52,11 @@ class LayerPanel(QWidget):
         self._on_images_offered()
         self._update_new_button()
 
-    def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.annotations, 1)
-        row.addWidget(self.new_button)
+    def _lay_out(self, beside: QWidget | None) -> None:
         form = form_layout(self)
-        form.addRow("Image", self.images)
+        form.addRow("Image", _row(self.images, beside))
         form.addRow(self.picture)
-        form.addRow("Strokes", row)
+        form.addRow("Strokes", _row(self.annotations, self.new_button))
         form.addRow(self.note)
 
     def _on_images_offered(self) -> None:
@@ -122,3 +118,12 @@ class LayerPanel(QWidget):
             if ready
             else "Open an image and choose it first."
         )
+
+
+def _row(wide: QWidget, beside: QWidget | None) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(wide, 1)
+    if beside is not None:
+        row.addWidget(beside)
+    return row

@@ -10,8 +10,10 @@ from napari.layers import Image, Labels
 from napari_unet.core.images.cutout import Measured, cut, is_large
 from napari_unet.core.images.lazy_plane import Plane
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.layers.image_marks import id_of
 from napari_unet.widgets.layers.planes import channel_count, plane_of, spatial_shape
 from napari_unet.widgets.layers.reading import plane_reader
+from napari_unet.widgets.layers.roles import is_put_away
 from napari_unet.widgets.layers.spots import Spot, around
 
 
@@ -91,7 +93,10 @@ class LivePlanes:
         self._replaced[image] = self._replaced.get(image, 0) + 1
 
     def forget_gone(self, layers: LayerList, choice: Choice) -> list[str]:
-        """Drop planes whose layers are gone, or were changed for others; returns their names."""
+        """Drop planes whose layers are gone, or were changed for others; returns their names.
+
+        Painted ones of an image that was put away, as one of a folder is, stay until it is back.
+        """
         gone = [key for key, plane in self._planes.items() if self._is_gone(key, layers, choice)]
         for key in gone:
             del self._planes[key]
@@ -99,6 +104,10 @@ class LivePlanes:
 
     def _is_gone(self, key: str, layers: LayerList, choice: Choice) -> bool:
         plane = self._planes[key]
+        if is_put_away(plane.image):  # it is learnt from until it is shown again
+            own = id_of(plane.image)
+            back = any(isinstance(x, Image) and id_of(x) == own for x in layers)
+            return plane.strokes is None or back
         if plane.image not in layers or key != self.key(plane.image, plane.spot):
             return True
         if plane.strokes is None:

@@ -30,7 +30,7 @@ from napari_unet.widgets.layers.readiness import (
     why_not_train,
 )
 from napari_unet.widgets.layers.reading import spot_reader
-from napari_unet.widgets.layers.roles import Role, role_of
+from napari_unet.widgets.layers.roles import Role, is_put_away, role_of
 from napari_unet.widgets.layers.spots import Spot
 from napari_unet.widgets.layers.strokes import is_dressed
 from napari_unet.widgets.layers.view import current_index, in_view, is_empty
@@ -161,7 +161,7 @@ class LiveLoop(QObject):
         removed = event.value  # type: ignore[attr-defined]
         if not self._on:
             return
-        if self._planes.holds(removed):
+        if self._planes.holds(removed) and not is_put_away(removed):
             text = f"{removed.name} was removed; Live goes on without its strokes."
             self._session.said.emit(Level.INFO, text)
         if role_of(removed) is Role.SEGMENTATION:

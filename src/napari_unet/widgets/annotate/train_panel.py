@@ -62,6 +62,7 @@ class TrainPanel(QWidget):
         links.add(desk.session.device_changed, self._on_device_changed)
         links.add(desk.session.trained, self._on_trained)
         links.add(desk.session.said, self._on_said)
+        links.add(training.files.changed, self._update_readiness)
         desk.choice.image_changed.connect(self._update_readiness)
         desk.choice.image_retaken.connect(self._update_readiness)
         desk.choice.annotation_changed.connect(self._update_readiness)

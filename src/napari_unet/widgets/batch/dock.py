@@ -11,16 +11,18 @@ from napari.layers import Image
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QLabel, QWidget
 
+from napari_unet.core.batch.options import BatchOptions
 from napari_unet.core.batch.plan import BatchPlan, plan_items
 from napari_unet.core.batch.report import counts
 from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemNotice, ItemProgress, ItemStarted
 from napari_unet.core.models.header import digest_of
 from napari_unet.core.prediction.tile_probabilities import Description
+from napari_unet.widgets.batch.folder_box import FolderBox
 from napari_unet.widgets.batch.options_panel import BatchOptionsPanel
 from napari_unet.widgets.batch.report_buttons import BatchEnd
 from napari_unet.widgets.batch.result_layers import results_made_from
 from napari_unet.widgets.batch.run import BatchRun
-from napari_unet.widgets.batch.stack_files import candidates_of
+from napari_unet.widgets.batch.stack_files import apart_from, candidates_of
 from napari_unet.widgets.batch.table import BatchTable
 from napari_unet.widgets.batch.wording import fate_text, files_text, outcome_text
 from napari_unet.widgets.common.model_row import ModelLine
@@ -49,21 +51,25 @@ class BatchSegment(Docked):
         self._run = BatchRun(shared.viewer, shared.session, self)
         self._planner = Bench("batch-plan")  # file systems make it wait, not the window
         self._wish = 0  # of several while it plans only the last is heard
-        self._planned: tuple[Image, ...] = ()  # the layers of the plan, in its order
+        # The layers of the plan, in its order; after them the box, as often as it has files.
+        self._planned: tuple[Image | FolderBox, ...] = ()
         self._plan: BatchPlan | None = None
+        self._told: list[str] = []  # what will be done, by the items of the plan
         self._outcomes: dict[int, str] = {}
         self._folder: Path | None = None  # of the run
         self._reported = False
         self.table = BatchTable(shared.viewer, shared.session)
+        self.rest = FolderBox(shared.files)
         self.options = BatchOptionsPanel()
         self.end = BatchEnd()
         self._make_widgets()
         images = section(
-            "Open images", ModelLine(shared.session), self.table, self.summary, self.end
+            "Open images", ModelLine(shared.session), self.table, self.rest, self.summary, self.end
         )
         how = section("How", self.options, self._buttons())
         stack(self, images, how, stretch=images)
         self.table.changed.connect(self._replan)
+        self.rest.changed.connect(self._on_rest_changed)
         self.options.changed.connect(self._forget_and_replan)
         ended_with(self, self._planner.close)
         self._run.happened.connect(self._on_happened)
@@ -86,6 +92,12 @@ class BatchSegment(Docked):
             self.table.forget_reports()
             self._replan()
 
+    def _on_rest_changed(self) -> None:
+        if self.rest.folder is not None and self.options.folder is None:
+            self.options.choose_folder(self.rest.usual_output)  # tells of a change
+        else:
+            self._replan()
+
     def _replan(self) -> None:
         """Say what there is to say at once, and let the plan be made beside the window."""
         if self._run.is_running:
@@ -98,6 +110,7 @@ class BatchSegment(Docked):
     def event(self, event: QEvent) -> bool:
         """Look at files again when the window is come back to, which others may have changed."""
         if event.type() == QEvent.Type.WindowActivate and self._plan and not self._run.is_running:
+            self.rest.forget()
             self._look_again()
         return super().event(event)
 
@@ -113,31 +126,42 @@ class BatchSegment(Docked):
                 (image, replace(candidate, layers=results_made_from(self._viewer, image)))
                 for image, candidate in chosen
             )
-        self._planned = tuple(image for image, _ in chosen)
+        files, folder = self.rest.candidates(), self.options.folder
+        chosen = apart_from(files, chosen)
+        self._planned = (*(image for image, _ in chosen), *[self.rest] * len(files))
         if header is None or model is None:
             self.table.show_fates(dict.fromkeys(images, NO_MODEL))
-            why_not = NO_MODEL
-        elif not images:
-            why_not = "Open images first."
-        elif not options.save:
-            why_not = "Choose what to save: labels, probabilities or instances."
-        elif not chosen:
-            why_not = "Check at least one image."
-        else:
-            why_not = ""
+        why_not = self._why_not_run(options, files=bool(files))
         if why_not or header is None or model is None:
             self._offer_run(why_not)
             return
         if self._plan is None:
             self.run_button.setEnabled(False)
             self.run_button.setToolTip("Looking at the images…")
-        candidates, folder = tuple(c for _, c in chosen), self.options.folder
+        candidates, wish = tuple(c for _, c in chosen), self._wish
 
-        def work(_worker: Worker) -> BatchPlan:
+        def work(worker: Worker) -> BatchPlan:
             described = Description(header, digest_of(model))
-            return plan_items(candidates, described, folder, options)
+            plan = plan_items(candidates, described, folder, options)
+            if folder is None or not files:
+                return plan
+            outdated = lambda: worker.stopped or wish != self._wish  # noqa: E731
+            rest = self.rest.plan(files, described, folder, options, outdated)
+            return replace(plan, items=(*plan.items, *rest))
 
         self._planner.do(work, partial(self._on_planned, self._wish), self._offer_run, kind="plan")
+
+    def _why_not_run(self, options: BatchOptions, *, files: bool) -> str:
+        """Say why nothing can be segmented, before anything is looked at."""
+        if self.session.header is None:
+            return NO_MODEL
+        if not self.table.images and not files:
+            return "Open images first."
+        if files and self.options.folder is None:
+            return "Choose a folder for the results: those of files are files too."
+        if not options.save:
+            return "Choose what to save: labels, probabilities or instances."
+        return "" if self._planned else "Check at least one image."
 
     def _offer_run(self, why_not: str, summary: str = "") -> None:
         if not self._reported:
@@ -148,21 +172,28 @@ class BatchSegment(Docked):
     def _on_planned(self, wish: int, plan: BatchPlan) -> None:
         if self._run.is_running or wish != self._wish:
             return
-        if self._plan is not None and self._fates(plan) != self._fates(self._plan):
+        fates = self._fates(plan)
+        if self._plan is not None and fates != self._told:
             self.table.forget_reports()  # files were changed since
             self.end.hide()
             self._reported = False
         self._plan = plan
-        self.table.show_fates(self._by_layer(self._fates(plan)))
-        left_out = len(self.table.images) - len(set(self._planned))
+        self._told = fates
+        self._show(self._by_layer(fates))
+        left_out = len(self.table.images) - len(set(self._planned) - {self.rest})
         said = f" {left_out} left out." if left_out else ""
         why_not = "" if plan.to_run else f"{plan.summary}{said}"
         self._offer_run(why_not, f"{plan.summary}{said}")
 
-    def _by_layer(self, texts: Sequence[str]) -> dict[Image, str]:
+    def _show(self, fates: dict[Image | FolderBox, str]) -> None:
+        """Write what will be done, each where it belongs."""
+        self.rest.say(fates.pop(self.rest, ""))
+        self.table.show_fates({x: text for x, text in fates.items() if isinstance(x, Image)})
+
+    def _by_layer(self, texts: Sequence[str]) -> dict[Image | FolderBox, str]:
         """Return one text a layer of those of the plan's items: of files each with its name."""
         several = Counter(self._planned)
-        found: dict[Image, list[str]] = {}
+        found: dict[Image | FolderBox, list[str]] = {}
         for image, text in zip(self._planned, texts, strict=True):
             found.setdefault(image, []).append(text)
         return {
@@ -187,12 +218,11 @@ class BatchSegment(Docked):
             self.table.freeze(True)
             self.table.forget_reports()
             runs = [item.action == "run" for item in plan.items]
-            fates = [
-                "waiting" if run else fate
-                for run, fate in zip(runs, self._fates(plan), strict=True)
-            ]
+            fates = ["waiting" if run else fate for run, fate in zip(runs, self._told, strict=True)]
             for image, fate in self._by_layer(fates).items():
-                self.table.report(image, fate)
+                if isinstance(image, Image):
+                    self.table.report(image, fate)
+            self.rest.begin()
             self._outcomes = dict(enumerate(fates))
             self.options.setEnabled(False)
             self.run_button.setText("&Stop")
@@ -202,12 +232,17 @@ class BatchSegment(Docked):
 
     def _on_happened(self, number: int, event: BatchEvent) -> None:
         image = self._planned[number]
+        if isinstance(event, ItemProgress):
+            self.progress.show_share(event.overall)
+        if isinstance(image, FolderBox):
+            if isinstance(event, ItemEnded):
+                image.report(event)
+            return
         match event:
             case ItemStarted():
                 self.table.report(image, "segmenting")
-            case ItemProgress(fraction=fraction, overall=overall):
+            case ItemProgress(fraction=fraction):
                 self.table.report(image, f"segmenting, {fraction:.0%}")
-                self.progress.show_share(overall)
             case ItemNotice(text=text):
                 self.table.report(image, f"segmenting: {text}")
             case ItemEnded():
@@ -223,5 +258,6 @@ class BatchSegment(Docked):
         self.summary.setText(f"{counts(items)} {problem}".strip())
         self.end.offer(items, self._folder, written=self._folder is not None and not problem)
         self._plan = None
+        self.rest.end(self._folder)
         self.table.freeze(False)
         self._look_again()

@@ -39,10 +39,10 @@ class BatchOptionsPanel(QWidget):
             "Instances", "batch_instances_check", "An id for each object, touching ones apart"
         )
         self.measure = _check(
-            "Measure instances",
+            "Measure",
             "batch_measure_check",
-            "Write the size, shape and brightness of each object to a table beside its image's "
-            "instances",
+            "Write tables: how many cells and how much of each class a plane has, and the size, "
+            "shape and brightness of each instance",
         )
         self.overwrite = _check(
             "Overwrite",
@@ -62,7 +62,6 @@ class BatchOptionsPanel(QWidget):
         saved = (self.labels, self.probabilities, self.instances)
         for box in (*saved, self.measure, self.overwrite, self.resample):
             box.toggled.connect(self.changed)
-        self.instances.toggled.connect(self._show_place)
         self._show_place()
 
     def _lay_out(self) -> None:
@@ -79,12 +78,11 @@ class BatchOptionsPanel(QWidget):
             ("probabilities", self.probabilities),
             ("instances", self.instances),
         ]
-        in_folder = self.folder is not None
         return BatchOptions(
             save=tuple(what for what, box in chosen if box.isChecked()),
             overwrite=self.overwrite.isChecked(),
             resample=self.resample.isChecked(),
-            measure=in_folder and self.instances.isChecked() and self.measure.isChecked(),
+            measure=self.measure.isChecked(),
         )
 
     def choose_folder(self, folder: Path | None) -> None:
@@ -109,7 +107,6 @@ class BatchOptionsPanel(QWidget):
         self.place.setCurrentIndex(_FOLDER if in_folder else _LAYERS)
         self.folder_button.setVisible(in_folder)
         self.overwrite.setVisible(in_folder)
-        self.measure.setVisible(in_folder and self.instances.isChecked())
         self.folder_button.setText(f"{self.folder.name or self.folder}…" if self.folder else "")
         self.folder_button.setToolTip(
             f"Results go to {self.folder}; press to choose another folder"

@@ -7,7 +7,7 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
-from napari_unet.core.batch.report import REPORT_NAME, write_report
+from napari_unet.core.batch.report import REPORT_NAME, write_fields, write_report
 from napari_unet.core.batch.run import ItemEnded
 from napari_unet.widgets.qt.build import push_button
 from napari_unet.widgets.qt.notify import errors_shown
@@ -62,6 +62,7 @@ class BatchEnd(QWidget):
         if path:
             with errors_shown():
                 write_report(Path(path), self._items)
+                write_fields(Path(path), self._items)
 
 
 def _open(path: Path) -> None:

@@ -50,7 +50,7 @@ class BatchRun(QObject):
         self._viewer = viewer
         self._session = session
         self._plan: BatchPlan | None = None
-        self._images: tuple[Image, ...] = ()
+        self._images: tuple[object, ...] = ()
         self._header = session.header
         self._ends: dict[int, ItemEnded] = {}
         self._current = -1
@@ -64,8 +64,8 @@ class BatchRun(QObject):
         """Whether layers are being segmented."""
         return self._plan is not None
 
-    def start(self, plan: BatchPlan, images: Sequence[Image], folder: Path | None) -> None:
-        """Segment layers, one an item of the plan, with the model in use.
+    def start(self, plan: BatchPlan, images: Sequence[object], folder: Path | None) -> None:
+        """Segment layers, or files, one an item of the plan, with the model in use.
 
         Results go to the files of the plan, or become layers where there is no folder.
         """
@@ -116,6 +116,7 @@ class BatchRun(QObject):
         held = {} if self._work is None else self._work.take(ended.number)
         if held and ended.status == "done" and self._header is not None:
             image = self._images[ended.number]
+            assert isinstance(image, Image), "results of files are files"
             try:
                 places = add_results(self._viewer, image, held, self._header, self._session.classes)
                 made_from = held[next(iter(places))][0].made_from

@@ -1,7 +1,6 @@
 """A folder that was opened as one layer is again the files that it is made of."""
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,7 +9,7 @@ from pathlib import Path
 from napari.layers import Image
 
 from napari_unet.core.batch.candidate import Candidate
-from napari_unet.core.batch.find_images import unique_names
+from napari_unet.core.batch.find_images import by_numbers, unique_names
 from napari_unet.core.images.image_source import PLANE_AXES, ImageSource
 from napari_unet.core.segmentation.result_paths import safe_stem, stem_of
 from napari_unet.errors import UserError
@@ -31,6 +30,15 @@ def candidates_of(images: Sequence[Image], ndim: int, *, by_file: bool) -> tuple
     return tuple(
         (image, replace(candidate, result=name))
         for (image, _, candidate), name in zip(parts, names, strict=True)
+    )
+
+
+def apart_from(files: Sequence[Candidate], chosen: Sequence[Chosen]) -> tuple[Chosen, ...]:
+    """Return layers as candidates whose results are called otherwise than those of files."""
+    names = unique_names([x.result for x in (*files, *(candidate for _, candidate in chosen))])
+    return tuple(
+        (image, replace(candidate, result=name))
+        for (image, candidate), name in zip(chosen, names[len(files) :], strict=True)
     )
 
 
@@ -72,12 +80,7 @@ def _files_of(image: Image) -> list[Path]:
     if path is None or not os.path.isdir(path):
         return []
     files = (file for file in Path(path).glob("*.*") if not file.is_dir())
-    return sorted(files, key=_by_numbers)
-
-
-def _by_numbers(file: Path) -> list[tuple[bool, int, str]]:
-    parts = re.split(r"(\d+)", str(file))
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+    return sorted(files, key=by_numbers)
 
 
 def _plane_of(source: ImageSource, number: int, file: Path) -> ImageSource:

@@ -9,6 +9,7 @@ from napari_unet.core.batch.plan import PlannedItem
 from napari_unet.core.batch.report import STATUS_WORDS
 from napari_unet.core.batch.run import ItemEnded
 from napari_unet.core.images.image_source import PLANE_AXES
+from napari_unet.core.objects.quantities import said_of_fields
 
 REMOVED = "the layer was removed."
 
@@ -40,7 +41,8 @@ def outcome_text(ended: ItemEnded) -> str:
     """Say what became of an image."""
     word = STATUS_WORDS[ended.status]
     if ended.status == "done":
-        return word if not ended.outputs else f"{word}: {_names(ended)}"
+        said = [_names(ended), said_of_fields(ended.fields)]
+        return ": ".join(filter(None, (word, ", ".join(filter(None, said)))))
     if ended.status == "skipped":
         return " ".join((_THERE, *ended.item.sentences[1:]))
     return f"{word}: {ended.sentence}"

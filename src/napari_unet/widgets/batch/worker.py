@@ -10,7 +10,7 @@ from typing import TextIO
 import numpy as np
 
 from napari_unet.core.batch.plan import BatchPlan
-from napari_unet.core.batch.report import REPORT_NAME, ReportFile
+from napari_unet.core.batch.report import REPORT_NAME, ReportFile, write_fields
 from napari_unet.core.batch.run import BatchEvent, ItemEnded, ItemProgress, ItemStarted, run_batch
 from napari_unet.core.images.cutout import is_large
 from napari_unet.core.io.atomic import make_folder
@@ -51,6 +51,7 @@ class BatchWork:
         self._current = -1
         self._told = 0.0
         self._problem = ""
+        self._ended: list[ItemEnded] = []
 
     def remove(self, number: int) -> None:
         """Give up an item of the plan whose layer is gone."""
@@ -72,6 +73,8 @@ class BatchWork:
         with self._report_file() as file:
             report = self._begun(file)
             for event in self._events(worker):
+                if isinstance(event, ItemEnded):
+                    self._ended.append(event)
                 if isinstance(event, ItemEnded) and report is not None:
                     try:
                         report.add(event)
@@ -79,7 +82,15 @@ class BatchWork:
                         self._problem, report = self._why_no_report(error), None
                 if self._is_news(event):
                     worker.tell(partial(self._happened, event))
+        if self._folder is not None and self._plan.options.measure:
+            self._write_fields(self._folder)
         return self._problem
+
+    def _write_fields(self, folder: Path) -> None:
+        try:
+            write_fields(folder / REPORT_NAME, self._ended)
+        except UserError as error:
+            self._problem = str(error)
 
     def _events(self, worker: Worker) -> Iterator[BatchEvent]:
         for event in run_batch(

@@ -63,6 +63,11 @@ class CellBook(QObject):
         return record
 
     @property
+    def records(self) -> tuple[CellRecord, ...]:
+        """The cells of all images, taken as they are now."""
+        return tuple(record for record in self._records.values() if self.is_current(record))
+
+    @property
     def current(self) -> Key | None:
         """The place of the chosen image that is looked at."""
         record = self.record

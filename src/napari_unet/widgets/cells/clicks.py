@@ -4,7 +4,7 @@ from collections.abc import Generator
 from typing import Any
 
 from napari.components import ViewerModel
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from napari_unet.widgets.cells.book import CellBook
 from napari_unet.widgets.cells.selection import CellSelection
@@ -18,7 +18,13 @@ class CellClicks(QObject):
 
     A click with a tool that changes something is left to that tool; with Shift or Control it adds
     to what is selected.
+
+    Notes
+    -----
+    Signal: ``on_cell(key, cell)``, after a click has selected it.
     """
+
+    on_cell = Signal(object, int)
 
     def __init__(
         self, book: CellBook, selection: CellSelection, parent: QObject | None = None
@@ -48,6 +54,7 @@ class CellClicks(QObject):
         added = {"Shift", "Control"} & {str(modifier) for modifier in event.modifiers}
         before = self._selection.cells if added else ()
         self._selection.select([*before, (key, int(cell))])
+        self.on_cell.emit(key, int(cell))
 
     def looks(self) -> bool:
         """Return whether a click would change nothing."""

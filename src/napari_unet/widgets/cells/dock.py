@@ -8,6 +8,8 @@ from napari_unet.widgets.cells.correct_panel import CellEditPanel
 from napari_unet.widgets.cells.edit_watch import CellWatch
 from napari_unet.widgets.cells.find_panel import CellFindPanel
 from napari_unet.widgets.cells.finding import CellFinding
+from napari_unet.widgets.cells.kinds import CellKinds
+from napari_unet.widgets.cells.kinds_panel import KindsPanel
 from napari_unet.widgets.cells.selection import CellSelection
 from napari_unet.widgets.cells.table_panel import CellTablePanel
 from napari_unet.widgets.cells.teach_panel import CellTeachPanel
@@ -41,11 +43,15 @@ class Cells(Docked):
         self.selection = CellSelection(self.book, self)
         watch = CellWatch(self.book, self.finding, quick, self)
         teaching = CellTeaching(self.book, session, quick, self)
-        CellClicks(self.book, self.selection, self)
-        for part in (bench, quick):
+        clicks = CellClicks(self.book, self.selection, self)
+        kinds_bench = Bench("cells-kinds")
+        self.kinds = CellKinds(self.book, session, kinds_bench, self)
+        for part in (bench, quick, kinds_bench):
             ended_with(self, part.close)
         table = CellTablePanel(self.book, self.selection, quick)
         self.finding.ended.connect(table.fill)
+        self.kinds.told.connect(table.fill)
+        kinds = KindsPanel(session, self.kinds, self.selection, clicks, table.view)
         cells = section("Cells", table)
         images = ImageCombo(viewer, choice, "cells_image_combo")
         edit = CellEditPanel(self.book, self.finding, self.selection, watch, quick)
@@ -54,6 +60,7 @@ class Cells(Docked):
             section("Image", images, PictureRow(viewer, session, choice), ModelLine(session)),
             section("Find", CellFindPanel(viewer, session, choice, self.book, self.finding)),
             cells,
+            section("Kinds", kinds),
             section("Correct", edit),
             section(
                 "Learn",

@@ -111,6 +111,8 @@ class CellWatch(QObject):
             order = np.argsort(both["id"], kind="stable")
             now = {name: column[order] for name, column in both.items()}
         record.tables[key] = now
+        if key in record.seen_cells:
+            record.seen_cells[key] = record.seen_cells[key].without(touched)
         self._book.measured.emit()
 
     def _on_record_changed(self) -> None:

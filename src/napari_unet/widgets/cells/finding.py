@@ -219,6 +219,7 @@ class CellFinding(QObject):
         self._sketch += 1
         if found.probabilities is not None and run.predictor is not None:
             record.keep(found.key, found.probabilities)
+        record.labels[found.key] = found.labels
         record.place_found(found.key, found.table, found.classes, found.smaller)
         self._book.show_found(record, found.key, found.ids)
         self._book.measured.emit()

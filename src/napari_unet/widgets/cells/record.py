@@ -9,7 +9,9 @@ from napari.layers import Image, Labels
 from napari_unet.core.images.box import Box
 from napari_unet.core.labels.classes import ClassInfo, background_id
 from napari_unet.core.models.header import ModelHeader, background_output
+from napari_unet.core.objects.cell_features import SeenCells
 from napari_unet.core.objects.edit import box_around, boxes_of, hull_of, mask_of
+from napari_unet.core.objects.kinds import KIND
 from napari_unet.core.objects.measure import Table
 from napari_unet.widgets.cells.places import Key, lead_names, place_of
 
@@ -25,12 +27,15 @@ class CellRecord:
     of the model; ``None`` for cells that were there already. ``tables``: for each place what was
     measured. ``probabilities``: for each place (K, *axes), the latest of up to 1 GiB. ``classes``:
     for each place the class id of each pixel if it is a cell's, where there are several.
-    ``smaller``: for each place without a cell, how many pieces were too small to be one.
+    ``labels``: for each place that was predicted the class id of each pixel, 0 where nothing was
+    imaged. ``smaller``: for each place without a cell, how many pieces were too small to be one.
     ``earlier``: places that were corrected when the layer had another record: before the dock was
-    closed, or the image taken otherwise. ``found``, ``seen``: for places that are or were looked
-    at: ids as they were found, and when last measured; one and the same array where nothing was
-    corrected. ``differing``, ``boxes``: for places that were edited: of how many pixels those two
-    differ, and a box around each cell, which may be wider than it is.
+    closed, or the image taken otherwise. ``seen_cells``, ``kinds``, ``kind_names``: for each place
+    what the encoder sees of its cells, and the kind of each; what those are called. ``found``,
+    ``seen``: for places that are or were looked at: ids as they were found, and when last measured;
+    one and the same array where nothing was corrected. ``differing``, ``boxes``: for places that
+    were edited: of how many pixels those two differ, and a box around each cell, which may be wider
+    than it is.
     """
 
     image: Image
@@ -41,8 +46,12 @@ class CellRecord:
     tables: dict[Key, Table] = field(default_factory=dict)
     probabilities: dict[Key, np.ndarray] = field(default_factory=dict)
     classes: dict[Key, np.ndarray] = field(default_factory=dict)
+    labels: dict[Key, np.ndarray] = field(default_factory=dict)
     smaller: dict[Key, int] = field(default_factory=dict)
     earlier: set[Key] = field(default_factory=set)
+    seen_cells: dict[Key, SeenCells] = field(default_factory=dict)
+    kinds: dict[Key, dict[int, int]] = field(default_factory=dict)
+    kind_names: dict[int, str] = field(default_factory=dict)
     found: dict[Key, np.ndarray] = field(default_factory=dict)
     seen: dict[Key, np.ndarray] = field(default_factory=dict)
     differing: dict[Key, int] = field(default_factory=dict)
@@ -115,6 +124,8 @@ class CellRecord:
         self.found.pop(key, None)
         self.seen.pop(key, None)
         self.boxes.pop(key, None)
+        self.seen_cells.pop(key, None)
+        self.kinds.pop(key, None)
         if classes is None:
             self.classes.pop(key, None)
         else:
@@ -176,9 +187,14 @@ class CellRecord:
         now = [key for key in self.found if self.found[key] is not self.seen[key]]
         return [*now, *(key for key in self.earlier if key not in now)]
 
+    @property
+    def keys(self) -> list[Key]:
+        """The places that were measured, in order."""
+        return sorted(self.tables, key=lambda key: tuple(-1 if at is None else at for at in key))
+
     def rows(self) -> tuple[Table, list[Key], np.ndarray]:
         """Return all measurements as one table, the places, and which of them each row is of."""
-        keys = sorted(self.tables, key=lambda key: tuple(-1 if at is None else at for at in key))
+        keys = self.keys
         tables = [self.tables[key] for key in keys]
         counts = [len(table["id"]) for table in tables]
         number = np.repeat(np.arange(len(keys)), counts)
@@ -188,11 +204,16 @@ class CellRecord:
         for name in lead_names(self.image, keys[0]):
             lead[name] = np.array([lead_names(self.image, key)[name] for key in keys])[number]
         names = [name for name in tables[0] if all(name in table for table in tables)]
-        return (
-            lead | {name: np.concatenate([table[name] for table in tables]) for name in names},
-            keys,
-            number,
-        )
+        columns = {name: np.concatenate([table[name] for table in tables]) for name in names}
+        if self.kinds:
+            first = {name: columns.pop(name) for name in ("id", "class") if name in columns}
+            columns = first | {KIND: np.concatenate([self.kinds_in(key) for key in keys])} | columns
+        return lead | columns, keys, number
+
+    def kinds_in(self, key: Key) -> np.ndarray:
+        """Return the name of each cell's kind, in the order of its table; empty if not known."""
+        found, ids = self.kinds.get(key, {}), self.tables[key]["id"].tolist()
+        return np.array([self.kind_names.get(found.get(cell, 0), "") for cell in ids], str)
 
 
 def _within(starts: Sequence[int], box: Box) -> Box:

@@ -16,7 +16,7 @@ from napari_unet.core.objects.label_instances import count_smaller
 from napari_unet.core.objects.link import link
 from napari_unet.core.objects.measure import Table
 from napari_unet.core.objects.split_touching import InstanceSettings
-from napari_unet.core.prediction.tile_probabilities import TileProbabilities
+from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
 from napari_unet.core.segmentation.pieces import Piece, nothing_to_find
 from napari_unet.learner.remote_predictor import RemotePredictor
 from napari_unet.widgets.cells.places import Key, place_of
@@ -38,6 +38,7 @@ class Found:
     table: Table
     probabilities: np.ndarray | None
     classes: np.ndarray | None
+    labels: np.ndarray
     smaller: int = 0
 
 
@@ -109,7 +110,9 @@ class Run:
             if not self.record.editable:
                 worker.check()
                 write_part(self.record.layer, place_of(key), None, ids)
-            worker.tell(partial(found, Found(key, ids, table, probabilities, classes, smaller)))
+            labels = ids_of(probabilities, self.header.class_ids)
+            there = Found(key, ids, table, probabilities, classes, labels, smaller)
+            worker.tell(partial(found, there))
         return left_out
 
     def _probabilities(self, key: Key, tell: Callable[[float], None]) -> np.ndarray | None:

@@ -9,7 +9,7 @@ from napari_unet.core.objects.measure import Table
 from napari_unet.widgets.cells.places import Key
 
 Cell = tuple[Key, int]
-_WHOLE = ("id", "class", "time", "plane")
+_WHOLE = ("id", "class", "time", "plane", "cells")
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
@@ -46,7 +46,9 @@ class CellTable(QAbstractTableModel):
         return {name: column[self._order] for name, column in self._columns}
 
     def cells(self, rows: np.ndarray) -> list[Cell]:
-        """Return which cells are shown in rows."""
+        """Return which cells are shown in rows; none where rows are of fields."""
+        if "id" not in dict(self._columns):
+            return []
         there = self._order[rows]
         ids = self._column("id")[there].tolist()
         numbers = self._places[there].tolist()
@@ -54,7 +56,7 @@ class CellTable(QAbstractTableModel):
 
     def rows(self, cells: Sequence[Cell]) -> list[int]:
         """Return where cells are shown; those that are not there are left out."""
-        if not len(self._order):
+        if not len(self._order) or "id" not in dict(self._columns):
             return []
         ids, span = self._column("id"), int(self._column("id").max()) + 1
         shown = (self._places * span + ids)[self._order]
@@ -83,7 +85,9 @@ class CellTable(QAbstractTableModel):
         value = column[self._order[index.row()]]
         if name == "class":
             return self._classes.get(int(value), str(value))
-        return str(value) if name in _WHOLE else f"{value:.4g}"
+        if name in _WHOLE or column.dtype.kind == "U":
+            return str(value)
+        return "" if np.isnan(value) else f"{value:.4g}"
 
     def headerData(
         self,
@@ -113,4 +117,6 @@ class CellTable(QAbstractTableModel):
         if self._sorting is None or self._sorting[0] not in columns:
             return np.arange(count)
         values, descending = columns[self._sorting[0]], self._sorting[1]
+        if values.dtype.kind == "U":
+            values = np.unique(values, return_inverse=True)[1]
         return np.argsort(-values if descending else values, kind="stable")

@@ -1,16 +1,24 @@
-"""The measurements of the cells, docked: a row selects its cell, and the cell its row."""
+"""The measurements of cells or of fields, docked: a row selects its cell, the cell its row."""
 
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Qt
-from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QHeaderView, QTableView, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QFileDialog,
+    QHeaderView,
+    QTableView,
+    QWidget,
+)
 from superqt.utils import qthrottled
 
-from napari_unet.core.objects.measure import write_csv
+from napari_unet.core.objects.measure import Table, write_csv
 from napari_unet.errors import Level
 from napari_unet.widgets.cells.book import CellBook
+from napari_unet.widgets.cells.fields import field_rows
 from napari_unet.widgets.cells.record import CellRecord
 from napari_unet.widgets.cells.selection import CellSelection
 from napari_unet.widgets.cells.table_model import CellTable
@@ -19,13 +27,13 @@ from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.notify import notify
 
 _ROW = 22  # pixels
-_ROWS_SHOWN = 8
+_ROWS_SHOWN = 6
 _PADDING = 28
 _PAUSE_MS = 500  # between two fillings; the first is at once
 
 
 class CellTablePanel(QWidget):
-    """A table of one row a cell, and Save CSV."""
+    """A table of one row a cell, or a row a field, and Save CSV."""
 
     def __init__(self, book: CellBook, selection: CellSelection, quick: Bench) -> None:
         super().__init__()
@@ -36,6 +44,14 @@ class CellTablePanel(QWidget):
         self.save_button = push_button("&Save CSV…", "save_csv_button", self._on_save_clicked)
         layout = grid(self)
         layout.addWidget(self.view, 0, 0, 1, 2)
+        self.by_field = QCheckBox("A row a &field")
+        self.by_field.setObjectName("by_field_check")
+        self.by_field.setToolTip(
+            "Show of each plane, or volume, how many cells and how much of each class it has, and "
+            "how bright those are, instead of a row a cell"
+        )
+        self.by_field.toggled.connect(self.fill)
+        layout.addWidget(self.by_field, 1, 0)
         layout.addWidget(self.save_button, 1, 1)
         layout.setColumnStretch(0, 1)
         self.view.selectionModel().selectionChanged.connect(self._on_rows_selected)
@@ -79,13 +95,32 @@ class CellTablePanel(QWidget):
             else:
                 names = {entry.id: entry.name for entry in record.object_classes}
                 rows = record.rows()
-                self.model.show(*rows, names)
+                if not self.by_field.isChecked():
+                    self.model.show(*rows, names)
                 record.layer.features = {"index": rows[0]["id"], **rows[0]}
+                if self.by_field.isChecked():
+                    self._ask_for_fields(record)
         if record is not self._shown or before != self.model.columnCount():
             self._fit_columns()
         self._shown = record
         bar.setValue(at)
         self._show_selection(scroll=False)
+        self._offer_to_save()
+
+    def _ask_for_fields(self, record: CellRecord) -> None:
+        """Show the fields when they are measured; of several askings only the last is answered."""
+
+        def show(table: Table) -> None:
+            if self._book.is_current(record) and self.by_field.isChecked():
+                rows = len(next(iter(table.values()), ()))
+                self.model.show(table, [], np.zeros(rows, np.intp), {})
+                self._fit_columns()
+                self._offer_to_save()
+
+        failed = partial(notify, Level.ERROR)
+        self._quick.do(field_rows(record), show, failed, kind="fields")
+
+    def _offer_to_save(self) -> None:
         count = self.model.rowCount()
         self.save_button.setEnabled(count > 0)
         self.save_button.setToolTip(
@@ -129,15 +164,15 @@ class CellTablePanel(QWidget):
         record = self._book.record
         if record is None:
             return
-        start = f"{record.image.name} cells.csv"
+        start = f"{record.image.name} {'fields' if self.by_field.isChecked() else 'cells'}.csv"
         path, _ = QFileDialog.getSaveFileName(self, "Save measurements", start, "Tables (*.csv)")
         if not path:
             return
         target = Path(path) if Path(path).suffix else Path(f"{path}.csv")
-        table = self.model.table
+        table, rows = self.model.table, self.model.rowCount()
         self._quick.do(
             lambda _worker: write_csv(target, table),
-            lambda _none: notify(Level.INFO, f"{len(table['id']):,} rows saved in {target.name}."),
+            lambda _none: notify(Level.INFO, f"{rows:,} rows saved in {target.name}."),
             partial(notify, Level.ERROR),
         )
 

@@ -13,6 +13,7 @@ from napari_unet.learner import Learner
 from napari_unet.learner.computer import Computer
 from napari_unet.session.session import Session
 from napari_unet.session.telling import each_of
+from napari_unet.session.working_set import WorkingSet
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.desk.predictions import Predictions
 from napari_unet.widgets.layers.file_changes import note_file
@@ -27,7 +28,7 @@ _shared: WeakKeyDictionary[ViewerModel, Shared] = WeakKeyDictionary()
 
 
 class Shared:
-    """A viewer's session with its learner, its predictions, and what is chosen in it."""
+    """A viewer's session with its learner, its predictions, what is chosen, a folder's images."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         log_errors()
@@ -49,6 +50,7 @@ class Shared:
         learner.listen(lambda reply: self._main.call(lambda: session.apply(reply)))
         self.predictions = Predictions(viewer, session)
         self.choice = Choice()
+        self.files = WorkingSet()
         learner.warm_up()
         self._holders = 0
         QCoreApplication.instance().aboutToQuit.connect(self.end)

@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable
 
 from napari.experimental import unlink_layers
 from napari.layers import Labels
-from napari.utils.colormaps import Colormap, DirectLabelColormap
+from napari.utils.colormaps import Colormap, CyclicLabelColormap, DirectLabelColormap
 
 from napari_unet.core.labels.classes import ClassInfo, default_color
 
 
-def color(layer: Labels, colormap: DirectLabelColormap) -> None:
+def color(layer: Labels, colormap: CyclicLabelColormap | DirectLabelColormap) -> None:
     """Give a layer the colours of its classes, which are its own also where layers are linked.
 
     napari fails where it is to give such a colormap to a linked layer, an image or labels.

@@ -21,6 +21,10 @@ NOTHING_UNDER = (
     "Nothing was imaged under the strokes: every pixel there is NaN or infinite. Paint where there "
     "is something of the image, or choose another image."
 )
+_ONLY_PREDICTS = (
+    "The model is of another program and can only predict; press Start over under Model to train "
+    "one here."
+)
 
 
 def why_not_paint(
@@ -62,24 +66,28 @@ def why_not_train(
     classes: tuple[ClassInfo, ...],
     model: ModelHeader | None = None,
     doubt: str | None = None,
+    *,
+    elsewhere: bool = False,
 ) -> str | None:
-    """Say why a training cannot start; ``None`` if it can."""
+    """Say why a training cannot start; ``None`` if it can.
+
+    ``elsewhere`` if there are strokes on images that are not open, which suffice.
+    """
     painted = sum(map(Counter, counts.values()), Counter())
+    if elsewhere and (image is None or annotation is None or not painted):
+        return _ONLY_PREDICTS if model is not None and model.preset is None else None
     reason = why_not_paint(image, annotation, painted, doubt)
     if reason is not None or image is None or annotation is None:
         return reason
     if model is not None:
         if model.preset is None:
-            return (
-                "The model is of another program and can only predict; press Start over under "
-                "Model to train one here."
-            )
+            return _ONLY_PREDICTS
         mismatch = _other_channels(image, model)
         if mismatch is not None:
             return f"{mismatch} press Start over under Model to train one for it."
     if not painted:
         return "Paint at least one stroke of background and one of another class."
-    if len(painted) == 1:
+    if len(painted) == 1 and not elsewhere:
         (only,) = painted
         names = {entry.id: entry.name for entry in classes}
         return f"Only “{names.get(only, only)}” is painted; paint a stroke of another class too."

@@ -66,3 +66,8 @@ def remember(layer: Layer, **more: object) -> None:
     if now != before:
         layer.metadata[KEY] = now  # another dictionary: a duplicated layer has the one before, too
         details.changed.emit(layer)
+
+
+def is_put_away(layer: Layer) -> bool:
+    """Return whether a layer is closed with its image, one of a folder, rather than removed."""
+    return detail(layer, "put_away") is True

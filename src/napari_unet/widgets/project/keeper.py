@@ -1,32 +1,33 @@
 """Keeps what is painted and trained in a viewer: in a project, or else for the next start."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from napari.layers import Labels, Layer
 from platformdirs import user_data_path
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from napari_unet.core.objects.kinds import Kinds
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import Level, UnwritableOutput
 from napari_unet.project.autosave import Autosave, NotSaved, Saved
 from napari_unet.project.changes import NewVersion, PlaneStrokes
+from napari_unet.project.entries import FolderEntry
 from napari_unet.project.files import model_path
 from napari_unet.project.index import AnnotationEntry, ProjectIndex
+from napari_unet.project.kept_strokes import used_away
 from napari_unet.project.location import Place
 from napari_unet.project.open_project import read_version
 from napari_unet.project.versions import History
 from napari_unet.widgets.desk.desk import Desk
 from napari_unet.widgets.desk.stroke_watch import How
 from napari_unet.widgets.layers.spots import Spot, all_spots, spots_of
-from napari_unet.widgets.layers.strokes import can_be_painted, is_dressed
-from napari_unet.widgets.project.layer_entries import kept_cells
+from napari_unet.widgets.layers.strokes import is_dressed
+from napari_unet.widgets.project.kept_layers import any_painted, copies, is_kept, read_spot
 from napari_unet.widgets.project.layer_keys import LayerKeys, Left, left_by
 from napari_unet.widgets.qt.main_thread import MainThread
 
@@ -56,6 +57,7 @@ class ProjectKeeper:
         self._shown: set[str] = set()
         self._removed: set[str] = set()
         self.index = ProjectIndex()
+        self.folder: FolderEntry | None = None
         self.saved_at: float | None = None
         self.problem = ""
         self.keys = LayerKeys()
@@ -63,16 +65,20 @@ class ProjectKeeper:
         self._removal = QTimer(singleShot=True, timeout=self._on_removals_lasted)
         self.place = Place.unnamed(recovery_root())
         self._autosave = self._new_autosave()
-        self.history = History(desk.session, self._keep, self.strokes_used)
+        self.history = History(
+            desk.session, self._keep, self.strokes_used, lambda: used_away(self.index)
+        )
         self._listen()
         self.history.begin(self.index, keep_model=True)
 
     def _listen(self) -> None:
         self.session.classes_changed.connect(self.tell)
+        self.session.kinds_changed.connect(self._on_kinds_changed)
         self.history.in_use_changed.connect(self.tell)
-        self._choice.image_changed.connect(self.tell)
-        self._choice.image_retaken.connect(self.tell)
-        self._choice.image_measured.connect(self.tell)
+        choice = self._choice
+        self._of_choice = (choice.image_changed, choice.image_retaken, choice.image_measured)
+        for told in self._of_choice:
+            told.connect(self.tell)
         self._strokes.stroked.connect(self._on_stroked)
         self._strokes.layers_changed.connect(self._on_layers_changed)
         self._on_layers_changed()
@@ -85,7 +91,8 @@ class ProjectKeeper:
     @property
     def layers(self) -> tuple[Labels, ...]:
         """What is kept: layers with classes, and cells that somebody corrected."""
-        return tuple(layer for layer in self._strokes.layers if _is_kept(layer))
+        kept = (layer for layer in self._strokes.layers if is_kept(layer))
+        return tuple(layer for layer in kept if self.keys.key_of(layer) not in self.keys.away)
 
     @property
     def begun(self) -> bool:
@@ -113,6 +120,26 @@ class ProjectKeeper:
             )
         self.index = self._autosave.index or self.index
 
+    def put_away(self, layers: Collection[Layer]) -> None:
+        """Save layers as those of an image that is to be closed; then they may be removed.
+
+        ``UnwritableOutput`` if they cannot be saved; all is as before.
+        """
+        kept = [layer for layer in self.layers if layer in layers]
+        if any_painted(kept):
+            self.begin()
+        self.tell()
+        keys = {self.keys.key_of(layer) for layer in kept}
+        if not self._begun or not keys:
+            return
+        try:
+            with self.keys.putting_away(keys):
+                self.save()
+        finally:
+            self.tell()
+        self._shown -= keys
+        self._removed |= keys - {x.key for x in self.index.annotations if x.planes}  # all is empty
+
     @contextmanager
     def going_to(self, place: Place, index: ProjectIndex) -> Iterator[None]:
         """Save somewhere else from now on; what there is has to be saved before.
@@ -139,6 +166,11 @@ class ProjectKeeper:
             self._begun = True
             self.tell_all()
 
+    def _on_kinds_changed(self, kinds: Kinds) -> None:
+        if kinds.examples:
+            self.begin()
+        self.tell()
+
     def tell(self, *_: object) -> None:
         """Have classes, settings and the list of layers saved."""
         if self._begun and not self._main.closed:
@@ -148,7 +180,9 @@ class ProjectKeeper:
                 classes=self.session.classes,
                 settings=self._settings(),
                 in_use=self.history.in_use,
+                kinds=self.session.kinds,
                 removed=frozenset(self._removed),
+                folder=self.folder,
             )
             self._autosave.know(facts)
 
@@ -178,7 +212,7 @@ class ProjectKeeper:
             for layer in layers
             for spot in self._strokes.known(layer) or all_spots(layer.data.shape)
         ]
-        return partial(_used, found)
+        return partial(copies, found)
 
     def close(self) -> None:
         """Save what there is and end; a dock that is opened again goes on."""
@@ -187,9 +221,9 @@ class ProjectKeeper:
         with suppress(RuntimeError):  # at a program's end Qt may have deleted it already
             self._removal.stop()
         self.session.classes_changed.disconnect(self.tell)
-        for told in (self._choice.image_changed, self._choice.image_retaken):
+        self.session.kinds_changed.disconnect(self._on_kinds_changed)
+        for told in self._of_choice:
             told.disconnect(self.tell)
-        self._choice.image_measured.disconnect(self.tell)
         self.history.stop_listening()
         self.tell()
         self._autosave.close()
@@ -200,12 +234,8 @@ class ProjectKeeper:
         self.place.leave()
 
     def _new_autosave(self) -> Autosave:
-        place = self.place
-
-        def say(said: Saved | NotSaved) -> None:
-            self._main.call(lambda: self._on_said(place, said))
-
-        return Autosave(place.store, say)
+        hear = partial(self._on_said, self.place)
+        return Autosave(self.place.store, lambda said: self._main.call(partial(hear, said)))
 
     def _keep(self, version: NewVersion) -> None:
         self.begin()
@@ -220,7 +250,7 @@ class ProjectKeeper:
             self._strokes.know(layer, spots_of(shape, plane.index, box))
 
     def _on_stroked(self, layer: Labels, spots: list[Spot], how: How) -> None:
-        if self._main.closed or not _is_kept(layer):
+        if self._main.closed or not is_kept(layer):
             return
         if self._begun:
             self._tell_spots(layer, spots)
@@ -230,7 +260,7 @@ class ProjectKeeper:
     def _tell_spots(self, layer: Labels, spots: list[Spot]) -> None:
         key, data = self.keys.key_of(layer), layer.data
         for spot in spots:
-            self._autosave.paint(key, spot.index, partial(_read, data, spot), spot.at)
+            self._autosave.paint(key, spot.index, partial(read_spot, data, spot), spot.at)
 
     def _on_layers_changed(self) -> None:
         if self._main.closed:
@@ -257,7 +287,8 @@ class ProjectKeeper:
                 self.problem = said.text
                 self.session.said.emit(Level.WARNING, said.text)
         else:
-            self.problem, self.index, self.saved_at = "", said.index, time.monotonic()
+            self.problem, self.saved_at = "", time.monotonic()
+            self.index = self._autosave.index or said.index  # it may be told late
             place.settle()
             for entry in said.index.annotations:
                 layer = self.keys.layer_of(entry.key, self.layers)
@@ -265,16 +296,3 @@ class ProjectKeeper:
                     self.know(layer, entry)
             self.history.show(said.index)
         self.changed.emit()
-
-
-def _is_kept(layer: Layer) -> bool:
-    return is_dressed(layer) if can_be_painted(layer) else kept_cells(layer) is not None
-
-
-def _used(found: Sequence[tuple[str, Any, Spot]]) -> tuple[PlaneStrokes, ...]:
-    planes = ((key, spot, np.array(data[spot.slices])) for key, data, spot in found)
-    return tuple(PlaneStrokes(key, s.index, p, s.at) for key, s, p in planes if p.any())
-
-
-def _read(data: Any, spot: Spot) -> np.ndarray:
-    return np.asarray(data[spot.slices])

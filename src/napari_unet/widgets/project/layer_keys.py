@@ -1,7 +1,7 @@
 """What a project is told of a viewer's layers: their keys, and the images under the strokes."""
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 
-from napari_unet.errors import InvalidInput
+from napari_unet.errors import InvalidInput, UserError
 from napari_unet.project.changes import Facts, next_key
 from napari_unet.project.index import AnnotationEntry, ImageEntry, ProjectIndex
 from napari_unet.widgets.layers.image_marks import (
@@ -28,7 +28,8 @@ from napari_unet.widgets.project.layer_entries import annotation_entry, entry_fr
 class LayerKeys:
     """Gives each layer a key in its project, the same for as long as the project is open.
 
-    An image is known by its id, also when it was closed and opened again.
+    An image is known by its id, also when it was closed and opened again. ``away``: the keys of
+    layers that are put away, whether they are gone from the viewer yet or not.
     """
 
     def __init__(self) -> None:
@@ -36,17 +37,20 @@ class LayerKeys:
         self._taken: set[str] = set()
         self._told_images: dict[str, ImageEntry] = {}
         self._told_strokes: dict[str, AnnotationEntry] = {}
+        self.away: set[str] = set()
 
     def begin(self, index: ProjectIndex) -> None:
         """Forget all layers; the keys of a project are taken."""
         self._keys.clear()
         self._told_images.clear()
         self._told_strokes.clear()
+        self.away.clear()
         self._taken = {x.key for x in index.images} | {x.key for x in index.annotations}
 
     def assign(self, strokes: Labels, key: str) -> None:
         """Say which annotation layer of the project a layer is."""
         self._keys[_name(strokes)] = key
+        self.away.discard(key)
 
     def assign_image(self, mark: ImageMark, key: str) -> None:
         """Say which image of the project is the one of a mark, also if it is not open."""
@@ -55,6 +59,27 @@ class LayerKeys:
     def key_of(self, layer: Layer) -> str:
         """Return a layer's key, a new one if it has none."""
         return self._key(_name(layer), "i" if isinstance(layer, Image) else "a")
+
+    @contextmanager
+    def putting_away(self, keys: Collection[str]) -> Iterator[None]:
+        """Say that layers are put away with their image, within; they are not looked at any more.
+
+        After it nothing is told of them and their images, so that what was saved stays as it is;
+        after an error all is as before.
+        """
+        for key in keys:
+            self._told_strokes[key] = self._told_strokes[key].model_copy(update={"away": True})
+        self.away |= set(keys)
+        try:
+            yield
+        except UserError:
+            self.away -= set(keys)
+            raise
+        gone = [self._told_strokes.pop(key) for key in keys]
+        left = {entry.image for entry in self._told_strokes.values()}
+        for entry in gone:
+            if entry.image is not None and entry.image not in left:
+                self._told_images.pop(entry.image, None)
 
     def layer_of(self, key: str, layers: Iterable[Layer]) -> Layer | None:
         """Return the layer of a key, if it is among these."""

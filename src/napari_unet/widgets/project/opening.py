@@ -10,7 +10,8 @@ import numpy as np
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import InvalidInput, Level, UserError
 from napari_unet.project.files import model_path
-from napari_unet.project.index import AnnotationEntry, ProjectIndex
+from napari_unet.project.index import AnnotationEntry
+from napari_unet.project.kept_strokes import only_away
 from napari_unet.project.location import Place
 from napari_unet.project.open_project import OpenedProject, open_project, read_version
 from napari_unet.project.recovery import Recoverable, Recovery, recoverable
@@ -20,13 +21,8 @@ from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of
 from napari_unet.widgets.layers.removal import let_draw
 from napari_unet.widgets.project.image_matching import match_images
 from napari_unet.widgets.project.keeper import ProjectKeeper, recovery_root
-from napari_unet.widgets.project.layer_entries import (
-    mark_from,
-    new_cells,
-    new_strokes,
-    open_layer,
-    take_as,
-)
+from napari_unet.widgets.project.kept_layers import show_kept
+from napari_unet.widgets.project.layer_entries import mark_from, open_layer, take_as
 from napari_unet.widgets.project.layer_keys import left_by
 
 _MOST_SAID = 4
@@ -66,7 +62,9 @@ class ProjectOpening:
         ``UserError`` if something runs, or the folder cannot be used.
         """
         self._prepare()
-        place, keeper, index = Place.new(folder), self._keeper, ProjectIndex()
+        keeper = self._keeper
+        source, index = keeper.saved_folder, only_away(keeper.index)
+        place = Place.copied(source if index.annotations else None, index, folder, None)
         keeper.keys.begin(index)
         with keeper.going_to(place, index):
             keeper.history.begin(index, keep_model=True)
@@ -125,7 +123,7 @@ class ProjectOpening:
         except UserError as error:
             keeper.session.said.emit(Level.WARNING, str(error))
             return
-        keeper.keys = left.keys
+        keeper.keys, keeper.folder = left.keys, opened.index.folder
         with keeper.going_to(place, opened.index):
             keeper.history.begin(opened.index, keep_model=True)
         keeper.begin()
@@ -182,6 +180,7 @@ class ProjectOpening:
 
     def _show_all(self, read: _Read, problems: list[str]) -> None:
         keeper, index = self._keeper, read.opened.index
+        keeper.folder = index.folder
         keeper.history.begin(index, keep_model=False)
         for layer in keeper.layers:
             keeper.viewer.layers.remove(layer)
@@ -190,18 +189,11 @@ class ProjectOpening:
         marks = self._show_images(read.opened, problems)
         classes = {layer.key: layer.classes or index.classes for layer in index.annotations}
         for entry, data in read.strokes:
-            image = marks.get(entry.image or "")
-            if entry.cells is None:
-                named = classes[entry.key] or keeper.session.classes
-                strokes = new_strokes(entry, data, named, image)
-            else:
-                strokes = new_cells(entry, data, image)
-            keeper.keys.assign(strokes, entry.key)
-            keeper.viewer.add_layer(strokes)
-            keeper.know(strokes, entry)
-            let_draw()
+            named = classes[entry.key] or keeper.session.classes
+            show_kept(keeper, entry, data, marks.get(entry.image or ""), named)
         self._show_model(read.opened, problems)
         keeper.session.use_classes(classes.get(keeper.chosen_key, index.classes))
+        keeper.session.use_kinds(index.kinds)
         if index.settings is not None:
             self._show_settings(index.settings)
 

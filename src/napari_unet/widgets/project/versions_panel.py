@@ -1,5 +1,7 @@
 """The versions of the model: when, on how many strokes, how good; go back to one."""
 
+from collections.abc import Mapping
+
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
@@ -78,6 +80,7 @@ class HistoryPanel(QWidget):
         self._update()
 
     def _fill_row(self, row: int, version: VersionEntry) -> None:
+        names = {entry.id: entry.name for entry in self._session.classes}
         score = "" if version.score is None else f"{version.score:.2f}"
         items = (
             QTableWidgetItem(_when(version)),
@@ -85,7 +88,7 @@ class HistoryPanel(QWidget):
             QTableWidgetItem(score),
         )
         for at, item in enumerate(items):
-            item.setToolTip(_details(version))
+            item.setToolTip(_details(version, names))
             if at in (_STROKES, _SCORE):
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             font = item.font()
@@ -117,7 +120,7 @@ def _when(version: VersionEntry) -> str:
     return f"{version.number} · {text}"
 
 
-def _details(version: VersionEntry) -> str:
+def _details(version: VersionEntry, names: Mapping[int, str]) -> str:
     lines = [f"Version {version.number}, {_KINDS[version.kind]}"]
     if not version.ended:
         lines.append("best so far of a training that was cut short")
@@ -126,5 +129,10 @@ def _details(version: VersionEntry) -> str:
     planes = len({(used.annotation, used.index) for used in version.planes})
     if planes:
         lines.append(f"strokes on {planes} plane{'s' * (planes > 1)}")
+    lines += [
+        f"IoU {score:.2f} of {names.get(number, f'class {number}')}"
+        for number, score in version.by_class.items()
+        if score is not None
+    ]
     lines.append(f"{version.size / 1e6:.1f} MB")
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QFormLayout, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 
@@ -11,6 +12,13 @@ def push_button(text: str, name: str, clicked: Callable[..., object]) -> QPushBu
     button.setObjectName(name)
     button.clicked.connect(clicked)
     return button
+
+
+def swatch(color: str) -> QIcon:
+    """Return a square of a colour, ``#RRGGBB``."""
+    pixmap = QPixmap(16, 16)
+    pixmap.fill(QColor(color))
+    return QIcon(pixmap)
 
 
 def column(parent: QWidget, *widgets: QWidget, spacing: int = 4) -> QVBoxLayout:

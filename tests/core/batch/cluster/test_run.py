@@ -92,7 +92,7 @@ def assert_same_results(one, other):
 
 
 def test_two_workers_make_the_same_as_none(client, model, folder):
-    save = {"save": ("labels", "probabilities")}
+    save = {"save": ("labels", "probabilities"), "measure": True}
     events = list(run_batch_on(client, model, planned(model, folder, "two", **save), device="cpu"))
     assert {e.status for e in ended(events).values()} == {"done"}
     list(run_batch_on(None, model, planned(model, folder, "none", **save), device="cpu"))

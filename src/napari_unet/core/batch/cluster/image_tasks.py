@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from napari_unet.core.io.result import Result, Saved
 from napari_unet.core.io.write_result import open_result
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.tiling import plan
+from napari_unet.core.objects.measure import write_csv
+from napari_unet.core.objects.quantities import Row, joined
+from napari_unet.core.segmentation.measure_fields import Written, fields_path, measure_fields
 from napari_unet.core.segmentation.segment import chunk_of, results_of
 
 if TYPE_CHECKING:
@@ -57,11 +60,13 @@ def tasks_of(
     group = min(_MOST_TILES, max(1, len(planes) * len(tiles) // (_TASKS_A_THREAD * threads)))
     with ExitStack() as stack:
         arrays: dict[Saved, tuple[Result, str]] = {}
+        written: dict[Saved, tuple[Result, Any]] = {}
         for what, result in results.items():
             path = work.item.outputs[what]
             make_folder(path.parent)
             array = stack.enter_context(open_result(path, result))
             stack.callback(_remove_partial, Path(array.store.root))
+            written[what] = (result, array)
             arrays[what] = (result, str(Path(array.store.root) / array.path))
         for index in planes:
             known = submit(measure_plane, work, index)
@@ -69,6 +74,15 @@ def tasks_of(
                 some = tuple(tiles[start : start + group])
                 yield submit(write_tiles, work, index, some, known, arrays)
         yield None
+        rows = _measured(work, model, written) if work.options.measure else None
+    if rows is not None:
+        write_csv(fields_path(next(iter(work.item.outputs.values()))), joined(rows))
+
+
+def _measured(work: Work, model: Model, written: Written) -> list[Row]:
+    """Measure the fields of an image whose tiles are all written, here."""
+    with work.item.candidate.open() as source:
+        return measure_fields(source, model.header, work.item.choices, written)
 
 
 def _described(

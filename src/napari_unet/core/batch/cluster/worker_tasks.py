@@ -126,7 +126,7 @@ def segment_whole(work: Work) -> Written:
         for event in parts:
             if isinstance(event, str):
                 notices.append(event)
-            elif event < 1 and work.key in sent.given_up:
+            elif isinstance(event, float) and event < 1 and work.key in sent.given_up:
                 return Written(0)
     return Written(work.item.pixels, notices=tuple(notices))
 
