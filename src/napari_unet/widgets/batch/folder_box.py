@@ -11,7 +11,7 @@ from napari_unet.core.batch.candidate import Candidate
 from napari_unet.core.batch.find_images import Found, OpenFile, result_names
 from napari_unet.core.batch.options import BatchOptions
 from napari_unet.core.batch.plan import BatchPlan, PlannedItem, plan_items
-from napari_unet.core.batch.report import status_text
+from napari_unet.core.batch.report import STATUS_WORDS
 from napari_unet.core.batch.run import ItemEnded
 from napari_unet.core.prediction.tile_probabilities import Described
 from napari_unet.errors import Stopped
@@ -113,7 +113,7 @@ class FolderBox(QWidget):
 
     def report(self, ended: ItemEnded) -> None:
         """Take in what became of a file."""
-        self._ended[status_text(ended.status)] += 1
+        self._ended[STATUS_WORDS[ended.status]] += 1
         if ended.status == "failed":
             self._problem = f"; {ended.item.name}: {ended.sentence}"
         counts = ", ".join(f"{count} {word}" for word, count in self._ended.items())
