@@ -17,7 +17,7 @@ from napari_unet.core.network.pooling import (
 )
 from napari_unet.core.network.pretrained_config import PretrainedConfig
 
-PresetName = Literal["compact", "pretrained", "unet2015"]
+PresetName = Literal["pretrained", "compact", "unet2015"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 _Factor = Annotated[int, Field(ge=1, le=2)]
