@@ -16,9 +16,10 @@ from napari_unet.core.forest.filters import filters
 from napari_unet.core.forest.linear_head import fit_linear_head
 from napari_unet.core.forest.random_forest import fit_forest
 from napari_unet.core.network.encoder import Encoder, Taps
-from napari_unet.core.network.pretrained import pretrained_encoder
+from napari_unet.core.network.pretrained import pretrained_encoder, pretrained_refiner
 from napari_unet.core.network.taps import values_at
 from starter.corpus import ImageSet
+from starter.refining import Refining
 from starter.strokes import correct, strokes
 from starter.tasks import SIDE, Task, draw_task
 
@@ -67,6 +68,7 @@ class PixelClassifiers:
         network = encoder(images.shape[1])
         with torch.inference_mode():
             self._taps: list[Taps] = [network(torch.from_numpy(image[None])) for image in images]
+        self._refining = [Refining(pretrained_refiner(), image) for image in images]
 
     def answer(self, painted: np.ndarray, n_classes: int, seed: int) -> np.ndarray:
         """Fit both on (2, Y, X) strokes and return their mean probabilities, (K, 2, Y, X)."""
@@ -85,6 +87,11 @@ class PixelClassifiers:
         ]
         return np.stack(both, axis=1)
 
+    def shown(self, answer: np.ndarray) -> np.ndarray:
+        """Return what a person would see of it, with the refiner that ships; (K, 2, Y, X)."""
+        both = zip(self._refining, np.moveaxis(answer, 1, 0), strict=True)
+        return np.stack([refining.shown(guide) for refining, guide in both], axis=1)
+
 
 @lru_cache(maxsize=3)
 def encoder(channels: int) -> Encoder:
@@ -102,7 +109,7 @@ def draw_episode(rng: np.random.Generator, sets: list[ImageSet]) -> Episode:
     answer = classifiers.answer(painted, task.n_classes, int(rng.integers(2**31)))
     guides, rounds = [answer], int(rng.integers(_MOST_ROUNDS + 1))
     for number in range(rounds):
-        _correct(rng, task, answer, painted)
+        _correct(rng, task, classifiers.shown(answer), painted)
         if number == rounds - 1 or rng.random() < 0.5:
             answer = classifiers.answer(painted, task.n_classes, int(rng.integers(2**31)))
     if rounds:

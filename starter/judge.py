@@ -3,7 +3,8 @@
 Somebody paints strokes on two images of a set and corrects, round by round, what the forest and
 the linear head together (FL) get wrong; five other images are scored. The same strokes, and what
 the forest (F) and the linear head (L) made of them, are kept in the folder, so that another
-refiner (R) is judged in a minute. What is shown is FL once and R twice, divided by three.
+refiner (R) is judged in a minute. What is shown is FL once and R twice, divided by three; LR is
+what it makes of the linear head alone, where a training with the preset ``pretrained`` begins.
 """
 
 from __future__ import annotations
@@ -18,24 +19,23 @@ from benchmarks.strokes.annotator import Annotator
 from benchmarks.strokes.datasets import IGNORED, Picture, load
 from safetensors.torch import load_file
 
-from napari_unet.core.forest.class_map import log_odds
+from napari_unet.core.forest.class_map import mixed
 from napari_unet.core.forest.filters import filters
 from napari_unet.core.forest.linear_head import fit_linear_head
 from napari_unet.core.forest.random_forest import fit_forest
 from napari_unet.core.images.arrange import as_plane
 from napari_unet.core.images.normalise import normalise
-from napari_unet.core.network.device import computing, fast_dtype
 from napari_unet.core.network.encoder import Taps, fill_up
 from napari_unet.core.network.pretrained import pretrained_encoder
 from napari_unet.core.network.refiner import Refiner
 from napari_unet.core.network.taps import values_at
 from starter.corpus import JUDGED
+from starter.refining import Refining
 
 _SIDE = 448  # of the images' middle that is used
 _MOST_PIXELS = 1200  # of a class, that a forest is fitted on
-_CPU = torch.device("cpu")
 
-METHODS = ("F", "L", "FL", "R", "shown")
+METHODS = ("F", "L", "FL", "R", "LR", "shown")
 
 
 def main() -> None:
@@ -147,35 +147,16 @@ def judge(path: Path, network: Refiner) -> np.ndarray:
         counts = np.zeros((len(METHODS), rounds, classes, classes), np.int64)
         for index in range(images):
             image, truth = kept[f"image{index}"], kept[f"truth{index}"]
-            seen = _Refining(network, image)
+            seen = Refining(network, image)
             for number in range(rounds):
                 forest, linear = kept[f"answers{number}_{index}"].astype(np.float32)
                 guide = (forest + linear) / 2
-                refined = seen.answer(guide)
-                answers = (forest, linear, guide, refined, (guide + 2 * refined) / 3)
+                refined = seen.refined(guide)
+                of_linear = seen.refined(linear)
+                answers = (forest, linear, guide, refined, of_linear, mixed(guide, refined))
                 for count, answer in zip(counts[:, number], answers, strict=True):
                     count += _pairs(truth, answer.argmax(axis=0), classes)
     return np.array([[mean_iou(one) for one in row] for row in counts])
-
-
-class _Refining:
-    """The refiner on an image; grey is given to it three times."""
-
-    def __init__(self, network: Refiner, image: np.ndarray) -> None:
-        self._network, self._size = network, image.shape[1:]
-        image = np.repeat(image, 3, axis=0) if len(image) == 1 else image
-        full = fill_up(torch.from_numpy(image[None]))
-        self._dtype = fast_dtype(_CPU)
-        with computing(_CPU, self._dtype), torch.inference_mode():
-            self._seen = network.seen(full, pretrained_encoder(len(image))(full))
-
-    def answer(self, guide: np.ndarray) -> np.ndarray:
-        """Return (K, Y, X) probabilities."""
-        odds = fill_up(torch.from_numpy(log_odds(guide))[:, None])
-        with computing(_CPU, self._dtype), torch.inference_mode():
-            found = self._network.refine(self._seen, odds).float().sigmoid()[:, 0]
-        found = found[:, : self._size[0], : self._size[1]].numpy()
-        return found / found.sum(axis=0).clip(1e-6)
 
 
 def mean_iou(counts: np.ndarray) -> float:

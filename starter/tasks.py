@@ -13,7 +13,7 @@ from starter.scenes import scene
 
 SIDE = 224
 _REAL, _SUPERPIXELS = 0.5, 0.3  # chances; the rest are synthetic scenes
-_SCALES = (0.5, 2.0)
+_SCALES = (0.35, 2.0)
 _SAME_IMAGE = 0.15
 _LEAST = 60  # pixels of each class in the first image
 _BEND = 0.25  # chance that edges, or thicker or thinner objects, are made the task

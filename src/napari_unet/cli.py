@@ -155,7 +155,9 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     train.add_argument("--labels", nargs="+", type=Path, required=True, metavar="LABELS")
     train.add_argument("--output", type=Path, required=True, metavar="MODEL")
     train.add_argument("--label-kind", choices=_KINDS, default="scribbles")
-    train.add_argument("--preset", choices=("compact", "pretrained", "unet2015"), default="compact")
+    train.add_argument(
+        "--preset", choices=("compact", "pretrained", "unet2015"), default="pretrained"
+    )
     train.add_argument(
         "--dimensions",
         type=int,

@@ -93,8 +93,8 @@ def _network(header: ModelHeader) -> str:
     batch = ", batch normalisation (Ioffe and Szegedy 2015)" if network.batch_norm else ""
     names = ", ".join(entry.name for entry in header.classes)
     shape = (
-        "whose contracting path is EfficientNet-Lite0 (Tan and Le 2019) up to its eighth block, "
-        "pretrained on ImageNet"
+        "whose contracting path is EfficientNet-Lite0 (Tan and Le 2019) up to its eleventh block, "
+        "pretrained on ImageNet, and whose expanding path was pretrained on microscopy"
     )
     if isinstance(network, UNetConfig):
         shape = (
@@ -156,8 +156,6 @@ def _settings(record: TrainingRecord, header: ModelHeader, *, fine_tuned: bool) 
         else ""
     )
     rate = f"{settings.get('learning_rate') or preset.learning_rate:g}"
-    if isinstance(header.unet, PretrainedConfig):
-        rate += " and a tenth of it for the pretrained path"
     return (
         f"{begin} {record.steps} steps ({record.seconds:.0f} s on {record.device}) of {optimizer} "
         f"at a learning rate of {rate}, with the weighted cross-entropy of Ronneberger et al. "

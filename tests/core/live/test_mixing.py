@@ -22,27 +22,33 @@ def opinion(truth: int, first: float, network: float, pixels: int = 10) -> Opini
 
 
 def test_a_network_that_has_not_begun_does_not_count():
-    assert best_share([], 0) == 0
-    assert best_share([opinion(1, 0.1, 0.9)] * 5, 0) == 0
+    assert best_share([], 0, 24) == 0
+    assert best_share([opinion(1, 0.1, 0.9)] * 5, 0, 24) == 0
 
 
 def test_without_evidence_both_count_the_same_in_the_end():
-    assert 0 < best_share([], 50) < best_share([], 500) == 0.5
+    assert 0 < best_share([], 50, 24) < best_share([], 1000, 24) == 0.5
+
+
+def test_few_strokes_make_no_network_to_rely_on():
+    assert 0 < best_share([], 1000, 4) < best_share([], 1000, 12) < best_share([], 1000, 24)
+    told = [opinion(number % 2, 0.01, 0.99) for number in range(8)]
+    assert best_share(told, 1000, 6) <= 0.25
 
 
 @pytest.mark.parametrize(("first", "network", "share"), [(0.01, 0.99, 1.0), (0.99, 0.01, 0.0)])
 def test_who_predicts_all_new_strokes_better_counts_more(first, network, share):
     opinions = [opinion(number % 2, first, network) for number in range(8)]
-    assert best_share(opinions, 500) == share
+    assert best_share(opinions, 1000, 24) == share
 
 
 def test_strokes_that_speak_for_either_change_nothing():
     opinions = [opinion(number % 2, *(0.1, 0.9)[:: 1 - 2 * (number % 2)]) for number in range(8)]
-    assert best_share(opinions, 500) == 0.5
+    assert best_share(opinions, 1000, 24) == 0.5
 
 
 def test_one_stroke_does_not_overturn_the_habit():
-    assert best_share([opinion(1, 0.6, 0.4)], 500) == 0.5
+    assert best_share([opinion(1, 0.6, 0.4)], 1000, 24) == 0.5
 
 
 def test_the_score_is_the_intersection_over_union_of_balanced_classes():

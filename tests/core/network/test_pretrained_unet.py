@@ -8,8 +8,8 @@ import torch
 
 import napari_unet as nu
 from napari_unet.core.network.config import PRESETS
-from napari_unet.core.network.networks import drawn, fused
-from napari_unet.core.network.pretrained import pretrained_encoder
+from napari_unet.core.network.networks import drawn
+from napari_unet.core.network.pretrained import pretrained_encoder, pretrained_refiner
 from napari_unet.core.network.pretrained_config import PretrainedConfig
 from scenes import random_model
 
@@ -26,6 +26,8 @@ def test_begins_with_what_the_encoder_has_learnt():
     network = drawn(config, seed=4)
     known = pretrained_encoder(2).state_dict()
     assert all(torch.equal(known[k], v) for k, v in network.encoder.state_dict().items())
+    known = pretrained_refiner().state_dict()
+    assert all(torch.equal(known[k], v) for k, v in network.refiner.state_dict().items())
     again, other = drawn(config, seed=4), drawn(config, seed=5)
     assert torch.equal(again.head.weight, network.head.weight)
     assert not torch.equal(other.head.weight, network.head.weight)
@@ -42,15 +44,6 @@ def test_an_output_depends_on_the_margin_and_on_nothing_beyond():
     torch.testing.assert_close(found, inside, atol=1e-5, rtol=0)
     image[..., :32, :] = 0
     assert not torch.equal(network(image), found)
-
-
-@torch.no_grad()
-def test_folding_batch_normalisation_changes_nothing(model):
-    network = model.network().eval()
-    image = torch.rand(1, 1, 16 + 2 * CONFIG.margin, 32 + 2 * CONFIG.margin)
-    folded = fused(network)
-    assert not any("norms" in name for name in folded.state_dict())
-    torch.testing.assert_close(folded(image), network(image), atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()

@@ -34,6 +34,11 @@ def log_odds(probabilities: np.ndarray) -> np.ndarray:
     return np.log(p / (1 - p)).astype(np.float32)
 
 
+def mixed(said: np.ndarray, refined: np.ndarray) -> np.ndarray:
+    """Return the first answer from what the classifier says and what the refiner makes of it."""
+    return (said + _WEIGHT * refined) / (1 + _WEIGHT)
+
+
 class ClassMap:
     """The probabilities of a plane's classes, computed where they are asked for.
 
@@ -81,5 +86,4 @@ class ClassMap:
             odds = pretrained_refiner().refine(self._features.for_refiner(number), guide)
             refined = odds.float().sigmoid()[:, 0, :height, :width].numpy()
         refined /= refined.sum(axis=0).clip(_SMALLEST)
-        mean = (said + _WEIGHT * refined) / (1 + _WEIGHT)
-        return mean[:, *block.within.slices]
+        return mixed(said, refined)[:, *block.within.slices]

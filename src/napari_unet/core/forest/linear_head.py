@@ -39,7 +39,7 @@ class LinearHead:
 
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Return class probabilities, (K, ...) float32, for values (..., F)."""
-        weight, bias = self._direct()
+        weight, bias = self.direct()
         logits = torch.from_numpy(np.ascontiguousarray(values, np.float32)) @ weight.T + bias
         return np.moveaxis(logits.softmax(dim=-1).numpy(), -1, 0)
 
@@ -49,7 +49,7 @@ class LinearHead:
         The values at each pixel are never formed: a linear function of enlarged taps is the
         enlarged linear function of the taps. ``size`` is the image's (Y, X).
         """
-        weight, bias = (part.to(taps[0].device) for part in self._direct())
+        weight, bias = (part.to(taps[0].device) for part in self.direct())
         logits = bias[:, None, None].expand(-1, *size)
         for tap, part, stride in zip(taps, weight.split(TAP_CHANNELS, 1), TAP_STRIDES, strict=True):
             coarse = torch.einsum("kc,cyx->kyx", part, tap[0].float())
@@ -85,7 +85,7 @@ class LinearHead:
         """Return the names of the arrays."""
         return ("mean", "scale", "weights", "bias")
 
-    def _direct(self) -> tuple[Tensor, Tensor]:
+    def direct(self) -> tuple[Tensor, Tensor]:
         """Return weights (K, F) and bias (K,) for values as they are."""
         weight = self.weights / self.scale
         bias = self.bias - weight @ self.mean

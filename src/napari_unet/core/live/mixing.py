@@ -15,7 +15,7 @@ from napari_unet.core.training.judged import Judged
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _MOST_SHARE_UNSEEN = 0.5  # of a network that no stroke has judged yet
-_STEPS_UNTIL_TRUSTED = 200
+_STEPS_UNTIL_TRUSTED, _STROKES_UNTIL_TRUSTED = 600, 24
 _WEIGHT_OF_HABIT = 1.0  # of a mean log-likelihood
 _LATEST = 4
 _REMEMBERED = 12
@@ -51,15 +51,16 @@ class Opinion:
         return float(np.log(self.mixed(share)[self.truth].clip(_SMALLEST)).mean())
 
 
-def best_share(opinions: Sequence[Opinion], steps: int) -> float:
+def best_share(opinions: Sequence[Opinion], steps: int, strokes: int) -> float:
     """Return how much the network should count.
 
-    By habit a half. People paint where what is shown is wrong, so that new strokes speak against
-    whatever counted most before; followed freely, they make it change back and forth. Only what is
-    better all the time, on strokes that were not learned, gets more. A network that has just begun,
-    with few steps, counts less.
+    By habit a half, once it has learned for a while from strokes enough; before, less: the first
+    answer has seen other images, the network has not. People paint where what is shown is wrong, so
+    that new strokes speak against whatever counted most before; followed freely, they make it
+    change back and forth. Only what is better all the time, on strokes that were not learned, gets
+    more.
     """
-    trusted = min(1.0, steps / _STEPS_UNTIL_TRUSTED)
+    trusted = min(1.0, steps / _STEPS_UNTIL_TRUSTED) * min(1.0, strokes / _STROKES_UNTIL_TRUSTED)
     habit = _MOST_SHARE_UNSEEN * trusted
 
     def worth(share: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from napari_unet.core.labels.classes import ClassInfo, describe_classes
 from napari_unet.core.live.fine_tuning import FineTuning
 from napari_unet.core.live.live_classifiers import Classifiers
 from napari_unet.core.live.live_dataset import dataset_of, laid_out, scaling_of
-from napari_unet.core.live.mixing import Evidence, best_share, judged, score_of
+from napari_unet.core.live.mixing import Evidence, Opinion, best_share, judged, score_of
 from napari_unet.core.live.network_anchors import FormerAnswer, tiles_around
 from napari_unet.core.live.snapshot import looks_the_same, snapshot, started, with_share
 from napari_unet.core.live.stroke_book import Stroke, StrokeBook
@@ -41,6 +42,15 @@ _LEARNING_RATE = 1e-3
 _STEPS_BETWEEN_SCORES = 20
 _MOST_ASKED = 10  # held-out strokes
 _MOST_SCORED = 5  # new strokes: those of an image that was painted before come all at once
+
+
+@dataclass
+class Scoring:
+    """A model, the held-out strokes of its classes, and what it said of the first of them."""
+
+    model: Model
+    strokes: list[Stroke]
+    opinions: list[Opinion] = field(default_factory=list)
 
 
 class LiveLoop:
@@ -67,6 +77,7 @@ class LiveLoop:
         self._new: list[Stroke] = []
         self._changed = False
         self._due = False
+        self._scoring: Scoring | None = None
         self._scored_at = 0
         self._tuning: FineTuning | None = None
         self._dataset: Dataset | None = None
@@ -117,10 +128,9 @@ class LiveLoop:
     def _score_stroke(self, stroke: Stroke) -> list[LiveEvent]:
         """Score a stroke with what is shown, before anything is learned from it."""
         assert self._shown is not None
-        opinions = self._judge.ask(self._shown, [stroke])
-        if not opinions:
+        if stroke.class_id not in self._shown.class_ids:
             return []
-        (opinion,) = opinions
+        opinion = self._judge.ask(self._shown, stroke)
         score = opinion.right(self._shown.header.network_share)
         self._evidence.add_stroke(opinion, score)
         return [Corrective(stroke.number, stroke.class_id, score, self._elapsed())]
@@ -150,7 +160,8 @@ class LiveLoop:
         self._changed, self._book.revoked = False, None
         weights = self._tuning.average.state() if before is None else before.weights
         model = self._snapshot(weights)
-        share = best_share(list(self._evidence.latest), self._tuning.steps)
+        share = best_share(list(self._evidence.latest), self._tuning.steps, self._book.count)
+        self._scoring = None
         self._due = True  # to be scored, after somebody has seen it
         return [*events, *self._show(model, share, None)]
 
@@ -191,9 +202,11 @@ class LiveLoop:
 
     def _step(self) -> list[LiveEvent]:
         assert self._tuning is not None and self._shown is not None
+        if self._scoring is not None:
+            return self._score_on(self._scoring)
         if self._due:
             self._due = False
-            return self._score_and_show(self._shown.weights)
+            return self._score(self._shown.weights)
         if self._former is not None:
             return self._ask_former(self._former)
         loss = self._tuning.step()
@@ -202,23 +215,33 @@ class LiveLoop:
         steps = self._tuning.steps
         events: list[LiveEvent] = [Step(steps, loss, self._elapsed(), None)]
         if steps % _STEPS_BETWEEN_SCORES == 0:
-            events += self._score_and_show(self._tuning.average.state())
+            events += self._score(self._tuning.average.state())
         return events
 
-    def _score_and_show(self, weights: Mapping[str, Tensor]) -> list[LiveEvent]:
-        """Score weights on the held-out strokes; show them unless they are worse than before."""
+    def _score(self, weights: Mapping[str, Tensor]) -> list[LiveEvent]:
+        """Begin to score weights on the held-out strokes, one after the other."""
         assert self._tuning is not None
-        steps, elapsed = self._tuning.steps, self._elapsed()
-        self._scored_at = steps
-        model = self._snapshot(weights)
+        self._scored_at, model = self._tuning.steps, self._snapshot(weights)
         held_out = self._book.held_out_strokes(_MOST_ASKED)
-        strokes = [one for one in held_out if one.class_id in model.class_ids]
-        opinions = self._judge.ask(model, strokes)
-        share = best_share([*opinions, *self._evidence.latest], steps)
+        asked = [one for one in held_out if one.class_id in model.class_ids]
+        self._scoring = Scoring(model, asked)
+        return self._score_on(self._scoring)
+
+    def _score_on(self, scoring: Scoring) -> list[LiveEvent]:
+        """Ask about one stroke; after the last, show the weights unless they are worse."""
+        assert self._tuning is not None
+        model, strokes, opinions = scoring.model, scoring.strokes, scoring.opinions
+        if len(opinions) < len(strokes):
+            opinions.append(self._judge.ask(model, strokes[len(opinions)]))
+        if len(opinions) < len(strokes):
+            return []
+        self._scoring = None
+        steps = self._tuning.steps
+        share = best_share([*opinions, *self._evidence.latest], steps, self._book.count)
         value = score_of(opinions, share)
         events: list[LiveEvent] = []
         if opinions:
-            events.append(LiveScore(steps, elapsed, value))
+            events.append(LiveScore(steps, self._elapsed(), value))
         else:
             self._evidence.not_scored()
         if not opinions or self._evidence.add_score(value):
@@ -256,7 +279,9 @@ class LiveLoop:
     def _finish(self) -> None:
         """Score and show what has been learned since the last time."""
         if self._tuning is not None and self._tuning.steps > self._scored_at:
-            self._score_and_show(self._tuning.average.state())
+            self._score(self._tuning.average.state())
+        while self._scoring is not None:
+            self._score_on(self._scoring)
 
     def close(self) -> None:
         """End the threads."""

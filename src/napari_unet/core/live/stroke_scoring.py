@@ -45,35 +45,26 @@ class Judge:
         """Forget what was said of an image that is filtered anew."""
         self._maps.pop(image, None)
 
-    def ask(self, model: Model, strokes: Sequence[Stroke]) -> list[Opinion]:
-        """Return what a model says of strokes, leaving out those of classes it does not know."""
-        return [
-            self._ask(model, stroke)
-            for stroke in strokes
-            if (model.class_ids == stroke.class_id).any()
-        ]
-
-    def _ask(self, model: Model, stroke: Stroke) -> Opinion:
-        assert model.classifier is not None
-        values = self._features[stroke.image].at(stroke.rows, stroke.columns)
-        return Opinion(
-            truth=int(np.flatnonzero(model.class_ids == stroke.class_id)[0]),
-            first=model.classifier.predict(values),
-            network=self._by_network(model, stroke),
-        )
-
-    def _by_network(self, model: Model, stroke: Stroke) -> np.ndarray:
-        """Return the (K, N) float32 probabilities at a stroke's pixels."""
+    def ask(self, model: Model, stroke: Stroke) -> Opinion:
+        """Return what a model says of a stroke of a class that it knows."""
         rows, columns = stroke.rows, stroke.columns
         box = Tile(
             (int(rows.min()), int(rows.max()) + 1), (int(columns.min()), int(columns.max()) + 1)
         )
+        classes = self.class_map(stroke.image, model)
+        first = classes.probabilities(box)[:, rows - box.rows[0], columns - box.columns[0]]
+        truth = int(np.flatnonzero(model.class_ids == stroke.class_id)[0])
+        return Opinion(truth, first, self._by_network(model, stroke, box, classes))
+
+    def _by_network(self, model: Model, stroke: Stroke, box: Tile, classes: ClassMap) -> np.ndarray:
+        """Return the (K, N) float32 probabilities at a stroke's pixels."""
+        rows, columns = stroke.rows, stroke.columns
         answers = Answers(
             model,
             self._features[stroke.image].plane,
             device=self._device,
             dtype=self._dtype,
-            class_map=self.class_map(stroke.image, model),
+            class_map=classes,
             share=1.0,
         )
         found = np.zeros((len(model.classes), len(rows)), dtype=np.float32)

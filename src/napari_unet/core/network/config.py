@@ -17,7 +17,7 @@ from napari_unet.core.network.pooling import (
 )
 from napari_unet.core.network.pretrained_config import PretrainedConfig
 
-PresetName = Literal["compact", "pretrained", "unet2015"]
+PresetName = Literal["pretrained", "compact", "unet2015"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 _Factor = Annotated[int, Field(ge=1, le=2)]
@@ -117,8 +117,8 @@ class Preset:
     strokes are labelled: the more a patch reaches beyond a stroke, the less of it teaches anything,
     and smaller ones leave time for more steps. ``batch`` is patches a step. In 3D a patch's output
     has at most ``voxels``, or ``stroke_voxels``, and a step ``volume_batch`` patches.
-    ``pretrained``: the contracting path of a network for planes is the pretrained encoder; the
-    shape of the one for volumes is as said here.
+    ``pretrained``: the network for planes is the pretrained one; the shape of the one for volumes
+    is as said here.
     """
 
     base_channels: int
@@ -181,7 +181,7 @@ _COMPACT = Preset(
 )
 PRESETS: dict[PresetName, Preset] = {
     "compact": _COMPACT,
-    "pretrained": replace(_COMPACT, pretrained=True),
+    "pretrained": replace(_COMPACT, pretrained=True, learning_rate=1e-4),
     "unet2015": Preset(
         base_channels=64,
         depth=4,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from napari_unet.core.network.config import TrainedConfig
-from napari_unet.core.network.pretrained import give_weights
+from napari_unet.core.network.config import TrainedConfig, UNetConfig
+from napari_unet.core.network.pretrained import give_weights, pretrained_refiner
 from napari_unet.core.network.pretrained_config import PretrainedConfig
 from napari_unet.core.network.pretrained_unet import PretrainedUNet
 from napari_unet.core.network.unet import UNet, folded_state
@@ -19,12 +19,13 @@ def new_network(config: TrainedConfig) -> TrainedNetwork:
 
 
 def drawn(config: TrainedConfig, seed: int) -> TrainedNetwork:
-    """Return a network as a training begins with it: random weights, but for the encoder's."""
+    """Return a network as a training begins with it: random weights, but for what is pretrained."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         network = new_network(config)
     if isinstance(network, PretrainedUNet):
         give_weights(network.encoder, config.in_channels)
+        network.refiner.load_state_dict(pretrained_refiner().state_dict())
     return network
 
 
@@ -33,7 +34,10 @@ def fused(network: TrainedNetwork) -> TrainedNetwork:
 
     The output is the same to rounding; a pass reads and writes each map once less.
     """
+    config = network.config
+    if isinstance(config, UNetConfig):
+        config = config.model_copy(update={"batch_norm": False})
     with torch.device("meta"):
-        copy = new_network(network.config.model_copy(update={"batch_norm": False}))
+        copy = new_network(config)
     copy.load_state_dict(folded_state(network), assign=True)
     return copy.eval().requires_grad_(False)

@@ -28,7 +28,7 @@ def pretrained_encoder(in_channels: int) -> Encoder:
 
 
 def give_weights(encoder: Encoder, in_channels: int) -> None:
-    """Give an encoder, of any number of blocks, copies of the weights that have seen ImageNet."""
+    """Give an encoder copies of the weights that have seen ImageNet."""
     known = _weights(_ENCODER)
     known = known | {_FIRST: for_channels(known[_FIRST], in_channels)}
     state = {name: known[name].clone() for name in encoder.state_dict()}

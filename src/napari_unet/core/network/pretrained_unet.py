@@ -1,29 +1,33 @@
-"""A U-Net (Ronneberger et al. 2015) whose contracting path is the encoder that has seen ImageNet.
+"""The pretrained U-Net: encoder, linear head and refiner as one network that can be trained.
 
-The expanding path is narrow, since at the image's size each channel costs most. It sees what the
-encoder's layers say at each resolution, and the image itself at its own.
+The encoder is its contracting path, the refiner its expanding path (Ronneberger et al. 2015,
+doi:10.1007/978-3-319-24574-4_28). What the linear head makes of the encoder's layers is the
+refiner's guide, class by class. Once the head is fitted, which takes no training, it answers as
+:mod:`napari_unet.core.forest.class_map` does without the forest.
 """
-
-from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_unet.core.network.encoder import CLIP, TAP_CHANNELS, Encoder
+from napari_unet.core.network.encoder import (
+    FEATURES,
+    TAP_CHANNELS,
+    TAP_STRIDES,
+    Encoder,
+    Taps,
+    colour_matrix,
+)
 from napari_unet.core.network.pretrained_config import PretrainedConfig
-from napari_unet.core.network.unet import DoubleConvolution, crop
+from napari_unet.core.network.refiner import LARGEST, TAP_SCALE, Refiner
+from napari_unet.core.network.unet import crop
 
-_BLOCKS, _COARSEST = 8, 80  # of the encoder, and channels that the last of them gives
-# From the coarsest level, of 16 pixels, to the one of the image's size.
-_SIDEWAYS = (64, 32, 24, 24)  # channels that what the encoder says is brought down to
-_WIDTHS = (48, 32, 24, 16)
-# Pixels around the output that each level needs, in its own pixels: two convolutions take one
-# each, and what is enlarged is known to half a pixel of the coarser level from its edge.
-CONTEXT = (3, 5, 5, 4, 2)
-_TAP_SPREAD = 6.0  # about the standard deviation of what the encoder says
+# Pixels around the output that each level of the refiner needs, in its own pixels, from the
+# coarsest: two convolutions take one each, and what is enlarged is known to half a pixel of the
+# coarser level from its edge.
+CONTEXT = (5, 5, 5, 4, 2)
+GUIDED = CONTEXT[0] * TAP_STRIDES[-1]  # pixels around the output where there must be a guide
+SMALLEST = float(1 / (1 + torch.tensor(LARGEST).exp()))  # the probability of the least log-odds
 
 
 class PretrainedUNet(nn.Module):
@@ -32,49 +36,32 @@ class PretrainedUNet(nn.Module):
     Parameters
     ----------
     config
-        Channels and normalisation.
+        Channels and classes.
     """
 
     def __init__(self, config: PretrainedConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config.in_channels, _BLOCKS)
-        taps = (_COARSEST, TAP_CHANNELS[3], TAP_CHANNELS[2], sum(TAP_CHANNELS[:2]))
-        self.sideways = nn.ModuleList(
-            nn.Conv2d(i, o, 1) for i, o in zip(taps, _SIDEWAYS, strict=True)
-        )
-        # What comes up is made narrow before it is enlarged to the image's size.
-        self.narrow = nn.Conv2d(_WIDTHS[2], _WIDTHS[3], 1)
-        below = (_SIDEWAYS[0], *_WIDTHS[:2], _WIDTHS[3])
-        beside = (*_SIDEWAYS[1:], config.in_channels)
-        self.expanding = nn.ModuleList(
-            DoubleConvolution(b + s, width, kernel=(3, 3), batch_norm=config.batch_norm)
-            for b, s, width in zip(below, beside, _WIDTHS, strict=True)
-        )
-        self.head = nn.Conv2d(_WIDTHS[3], config.n_classes, 1)
-        for module in (*self.sideways, self.narrow, *self.expanding.modules(), self.head):
-            if isinstance(module, nn.Conv2d):
-                # He et al. 2015 (arXiv:1502.01852), equation 10.
-                inputs = module.in_channels * math.prod(module.kernel_size)
-                nn.init.normal_(module.weight, std=math.sqrt(2 / inputs))
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        self.encoder = Encoder(config.in_channels)
+        self.colours = nn.Conv2d(config.in_channels, 3, 1)
+        self.refiner = Refiner()
+        self.head = nn.Conv2d(FEATURES, config.n_classes, 1)
         with torch.no_grad():
-            for parameter in self.sideways.parameters():
-                parameter.div_(_TAP_SPREAD)
+            self.colours.weight.copy_(colour_matrix(config.in_channels)[..., None, None])
+            self.colours.bias.zero_()  # type: ignore[union-attr]
 
     def forward(
         self, x: Tensor, *, padded: bool = False, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Return logits.
+        """Return logits, which are log-odds of each class.
 
         Parameters
         ----------
         x
             (B, C, Y, X), normalised grey values; sides are multiples of 16.
         padded
-            Whether the expanding path's convolutions are zero-padded, which keeps the size; else
-            ``margin`` pixels are lost at each border, as far as zeros around the input reach.
+            Whether convolutions are zero-padded, which keeps the size; else ``margin`` pixels are
+            lost at each border.
         generator
             Draws nothing.
 
@@ -83,27 +70,37 @@ class PretrainedUNet(nn.Module):
         Tensor
             (B, n_classes, Y', X').
         """
-        first, second, *coarser = self.encoder(x)
-        beside = [torch.cat([first, second], dim=1), *coarser][::-1]
-        if not padded:
-            x, beside = self._needed(x, beside)
-        seen = [functional.relu(s(y)) for s, y in zip(self.sideways, beside, strict=True)]
-        found, *seen = (*seen, x.clamp(*CLIP))
-        for level, (block, side) in enumerate(zip(self.expanding, seen, strict=True)):
-            found = self.narrow(found) if level == len(seen) - 1 else found
-            found = functional.interpolate(
-                found, scale_factor=2.0, mode="bilinear", align_corners=False
-            )
-            found = torch.cat([crop(found, *side.shape[2:]), side], dim=1)
-            found = block(found, padded=padded)
-        return self.head(found)
+        taps, image = self.encoder(x), self.colours(x)
+        output = [side if padded else side - 2 * self.config.margin for side in x.shape[2:]]
+        guided = [side if padded else side + 2 * GUIDED for side in output]
+        p = self._linear(taps, guided).softmax(dim=1).clamp(SMALLEST, 1 - SMALLEST)
+        guides = p.log() - (1 - p).log()
+        seen = self.refiner.seen(image, taps) if padded else self._seen(image, taps, output)
+        odds = [self.refiner.refine(seen, guide) for guide in guides.split(1, dim=1)]
+        return crop(torch.cat(odds, dim=1), *output)
 
-    def _needed(self, image: Tensor, beside: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Cut what each level says to what its part of the output needs."""
-        *contexts, finest = CONTEXT
-        output = [side - 2 * self.config.margin for side in image.shape[2:]]
-        cut = []
-        for level, (tap, context) in enumerate(zip(beside, contexts, strict=True)):
-            stride = self.config.stride // 2**level
-            cut.append(crop(tap, *(side // stride + 2 * context for side in output)))
-        return crop(image, *(side + 2 * finest for side in output)), cut
+    def _linear(self, taps: Taps, size: list[int]) -> Tensor:
+        """Return what the head makes of the middle of what was seen, (B, K, Y, X)."""
+        assert self.head.bias is not None
+        logits = self.head.bias[:, None, None]
+        weights = self.head.weight.split(TAP_CHANNELS, dim=1)
+        for tap, weight, stride in zip(taps, weights, TAP_STRIDES, strict=True):
+            cells = [min(n, s // stride + 2) for n, s in zip(tap.shape[2:], size, strict=True)]
+            coarse = functional.conv2d(crop(tap, *cells) * TAP_SCALE, weight)
+            large = functional.interpolate(
+                coarse, scale_factor=float(stride), mode="bilinear", align_corners=False
+            )
+            logits = logits + crop(large, *size)
+        return logits
+
+    def _seen(self, image: Tensor, taps: Taps, output: list[int]) -> tuple[Tensor, ...]:
+        """Return what the refiner sees of what the output needs."""
+        *coarser, finest = CONTEXT
+        contexts = dict(zip(TAP_STRIDES[:0:-1], coarser, strict=True))
+        needed = [
+            crop(tap, *(side // stride + 2 * contexts[stride] for side in output))
+            for tap, stride in zip(taps, TAP_STRIDES, strict=True)
+        ]
+        around = crop(image, *(side + 2 * (finest + 1) for side in output))
+        *seen, last = self.refiner.seen(around, needed)
+        return *seen, crop(last, *(side + 2 * finest for side in output))

@@ -15,15 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_unet.core.network.encoder import TAP_CHANNELS, Taps
+from napari_unet.core.network.unet import crop
 
 MARGIN = 272  # pixels on each side, the encoder's included; a multiple of STRIDE
 
-_LARGEST = 4.0  # of the guide's log-odds
+LARGEST = 4.0  # of the guide's log-odds
 _WIDTHS = (64, 48, 32, 24, 16)  # from the coarsest level to that of the image
 _SIDEWAYS = (64, 32, 24, 24, 8)  # channels that a tap, or the image, is brought down to
 _CLIP = (-0.5, 1.5)  # of normalised grey values
-_TAP_SCALE = 1 / 6  # brings what the taps say to a standard deviation of about 1
-_LEAK = 0.1
+TAP_SCALE = 1 / 6  # brings what the taps say to a standard deviation of about 1
+LEAK = 0.1
 
 
 class Refiner(nn.Module):
@@ -50,7 +51,7 @@ class Refiner(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 # He et al. 2015 (arXiv:1502.01852), equation 15.
-                nn.init.kaiming_normal_(layer.weight, _LEAK)
+                nn.init.kaiming_normal_(layer.weight, LEAK)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
 
@@ -75,27 +76,31 @@ class Refiner(nn.Module):
 
     def seen(self, image: Tensor, taps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return what does not depend on the class, from the coarsest level to the finest."""
-        scaled = [tap * _TAP_SCALE for tap in taps]
+        scaled = [tap * TAP_SCALE for tap in taps]
         finest = torch.cat(scaled[:2], dim=1)
         inputs = (scaled[4], scaled[3], scaled[2], finest, image.clamp(*_CLIP))
         return tuple(_bend(side(x)) for side, x in zip(self.sideways, inputs, strict=True))
 
     def refine(self, seen: tuple[Tensor, ...], guide: Tensor) -> Tensor:
-        """Return the log-odds from what :meth:`seen` found and a guide."""
-        guide = guide.clamp(-_LARGEST, _LARGEST)
-        guides = [guide / _LARGEST]
+        """Return the log-odds from what :meth:`seen` found and a guide.
+
+        Where there is more of a guide or of a coarser level than of what was seen at a level, its
+        middle is taken.
+        """
+        guide = guide.clamp(-LARGEST, LARGEST)
+        guides = [guide / LARGEST]
         for _ in range(len(self.levels) - 1):
             guides.append(functional.avg_pool2d(guides[-1], 2))
         x = seen[0].new_zeros(0)
         for number, (level, side) in enumerate(zip(self.levels, seen, strict=True)):
             side = side.expand(len(guide), -1, -1, -1)
-            parts = [side, guides[-1 - number].to(side.dtype)]
+            parts = [side, crop(guides[-1 - number], *side.shape[2:]).to(side.dtype)]
             if number:
                 x = self.narrow(x) if number == len(self.levels) - 1 else x
                 up = functional.interpolate(
                     x, scale_factor=2.0, mode="bilinear", align_corners=False
                 )
-                parts.append(up)
+                parts.append(crop(up, *side.shape[2:]))
             x = level(torch.cat(parts, dim=1))
         return self.last(x)
 
@@ -114,4 +119,4 @@ class _Level(nn.Module):
 
 
 def _bend(x: Tensor) -> Tensor:
-    return functional.leaky_relu(x, _LEAK)
+    return functional.leaky_relu(x, LEAK)

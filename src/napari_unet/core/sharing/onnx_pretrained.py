@@ -1,11 +1,20 @@
-"""The U-Net on the pretrained encoder as nodes of an ONNX graph."""
+"""The pretrained U-Net as nodes of an ONNX graph."""
 
 import numpy as np
 import torch
 
-from napari_unet.core.network.encoder import CLIP, MEAN, SCALE, Block, Convolution
+from napari_unet.core.network.encoder import (
+    CLIP,
+    MEAN,
+    SCALE,
+    TAP_CHANNELS,
+    TAP_STRIDES,
+    Block,
+    Convolution,
+)
 from napari_unet.core.network.pretrained_config import PretrainedConfig
-from napari_unet.core.network.pretrained_unet import CONTEXT, PretrainedUNet
+from napari_unet.core.network.pretrained_unet import CONTEXT, GUIDED, SMALLEST, PretrainedUNet
+from napari_unet.core.network.refiner import LARGEST, LEAK, TAP_SCALE
 from napari_unet.core.sharing.onnx_graph import Graph
 
 
@@ -13,29 +22,98 @@ def write_pretrained(graph: Graph, config: PretrainedConfig) -> None:
     """Add all nodes, from the image to the probabilities."""
     with torch.device("meta"):
         network = PretrainedUNet(config)
-    image = graph.add("Clip", graph.mirrored(least=(1, 1), cropped=(0, 0)), *_numbers(graph, *CLIP))
-    first, second, *coarser = _taps(graph, network, image)
-    beside = [*coarser[::-1], graph.add("Concat", first, second, axis=1)]
+    image = graph.mirrored(least=(1, 1), cropped=(0, 0))
+    taps = _taps(graph, network, graph.add("Clip", image, *_numbers(graph, *CLIP)))
+    (scale,) = _numbers(graph, TAP_SCALE)
+    taps = [graph.add("Mul", tap, scale) for tap in taps]
+    guides = _guides(graph, config, _linear(graph, config, taps))
+    seen = _seen(graph, config, image, taps)
+    odds = [_refined(graph, guide, seen) for guide in guides]
+    found = graph.add("Concat", *odds, axis=1)
+    graph.answer(graph.cropped(found, [CONTEXT[-1]] * 2))
+
+
+def _linear(graph: Graph, config: PretrainedConfig, taps: list[str]) -> str:
+    """Add the head: a convolution of each tap, made as large as what is guided."""
+    parts, start = [], 0
+    for number, (tap, channels, stride) in enumerate(
+        zip(taps, TAP_CHANNELS, TAP_STRIDES, strict=True)
+    ):
+        lost = (config.margin - GUIDED) // stride - 1
+        cut = graph.integers([start]), graph.integers([start + channels]), graph.integers([1])
+        weight = graph.add("Slice", "head.weight", *cut)
+        coarse = graph.add("Conv", graph.cropped(tap, [lost] * 2), weight, kernel_shape=(1, 1))
+        parts.append(graph.cropped(_enlarged(graph, coarse, stride), [stride] * 2))
+        start += channels
+        if number == 0:
+            shape = graph.integers([1, config.n_classes, 1, 1])
+            parts.append(graph.add("Reshape", "head.bias", shape))
+    total = parts[0]
+    for part in parts[1:]:
+        total = graph.add("Add", total, part)
+    return total
+
+
+def _guides(graph: Graph, config: PretrainedConfig, logits: str) -> list[str]:
+    """Add the log-odds of each class as the refiner sees them, between -1 and 1."""
+    least, most, one, largest = _numbers(graph, SMALLEST, 1 - SMALLEST, 1, LARGEST)
+    p = graph.add("Clip", graph.add("Softmax", logits, axis=1), least, most)
+    others = graph.add("Log", graph.add("Sub", one, p))
+    odds = graph.add("Div", graph.add("Sub", graph.add("Log", p), others), largest)
+    axis = graph.integers([1])
+    return [
+        graph.add("Slice", odds, graph.integers([k]), graph.integers([k + 1]), axis)
+        for k in range(config.n_classes)
+    ]
+
+
+def _seen(graph: Graph, config: PretrainedConfig, image: str, taps: list[str]) -> list[str]:
+    """Add what the refiner sees at each level, from the coarsest, of what the output needs."""
+    of_half = graph.add("Concat", *taps[:2], axis=1)
     seen = []
-    for level, x in enumerate(beside):
-        x = graph.cropped(x, _lost(config, level))
-        seen.append(graph.add("Relu", graph.convolution(x, f"sideways.{level}", (1, 1))))
-    found, *seen = (*seen, graph.cropped(image, _lost(config, len(beside))))
-    scales = graph.constant("scales", np.array([1, 1, 2, 2], np.float32))
-    context = CONTEXT[0]
+    for level, tap in enumerate([*taps[:1:-1], of_half]):
+        stride = TAP_STRIDES[-1 - level]
+        tap = graph.cropped(tap, [config.margin // stride - CONTEXT[level]] * 2)
+        seen.append(_bent(graph, graph.convolution(tap, f"refiner.sideways.{level}", (1, 1))))
+    colours = graph.convolution(image, "colours", (1, 1))
+    colours = graph.add("Clip", colours, *_numbers(graph, *CLIP))
+    colours = graph.cropped(colours, [config.margin - CONTEXT[-1] - 1] * 2)
+    return [
+        *seen,
+        _bent(graph, graph.convolution(colours, f"refiner.sideways.{len(seen)}", (3, 3))),
+    ]
+
+
+def _refined(graph: Graph, guide: str, seen: list[str]) -> str:
+    """Add the refiner's answer to the guide of one class."""
+    guides = [guide]
+    for _ in seen[1:]:
+        pooled = graph.add("AveragePool", guides[-1], kernel_shape=(2, 2), strides=(2, 2))
+        guides.append(pooled)
+    x = ""
     for level, side in enumerate(seen):
-        found = graph.convolution(found, "narrow", (1, 1)) if level == len(seen) - 1 else found
-        found = graph.add("Resize", found, "", scales, mode="linear")
-        found = graph.cropped(found, [2 * context - CONTEXT[level + 1]] * 2)
-        found = graph.add("Concat", found, side, axis=1)
-        found = graph.double_convolution(found, f"expanding.{level}", (3, 3))
-        context = CONTEXT[level + 1] - 2
-    graph.answer(graph.convolution(found, "head", (1, 1)))
+        last = len(seen) - 1 - level
+        around = GUIDED // 2**last - CONTEXT[level]
+        parts = [side, graph.cropped(guides[last], [around] * 2)]
+        if level:
+            x = x if last else graph.convolution(x, "refiner.narrow", (1, 1))
+            lost = 2 * CONTEXT[level - 1] - CONTEXT[level]
+            parts.append(graph.cropped(_enlarged(graph, x, 2), [lost] * 2))
+        x = graph.add("Concat", *parts, axis=1)
+        layer = f"refiner.levels.{level}"
+        x = _bent(graph, graph.convolution(x, f"{layer}.first", (3, 3), pads=(1, 1, 1, 1)))
+        second = graph.convolution(x, f"{layer}.second", (3, 3), pads=(1, 1, 1, 1))
+        x = graph.add("Add", x, _bent(graph, second))
+    return graph.convolution(x, "refiner.last", (1, 1))
 
 
-def _lost(config: PretrainedConfig, level: int) -> list[int]:
-    """Return the pixels of a level that its part of the output does not need, at each end."""
-    return [config.margin * 2**level // config.stride - CONTEXT[level]] * 2
+def _enlarged(graph: Graph, x: str, by: int) -> str:
+    scales = graph.constant(f"scales_{by}", np.array([1, 1, by, by], np.float32))
+    return graph.add("Resize", x, "", scales, mode="linear")
+
+
+def _bent(graph: Graph, x: str) -> str:
+    return graph.add("LeakyRelu", x, alpha=LEAK)
 
 
 def _numbers(graph: Graph, *values: float) -> list[str]:

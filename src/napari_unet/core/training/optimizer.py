@@ -11,7 +11,6 @@ from napari_unet.core.network.networks import TrainedNetwork
 
 _MOMENTUM = 0.99
 _WEIGHT_DECAY = 1e-4
-_KNOWN_SHARE = 0.1  # of the learning rate, for the encoder that has seen ImageNet
 _WARM_UP_STEPS = 20
 _LAST_FACTOR = 0.01
 
@@ -20,21 +19,14 @@ def new_optimizer(network: TrainedNetwork, preset: Preset) -> torch.optim.Optimi
     """Return the preset's optimiser.
 
     For ``unet2015`` stochastic gradient descent with a momentum of 0.99 (Ronneberger et al. 2015,
-    section 3); for the others AdamW, which needs far fewer steps. Each group says by its ``share``
-    how much of the learning rate it gets.
+    section 3); for the others AdamW, which needs far fewer steps.
     """
-    known: list[torch.nn.Parameter] = []
-    new: list[torch.nn.Parameter] = []
-    for name, parameter in network.named_parameters():
-        (known if name.startswith("encoder.") else new).append(parameter)
-    groups = [{"params": new, "share": 1.0}]
-    if known:
-        groups.append({"params": known, "share": _KNOWN_SHARE})
-    fused = new[0].device.type in ("cpu", "cuda")  # one pass over the weights
+    weights = list(network.parameters())
+    fused = weights[0].device.type in ("cpu", "cuda")  # one pass over the weights
     if preset.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=preset.learning_rate, momentum=_MOMENTUM)
+        return torch.optim.SGD(weights, lr=preset.learning_rate, momentum=_MOMENTUM)
     return torch.optim.AdamW(
-        groups, lr=preset.learning_rate, weight_decay=_WEIGHT_DECAY, fused=fused
+        weights, lr=preset.learning_rate, weight_decay=_WEIGHT_DECAY, fused=fused
     )
 
 

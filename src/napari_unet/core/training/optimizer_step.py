@@ -62,7 +62,7 @@ class Stepper:
         smallest patch, ``InvalidInput`` if the loss stays infinite or NaN.
         """
         for group in self._optimizer.param_groups:
-            group["lr"] = rate * self._slower * group["share"]
+            group["lr"] = rate * self._slower
         try:
             with one_thread():
                 loss = self._replicas.backward(source.draw(self.batch, generator))

@@ -48,7 +48,7 @@ class TrainSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     label_kind: LabelKind = "scribbles"
-    preset: PresetName = "compact"
+    preset: PresetName = "pretrained"
     seconds: float | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, gt=0)
     device: DeviceName = "auto"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -29,6 +29,8 @@ from napari_unet.core.network.device import (
     pick_device,
 )
 from napari_unet.core.network.networks import TrainedNetwork, drawn
+from napari_unet.core.network.pretrained_unet import PretrainedUNet
+from napari_unet.core.training.closed_form import first_classes, fit_head
 from napari_unet.core.training.dataset import Dataset
 from napari_unet.core.training.judged import Judged
 from napari_unet.core.training.optimizer import rate_factor
@@ -70,9 +72,16 @@ def starting_network(
 
 
 def patch_source(
-    dataset: Dataset, config: TrainedConfig, settings: TrainSettings, device: torch.device
+    dataset: Dataset,
+    config: TrainedConfig,
+    settings: TrainSettings,
+    device: torch.device,
+    anchors: Sequence[np.ndarray] = (),
 ) -> PatchSource:
-    """Return where a training draws its patches, of its preset's size."""
+    """Return where a training draws its patches, of its preset's size.
+
+    Anchors as in :class:`PatchSource`.
+    """
     preset = PRESETS[settings.preset]
     strokes = settings.label_kind == "scribbles"
     side: int | tuple[int, ...]
@@ -89,6 +98,7 @@ def patch_source(
         balance_exponent=_BALANCE[settings.label_kind],
         device=device,
         voxel_size=settings.cubes,
+        anchors=anchors,
     )
 
 
@@ -126,8 +136,13 @@ class Run:
         self.network = starting_network(dataset, self.settings, model).to(self.device)
         config = self.network.config
         self.network.to(memory_format=channels_last(config.ndim))  # type: ignore[call-overload]
-        self.source = patch_source(dataset, config, self.settings, self.device)
         scribbles = settings.label_kind == "scribbles"
+        anchors: list[np.ndarray] = []
+        if model is None and isinstance(self.network, PretrainedUNet):
+            fit_head(self.network, dataset, settings.seed)
+            if scribbles:
+                anchors = first_classes(self.network, dataset, settings.seed, self.device)
+        self.source = patch_source(dataset, config, self.settings, self.device, anchors)
         self.scorer = Scorer(dataset, config, balanced=scribbles, device=self.device)
         self.learning_rate = settings.learning_rate or self.preset.learning_rate
         self.average = AveragedWeights(self.network)

@@ -40,8 +40,8 @@ _FIELDS: dict[str, tuple[str, type, dict[str, Any], str]] = {
         "Network",
         str,
         {"choices": get_args(PresetName)},
-        "compact and pretrained, which has seen photographs before, are fast enough for a laptop; "
-        "unet2015 is the network of the paper, for a GPU",
+        "pretrained has seen photographs and microscopy, and needs the fewest strokes; compact "
+        "begins at random and is faster; unet2015 is the network of the paper, for a GPU",
     ),
     "dimensions": (
         "Dimensions",
