@@ -1,5 +1,7 @@
 """The last layer of the pretrained U-Net, fitted to labels before the first step of a training."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -11,11 +13,21 @@ from napari_unet.core.network.pretrained_unet import PretrainedUNet
 from napari_unet.core.network.refiner import TAP_SCALE
 from napari_unet.core.network.taps import values_at
 from napari_unet.core.training.dataset import Dataset
+from napari_unet.core.training.settings import TrainSettings
 
 _SIDE, _MOST_PARTS = 512, 12  # of images, that are looked at
 _MOST_PIXELS = 600  # of a class in a part
 _ANCHORED, _AROUND = 6, 96  # parts, and pixels around them that are seen
 _SURE = 0.65  # a probability
+
+
+def begin(
+    network: PretrainedUNet, dataset: Dataset, settings: TrainSettings
+) -> Sequence[np.ndarray]:
+    """Fit the head; return what to hold a training on strokes to, see :func:`first_classes`."""
+    fit_head(network, dataset, settings.seed)
+    strokes = settings.label_kind == "scribbles"
+    return first_classes(network, dataset, settings.seed) if strokes else ()
 
 
 @torch.no_grad()
@@ -44,9 +56,7 @@ def fit_head(network: PretrainedUNet, dataset: Dataset, seed: int) -> None:
 
 
 @torch.no_grad()
-def first_classes(
-    network: PretrainedUNet, dataset: Dataset, seed: int, device: torch.device
-) -> list[np.ndarray]:
+def first_classes(network: PretrainedUNet, dataset: Dataset, seed: int) -> list[np.ndarray]:
     """Return what the network is sure of before the first step, in parts with strokes.
 
     Strokes are few and network is large: held to this, it does not forget what it knew (cf. Li and
@@ -56,7 +66,7 @@ def first_classes(
     for image, part in _parts(dataset, np.random.default_rng(seed))[:_ANCHORED]:
         x, (top, left) = _read(dataset.images[image], part, _AROUND)
         rows, columns = part.sides
-        p = network(x.to(device), padded=True).softmax(dim=1)[0].cpu().numpy()
+        p = network(x.to(network.head.weight.device), padded=True).softmax(dim=1)[0].cpu().numpy()
         p = p[:, top : top + rows, left : left + columns]
         sure = np.where(p.max(axis=0) > _SURE, p.argmax(axis=0), -1)
         found[image][part.slices] = sure

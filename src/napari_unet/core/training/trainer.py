@@ -30,7 +30,7 @@ from napari_unet.core.network.device import (
 )
 from napari_unet.core.network.networks import TrainedNetwork, drawn
 from napari_unet.core.network.pretrained_unet import PretrainedUNet
-from napari_unet.core.training.closed_form import first_classes, fit_head
+from napari_unet.core.training.closed_form import begin
 from napari_unet.core.training.dataset import Dataset
 from napari_unet.core.training.judged import Judged
 from napari_unet.core.training.optimizer import rate_factor
@@ -78,10 +78,7 @@ def patch_source(
     device: torch.device,
     anchors: Sequence[np.ndarray] = (),
 ) -> PatchSource:
-    """Return where a training draws its patches, of its preset's size.
-
-    Anchors as in :class:`PatchSource`.
-    """
+    """Return where a training draws its patches, of its preset's size."""
     preset = PRESETS[settings.preset]
     strokes = settings.label_kind == "scribbles"
     side: int | tuple[int, ...]
@@ -137,11 +134,9 @@ class Run:
         config = self.network.config
         self.network.to(memory_format=channels_last(config.ndim))  # type: ignore[call-overload]
         scribbles = settings.label_kind == "scribbles"
-        anchors: list[np.ndarray] = []
+        anchors: Sequence[np.ndarray] = ()
         if model is None and isinstance(self.network, PretrainedUNet):
-            fit_head(self.network, dataset, settings.seed)
-            if scribbles:
-                anchors = first_classes(self.network, dataset, settings.seed, self.device)
+            anchors = begin(self.network, dataset, settings)
         self.source = patch_source(dataset, config, self.settings, self.device, anchors)
         self.scorer = Scorer(dataset, config, balanced=scribbles, device=self.device)
         self.learning_rate = settings.learning_rate or self.preset.learning_rate
