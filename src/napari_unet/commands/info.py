@@ -48,7 +48,7 @@ def _print_model(header: ModelHeader) -> None:
     if isinstance(network, ForeignNetwork):
         print("network      ONNX, of another program; it cannot be trained")
     else:
-        shape = "an encoder that has seen ImageNet"
+        shape = "a network that has seen photographs and microscopy"
         if isinstance(network, UNetConfig):
             shape = f"{network.base_channels} channels, depth {network.depth}"
         print(f"preset       {header.preset}, {shape}")
