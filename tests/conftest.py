@@ -52,7 +52,8 @@ def training(discs) -> scenes.Training:
 
     It takes some seconds, so whatever only needs a model that has learnt something shares it.
     """
-    events = tuple(train_events(discs.image, discs.strokes, steps=80, device="cpu"))
+    settings = {"steps": 80, "preset": "compact", "device": "cpu"}
+    events = tuple(train_events(discs.image, discs.strokes, **settings))
     assert isinstance(events[-1], Done)
     return scenes.Training(events, events[-1].model)
 

@@ -5,6 +5,7 @@ import math
 import threading
 from dataclasses import FrozenInstanceError, replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,7 +29,8 @@ NO_MEMORY = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 
 
 
 def events_of(image, labels, **settings) -> scenes.Training:
-    events = tuple(train_events(image, labels, **{"steps": 2, "device": "cpu"} | settings))
+    given = {"steps": 2, "preset": "compact", "device": "cpu"} | settings
+    events = tuple(train_events(image, labels, **given))
     assert isinstance(events[-1], Done)
     return scenes.Training(events, events[-1].model)
 
@@ -323,7 +325,9 @@ class TestEnd:
     @pytest.mark.usefixtures("score_each_step")
     def test_the_weights_with_the_best_held_out_score_are_kept(self, discs, monkeypatch):
         values = iter([0.3, 0.6, 0.5, 0.597, 0.1, 0.2])
-        monkeypatch.setattr(Scorer, "score", lambda *_: (next(values),))
+        judged = lambda *_: SimpleNamespace(per_class=(next(values),))  # noqa: E731
+        monkeypatch.setattr(Scorer, "judge", judged)
+        monkeypatch.setattr(Scorer, "report", lambda *_: {})
         monkeypatch.setattr(trainer.Dataset, "held_out", property(lambda _: True))
         training = events_of(discs.image, discs.strokes, steps=6)
         kept = training.of_type(Best)
@@ -334,7 +338,9 @@ class TestEnd:
     @pytest.mark.usefixtures("score_each_step")
     def test_ends_when_nothing_improves(self, discs, monkeypatch):
         values = iter([0.5, 0.6, *[0.55] * 100])
-        monkeypatch.setattr(Scorer, "score", lambda *_: (next(values),))
+        judged = lambda *_: SimpleNamespace(per_class=(next(values),))  # noqa: E731
+        monkeypatch.setattr(Scorer, "judge", judged)
+        monkeypatch.setattr(Scorer, "report", lambda *_: {})
         monkeypatch.setattr(trainer.Dataset, "held_out", property(lambda _: True))
         monkeypatch.setattr(trainer, "_PATIENCE", 3)
         done = events_of(discs.image, discs.strokes, steps=50).events[-1]
@@ -456,7 +462,7 @@ class TestOutOfMemory:
     def test_is_a_warning_where_only_the_model_is_asked_for(self, discs, limit):
         limit(lambda: 64 * 64)
         with pytest.warns(UserWarning, match="memory ran out"):
-            train(discs.image, discs.strokes, steps=1, device="cpu")
+            train(discs.image, discs.strokes, steps=1, preset="compact", device="cpu")
 
 
 @pytest.mark.fault("NaN loss")

@@ -128,6 +128,7 @@ class TestTraining:
 
         monkeypatch.setattr(Replicas, "backward", limited)
         settings = {"dimensions": 3, "voxel_size": BALLS_VOXEL, "steps": 1, "device": "cpu"}
+        settings["preset"] = "compact"
         texts = [
             event.text
             for event in train_events(scene.image, scene.strokes, **settings)

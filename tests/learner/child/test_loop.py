@@ -144,7 +144,7 @@ class TestTraining:
 
     def test_without_a_model_starts_from_nothing(self):
         (last,) = (r.content for r in run([training(model=None)]) if isinstance(r.content, Trained))
-        assert Model.from_bytes(last.model).header.network.base_channels == 16
+        assert Model.from_bytes(last.model).header.preset == "pretrained"
 
     @pytest.mark.parametrize(
         ("request_", "message"),

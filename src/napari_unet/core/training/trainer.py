@@ -117,9 +117,11 @@ class Run:
         pixel_size: tuple[float, float] | tuple[float, float, float] | None = None,
         pixel_unit: str | None = None,
     ) -> None:
-        self.dataset = dataset
-        self.start, self._clock = start, clock
+        self.dataset, self.start, self._clock = dataset, start, clock
         self.preset_name = settings.preset if model is None else model.header.trained_preset
+        self._sees_planes_only = settings.dimensions == 3 and PRESETS[self.preset_name].pretrained
+        if self._sees_planes_only:
+            self.preset_name = "compact"
         self.device = pick_device(settings.device)
         self.dtype = dtype_of(settings.precision, self.device, settings.dimensions)
         self.precision = str(self.dtype).removeprefix("torch.")
@@ -152,9 +154,8 @@ class Run:
             way_out="train a new model, or use a smaller learning rate from Python",
         )
         self.curve: list[ScorePoint] = []
-        self.highest = -math.inf
         self.best: tuple[float, Model] | None = None
-        self.scores_since_best = 0
+        self.highest, self.scores_since_best = -math.inf, 0
 
     @property
     def elapsed(self) -> float:
@@ -182,7 +183,7 @@ class Run:
             parameters=sum(parameter.numel() for parameter in self.network.parameters()),
             held_out=self.dataset.held_out,
         )
-        if self.settings.dimensions == 3 and self.preset.pretrained:
+        if self._sees_planes_only:
             yield Notice(_PLANES_ONLY)
         if self.settings.dimensions == 3 and self.settings.voxel_size is None:
             yield Notice(_CUBES)
