@@ -118,7 +118,10 @@ class FolderPanel(QGroupBox):
         return view
 
     def _step_button(self, text: str, command: str, step: int) -> QPushButton:
-        return push_button(text, f"{command}_button", lambda: self._images.go(step))
+        button = push_button(text, f"{command}_button", lambda: self._images.go(step))
+        where = "after" if step > 0 else "before"
+        button.setToolTip(with_key(f"Show the image {where} this one, with its strokes", command))
+        return button
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
@@ -138,9 +141,6 @@ class FolderPanel(QGroupBox):
             return
         self.label.setText(f"{files.folder.name}: {files.painted} of {len(files.files)} painted")
         self.label.setToolTip(str(files.folder))
-        for button, step, what in ((self.previous, -1, "before"), (self.next, 1, "after")):
-            tip = f"Show the image {what} this one, with its strokes"
-            button.setToolTip(with_key(tip, "next_image" if step > 0 else "previous_image"))
         row = self.model.index_of(files.shown)
         if row.isValid() and files.shown != self._shown:
             self.view.setCurrentIndex(row)
