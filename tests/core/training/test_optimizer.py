@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from napari_unet.core.network.config import PRESETS
-from napari_unet.core.network.networks import new_network
 from napari_unet.core.network.unet import UNet
 from napari_unet.core.training.optimizer import new_optimizer, rate_factor
 from scenes import small_network
@@ -30,13 +29,3 @@ def test_the_rate_warms_up_and_falls_to_a_hundredth():
     assert rest[50] == pytest.approx(0.505)
     assert rest[100] == pytest.approx(0.01)
     assert rest == sorted(rest, reverse=True)
-
-
-def test_what_has_seen_imagenet_learns_at_a_tenth_of_the_rate():
-    preset = PRESETS["pretrained"]
-    network = new_network(preset.network(1, 2))
-    optimizer = new_optimizer(network, preset)
-    shares = {id(p): group["share"] for group in optimizer.param_groups for p in group["params"]}
-    assert {shares[id(p)] for p in network.encoder.parameters()} == {0.1}
-    assert {shares[id(p)] for p in (network.head.weight, network.narrow.weight)} == {1.0}
-    assert len(shares) == len(list(network.parameters()))

@@ -113,6 +113,7 @@ class FolderPanel(QGroupBox):
         view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         view.setFixedHeight(_ROWS_SHOWN * (view.fontMetrics().height() + 4) + 4)
+        view.setToolTip("The folder's images, and what was done with each; click one to show it")
         view.clicked.connect(self._on_activated)
         view.activated.connect(self._on_activated)
         return view
