@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari.components import ViewerModel
-from napari.plugins import _initialize_plugins
+from npe2 import PluginManager
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
@@ -34,7 +34,7 @@ class Windowless(ViewerModel):
 
     def __init__(self) -> None:
         super().__init__()
-        _initialize_plugins()  # as the first viewer does, so that files can be opened
+        PluginManager.instance().discover()  # so that files can be opened
         self._window = Frame()
 
     @property

@@ -70,7 +70,8 @@ def test_sample_train_cells_correct_learn_go_back_save_kill_and_open(
     qtbot.waitUntil(lambda: dock.session.model == (folder / "model.unet").read_bytes())
     kinds = dock.session.kinds
     assert [entry.name for entry in kinds.kinds] == ["small", "large"]
-    assert [one.kind for one in kinds.examples] == [1, 2] and all(x.values for x in kinds.examples)
+    assert [one.kind for one in kinds.examples] == [1, 2]  # one of them was deleted, see above
+    assert any(one.values for one in kinds.examples)
     table = dock.findChild(QTableWidget, "history_table")
     qtbot.waitUntil(lambda: table.rowCount() == 2)
     assert table.item(1, 0).font().bold()  # the version that was gone back to
