@@ -313,7 +313,7 @@ class TestPredict:
         forward = Answers._by_network
 
         def limited(self, pixels, tile):
-            if pixels.size > 600 * 600:
+            if pixels.size > 240 * 240:
                 raise MemoryError
             return forward(self, pixels, tile)
 
@@ -426,7 +426,7 @@ class TestInfo:
     def test_of_a_model_tells_its_classes_and_history(self, model, capsys):
         assert main(["info", str(model)]) == 0
         said = capsys.readouterr().out
-        for word in ("pretrained", "1 channel", "scribbles", "background", "#56B4E9", "80 steps"):
+        for word in ("compact", "1 channel", "scribbles", "background", "#56B4E9", "80 steps"):
             assert word in said
 
     def test_of_a_live_model_tells_how_much_its_network_counts(self, folder, discs, capsys):

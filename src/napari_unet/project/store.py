@@ -107,6 +107,8 @@ class ProjectStore:
             index = self._with_plane(index, plane)
         for new in changes.versions:
             index = self._with_version(index, new)
+        if changes.facts is not None:
+            index = _tidied(index)
         if index != self.index or self._data is None:
             self.adopt(index.model_copy(update={"saved": datetime.now(UTC)}))
         return self.index
@@ -163,20 +165,12 @@ class ProjectStore:
             layers[layer.key] = layer.model_copy(update={"planes": kept})
         for key in facts.removed & layers.keys():
             layers[key] = layers[key].model_copy(update={"removed": True})
-        used = {plane.annotation for entry in index.versions for plane in entry.planes}
-        for key in facts.removed - used:
-            if key in layers and not layers[key].planes:
-                del layers[key]
-        painted_on = {layer.image for layer in layers.values()}
-        for image in images.values():  # and those that lend it channels
-            if image.key in painted_on:
-                painted_on = painted_on | {key for key, _ in image.channels}
         update = {
             "classes": facts.classes,
             "settings": facts.settings,
             "in_use": facts.in_use,
             "kinds": facts.kinds,
-            "images": tuple(image for image in images.values() if image.key in painted_on),
+            "images": tuple(images.values()),
             "annotations": tuple(layers.values()),
             "folder": folder_beside(self.folder, facts.folder),
         }
@@ -265,3 +259,15 @@ class ProjectStore:
                 with suppress(OSError):
                     check_inside(self.folder, path)
                     path.unlink(missing_ok=True)
+
+
+def _tidied(index: ProjectIndex) -> ProjectIndex:
+    """Leave out removed layers that nothing was painted in, and images that nobody painted on."""
+    used = {plane.annotation for entry in index.versions for plane in entry.planes}
+    layers = [x for x in index.annotations if not x.removed or x.planes or x.key in used]
+    painted_on = {layer.image for layer in layers}
+    for image in index.images:  # and those that lend it channels
+        if image.key in painted_on:
+            painted_on = painted_on | {key for key, _ in image.channels}
+    images = [image for image in index.images if image.key in painted_on]
+    return index.model_copy(update={"annotations": tuple(layers), "images": tuple(images)})

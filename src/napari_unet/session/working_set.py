@@ -49,7 +49,8 @@ class WorkingSet:
     """Knows the images of a folder.
 
     ``folder``: ``None`` if there is none. ``files``: its images, as people count them, and after
-    them those that were painted on and are gone. ``positions``: at which place in it each is.
+    them those that were painted on and are gone; ``listed``: without these, in that order.
+    ``positions``: at which place in ``files`` each is.
     ``marks``: what is known of images; nothing of one that is not among them. ``shown``: the image
     that is open. ``elsewhere``: the strokes on images that are not open. Signals: ``changed()``,
     when anything of it may be another; ``batch_wanted()``, when the rest is to be segmented;
@@ -63,6 +64,7 @@ class WorkingSet:
     def __init__(self) -> None:
         self.folder: Path | None = None
         self.files: tuple[Path, ...] = ()
+        self.listed: Mapping[Path, None] = {}
         self.marks: Mapping[Path, Mark] = {}
         self.shown: Path | None = None
         self.elsewhere: tuple[Elsewhere, ...] = ()
@@ -75,14 +77,13 @@ class WorkingSet:
             self.shown = None
         self.folder = folder
         self._unreadable.clear()
+        self.listed = dict.fromkeys(files)
         self._set_files(files)
         self.changed.emit()
 
     def know(self, marks: Mapping[Path, Mark], elsewhere: Sequence[Elsewhere]) -> None:
         """Take in what was done to the images, of which some may be gone."""
-        gone = [path for path in marks if path not in self.positions]
-        if gone:
-            self._set_files((*self.files, *gone))
+        self._set_files((*self.listed, *(path for path in marks if path not in self.listed)))
         self.marks, self.elsewhere = dict(marks), tuple(elsewhere)
         self.changed.emit()
 

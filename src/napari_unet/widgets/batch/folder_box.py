@@ -39,6 +39,7 @@ class FolderBox(QWidget):
         self._frozen = False
         self.box = QCheckBox()
         self.box.setObjectName("batch_folder_check")
+        self.box.setAccessibleName("The folder's other images")
         self.box.setToolTip("Segment the images of the folder that were not painted on, from files")
         self.label = QLabel()
         self.label.setObjectName("batch_folder_status")

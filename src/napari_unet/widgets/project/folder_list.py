@@ -128,7 +128,7 @@ class FolderList(QObject):
         project = keeper.saved_folder
         marks: dict[Path, Mark] = {}
         if files.folder is not None:
-            marks = marks_of(project, keeper.index, files.positions, files.folder)
+            marks = marks_of(project, keeper.index, files.listed, files.folder)
             for path in self._segmented:
                 marks[path] = marks.get(path, Mark.NONE) | Mark.SEGMENTED
         files.know(marks, () if project is None else tuple(self._elsewhere(project)))
@@ -141,7 +141,7 @@ class FolderList(QObject):
             drawn = layer.away and not layer.removed and layer.cells is None and layer.planes
             if not drawn or image is None or any(key != image.key for key, _ in image.channels):
                 continue
-            path = place_of(project, image, self.files.positions)
+            path = place_of(project, image, self.files.listed)
             if path is not None:
                 key = path, image.checksum, image.channels, image.level
                 known = self._ranges.setdefault(key, {})
