@@ -26,6 +26,7 @@ from napari_unet.widgets.qt.sections import wrapped_label
 _COLUMNS = ("class", "IoU", "prec.", "recall", "strokes", "px")
 _ROWS_SHOWN = 4
 _NOTHING = "Paint four strokes of each class or more; some are then held out to say how good it is."
+_SMALLEST_SHARE = 0.005  # less would read as 0 %
 _GONE = "that stroke is not in this image any more."
 _TIP = (
     "Of the strokes that were held out. Prec., precision: how much of what is called so is it. "
@@ -135,6 +136,8 @@ def mistake_text(record: TrainingRecord, names: dict[int, str]) -> str:
     if record.mistake is None:
         return "No held-out stroke is taken for another class."
     truth, taken_for, share = record.mistake
+    if share < _SMALLEST_SHARE:
+        return "Hardly any held-out pixel is taken for another class."
     said = f"{names.get(truth, truth)} taken for {names.get(taken_for, taken_for)} in {share:.0%}"
     return f"{said[:1].upper()}{said[1:]} of its held-out pixels."
 

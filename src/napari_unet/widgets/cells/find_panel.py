@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QMessageBox, QSpinBox, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QLabel,
+    QMessageBox,
+    QSpinBox,
+    QWidget,
+)
 
 from napari_unet.core.objects.label_instances import DEFAULTS, smaller_said
 from napari_unet.core.objects.split_touching import InstanceSettings
@@ -16,7 +24,7 @@ from napari_unet.widgets.cells.places import Key, all_keys, current_key, has_sev
 from napari_unet.widgets.desk.choice import Choice
 from napari_unet.widgets.layers.model_match import size_match
 from napari_unet.widgets.layers.readiness import why_not_segment
-from napari_unet.widgets.qt.build import form_layout, grid, push_button
+from napari_unet.widgets.qt.build import grid, push_button
 from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 from napari_unet.widgets.qt.progress_bar import ProgressBar
@@ -87,21 +95,27 @@ class CellFindPanel(QWidget):
         self.border.setToolTip("Keep cells that the border of the image cuts")
         self.show_settings(DEFAULTS)
         for box in (self.threshold, self.smallest, self.neck):
+            box.setMinimumWidth(76)
             box.valueChanged.connect(self._on_changed)
         self.border.toggled.connect(self._on_changed)
 
     def _lay_out(self) -> None:
         first, second = (self.here_button, self.all_button), (self.progress, self.stop_button)
         layout = grid(self, first, second, (self.status,))
-        left, right = form_layout(), form_layout()
-        left.addRow("Threshold", self.threshold)
-        left.addRow("Ignore smaller than", self.smallest)
-        right.addRow("Split touching", self.neck)
-        right.addRow(self.border)
-        both = QHBoxLayout()
-        both.addLayout(left)
-        both.addLayout(right)
-        layout.addLayout(both, 3, 0, 1, 2)
+        fields = QGridLayout()  # in two forms side by side the labels would be cut in a narrow dock
+        fields.setHorizontalSpacing(4)
+        for row, column, text, box in (
+            (0, 0, "Threshold", self.threshold),
+            (1, 0, "Ignore smaller than", self.smallest),
+            (0, 2, "Split touching", self.neck),
+        ):
+            label = QLabel(text)
+            label.setBuddy(box)
+            fields.addWidget(label, row, column)
+            fields.addWidget(box, row, column + 1)
+            fields.setColumnStretch(column + 1, 1)
+        fields.addWidget(self.border, 1, 2, 1, 2)
+        layout.addLayout(fields, 3, 0, 1, 2)
         layout.addWidget(self.linked, 4, 0, 1, 2)
 
     @property
