@@ -79,7 +79,7 @@ class Talk:
             images=(IMAGE,),
             labels=(SAMPLE.strokes,),
             newest=(),
-            settings=TrainSettings(seconds=seconds),
+            settings=TrainSettings(seconds=seconds, preset="compact"),
             classes=CLASSES,
             model=None,
         )

@@ -54,7 +54,7 @@ def train_alone(seconds: float) -> None:
     from napari_unet.core.training.train import train_events
 
     sample = tissue()
-    events = train_events([sample.image], [sample.strokes], seconds=seconds)
+    events = train_events([sample.image], [sample.strokes], seconds=seconds, preset="compact")
     print(steps_a_second([(e.step, e.elapsed) for e in events if isinstance(e, Step)]))
 
 

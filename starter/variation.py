@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from napari_unet.core.network.refiner import LARGEST
 from starter.textures import smooth_noise
 
 _SHIFT = 2.0  # of log-odds
-_LARGEST = 4.0
 
 
 def varied_image(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
@@ -41,4 +41,4 @@ def varied_guide(rng: np.random.Generator, guide: np.ndarray) -> np.ndarray:
     if rng.random() < 0.25:
         hills = smooth_noise(rng, guide.shape[-1], rng.uniform(16, 64))
         guide = np.where(hills > rng.uniform(0.5, 1.5), rng.normal(0, 0.5), guide)
-    return guide.clip(-_LARGEST, _LARGEST).astype(np.float32)
+    return guide.clip(-LARGEST, LARGEST).astype(np.float32)

@@ -17,9 +17,8 @@ from napari_unet.core.images.box import Tile
 from napari_unet.core.network.device import computing, fast_dtype
 from napari_unet.core.network.encoder import fill_up
 from napari_unet.core.network.pretrained import pretrained_refiner
+from napari_unet.core.network.refiner import SMALLEST
 
-_LARGEST = 4.0
-_SMALLEST = 1.0 / (1.0 + np.exp(_LARGEST))
 _MOST_LAZY_BYTES = 2**28
 _WEIGHT = 2.0  # of what the refiner says, by starter/judge.py
 _CPU = torch.device("cpu")
@@ -30,7 +29,7 @@ def log_odds(probabilities: np.ndarray) -> np.ndarray:
 
     (K, ...) float32, within [-4, 4].
     """
-    p = probabilities.clip(_SMALLEST, 1 - _SMALLEST)
+    p = probabilities.clip(SMALLEST, 1 - SMALLEST)
     return np.log(p / (1 - p)).astype(np.float32)
 
 
@@ -85,5 +84,5 @@ class ClassMap:
             guide = fill_up(torch.from_numpy(log_odds(said))[:, None])
             odds = pretrained_refiner().refine(self._features.for_refiner(number), guide)
             refined = odds.float().sigmoid()[:, 0, :height, :width].numpy()
-        refined /= refined.sum(axis=0).clip(_SMALLEST)
+        refined /= refined.sum(axis=0).clip(SMALLEST)
         return mixed(said, refined)[:, *block.within.slices]

@@ -148,7 +148,7 @@ class Preset:
         With a ``voxel_size`` of (plane, row, column) it is one for volumes, and pools once less,
         as Çiçek et al. 2016 do: the context of a tile grows with the third power.
         """
-        if self.pretrained and voxel_size is None:
+        if self.pretrained:
             return PretrainedConfig(in_channels=in_channels, n_classes=n_classes)
         depth = self.depth if voxel_size is None else self.depth - 1
         return UNetConfig(

@@ -42,15 +42,15 @@ class Encoder(nn.Module):
 
     Zeros surround each layer's input as in training, so at an image's border nothing needs to be
     read beyond it; inside an image give :data:`MARGIN` more on each side, see :func:`window`.
-    Of the eleven ``blocks`` the last has the coarsest tap; ``tapped`` are the numbers of those that
+    The last of the eleven ``blocks`` has the coarsest tap; ``tapped`` are the numbers of those that
     have one.
     """
 
-    def __init__(self, in_channels: int = 3, blocks: int = len(_BLOCKS)) -> None:
+    def __init__(self, in_channels: int = 3) -> None:
         super().__init__()
         self.stem = Convolution(in_channels, 32, 3, 2)
-        self.blocks = nn.ModuleList([Block(*row) for row in _BLOCKS[:blocks]])
-        self.tapped = (*_TAPPED, blocks - 1)
+        self.blocks = nn.ModuleList([Block(*row) for row in _BLOCKS])
+        self.tapped = (*_TAPPED, len(_BLOCKS) - 1)
 
     def forward(self, image: Tensor) -> Taps:
         """Return what five layers say.

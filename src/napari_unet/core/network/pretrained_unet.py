@@ -19,7 +19,7 @@ from napari_unet.core.network.encoder import (
     colour_matrix,
 )
 from napari_unet.core.network.pretrained_config import PretrainedConfig
-from napari_unet.core.network.refiner import LARGEST, TAP_SCALE, Refiner
+from napari_unet.core.network.refiner import SMALLEST, TAP_SCALE, Refiner
 from napari_unet.core.network.unet import crop
 
 # Pixels around the output that each level of the refiner needs, in its own pixels, from the
@@ -27,7 +27,6 @@ from napari_unet.core.network.unet import crop
 # coarser level from its edge.
 CONTEXT = (5, 5, 5, 4, 2)
 GUIDED = CONTEXT[0] * TAP_STRIDES[-1]  # pixels around the output where there must be a guide
-SMALLEST = float(1 / (1 + torch.tensor(LARGEST).exp()))  # the probability of the least log-odds
 
 
 class PretrainedUNet(nn.Module):

@@ -8,6 +8,7 @@ new log-odds of that class. So it fits any number and meaning of classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -20,6 +21,7 @@ from napari_unet.core.network.unet import crop
 MARGIN = 272  # pixels on each side, the encoder's included; a multiple of STRIDE
 
 LARGEST = 4.0  # of the guide's log-odds
+SMALLEST = 1 / (1 + math.exp(LARGEST))  # the probability with the least of them
 _WIDTHS = (64, 48, 32, 24, 16)  # from the coarsest level to that of the image
 _SIDEWAYS = (64, 32, 24, 24, 8)  # channels that a tap, or the image, is brought down to
 _CLIP = (-0.5, 1.5)  # of normalised grey values

@@ -13,8 +13,8 @@ from napari_unet.core.network.encoder import (
     Convolution,
 )
 from napari_unet.core.network.pretrained_config import PretrainedConfig
-from napari_unet.core.network.pretrained_unet import CONTEXT, GUIDED, SMALLEST, PretrainedUNet
-from napari_unet.core.network.refiner import LARGEST, LEAK, TAP_SCALE
+from napari_unet.core.network.pretrained_unet import CONTEXT, GUIDED, PretrainedUNet
+from napari_unet.core.network.refiner import LARGEST, LEAK, SMALLEST, TAP_SCALE
 from napari_unet.core.sharing.onnx_graph import Graph
 
 

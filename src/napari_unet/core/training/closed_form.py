@@ -59,7 +59,7 @@ def fit_head(network: PretrainedUNet, dataset: Dataset, seed: int) -> None:
 def first_classes(network: PretrainedUNet, dataset: Dataset, seed: int) -> list[np.ndarray]:
     """Return what the network is sure of before the first step, in parts with strokes.
 
-    Strokes are few and network is large: held to this, it does not forget what it knew (cf. Li and
+    Strokes are few and the network is large: held to this, it does not forget what it knew (Li and
     Hoiem 2016, arXiv:1606.09282). Of each image (Y, X) int16 class indices, -1 elsewhere.
     """
     found = [np.full(target.classes.shape, -1, np.int16) for target in dataset.targets]

@@ -10,8 +10,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.core.images.box import Tile
 from napari_unet.widgets.desk.choice import Choice
+from napari_unet.widgets.desk.doubts import doubt_about
 from napari_unet.widgets.desk.stroke_watch import How, StrokeWatch
-from napari_unet.widgets.layers.doubts import doubt_about
 from napari_unet.widgets.layers.planes import Index
 from napari_unet.widgets.layers.spots import Spot, all_spots
 from napari_unet.widgets.layers.strokes import count_ids, is_computed, is_dressed
@@ -66,7 +66,7 @@ class PaintWatch(QObject):
     def doubt(self) -> str | None:
         """Ask whether the layer holds strokes, if it is not the plugin's own and looks otherwise.
 
-        See :func:`napari_unet.widgets.layers.doubts.doubt_about`.
+        See :func:`napari_unet.widgets.desk.doubts.doubt_about`.
         """
         return None if self._layer is None or is_dressed(self._layer) else self._doubt
 

@@ -7,7 +7,7 @@ import pytest
 from napari.layers import Labels
 from skimage.draw import disk, line
 
-from napari_unet.widgets.layers.doubts import doubt_about
+from napari_unet.widgets.desk.doubts import doubt_about
 from napari_unet.widgets.layers.spots import Spot
 from napari_unet.widgets.layers.strokes import count_ids
 
