@@ -9,9 +9,10 @@ import pytest
 import torch
 
 import scenes
+from napari_unet.core.forest.linear_head import LinearHead
 from napari_unet.core.live.fine_tuning import FineTuning
-from napari_unet.core.network.config import PRESETS
-from napari_unet.core.network.networks import drawn
+from napari_unet.core.network.encoder import FEATURES
+from napari_unet.core.network.refiner import TAP_SCALE
 from napari_unet.core.training.dataset import make_dataset
 from napari_unet.core.training.settings import TrainSettings
 from napari_unet.errors import DeviceUnavailable
@@ -19,11 +20,19 @@ from napari_unet.errors import DeviceUnavailable
 CPU = torch.device("cpu")
 
 
+def head_of(n_classes: int) -> LinearHead:
+    """A head that says something of every value."""
+    weights = np.random.default_rng(n_classes).normal(0, 0.01, (n_classes, FEATURES))
+    zeros = np.zeros(FEATURES, np.float32)
+    bias = np.arange(n_classes, dtype=np.float32)
+    return LinearHead(zeros, zeros + 1, weights.astype(np.float32), bias)
+
+
 @pytest.fixture
 def tuning():
     scene = scenes.discs(0)
     dataset = make_dataset([scene.image], [scene.strokes], TrainSettings(steps=1))
-    made = FineTuning(drawn(PRESETS["compact"].network(1, 2), 0), CPU, seed=0, learning_rate=1e-3)
+    made = FineTuning(1, head_of(2), CPU, seed=0)
     made.set_data(dataset)
     yield made
     made.close()
@@ -38,15 +47,16 @@ def test_classes_that_stay_keep_their_weights(tuning):
     for _ in range(3):
         tuning.step()
     before = tuning.average.network.state_dict()
-    tuning.change_classes([1, 2], [1, 5, 2])
+    grown = head_of(3)
+    tuning.change_classes([1, 2], [1, 5, 2], grown)
     after = tuning.network.state_dict()
     assert tuning.network.config.n_classes == 3
     torch.testing.assert_close(after["head.weight"][[0, 2]], before["head.weight"])
-    torch.testing.assert_close(
-        after["contracting.0.convolutions.0.weight"],
-        before["contracting.0.convolutions.0.weight"],
-    )
-    tuning.change_classes([1, 5, 2], [2, 1])
+    torch.testing.assert_close(after["head.weight"][1, :, 0, 0], grown.direct()[0][1] / TAP_SCALE)
+    inside = [name for name in after if not name.startswith("head")]
+    for name in inside:
+        torch.testing.assert_close(after[name], before[name])
+    tuning.change_classes([1, 5, 2], [2, 1], head_of(2))
     torch.testing.assert_close(
         tuning.network.state_dict()["head.bias"], before["head.bias"][[1, 0]]
     )
@@ -90,7 +100,16 @@ def test_batches_stay_small_when_classes_change(tuning, monkeypatch):
     monkeypatch.setattr(tuning._source, "draw", limited)
     assert math.isnan(tuning.step())
     assert math.isfinite(tuning.step())
-    tuning.change_classes([1, 2], [1, 2, 5])
+    tuning.change_classes([1, 2], [1, 2, 5], head_of(3))
     assert math.isfinite(tuning.step())
     assert asked == [4, 2, 2]
     assert tuning.steps == 2
+
+
+@torch.no_grad()
+def test_it_begins_with_what_the_head_says(tuning):
+    network = tuning.average.network.eval()
+    x = torch.from_numpy(scenes.discs(0).image)[None, None].float()
+    taps = network.encoder(x)
+    said = network._linear(taps, [64, 64]).softmax(dim=1)[0]
+    torch.testing.assert_close(said, head_of(2).predict_taps(taps, (64, 64)), atol=1e-4, rtol=0)

@@ -206,7 +206,7 @@ def test_is_repeatable():
 
 
 def test_settles_and_goes_on_with_new_strokes(monkeypatch):
-    monkeypatch.setattr("napari_unet.core.live.mixing._PATIENCE", 0)
+    monkeypatch.setattr("napari_unet.core.live.evidence._PATIENCE", 0)
     live = started()
     events = until(live, Settled)
     assert live.settled

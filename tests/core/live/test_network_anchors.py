@@ -1,4 +1,4 @@
-"""What was shown before the newest strokes, and what is made of it."""
+"""What the first answer is sure of around the strokes, and what is made of it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import itertools
 
 import numpy as np
 import pytest
-import torch
 
 import scenes
 from napari_unet import LiveTrainer
-from napari_unet.core.events import Shown
-from napari_unet.core.forest.class_map import ClassMap
 from napari_unet.core.images.box import Tile
 from napari_unet.core.live.live_dataset import laid_out
-from napari_unet.core.live.network_anchors import Anchors, FormerAnswer, tiles_around
+from napari_unet.core.live.network_anchors import Anchors, sure_of, tiles_around
 from napari_unet.core.live.stroke_book import StrokeBook
-
-CPU = torch.device("cpu")
 
 
 def _live(strokes: np.ndarray | None = None) -> LiveTrainer:
@@ -42,7 +37,7 @@ def test_tiles_are_around_strokes_half_of_them_around_the_newest():
     new[290, 3:9] = 2
     book.update(0, old)
     book.mark_newest(book.update(1, new))
-    tiles = tiles_around(book, 16, np.random.default_rng(0))
+    tiles = tiles_around(book, np.random.default_rng(0))
     assert len(tiles) == 8
     assert sum(image == 1 for image, _ in tiles) >= 4
     for image, tile in tiles:
@@ -52,39 +47,16 @@ def test_tiles_are_around_strokes_half_of_them_around_the_newest():
             assert 0 <= start < stop <= size
 
 
-def _asked(live: LiveTrainer, today: ClassMap | None = None) -> Anchors:
-    said_now = live._judge.class_map(0, live.model())
-    planes = [blocks.plane for blocks in live._features]
-    former = FormerAnswer(live.model(), {0: said_now}, [(0, Tile((16, 48), (0, 40)))], planes, CPU)
-    former.ask(lambda image: today or said_now)
-    assert not former.pending
-    (said,) = former.said
-    return said
-
-
-def test_says_the_class_where_it_was_sure(live):
-    said = _asked(live)
-    probabilities = live.predict_probabilities(scenes.discs(0).image)[:, 16:48, :40]
-    assert said.classes.shape == (32, 40)
-    sure, unsure = probabilities.max(axis=0) > 0.67, probabilities.max(axis=0) < 0.63
-    assert sure.any() and unsure.any()
-    assert (said.classes[unsure] == -1).all()
-    kept = said.classes >= 0
-    assert (kept & sure).sum() > 0.8 * sure.sum()
-    assert (said.classes == probabilities.argmax(axis=0))[kept].all()
-
-
-def test_says_nothing_where_the_classifier_of_today_is_sure_of_another_class(live):
-    swapped = np.choose(scenes.discs(0).strokes, [0, 2, 1]).astype(np.uint8)
-    other = _live(swapped)
-    said = _asked(live, today=other._judge.class_map(0, other.model()))
-    assert (said.classes >= 0).sum() < 0.5 * (_asked(live).classes >= 0).sum()
-
-
-def test_an_image_without_a_map_is_not_asked_about(live):
-    planes = [blocks.plane for blocks in live._features]
-    former = FormerAnswer(live.model(), {}, [(0, Tile((0, 16), (0, 16)))], planes, CPU)
-    assert not former.pending
+def test_says_the_class_where_the_first_answer_is_sure(live):
+    tile = Tile((16, 48), (0, 40))
+    first_answer = live._judge.class_map(0, live.model())
+    said = sure_of(3, tile, first_answer)
+    probabilities = first_answer.probabilities(tile)
+    assert (said.image, said.tile, said.classes.shape) == (3, tile, (32, 40))
+    sure = probabilities.max(axis=0) > 0.65
+    assert sure.any() and not sure.all()
+    assert (said.classes[sure] == probabilities.argmax(axis=0)[sure]).all()
+    assert (said.classes[~sure] == -1).all()
 
 
 def test_tiles_are_laid_where_the_dataset_has_them():
@@ -121,22 +93,15 @@ def _until_trained(live: LiveTrainer) -> None:
     raise AssertionError("no step in 100 pieces of work")
 
 
-def test_the_network_learns_what_was_right_before_a_correction_too():
+def test_the_network_is_held_to_the_first_answer_from_its_first_step():
     live = _live()
-    _until_trained(live)
-    assert _anchored_pixels(live) == 0  # nothing was said before
-    labels = scenes.discs(0).strokes.copy()
-    labels[47:49, 42:55] = 2
-    live.set_labels(0, labels)
-    events = []
-    while not any(isinstance(event, Shown) for event in events):
-        events += live.advance()
     _until_trained(live)
     assert _anchored_pixels(live) > 500
 
 
-def test_what_was_said_with_a_stroke_that_is_erased_is_not_learned():
+def test_strokes_themselves_are_no_anchors():
     live = _live()
-    live.set_labels(0, scenes.discs(0).strokes * (np.arange(64) < 50)[:, None].astype(np.uint8))
     _until_trained(live)
-    assert _anchored_pixels(live) == 0
+    ((_, target),) = live._tuning._source._images
+    painted = live._dataset.targets[0].trained
+    assert (target[1].numpy()[painted] > 0.02).all()

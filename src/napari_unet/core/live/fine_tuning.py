@@ -1,4 +1,4 @@
-"""Training that goes on and on while strokes come and go."""
+"""Training of the pretrained network that goes on and on while strokes come and go."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from napari_unet.core.network.config import PRESETS
+from napari_unet.core.forest.linear_head import LinearHead
+from napari_unet.core.network.config import PRESETS, PresetName
 from napari_unet.core.network.device import fast_dtype
-from napari_unet.core.network.networks import TrainedNetwork, drawn
+from napari_unet.core.network.networks import drawn
+from napari_unet.core.network.pretrained_config import PretrainedConfig
+from napari_unet.core.network.pretrained_unet import PretrainedUNet
+from napari_unet.core.training.closed_form import take_head
 from napari_unet.core.training.dataset import Dataset
 from napari_unet.core.training.optimizer_step import Stepper
 from napari_unet.core.training.patch_sampler import PatchSource
 from napari_unet.core.training.weight_average import AveragedWeights
 
+PRESET: PresetName = "pretrained"
 _WARM_UP_STEPS = 20
 _DECAY, _WARM_UP = 0.99, 3.0  # reaches further back than in a training whose rate goes down
 _ELASTIC = 10.0
@@ -22,24 +27,25 @@ _BALANCE = 0.5  # measured: a whole balance draws thin classes too wide
 
 
 class FineTuning:
-    """A network that is trained step by step on strokes that may be exchanged in between.
+    """The pretrained network, trained step by step on strokes that may be exchanged in between.
 
-    The learning rate holds after a short warm-up for as long as the training goes on.
+    It begins with the linear head of the first answer for images of so many channels. The learning
+    rate holds after a short warm-up for as long as the training goes on.
     """
 
     def __init__(
-        self, network: TrainedNetwork, device: torch.device, *, seed: int, learning_rate: float
+        self, in_channels: int, head: LinearHead, device: torch.device, *, seed: int
     ) -> None:
         self.device, self.dtype = device, fast_dtype(device)
-        self.learning_rate = learning_rate
         self._seed = seed
-        self._preset = PRESETS["compact"]
+        self._preset = PRESETS[PRESET]
         self._generator = torch.Generator().manual_seed(seed)
         self._source: PatchSource | None = None
         self._steps_before = 0  # with other classes
-        self._take(network, self._preset.batch)
+        config = PretrainedConfig(in_channels=in_channels, n_classes=head.n_classes)
+        self._take(_begun(config, head, seed), self._preset.batch)
 
-    def _take(self, network: TrainedNetwork, batch: int) -> None:
+    def _take(self, network: PretrainedUNet, batch: int) -> None:
         self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedWeights(self.network, decay=_DECAY, warm_up=_WARM_UP)
         self._stepper = Stepper(
@@ -67,14 +73,24 @@ class FineTuning:
         """End the threads."""
         self._stepper.close()
 
-    def change_classes(self, before: list[int], after: list[int]) -> None:
+    def change_classes(self, before: list[int], after: list[int], head: LinearHead) -> None:
         """Go on with other classes; the averaged weights of those that stay are kept.
 
-        Class ids are in the order of the outputs.
+        Class ids are in the order of the outputs; new ones begin as in the head, that of ``after``.
         """
         self.close()
         self._steps_before = self.steps
-        changed = _with_classes(self.average.network, before, after, self._seed)
+        config = self.network.config.model_copy(update={"n_classes": len(after)})
+        changed = _begun(config, head, self._seed)
+        state = changed.state_dict()
+        for name, value in self.average.network.state_dict().items():
+            if not name.startswith("head"):
+                state[name] = value.cpu()
+                continue
+            for index, class_id in enumerate(after):
+                if class_id in before:
+                    state[name][index] = value[before.index(class_id)].cpu()
+        changed.load_state_dict(state)
         self._take(changed, self._stepper.batch)
 
     def set_data(self, dataset: Dataset, anchors: Sequence[np.ndarray] = ()) -> None:
@@ -96,22 +112,12 @@ class FineTuning:
         the loss stays what no loss can be.
         """
         assert self._source is not None  # set_data comes first
-        rate = self.learning_rate * min(1.0, (self._stepper.steps + 1) / _WARM_UP_STEPS)
+        rate = self._preset.learning_rate * min(1.0, (self._stepper.steps + 1) / _WARM_UP_STEPS)
         return self._stepper.step(self._source, self._generator, rate)
 
 
-def _with_classes(
-    network: TrainedNetwork, before: list[int], after: list[int], seed: int
-) -> TrainedNetwork:
-    """Return a network for other classes; the last layer's weights of new ones are drawn."""
-    changed = drawn(network.config.model_copy(update={"n_classes": len(after)}), seed)
-    state, known = changed.state_dict(), network.state_dict()
-    for name, value in known.items():
-        if not name.startswith("head"):
-            state[name] = value.cpu()
-            continue
-        for index, class_id in enumerate(after):
-            if class_id in before:
-                state[name][index] = value[before.index(class_id)].cpu()
-    changed.load_state_dict(state)
-    return changed
+def _begun(config: PretrainedConfig, head: LinearHead, seed: int) -> PretrainedUNet:
+    network = drawn(config, seed)
+    assert isinstance(network, PretrainedUNet)
+    take_head(network, head)
+    return network

@@ -25,6 +25,7 @@ from napari_unet.core.images.normalise import not_imaged
 from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.check_labels import check_labels
 from napari_unet.core.labels.classes import ClassInfo
+from napari_unet.core.live.fine_tuning import PRESET
 from napari_unet.core.live.schedule import LiveLoop
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS, DeviceName
@@ -43,7 +44,7 @@ _LARGEST_ID = 65535
 def warm_up() -> None:
     """Load, once, what the first strokes would have to wait for longer than for their answer."""
     pixel_classifier.warm_up()
-    preset = PRESETS["compact"]
+    preset = PRESETS[PRESET]
     new_optimizer(new_network(preset.network(1, 2)), preset)  # loads a large part of torch
 
 

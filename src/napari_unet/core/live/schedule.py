@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,23 +21,20 @@ from napari_unet.core.events import (
 )
 from napari_unet.core.forest.pixel_classifier import PixelClassifier
 from napari_unet.core.forest.pixel_features import PixelFeatures
+from napari_unet.core.images.box import Tile
 from napari_unet.core.images.intensity import same_range
 from napari_unet.core.labels.classes import ClassInfo, describe_classes
+from napari_unet.core.live.evidence import Evidence, Opinion, judged
 from napari_unet.core.live.fine_tuning import FineTuning
 from napari_unet.core.live.live_classifiers import Classifiers
 from napari_unet.core.live.live_dataset import dataset_of, laid_out, scaling_of
-from napari_unet.core.live.mixing import Evidence, Opinion, best_share, judged, score_of
-from napari_unet.core.live.network_anchors import FormerAnswer, tiles_around
-from napari_unet.core.live.snapshot import looks_the_same, snapshot, started, with_share
+from napari_unet.core.live.network_anchors import Anchors, sure_of, tiles_around
+from napari_unet.core.live.snapshot import looks_the_same, scored, snapshot, started
 from napari_unet.core.live.stroke_book import Stroke, StrokeBook
 from napari_unet.core.live.stroke_scoring import Judge
 from napari_unet.core.models.model import Model
-from napari_unet.core.network.config import PRESETS
-from napari_unet.core.network.networks import drawn
 from napari_unet.core.training.dataset import Dataset
-from napari_unet.core.training.judged import Judged
 
-_LEARNING_RATE = 1e-3
 _STEPS_BETWEEN_SCORES = 20
 _MOST_ASKED = 10  # held-out strokes
 _MOST_SCORED = 5  # new strokes: those of an image that was painted before come all at once
@@ -83,7 +79,8 @@ class LiveLoop:
         self._dataset: Dataset | None = None
         self._classifier: PixelClassifier | None = None
         self._classifiers = Classifiers(seed)
-        self._former: FormerAnswer | None = None
+        self._unasked: list[tuple[int, Tile]] = []  # image and tile
+        self._anchors: list[Anchors] = []
 
     @property
     def problem(self) -> str | None:
@@ -131,39 +128,39 @@ class LiveLoop:
         if stroke.class_id not in self._shown.class_ids:
             return []
         opinion = self._judge.ask(self._shown, stroke)
-        score = opinion.right(self._shown.header.network_share)
-        self._evidence.add_stroke(opinion, score)
-        return [Corrective(stroke.number, stroke.class_id, score, self._elapsed())]
+        self._evidence.add_stroke(opinion.right)
+        return [Corrective(stroke.number, stroke.class_id, opinion.right, self._elapsed())]
 
     def _take_strokes(self) -> list[LiveEvent]:
         """Fit the classifier anew and show its answer with the weights that were shown before."""
         ids = self._book.class_ids()
         classes = describe_classes(ids, "scribbles", self._known)
-        before, revoked = self._shown, self._book.revoked
+        before = self._shown
         if before is None or before.class_ids.tolist() != ids:
             self._classifiers.forget()
         self._scale_alike()
-        self._classifier = self._classifiers.fit(self._book, self._features, ids, revoked=revoked)
+        self._classifier = self._classifiers.fit(
+            self._book, self._features, ids, revoked=self._book.revoked
+        )
         events: list[LiveEvent] = []
+        head = self._classifier.head
         if self._tuning is None:
-            self._tuning = self._begin(len(ids))
+            channels = self._features[0].plane.shape[0]
+            self._tuning = FineTuning(channels, head, self.device, seed=self._seed)
             events.append(started(self._tuning))
         elif before is not None and before.class_ids.tolist() != ids:
-            self._tuning.change_classes(before.class_ids.tolist(), ids)
-            self._evidence.classes_changed()
+            self._tuning.change_classes(before.class_ids.tolist(), ids, head)
             before = None
         self._evidence.strokes_changed()
         self._dataset = dataset_of(self._book, self._features, classes)
-        self._former = None if before is None or revoked else self._former_answer(before)
-        if self._former is None:  # else when it has answered, before the next step
-            self._tuning.set_data(self._dataset)
+        rng = np.random.default_rng([self._seed, self._book.count])
+        self._unasked, self._anchors = tiles_around(self._book, rng), []
         self._changed, self._book.revoked = False, None
         weights = self._tuning.average.state() if before is None else before.weights
         model = self._snapshot(weights)
-        share = best_share(list(self._evidence.latest), self._tuning.steps, self._book.count)
         self._scoring = None
         self._due = True  # to be scored, after somebody has seen it
-        return [*events, *self._show(model, share, None)]
+        return [*events, *self._show(model)]
 
     def _scale_alike(self) -> None:
         """Scale the images by those that are painted; where it changes much, find features anew."""
@@ -176,29 +173,15 @@ class LiveLoop:
                 self._judge.forget(image)
                 self._classifiers.forget()
 
-    def _former_answer(self, before: Model) -> FormerAnswer:
-        """Return what asks the model of before the newest strokes."""
-        rng = np.random.default_rng([self._seed, self._book.count])
-        tiles = tiles_around(self._book, before.header.network.stride, rng)
-        maps = {image: self._judge.class_map(image, before) for image, _ in tiles}
-        planes = [blocks.plane for blocks in self._features]
-        return FormerAnswer(before, maps, tiles, planes, self.device)
-
-    def _ask_former(self, former: FormerAnswer) -> list[LiveEvent]:
+    def _ask_first_answer(self) -> list[LiveEvent]:
         """Ask about one tile; after the last, train on what was said too."""
         assert self._tuning is not None and self._dataset is not None and self._shown is not None
-        shown = self._shown
-        former.ask(lambda image: self._judge.class_map(image, shown))
-        if not former.pending:
-            anchors = laid_out(former.said, self._book, self._dataset.classes)
+        image, tile = self._unasked.pop()
+        self._anchors.append(sure_of(image, tile, self._judge.class_map(image, self._shown)))
+        if not self._unasked:
+            anchors = laid_out(self._anchors, self._book, self._dataset.classes)
             self._tuning.set_data(self._dataset, anchors)
-            self._former = None
         return []
-
-    def _begin(self, n_classes: int) -> FineTuning:
-        config = PRESETS["compact"].network(self._features[0].plane.shape[0], n_classes)
-        network = drawn(config, self._seed)
-        return FineTuning(network, self.device, seed=self._seed, learning_rate=_LEARNING_RATE)
 
     def _step(self) -> list[LiveEvent]:
         assert self._tuning is not None and self._shown is not None
@@ -207,8 +190,8 @@ class LiveLoop:
         if self._due:
             self._due = False
             return self._score(self._shown.weights)
-        if self._former is not None:
-            return self._ask_former(self._former)
+        if self._unasked:
+            return self._ask_first_answer()
         loss = self._tuning.step()
         if math.isnan(loss):
             return [Notice(self._tuning.trouble)]
@@ -236,17 +219,17 @@ class LiveLoop:
         if len(opinions) < len(strokes):
             return []
         self._scoring = None
-        steps = self._tuning.steps
-        share = best_share([*opinions, *self._evidence.latest], steps, self._book.count)
-        value = score_of(opinions, share)
         events: list[LiveEvent] = []
         if opinions:
-            events.append(LiveScore(steps, self._elapsed(), value))
+            found = judged(opinions, len(model.classes))
+            value = float(np.nanmean(found.per_class))
+            events.append(LiveScore(self._tuning.steps, self._elapsed(), value))
+            if self._evidence.add_score(value):
+                said = found.report(model.class_ids.tolist(), self._book.position)
+                events += self._show(scored(model, value, said))
         else:
             self._evidence.not_scored()
-        if not opinions or self._evidence.add_score(value):
-            said = self._said(model, judged(strokes, opinions, share)) if opinions else None
-            events += self._show(model, share, value if opinions else None, said)
+            events += self._show(model)
         if text := self._evidence.settled:
             self.settled = True
             events.append(Settled(text))
@@ -259,22 +242,12 @@ class LiveLoop:
             self._tuning, self._dataset, self._classifier, weights, seconds=self._elapsed()
         )
 
-    def _said(self, model: Model, found: Judged) -> Mapping[str, Any]:
-        return found.report(model.class_ids.tolist(), self._book.position)
-
-    def _show(
-        self,
-        model: Model,
-        share: float,
-        score: float | None,
-        said: Mapping[str, Any] | None = None,
-    ) -> list[Shown]:
-        before = self._shown
-        self._shown = with_share(model, share, score, said)
-        if before is not None and looks_the_same(before, self._shown):
+    def _show(self, model: Model) -> list[Shown]:
+        before, self._shown = self._shown, model
+        if before is not None and looks_the_same(before, model):
             return []
         self.version += 1
-        return [Shown(self.version, share)]
+        return [Shown(self.version, model.header.network_share)]
 
     def _finish(self) -> None:
         """Score and show what has been learned since the last time."""

@@ -11,12 +11,14 @@ from torch import Tensor
 
 from napari_unet.core.events import Started
 from napari_unet.core.forest.pixel_classifier import PixelClassifier
-from napari_unet.core.live.fine_tuning import FineTuning
+from napari_unet.core.live.fine_tuning import PRESET, FineTuning
 from napari_unet.core.models.header import ModelHeader, TrainingRecord, installed_versions
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import describe
 from napari_unet.core.training.dataset import Dataset
 from napari_unet.core.training.settings import TrainSettings
+
+_SHARE = 0.5  # of the network, the rest is the first answer's; docs/method.md
 
 
 def snapshot(
@@ -28,7 +30,7 @@ def snapshot(
     seconds: float,
 ) -> Model:
     """Return weights and a classifier as a model."""
-    settings = TrainSettings(steps=max(1, tuning.steps), learning_rate=tuning.learning_rate)
+    settings = TrainSettings(steps=max(1, tuning.steps), preset=PRESET)
     record = TrainingRecord(
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         steps=tuning.steps,
@@ -42,26 +44,23 @@ def snapshot(
     )
     header = ModelHeader(
         network=tuning.network.config,
-        preset="compact",
+        preset=PRESET,
         label_kind="scribbles",
         classes=dataset.classes,
         scaling=dataset.scaling,
         history=(record,),
+        network_share=_SHARE if tuning.steps else 0.0,
     )
     return Model(header, weights, classifier)
 
 
-def with_share(
-    model: Model, share: float, score: float | None, said: Mapping[str, Any] | None = None
-) -> Model:
-    """Return the model with its network counting that much, and the score it has so.
+def scored(model: Model, score: float, said: Mapping[str, Any]) -> Model:
+    """Return the model with the score that it has, and how good it is at each class.
 
-    ``said`` is how good it is at each class, see :class:`napari_unet.core.training.judged.Judged`.
+    See :meth:`napari_unet.core.training.judged.Judged.report`.
     """
-    update = {"score": score, **(said or {})}
-    history = (model.header.history[-1].model_copy(update=update),)
-    header = model.header.model_copy(update={"network_share": share, "history": history})
-    return replace(model, header=header)
+    history = (model.header.history[-1].model_copy(update={"score": score, **said}),)
+    return replace(model, header=model.header.model_copy(update={"history": history}))
 
 
 def looks_the_same(one: Model, other: Model) -> bool:

@@ -11,7 +11,7 @@ from napari_unet.core.forest.class_map import ClassMap
 from napari_unet.core.forest.pixel_classifier import PixelClassifier
 from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
-from napari_unet.core.live.mixing import Opinion
+from napari_unet.core.live.evidence import Opinion
 from napari_unet.core.live.stroke_book import Stroke
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import fast_dtype
@@ -22,7 +22,7 @@ _TILE = 128
 
 
 class Judge:
-    """Asks both parts of a model about strokes, and keeps what its classifier says of images.
+    """Asks a model about strokes, and keeps what its classifier says of images.
 
     More features may be appended by their owner.
     """
@@ -51,27 +51,19 @@ class Judge:
         box = Tile(
             (int(rows.min()), int(rows.max()) + 1), (int(columns.min()), int(columns.max()) + 1)
         )
-        classes = self.class_map(stroke.image, model)
-        first = classes.probabilities(box)[:, rows - box.rows[0], columns - box.columns[0]]
-        truth = int(np.flatnonzero(model.class_ids == stroke.class_id)[0])
-        return Opinion(truth, first, self._by_network(model, stroke, box, classes))
-
-    def _by_network(self, model: Model, stroke: Stroke, box: Tile, classes: ClassMap) -> np.ndarray:
-        """Return the (K, N) float32 probabilities at a stroke's pixels."""
-        rows, columns = stroke.rows, stroke.columns
         answers = Answers(
             model,
             self._features[stroke.image].plane,
             device=self._device,
             dtype=self._dtype,
-            class_map=classes,
-            share=1.0,
+            class_map=self.class_map(stroke.image, model),
         )
-        found = np.zeros((len(model.classes), len(rows)), dtype=np.float32)
+        found = np.zeros(len(rows), dtype=np.intp)
         for tile in plan(model.header.network, box, _TILE):
             (top, bottom), (left, right) = tile.rows, tile.columns
             here = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
             if here.any():
-                probabilities = answers.probabilities(tile)
-                found[:, here] = probabilities[:, rows[here] - top, columns[here] - left]
-        return found
+                classes = answers.probabilities(tile).argmax(axis=0)
+                found[here] = classes[rows[here] - top, columns[here] - left]
+        truth = int(np.flatnonzero(model.class_ids == stroke.class_id)[0])
+        return Opinion(stroke, truth, found)

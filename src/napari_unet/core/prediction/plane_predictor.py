@@ -13,17 +13,13 @@ from napari_unet.core.network.device import channels_last, computing
 from napari_unet.core.network.tiling import context, inner, offset
 from napari_unet.errors import InvalidInput
 
-# A network trained on few strokes is too sure of itself to be weighed against another answer
-# (Guo et al. 2017, arXiv 1706.04599, section 4.2); measured, see docs/method.md.
-TEMPERATURE = 3.0
-
 
 class Answers:
     """A model's answers for the tiles of one plane.
 
     The plane is (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; need not be in
     memory. ``class_map`` is what the model's classifier says of it, where the caller keeps it for
-    later; ``share`` how much the network counts, instead of what the model says itself.
+    later.
     """
 
     def __init__(
@@ -34,7 +30,6 @@ class Answers:
         device: torch.device,
         dtype: torch.dtype,
         class_map: ClassMap | None = None,
-        share: float | None = None,
     ) -> None:
         self._model, self._plane = model, plane
         self._device, self._dtype = device, dtype
@@ -44,8 +39,7 @@ class Answers:
                 f"the model is {self._config.ndim}D and was given an image of shape "
                 f"{plane.shape[1:]}; choose an image of {self._config.ndim} axes."
             )
-        of_model = model.header.network_share if model.classifier is not None else 1.0
-        self._share = of_model if share is None else share
+        self._share = model.header.network_share if model.classifier is not None else 1.0
         self._map = class_map
         if self._map is None and model.classifier is not None and self._share < 1:
             self._map = ClassMap(PixelFeatures(plane, model.header.scaling), model.classifier)
@@ -74,11 +68,10 @@ class Answers:
     def _by_network(self, pixels: np.ndarray, tile: Tile) -> np.ndarray:
         patch = rescale(pixels, self._scaled)
         network = self._model.prediction_network(self._device)
-        temperature = TEMPERATURE if self._model.classifier is not None else 1.0
         x = torch.from_numpy(np.ascontiguousarray(patch))[None].to(self._device)  # (1, C, *axes)
         x = x.contiguous(memory_format=channels_last(self._config.ndim))
         with computing(self._device, self._dtype), torch.inference_mode():
-            logits = network(x)[0] / temperature  # (K, *axes)
+            logits = network(x)[0]  # (K, *axes)
             logits = logits[:, *offset(self._config, tile)].float()
             # The softmax before equation 1 of Ronneberger et al. 2015.
             return logits.softmax(dim=0).cpu().numpy()

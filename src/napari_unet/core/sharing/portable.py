@@ -10,7 +10,6 @@ from torch import Tensor
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import TrainedConfig, UNetConfig
 from napari_unet.core.network.networks import new_network
-from napari_unet.core.prediction.plane_predictor import TEMPERATURE
 from napari_unet.errors import InvalidModel
 
 _MOST_BYTES = 2**31 - 2**20  # ONNX files are at most 2 GiB, and so is a message of protobuf
@@ -58,9 +57,6 @@ def portable(model: Model) -> Portable:
         )
     network = model.prediction_network(torch.device("cpu"))
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    if model.classifier is not None:
-        for name in ("head.weight", "head.bias"):
-            state[name] = state[name] / TEMPERATURE
     return Portable(unet, state)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from napari_unet.core.forest.linear_head import fit_linear_head
+from napari_unet.core.forest.linear_head import LinearHead, fit_linear_head
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.lazy_plane import read_part
 from napari_unet.core.network.encoder import MARGIN, fill_up, window
@@ -48,10 +48,16 @@ def fit_head(network: PretrainedUNet, dataset: Dataset, seed: int) -> None:
         rows, columns = np.unravel_index(np.concatenate(kept), found.shape)
         values.append(_values(network, dataset.images[image], part, rows, columns))
         classes.append(found[rows, columns])
-    head = fit_linear_head(np.concatenate(values), np.concatenate(classes), len(dataset.classes))
+    count = len(dataset.classes)
+    take_head(network, fit_linear_head(np.concatenate(values), np.concatenate(classes), count))
+
+
+@torch.no_grad()
+def take_head(network: PretrainedUNet, head: LinearHead) -> None:
+    """Give a network the weights of a head that was fitted on what the encoder says."""
     weight, bias = head.direct()
     assert network.head.bias is not None
-    network.head.weight.copy_(weight[..., None, None])
+    network.head.weight.copy_(weight[..., None, None] / TAP_SCALE)  # which the network applies
     network.head.bias.copy_(bias)
 
 
@@ -102,7 +108,7 @@ def _values(
     """Return what the encoder says of pixels of a part, (N, 224) float32."""
     x, (down, right) = _read(image, part, MARGIN)
     taps = network.encoder(x.to(network.head.weight.device))
-    return values_at(tuple(tap.cpu() for tap in taps), rows + down, columns + right) * TAP_SCALE
+    return values_at(tuple(tap.cpu() for tap in taps), rows + down, columns + right)
 
 
 def _read(image: np.ndarray, part: Tile, around: int) -> tuple[torch.Tensor, tuple[int, int]]:
