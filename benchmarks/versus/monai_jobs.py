@@ -114,7 +114,7 @@ class Predict:
                 (self._window, self._window),
                 1,
                 self._network,
-                overlap=overlap
+                overlap=overlap,
                 roi_weight_map=self._inside,
             )
         return found[0, :, before : before + height, before : before + width].numpy()
