@@ -19,8 +19,9 @@ from scipy import ndimage
 from benchmarks.common.clocks import CLOCKS
 from benchmarks.strokes.annotator import Annotator
 from benchmarks.strokes.datasets import IGNORED, load
-from benchmarks.versus.contests import Contests, Row, Settings
+from benchmarks.versus.contests import Contests
 from benchmarks.versus.program import PEERS
+from benchmarks.versus.turns import Row, Settings
 from napari_unet.core.io.atomic import make_folder
 from napari_unet.errors import InvalidInput, UserError
 
