@@ -85,7 +85,7 @@ def trained(name: str, samples: Sequence[Sample], options: argparse.Namespace) -
         [sample.image for sample in samples],
         [sample.labels for sample in samples],
         label_kind="instances",
-        preset="compact",
+        preset="pretrained",
         seconds=60 * options.minutes,
         seed=options.seed,
         clock=CLOCKS[options.clock],
