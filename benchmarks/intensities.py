@@ -186,9 +186,7 @@ def learn_live(painted: Field) -> Model:
 
 def learn(painted: Field, steps: int) -> Model:
     """Return a network after a short training."""
-    return napari_unet.train(
-        painted.image, strokes(painted), steps=steps, device="cpu"
-    )
+    return napari_unet.train(painted.image, strokes(painted), steps=steps, device="cpu")
 
 
 Case = tuple[str, Callable[[np.random.Generator, bool], list[Field]]]

@@ -81,7 +81,7 @@ class TestAnchors:
         anchored = (after.weights > 0) & ~painted
         assert anchored.any()
         assert (after.classes[anchored] == 1).all()
-        assert after.weights[anchored].unique().tolist() == pytest.approx([0.02])
+        assert after.weights[anchored].unique().tolist() == pytest.approx([0.1])
 
     def test_no_patch_is_drawn_around_them(self):
         image, labels = far_apart((400, 400))

@@ -20,7 +20,7 @@ from napari_unet.core.training.loss import class_balance
 
 _NEWEST_SHARE = 0.5
 _LARGEST_SHIFT = 0.25
-_ANCHOR_WEIGHT = 0.02  # of the mean weight of a labelled pixel; a patch has about 50 times as many
+_ANCHOR_WEIGHT = 0.1  # of the mean weight of a labelled pixel; a patch has about 50 times as many
 
 
 @dataclass(frozen=True)
