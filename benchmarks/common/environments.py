@@ -17,8 +17,11 @@ from napari_unet.errors import UserError
 
 
 def our_torch() -> str:
-    """Return what pip is told so that another program computes with a torch as new as ours."""
-    return f"torch=={version('torch').partition('+')[0]}"
+    """Return what pip is told so that another program computes with a torch as new as ours.
+
+    With three signs it is the index's own build, for which that of torchvision is made.
+    """
+    return f"torch==={version('torch').partition('+')[0]}"
 
 
 def environment(name: str, packages: Sequence[str], *, shared: bool = False) -> Path:
