@@ -53,13 +53,8 @@ def read_part(plane: Plane, *indices: np.ndarray) -> np.ndarray:
     repeat.
     """
     if isinstance(plane, np.ndarray):
-        # One axis at a time, runs of pixels as slices, so that most of it copies whole rows.
-        part = plane
-        for axis, wanted in enumerate(indices, start=1):
-            run = wanted.size > 0 and wanted[0] >= 0 and bool((np.diff(wanted) == 1).all())
-            chosen = slice(int(wanted[0]), int(wanted[-1]) + 1) if run else wanted
-            part = part[(slice(None),) * axis + (chosen,)]
-        return part.copy() if part.base is not None else part
+        everything: list[Any] = [slice(None), *np.ix_(*indices)]
+        return plane[tuple(everything)]
     return plane.read(*indices)
 
 
