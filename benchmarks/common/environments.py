@@ -17,11 +17,8 @@ from napari_unet.errors import UserError
 
 
 def our_torch() -> str:
-    """Return what pip is told so that another program computes with a torch as new as ours.
-
-    With three signs it is the index's own build, for which that of torchvision is made.
-    """
-    return f"torch==={version('torch').partition('+')[0]}"
+    """Return what pip is told so that another program computes with a torch as new as ours."""
+    return f"torch=={version('torch').partition('+')[0]}"
 
 
 def environment(name: str, packages: Sequence[str], *, shared: bool = False) -> Path:
@@ -34,9 +31,8 @@ def environment(name: str, packages: Sequence[str], *, shared: bool = False) -> 
     packages
         What pip is told to install. Others than before make the environment anew.
     shared
-        Whether it sees what this Python has installed too, so that only the rest is installed: for
-        what needs torch alone, some gigabytes. No compiled package that belongs to a certain build
-        of torch, as torchvision does, may be among them.
+        Whether it sees what this Python has installed too, torch above all, so that only the rest
+        is installed.
 
     Raises
     ------
