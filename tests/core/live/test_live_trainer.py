@@ -13,6 +13,7 @@ from napari_unet import LiveTrainer, UserError, predict_probabilities
 from napari_unet.core.events import Corrective, LiveScore, Settled, Shown, Step
 from napari_unet.core.live import fine_tuning
 from napari_unet.core.models.model import Model
+from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.core.training.patch_sampler import PatchSource
 
 
@@ -120,6 +121,27 @@ def test_a_new_stroke_is_scored_before_it_is_learned():
     assert events.index(corrective) == 0
     right = (before[47:49, 42:55] == 2).mean()
     assert corrective.score == pytest.approx(right, abs=0.1)
+
+
+def test_whoever_corrects_waits_for_the_first_answer_alone(monkeypatch):
+    live = started()
+    live.run(40)
+    asked = []
+    by_network = Answers._by_network
+    monkeypatch.setattr(
+        Answers, "_by_network", lambda self, *at: asked.append(at) or by_network(self, *at)
+    )
+    (before,) = live.predict_tiles(0)
+    assert len(asked) == 1
+    labels = discs(0).strokes.copy()
+    labels[47:49, 42:55] = 2
+    live.set_labels(0, labels)
+    until(live, Shown)
+    asked.clear()
+    (after,) = live.predict_tiles(0)
+    assert not asked
+    assert (after.probabilities != before.probabilities).any()
+    assert live.model().header.network_share == 0.5
 
 
 def test_every_sixth_stroke_of_a_class_is_held_out_for_the_score():

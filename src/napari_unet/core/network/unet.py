@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +64,8 @@ class DoubleConvolution(nn.Module):
         """Put batch normalisation, as it is when it does not train, into the convolutions."""
         for index, norm in enumerate(self.norms):
             if not isinstance(norm, nn.Identity):
-                self.convolutions[index] = fuse_conv_bn_eval(self.convolutions[index], norm)
+                pair = cast(nn.Conv2d, self.convolutions[index]), cast(nn.BatchNorm2d, norm)
+                self.convolutions[index] = fuse_conv_bn_eval(*pair)
                 self.norms[index] = nn.Identity()
 
 

@@ -11,6 +11,7 @@ from napari_unet.core.images.normalise import not_imaged, rescale
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import channels_last, computing
 from napari_unet.core.network.tiling import context, inner, offset
+from napari_unet.core.prediction.kept_answers import KeptAnswers
 from napari_unet.errors import InvalidInput
 
 
@@ -18,8 +19,8 @@ class Answers:
     """A model's answers for the tiles of one plane.
 
     The plane is (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; need not be in
-    memory. ``class_map`` is what the model's classifier says of it, where the caller keeps it for
-    later.
+    memory. ``class_map`` is what the model's classifier says of it, ``kept`` what its network said
+    of tiles, where the caller keeps them for later.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Answers:
         device: torch.device,
         dtype: torch.dtype,
         class_map: ClassMap | None = None,
+        kept: KeptAnswers | None = None,
     ) -> None:
         self._model, self._plane = model, plane
         self._device, self._dtype = device, dtype
@@ -47,6 +49,7 @@ class Answers:
             self._scaled = model.header.scaling.of(intensities_of(plane))
         else:
             self._scaled = self._map.scaled
+        self._kept = None if kept is None else kept.of(model.weights, self._scaled)
 
     def probabilities(self, tile: Tile) -> np.ndarray:
         """Return each class's probability, (K, *axes) float32 of the tile's size.
@@ -57,13 +60,18 @@ class Answers:
         missing = not_imaged(pixels)
         found = np.zeros((self._config.n_classes, *tile.sides), dtype=np.float32)
         if self._share > 0:
-            found += self._share * self._by_network(pixels, tile)
+            found += self._share * self._said(pixels, tile)
         if self._share < 1:
             assert self._map is not None
             found += (1 - self._share) * self._map.probabilities(tile)
         if missing is not None:
             found[:, missing[inner(self._config, tile)]] = 0
         return found
+
+    def _said(self, pixels: np.ndarray, tile: Tile) -> np.ndarray:
+        if self._kept is None:
+            return self._by_network(pixels, tile)
+        return self._kept.said(tile, lambda: self._by_network(pixels, tile))
 
     def _by_network(self, pixels: np.ndarray, tile: Tile) -> np.ndarray:
         patch = rescale(pixels, self._scaled)

@@ -13,6 +13,7 @@ from napari_unet.core.network.device import fast_dtype, free_memory, is_out_of_m
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.tile_size import best_sides
 from napari_unet.core.network.tiling import halves, plan
+from napari_unet.core.prediction.kept_answers import KeptAnswers
 from napari_unet.core.prediction.onnx_predictor import ForeignAnswers
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
@@ -28,6 +29,7 @@ def predict_tiles(
     region: Tile | None = None,
     fast: bool = False,
     class_map: ClassMap | None = None,
+    kept: KeptAnswers | None = None,
 ) -> Iterator[TileProbabilities | Notice]:
     """Predict a plane or a volume tile by tile; memory is bounded by the tile.
 
@@ -36,9 +38,9 @@ def predict_tiles(
     the tiles are read of one that is not in memory. Tiles of the region, or of everything, come row
     by row; ``tile`` is the side of a tile's output in pixels, ``None`` for the fastest known.
     ``fast`` computes in the device's fastest precision instead of float32, in which tiles agree to
-    1e-5. ``class_map`` is what the model's classifier says, where the caller keeps it. ``Notice``:
-    memory ran out and the tile was halved; ``DeviceUnavailable`` if it does not even suffice for
-    the smallest.
+    1e-5. ``class_map`` is what the model's classifier says and ``kept`` what its network said,
+    where the caller keeps them. ``Notice``: memory ran out and the tile was halved;
+    ``DeviceUnavailable`` if it does not even suffice for the smallest.
     """
     config = model.header.network
     if tile is not None and tile < 1:
@@ -48,7 +50,7 @@ def predict_tiles(
     if isinstance(config, ForeignNetwork):
         answers = ForeignAnswers(model, plane)
     else:
-        answers = Answers(model, plane, device=device, dtype=dtype, class_map=class_map)
+        answers = Answers(model, plane, device=device, dtype=dtype, class_map=class_map, kept=kept)
     region = region or Tile.whole(plane.shape[1:])
     waiting = list(plan(config, region, tile or best_sides(config, region, device)))[::-1]
     ready = 0
