@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -134,23 +132,6 @@ def test_files_and_folders_can_be_taken_in_at_a_glance() -> None:
     assert {name for name, count in lines.items() if count > 300} == set()
     full = Counter(path.parent for path in MODULES if path.name != "__init__.py")
     assert {folder: files for folder, files in full.items() if files > 25} == {}
-
-
-@pytest.mark.parametrize(
-    ("module", "unwanted"),
-    [
-        ("napari_unet", WINDOW | {"torch", "numpy"}),
-        ("napari_unet.cli", WINDOW | {"torch", "numpy"}),
-        ("napari_unet.session.session", (WINDOW | {"torch"})),
-        ("napari_unet.core.training.train", WINDOW),
-    ],
-)
-def test_importing_a_layer_does_not_load_the_next(module: str, unwanted: set[str]) -> None:
-    program = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
-    output = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    ).stdout
-    assert not set(output.split()) & unwanted
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from inspect import getmembers_static
 
@@ -508,15 +506,6 @@ class TestClosing:
         assert another.trainings[0].prepare().model == OLD
         session.apply(Reply(another.trainings[0].number, trained(NEW)))
         assert session.model == NEW
-
-
-def test_neither_qt_nor_napari_nor_torch_is_needed():
-    program = (
-        "import sys, napari_unet.session.session; print(*{n.split('.')[0] for n in sys.modules})"
-    )
-    command = [sys.executable, "-c", program]
-    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    assert not set(loaded) & {"napari", "qtpy", "PyQt6", "PySide6", "vispy", "torch"}
 
 
 class TestIntensities:

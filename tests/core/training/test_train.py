@@ -27,6 +27,8 @@ from napari_unet.errors import DeviceUnavailable, InvalidInput
 
 NO_MEMORY = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")
 
+FAST = {"learning_rate": 3e-3}
+
 
 def events_of(image, labels, **settings) -> scenes.Training:
     given = {"steps": 2, "preset": "compact", "device": "cpu"} | settings
@@ -38,6 +40,16 @@ def events_of(image, labels, **settings) -> scenes.Training:
 def equal(one: nu.Model, other: nu.Model) -> bool:
     assert one.weights.keys() == other.weights.keys()
     return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+@pytest.fixture(autouse=True)
+def _compact_is_thin(monkeypatch):
+    """Let ``compact`` have 8 instead of 16 channels at its first level: what trains it is tested.
+
+    The model that all tests share has all 16.
+    """
+    recipe = replace(PRESETS["compact"], base_channels=8)
+    monkeypatch.setitem(PRESETS, "compact", recipe)
 
 
 @pytest.fixture
@@ -67,14 +79,15 @@ class TestLearning:
 
     def test_in_three_channels(self):
         scene, unseen = scenes.discs(0, channels=3), scenes.discs(1, channels=3)
-        model = events_of(scene.image, scene.strokes, steps=90).model
+        model = events_of(scene.image, scene.strokes, steps=70, **FAST).model
         assert model.header.network.in_channels == 3
         found = nu.predict(model, unseen.image, device="cpu")
         assert scenes.iou(found, unseen.truth, 2) > 0.45
 
     def test_from_dense_classes(self):
         scene, unseen = scenes.discs(0), scenes.discs(1)
-        model = events_of(scene.image, scene.truth - 1, label_kind="classes", steps=100).model
+        classes = {"label_kind": "classes", "steps": 70}
+        model = events_of(scene.image, scene.truth - 1, **classes, **FAST).model
         found = nu.predict(model, unseen.image, device="cpu")
         assert set(np.unique(found)) <= {0, 1}
         assert scenes.iou(found, unseen.truth - 1, 1) > 0.5
@@ -85,7 +98,7 @@ class TestLearning:
         images = np.stack([scene.image for scene in pair])
         labels = np.stack([ndimage.label(scene.truth == 2)[0] for scene in pair])
         assert labels.max() == 4
-        model = events_of(images, labels, label_kind="instances", steps=60).model
+        model = events_of(images, labels, label_kind="instances", steps=70, **FAST).model
         assert [entry.name for entry in model.classes] == ["background", "object"]
         found = nu.predict(model, unseen.image, device="cpu")
         assert scenes.iou(found, unseen.truth - 1, 1) > 0.5
@@ -386,7 +399,7 @@ class TestFineTuning:
         image[26:38, 20:44] = 6.0 + 0.1 * image[26:38, 20:44]
         strokes[26:38, 20:44] = 0
         strokes[32, 22:42] = 3
-        model = events_of(image, strokes, model=trained, steps=60).model
+        model = events_of(image, strokes, model=trained, steps=30, **FAST).model
         found = nu.predict(model, image, device="cpu")
         assert (found[28:36, 22:42] == 3).mean() > 0.7
         assert scenes.iou(found, scene.truth, 2) > 0.4

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import torch
 
 from napari_unet.core.network.config import TrainedConfig, UNetConfig
 from napari_unet.core.network.pretrained import give_weights, pretrained_refiner
 from napari_unet.core.network.pretrained_config import PretrainedConfig
 from napari_unet.core.network.pretrained_unet import PretrainedUNet
-from napari_unet.core.network.unet import UNet, folded_state
+from napari_unet.core.network.unet import DoubleConvolution, UNet
 
 TrainedNetwork = UNet | PretrainedUNet
 
@@ -34,10 +36,10 @@ def fused(network: TrainedNetwork) -> TrainedNetwork:
 
     The output is the same to rounding; a pass reads and writes each map once less.
     """
-    config = network.config
-    if isinstance(config, UNetConfig):
-        config = config.model_copy(update={"batch_norm": False})
-    with torch.device("meta"):
-        copy = new_network(config)
-    copy.load_state_dict(folded_state(network), assign=True)
-    return copy.eval().requires_grad_(False)
+    copy = deepcopy(network).eval().requires_grad_(False)
+    for block in copy.modules():
+        if isinstance(block, DoubleConvolution):
+            block.fuse()
+    if isinstance(copy.config, UNetConfig):
+        copy.config = copy.config.model_copy(update={"batch_norm": False})
+    return copy

@@ -9,10 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from napari_unet.core.network.config import UNetConfig
-
-BATCH_NORM_EPSILON = 1e-5
 
 
 class _Layers(NamedTuple):
@@ -48,8 +47,7 @@ class DoubleConvolution(nn.Module):
             for channels in (in_channels, out_channels)
         )
         self.norms = nn.ModuleList(
-            kind.norm(out_channels, eps=BATCH_NORM_EPSILON) if batch_norm else nn.Identity()
-            for _ in range(2)
+            kind.norm(out_channels) if batch_norm else nn.Identity() for _ in range(2)
         )
 
     def forward(self, x: Tensor, *, padded: bool) -> Tensor:
@@ -61,6 +59,13 @@ class DoubleConvolution(nn.Module):
             x = convolve(x, parameters["weight"], parameters.get("bias"), padding=padding)
             x = functional.relu(norm(x), inplace=True)
         return x
+
+    def fuse(self) -> None:
+        """Put batch normalisation, as it is when it does not train, into the convolutions."""
+        for index, norm in enumerate(self.norms):
+            if not isinstance(norm, nn.Identity):
+                self.convolutions[index] = fuse_conv_bn_eval(self.convolutions[index], norm)
+                self.norms[index] = nn.Identity()
 
 
 class UNet(nn.Module):
@@ -141,25 +146,3 @@ def crop(x: Tensor, *sides: int) -> Tensor:
     for axis, side in enumerate(sides, start=2):
         x = x.narrow(axis, (x.shape[axis] - side) // 2, side)
     return x
-
-
-def folded_state(network: nn.Module) -> dict[str, Tensor]:
-    """Return a copy of the weights in which batch normalisation is folded into the convolutions."""
-    state = {
-        name: value.detach().clone()
-        for name, value in network.state_dict().items()
-        if ".norms." not in name
-    }
-    for path, block in network.named_modules():
-        if not isinstance(block, DoubleConvolution):
-            continue
-        for index, norm in enumerate(block.norms):
-            if isinstance(norm, nn.Identity):
-                continue
-            name = f"{path}.convolutions.{index}"
-            of_norm = norm.state_dict()
-            scale = of_norm["weight"] / torch.sqrt(of_norm["running_var"] + BATCH_NORM_EPSILON)
-            weight = state[f"{name}.weight"]
-            state[f"{name}.weight"] = weight * scale.view(-1, *[1] * (weight.ndim - 1))
-            state[f"{name}.bias"] = of_norm["bias"] - of_norm["running_mean"] * scale
-    return state
