@@ -85,7 +85,7 @@ def long_use(
     return uses
 
 
-def growth(uses: list[Use], name: str, after: int = 10) -> float:
+def growth(uses: list[Use], name: str, after: int) -> float:
     """Return by how much something grew after some rounds, as a share, by a straight line."""
     values = np.array([getattr(use, name) for use in uses[after:]], float)
     slope, start = np.polyfit(np.arange(len(values)), values, 1)
