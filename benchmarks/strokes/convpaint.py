@@ -11,19 +11,17 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-import venv
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
-from platformdirs import user_cache_path
 
+from benchmarks.common import environments
 from benchmarks.common.clocks import Clock
+from benchmarks.common.environments import our_torch
 from napari_unet.errors import UserError
 
 VERSION = "1.2.0"
-_PACKAGES = (f"napari-convpaint=={VERSION}", "PyQt6")  # without Qt it cannot be imported
 _WORKER = Path(__file__).with_name("convpaint_worker.py")
 
 
@@ -35,27 +33,9 @@ def environment() -> Path:
     UserError
         The package cannot be installed.
     """
-    cache = user_cache_path("napari-unet-live", appauthor=False) / "benchmarks"
-    folder = cache / f"convpaint-{VERSION}"
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    whole = folder / "installed"
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        if not whole.is_file():
-            venv.create(folder, clear=True, with_pip=True)
-            ran = subprocess.run(
-                [python, "-m", "pip", "install", "--quiet", *_PACKAGES],
-                capture_output=True,
-                text=True,
-            )
-            if ran.returncode:
-                reason = (ran.stderr.strip() or "pip gave no reason").splitlines()[-1]
-                raise UserError(
-                    f"napari-convpaint {VERSION} cannot be installed into {folder}: {reason}. "
-                    "Mend that, or leave convpaint out of --methods."
-                )
-            whole.touch()
-    return python
+    # Without Qt it cannot be imported.
+    packages = (f"napari-convpaint=={VERSION}", "PyQt6", our_torch())
+    return environments.environment(f"convpaint-{VERSION}", packages)
 
 
 class Convpaint:

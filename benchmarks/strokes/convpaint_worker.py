@@ -9,18 +9,31 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from napari_convpaint.convpaint_model import ConvpaintModel
+
 SCALES = (1, 2, 4)  # those of Convpaint's default model
+
+
+def learned(images: list[np.ndarray], labels: list[np.ndarray]) -> ConvpaintModel:
+    """Return a model that has learned from strokes."""
+    from napari_convpaint.convpaint_model import ConvpaintModel
+
+    model = ConvpaintModel("gaussian")
+    mode = "single" if images[0].ndim == 2 else "multi"
+    model.set_params(channel_mode=mode, fe_scalings=list(SCALES))
+    model.train(images, labels)
+    return model
 
 
 def main() -> None:
     """Answer until stdin ends."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # the classifier reports its progress on stdout
-    from napari_convpaint.convpaint_model import ConvpaintModel
-
     model = None
     for line in sys.stdin:
         path = line.strip()
@@ -31,10 +44,7 @@ def main() -> None:
         else:
             count = len(arrays) // 2
             images = [arrays[f"image{index}"] for index in range(count)]
-            model = ConvpaintModel("gaussian")
-            mode = "single" if images[0].ndim == 2 else "multi"
-            model.set_params(channel_mode=mode, fe_scalings=list(SCALES))
-            model.train(images, [arrays[f"labels{index}"] for index in range(count)])
+            model = learned(images, [arrays[f"labels{index}"] for index in range(count)])
         print("done", file=replies, flush=True)
 
 

@@ -10,6 +10,7 @@ import torch
 
 import napari_unet
 from benchmarks.common.clocks import Clock
+from benchmarks.strokes.forest import Forest
 from benchmarks.strokes.results import CONVPAINT, DENSE
 from napari_unet.core.events import Done
 from napari_unet.core.models.model import Model
@@ -40,60 +41,6 @@ class Method(Protocol):
 def own(labels: np.ndarray) -> np.ndarray:
     """Return a copy, as the annotator goes on painting in its array."""
     return np.array(labels, np.uint8)
-
-
-class Forest:
-    """A random forest on filters of several scales, as in ilastik and Labkit.
-
-    Its training is as long as it is; ``run`` takes no heed of the seconds.
-    """
-
-    answers_at_once = True
-
-    def __init__(self, images: Sequence[np.ndarray], seed: int, clock: Clock) -> None:
-        from sklearn.ensemble import RandomForestClassifier
-
-        self._images = list(images)
-        self._labels: dict[int, np.ndarray] = {}
-        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._forest = RandomForestClassifier(
-            n_estimators=100, n_jobs=torch.get_num_threads(), random_state=seed
-        )
-
-    def set_labels(self, index: int, labels: np.ndarray) -> None:
-        """Take the scribbles of an image."""
-        self._labels[index] = own(labels)
-
-    def run(self, seconds: float) -> float:
-        """Fit the forest to the painted pixels."""
-        features, classes = [], []
-        for index, labels in self._labels.items():
-            painted = labels > 0
-            features.append(self._features(self._images[index])[painted])
-            classes.append(labels[painted])
-        self._forest.fit(np.concatenate(features), np.concatenate(classes))
-        return float("nan")
-
-    def predict(self, image: np.ndarray) -> np.ndarray:
-        """Return class ids as painted."""
-        features = self._features(image)
-        return self._forest.predict(features.reshape(-1, features.shape[-1])).reshape(
-            features.shape[:-1]
-        )
-
-    def _features(self, image: np.ndarray) -> np.ndarray:
-        """Return (Y, X, F) float32; an image's features are computed once."""
-        from skimage.feature import multiscale_basic_features
-
-        if id(image) not in self._cache:
-            axis = None
-            if image.ndim == 3:
-                axis = -1 if image.shape[-1] == 3 else 0
-            found = multiscale_basic_features(
-                image.astype(np.float32), sigma_min=0.5, sigma_max=16, channel_axis=axis
-            )
-            self._cache[id(image)] = (image, found)
-        return self._cache[id(image)][1]
 
 
 class Scratch:
@@ -181,7 +128,7 @@ class Live:
 def build(name: str, images: Sequence[np.ndarray], seed: int, clock: Clock) -> Method:
     """Return a new method of that name."""
     if name == "forest":
-        return Forest(images, seed, clock)
+        return Forest(images, seed, threads=torch.get_num_threads())
     if name == CONVPAINT:
         from benchmarks.strokes.convpaint import Convpaint
 

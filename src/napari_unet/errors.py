@@ -4,6 +4,7 @@ Each message is one sentence that says what is wrong and what to do; the shell p
 traceback and the window shows it as a notification.
 """
 
+import errno
 from enum import Enum
 
 
@@ -47,6 +48,21 @@ def reason_of(error: BaseException) -> str:
     """Return the first line of what an error of some library says, or else its kind."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def why_unreadable(error: BaseException) -> str:
+    """Return in a few words why a library could not read a file or a part of it.
+
+    What it lacks, or the system refused, is said in its own words; how it stumbles over damaged
+    bytes, as in "list index out of range", tells nobody anything.
+    """
+    if isinstance(error, OSError) and error.strerror and error.errno != errno.EINVAL:
+        return error.strerror
+    text = reason_of(error)
+    lacks = any(word in text for word in ("requires", "not supported", "not available"))
+    if isinstance(error, ImportError) or (lacks and isinstance(error, RuntimeError | ValueError)):
+        return text
+    return "damaged, or no image at all"
 
 
 class Stopped(Exception):

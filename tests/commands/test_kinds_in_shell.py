@@ -22,7 +22,7 @@ def result_in(folder: Path, kind: Kind) -> Path:
 def test_train(tmp_path, kind):
     image, strokes = kind.write(tmp_path), tmp_path / "strokes.npy"
     np.save(strokes, kind.strokes())
-    words = ["--labels", str(strokes), "--steps", "3", "--device", "cpu"]
+    words = ["--labels", str(strokes), "--steps", "1", "--device", "cpu"]
     words += ["--dimensions", str(kind.dimensions), "--output", str(tmp_path / "model.unet")]
     assert main(["train", str(image), *words]) == 0
     header = nu.load_model(tmp_path / "model.unet").header
@@ -64,7 +64,7 @@ def test_batch(tmp_path, kind):
 def test_in_python(kind):
     data = kind.data()[0] if kind.held == "levels" else kind.data()
     settings = {"dimensions": 3, "voxel_size": (2.0, 0.5, 0.25)} if kind.dimensions == 3 else {}
-    model = nu.train([data], [kind.strokes()], steps=3, device="cpu", **settings)
+    model = nu.train([data], [kind.strokes()], steps=1, device="cpu", **settings)
     assert model.header.network.in_channels == kind.channels
     found = nu.predict(model, data, device="cpu")
     np.testing.assert_array_equal(found, expected(model, kind))

@@ -1,15 +1,18 @@
-"""A process that saves a project, to be killed: ``saving_process.py loop|steps FOLDER``."""
+"""Processes that save a project and are killed: ``saving_process.py moments|steps FOLDER``."""
 
 from __future__ import annotations
 
 import itertools
 import os
+import random
 import shutil
+import signal
 import sys
+import time
 from pathlib import Path
 
 from napari_unet.project.changes import Changes
-from napari_unet.project.open_project import open_project
+from napari_unet.project.open_project import open_project, read_version
 from napari_unet.project.store import ProjectStore
 from projects import a_version, stroke
 
@@ -21,12 +24,34 @@ def changes(value: int) -> Changes:
     return Changes(planes=planes, versions=(version,))
 
 
-def save_for_ever(folder: Path) -> None:
-    """Save one value after the other, and print each that is saved."""
+def save_for_ever(folder: Path, said: int) -> None:
+    """Save one value after the other, and write each that is saved as a byte."""
     store = ProjectStore.of(open_project(folder))
     for value in itertools.cycle(range(1, 250)):
         store.commit(changes(value))
-        print(value, flush=True)
+        os.write(said, bytes([value]))
+
+
+def die_at_random_moments(folder: Path) -> None:
+    """Print, of six processes that are killed one after the other, what is there afterwards."""
+    rng = random.Random(0)
+    for _ in range(6):
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            save_for_ever(folder, writing)
+        os.close(writing)
+        said = os.read(reading, 1)
+        time.sleep(rng.uniform(0, 0.15))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        last = (said + os.read(reading, 1000))[-1]
+        os.close(reading)
+        opened = open_project(folder)
+        planes = [int(plane.labels.max()) for plane in opened.layers[0].planes]
+        score = opened.index.versions[1].score
+        whole = read_version(folder, opened.index, 2) == changes(planes[0]).versions[0].model
+        print(last, opened.problems, planes, score, whole, sep=";", flush=True)
 
 
 def save_and_die(folder: Path, at: int) -> bool:
@@ -74,4 +99,4 @@ def die_at_each_step(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"loop": save_for_ever, "steps": die_at_each_step}[sys.argv[1]](Path(sys.argv[2]))
+    {"moments": die_at_random_moments, "steps": die_at_each_step}[sys.argv[1]](Path(sys.argv[2]))

@@ -26,12 +26,19 @@ def test_next_and_previous_end_at_the_ends(files):
     assert files.beside(FILES[0], -1) is None
 
 
-def test_what_cannot_be_read_is_passed_over_until_the_folder_is_listed_again(files):
-    files.refuse(FILES[1])
-    assert files.beside(FILES[0], 1) == FILES[2]
-    assert files.mark(FILES[1]).text == "cannot be read"
-    files.use(FOLDER, FILES)
-    assert files.beside(FILES[0], 1) == FILES[1]
+def test_what_cannot_be_read_is_passed_over_until_its_file_is_another(tmp_path):
+    names = [tmp_path / name for name in ("a.tif", "b.tif", "c.tif")]
+    for path in names:
+        path.touch()
+    files = WorkingSet()
+    files.use(tmp_path, names)
+    files.refuse(names[1])
+    files.use(tmp_path, names)  # the window was come back to
+    assert files.beside(names[0], 1) == names[2]
+    assert files.mark(names[1]).text == "cannot be read"
+    names[1].write_bytes(b"copied again")
+    files.use(tmp_path, names)
+    assert files.beside(names[0], 1) == names[1]
 
 
 def test_painted_images_that_are_gone_are_listed_last_and_never_next(files):

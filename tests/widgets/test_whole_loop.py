@@ -61,7 +61,7 @@ def test_paint_train_see_train_again_stop(qtbot, viewer, dock, truth):
     paint(strokes)
     qtbot.waitUntil(button.isEnabled, timeout=5000)
 
-    dock.findChild(QSpinBox, "seconds_spin").setValue(8)
+    dock.findChild(QSpinBox, "seconds_spin").setValue(2)
     press(qtbot, dock, "train_button")
     assert button.text() == "&Stop"
     qtbot.waitUntil(lambda: button.text() == "&Train", timeout=150_000)

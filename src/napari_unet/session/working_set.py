@@ -69,14 +69,14 @@ class WorkingSet:
         self.shown: Path | None = None
         self.elsewhere: tuple[Elsewhere, ...] = ()
         self.positions: Mapping[Path, int] = {}
-        self._unreadable: set[Path] = set()
+        self._unreadable: dict[Path, tuple[int, ...] | None] = {}  # as the files were
 
     def use(self, folder: Path | None, files: Sequence[Path] = ()) -> None:
         """Take the images of a folder, or of none."""
         if folder != self.folder:
             self.shown = None
         self.folder = folder
-        self._unreadable.clear()
+        self._unreadable = {p: was for p, was in self._unreadable.items() if was == _stamp(p)}
         self.listed = dict.fromkeys(files)
         self._set_files(files)
         self.changed.emit()
@@ -91,12 +91,12 @@ class WorkingSet:
         """Say which image is open."""
         self.shown = path
         if path is not None:
-            self._unreadable.discard(path)
+            self._unreadable.pop(path, None)
         self.changed.emit()
 
     def refuse(self, path: Path) -> None:
-        """Say that an image cannot be read, until it is shown or the folder is listed again."""
-        self._unreadable.add(path)
+        """Say that an image cannot be read, until it is shown or its file is another."""
+        self._unreadable[path] = _stamp(path)
         self.changed.emit()
 
     def _set_files(self, files: Sequence[Path]) -> None:
@@ -140,3 +140,12 @@ class WorkingSet:
         """Return an image's name, as seen from the folder."""
         inside = self.folder is not None and path.is_relative_to(self.folder)
         return path.relative_to(self.folder or path).as_posix() if inside else str(path)
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Return what tells that a file was written again; ``None`` if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_mode

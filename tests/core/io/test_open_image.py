@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 import threading
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from imageio.v3 import imwrite
 
 from napari_unet.core.images.lazy_plane import whole_plane
 from napari_unet.core.io import read_tiff
-from napari_unet.core.io.open_image import is_readable, open_image
+from napari_unet.core.io.open_image import is_readable, open_image, read_whole
 from napari_unet.errors import InvalidInput, UnreadableFile, UserError
 
 
@@ -371,6 +372,42 @@ class TestOthers:
         with pytest.raises(UnreadableFile, match="cannot be read as an image") as error:
             open_image(tmp_path / name)
         assert "\n" not in str(error.value)
+
+    @pytest.mark.parametrize("length", [8, 9, 40])
+    @pytest.mark.parametrize("name", ["a.tif", "a.png", "a.npy"])
+    def test_a_damaged_file_is_said_to_be_so_not_how_a_library_stumbles(
+        self, tmp_path, rng, name, length
+    ):
+        path, data = tmp_path / name, rng.integers(0, 255, (24, 20), np.uint8)
+        np.save(path, data) if name == "a.npy" else imwrite(path, data)
+        path.write_bytes(path.read_bytes()[:length])
+        with pytest.raises(UnreadableFile, match=r"\(damaged, or no image at all\); take another"):
+            open_image(path)
+
+    def test_an_empty_file_is_said_to_be_empty(self, tmp_path):
+        (tmp_path / "a.tif").touch()
+        with pytest.raises(UnreadableFile, match="it is empty"):
+            open_image(tmp_path / "a.tif")
+
+    def test_what_a_library_lacks_or_a_system_refuses_is_said(self, tmp_path, rng, monkeypatch):
+        tifffile.imwrite(tmp_path / "a.tif", rng.integers(0, 255, (24, 20), np.uint8))
+        for error, said in (
+            (ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package"), "imagecodecs"),
+            (PermissionError(13, "Permission denied"), "Permission denied"),
+            (OSError(22, "Invalid argument"), "damaged"),
+        ):
+            monkeypatch.setattr(tifffile, "TiffFile", Mock(side_effect=error))
+            with pytest.raises(UnreadableFile, match=said):
+                open_image(tmp_path / "a.tif")
+
+    def test_damaged_pixels_are_said_when_they_are_read(self, tmp_path, rng):
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, rng.integers(0, 9, (64, 64), np.uint8), compression="zlib")
+        content = bytearray(path.read_bytes())
+        content[-300:-200] = bytes(100)
+        path.write_bytes(content)
+        with open_image(path) as source, pytest.raises(UnreadableFile, match="damaged"):
+            read_whole(source)
 
     def test_what_is_not_there_is_refused(self, tmp_path):
         with pytest.raises(UnreadableFile, match="there is no file"):

@@ -36,6 +36,20 @@ def test_are_the_connected_components_of_the_stack(stack):
     assert alike(np.stack(found), plain)
 
 
+def test_a_stroke_in_volumes_of_a_series_goes_on_in_time():
+    one = np.zeros((2, 4, 4), int)
+    one[0, 1, 1] = 1
+    later = np.zeros((2, 4, 4), int)
+    later[1, 2, 2], later[0, 0, 3] = 1, 2
+    found = numbered_across(
+        [np.minimum(one, 1), np.minimum(later, 1)],
+        [one, later],
+        [("series", (t,)) for t in range(2)],
+        [(0, 0, 0)] * 2,
+    )
+    assert found[0][0, 1, 1] == found[1][1, 2, 2] != found[1][0, 0, 3] > 0
+
+
 def test_parts_of_planes_lie_where_they_are_in_them():
     part = np.ones((2, 2), int)
     common = [np.zeros((2, 2), int)] * 2, [part, part], [("s", (3,)), ("s", (4,))]

@@ -135,7 +135,7 @@ def test_painted_far_apart_it_trains_and_holds_strokes_out(monkeypatch):
     for at in (0, 1408):
         image[at : at + 64, at : at + 64] = scene.image
         labels[at : at + 64, at : at + 64] = scene.strokes
-    events = list(train_events(ImageSource.from_array(image, "YX"), labels, steps=60, device="cpu"))
+    events = list(train_events(ImageSource.from_array(image, "YX"), labels, steps=5, device="cpu"))
     done = events[-1]
     assert isinstance(done, Done)
     assert events[0].held_out

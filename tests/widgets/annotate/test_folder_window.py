@@ -284,6 +284,24 @@ def test_files_that_cannot_be_read_are_said_and_passed_over(person, folder, said
     person.sees("cells 10.tif")
 
 
+def test_the_first_image_that_can_be_read_is_shown_of_a_few_that_cannot(person, folder, said):
+    for number in (1, 2):
+        (folder / f"cells {number}.tif").write_bytes(b"II*\x00 no image")
+    person.choose(folder)
+    person.sees("cells 10.tif")
+    assert sum("cannot be read as an image" in text for text in said()) == 2
+    assert person.rows()[0] == "cells 1.tif · cannot be read"
+
+
+def test_a_folder_without_a_readable_image_is_not_told_of_file_by_file(person, folder, said):
+    for number in range(1, 31):
+        (folder / f"cells {number}.tif").write_bytes(b"II*\x00 no image")
+    person.choose(folder)
+    person.qtbot.waitUntil(lambda: any("Next goes on after it." in text for text in said()))
+    assert sum("cannot be read as an image" in text for text in said()) < 6
+    assert person.files.shown is None
+
+
 def test_a_renamed_image_has_its_strokes(person, folder, said):
     person.choose(folder)
     person.sees("cells 1.tif")

@@ -53,7 +53,7 @@ def test_the_box_is_there_with_a_folder_alone(qtbot, model, learners, plate):
     assert widget.rest.isHidden()
     shared_by(model, widget).files.use(plate, [plate / "a.tif"])
     assert not widget.rest.isHidden()
-    assert widget.rest.box.text() == "1 images of plate that nobody painted on"
+    assert widget.rest.box.text() == "1 image of plate that nobody painted on"
 
 
 def test_the_rest_is_segmented_into_a_folder_beside_it(qtbot, dock, learners, plate, model):
@@ -65,7 +65,8 @@ def test_the_rest_is_segmented_into_a_folder_beside_it(qtbot, dock, learners, pl
     output = plate.with_name("plate results")
     assert dock.options.folder == output
     planned(qtbot, dock, "3 of 5 will run")
-    assert dock.rest.label.text().startswith("4 files: ")
+    said = "4 files: 2 will be segmented, 1 has 3 channels, 1 cannot be read"
+    assert dock.rest.label.text() == said
     qtbot.mouseClick(dock.run_button, Qt.MouseButton.LeftButton)
     for number in range(3):
         qtbot.waitUntil(lambda n=number: len(learners[0].pieces) > n, timeout=30_000)

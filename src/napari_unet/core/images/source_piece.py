@@ -11,7 +11,7 @@ import numpy as np
 from napari_unet.core.images.check_array import check_array
 from napari_unet.core.images.intensity import Intensities
 from napari_unet.core.images.lazy_plane import measured, read_part
-from napari_unet.errors import UnreadableFile, UserError, reason_of
+from napari_unet.errors import UnreadableFile, UserError, why_unreadable
 
 if TYPE_CHECKING:
     from napari_unet.core.images.image_source import ImageSource
@@ -100,8 +100,8 @@ def _samples(source: ImageSource, level: int, where: Mapping[str, int | slice]) 
         raise
     except Exception as error:  # each library has its own errors for damaged data
         raise UnreadableFile(
-            f"a part of {source.name} cannot be read ({reason_of(error)}); take another copy "
-            "of the file."
+            f"a part of {source.name} cannot be read ({why_unreadable(error)}); take another "
+            "copy of the file."
         ) from None
     left = [a for a, place in zip(source.axes, places, strict=True) if isinstance(place, slice)]
     part = part.transpose([left.index(letter) for letter in "SZYX" if letter in left])

@@ -1,8 +1,8 @@
 """Opening a file of any kind as an image; of large ones only what is asked for is read."""
 
 import os
-import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.io.file_content import Stored
 from napari_unet.core.io.read_tiff import open_tiff
 from napari_unet.core.io.read_zarr import is_zarr, open_zarr
-from napari_unet.errors import InvalidInput, UnreadableFile, UserError, reason_of
+from napari_unet.errors import InvalidInput, UnreadableFile, UserError, why_unreadable
 
 _TIFF = (".tif", ".tiff", ".lsm", ".btf", ".tf8")
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
@@ -79,47 +79,52 @@ def _named(stored: Stored, path: Path, axes: str | None, channels: int | None) -
 
 
 def _stored(path: Path) -> Stored:
-    if path.is_dir():
-        return _tried(open_zarr, path)
-    if not path.is_file():
-        raise UnreadableFile(f"there is no file {path}; check the name.")
     suffix = path.suffix.lower()
-    if suffix in _TIFF:
-        return _tried(open_tiff, path)
-    return _tried(_open_npy if suffix == ".npy" else _open_picture, path)
+    if path.is_dir():
+        opener: Callable[[Path], Stored] = open_zarr
+    elif not path.is_file():
+        raise UnreadableFile(f"there is no file {path}; check the name.")
+    elif not path.stat().st_size:
+        raise _unreadable(path, "it is empty")
+    elif suffix in _TIFF:
+        opener = open_tiff
+    else:
+        opener = _open_npy if suffix == ".npy" else _open_picture
+    with _plainly(path):
+        return opener(path)
 
 
-def _tried(opener: Callable[[Path], Stored], path: Path) -> Stored:
+@contextmanager
+def _plainly(path: str | Path) -> Iterator[None]:
     """Turn whatever a library raises into one sentence."""
     try:
-        return opener(path)
+        yield
     except UserError:
         raise
-    except Exception as error:  # each reader has its own errors for a damaged file
+    except MemoryError:
         raise UnreadableFile(
-            f"{path} cannot be read as an image ({reason_of(error)}); save it as TIFF or PNG."
+            f"{path} does not fit into memory; close other programs, or cut the image."
         ) from None
+    except Exception as error:  # each reader has its own errors for a damaged file
+        raise _unreadable(path, why_unreadable(error)) from None
+
+
+def _unreadable(path: str | Path, why: str) -> UnreadableFile:
+    return UnreadableFile(
+        f"{path} cannot be read as an image ({why}); take another copy of the file, or save it as "
+        "TIFF or PNG."
+    )
 
 
 def _open_npy(path: Path) -> Stored:
-    data = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(data, np.ndarray):
-        raise ValueError("several arrays in one file")
-    return Stored("npy", (data,))
+    return Stored("npy", (np.lib.format.open_memmap(path, mode="r"),))
 
 
 def _open_picture(path: Path) -> Stored:
     from imageio.v3 import imread
 
     read = partial(imread, plugin="pillow") if path.suffix.lower() in _PICTURES else imread
-    try:
-        data = np.asarray(read(path))
-    except (OSError, struct.error):
-        # The libraries say which of their buffers was too short.
-        raise UnreadableFile(
-            f"{path} cannot be read as an image (damaged, or no picture at all); save it as TIFF "
-            "or PNG."
-        ) from None
+    data = np.asarray(read(path))
     if data.ndim == 3 and data.shape[-1] == 2:
         said = "the second value of each pixel, its opacity, is left out."
         return Stored("picture", (data[..., 0],), said=(said,))
@@ -150,19 +155,15 @@ def read_image(path: str | os.PathLike[str], level: int = 0) -> np.ndarray:
     InvalidInput
         It is empty or not numeric, or has no such level.
     """
-    path = Path(path)
     with open_image(path) as source:
         source.check_level(level)
-        try:
-            return np.array(source.levels[level][...])
-        except MemoryError:
-            raise UnreadableFile(
-                f"{path} does not fit into memory; close other programs, or cut the image."
-            ) from None
-        except Exception as error:  # each reader has its own errors for a damaged file
-            raise UnreadableFile(
-                f"{path} cannot be read as an image ({reason_of(error)}); save it as TIFF or PNG."
-            ) from None
+        return read_whole(source, level)
+
+
+def read_whole(source: ImageSource, level: int = 0) -> np.ndarray:
+    """Read all of an open file, as stored; ``UnreadableFile`` if what it holds is damaged."""
+    with _plainly(source.name):
+        return np.array(source.levels[level][...])
 
 
 def read_labels(path: str | os.PathLike[str]) -> np.ndarray:

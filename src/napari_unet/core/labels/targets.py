@@ -126,7 +126,7 @@ def hold_out(
     rng: np.random.Generator,
     *,
     places: Sequence[Place] = (),
-    origins: Sequence[tuple[int, int]] = (),
+    origins: Sequence[tuple[int, ...]] = (),
 ) -> list[Target]:
     """Hold out a share of the strokes or regions, never single pixels of one, for the score.
 
@@ -139,7 +139,7 @@ def hold_out(
     numbers = [target.strokes for target in targets]
     if kind == "scribbles":
         where = places or [(index, ()) for index in range(len(targets))]
-        at = origins or [(0, 0)] * len(targets)
+        at = origins or [(0,) * numbers[0].ndim] * len(targets)
         numbers = numbered_across([target.classes for target in targets], numbers, where, at)
         chosen = _choose_strokes(targets, numbers, n_classes, rng)
     elif len(targets) >= _MIN_PLANES_TO_HOLD_OUT:

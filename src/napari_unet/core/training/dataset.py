@@ -52,12 +52,12 @@ class Dataset:
     classes: tuple[ClassInfo, ...]
     scaling: Scaling = EACH_BY_ITSELF
     seen: tuple[Intensities, ...] = ()
-    places: tuple[tuple[Place, tuple[int, int]], ...] = ()
+    places: tuple[tuple[Place, tuple[int, ...]], ...] = ()
 
     def position(self, number: int, at: Sequence[int]) -> tuple[int, ...]:
         """Return where a pixel of an image is in its stack, along all axes."""
         (_, lead), origin = self.places[number] if self.places else ((0, ()), (0, 0))
-        first, last = at[:-2], (at[-2] + origin[0], at[-1] + origin[1])
+        first, last = at[:-2], (at[-2] + origin[-2], at[-1] + origin[-1])
         return (*lead, *first, *last)
 
     @property
@@ -167,7 +167,7 @@ def make_dataset(
 class _Piece:
     """A plane or volume that has labels, or a part of one: as stored, (C, *axes).
 
-    Its place is the stack that it is of and its index there, its origin its first row and column.
+    Its place is the stack that it is of and its index there, its origin its first pixel.
     """
 
     pixels: np.ndarray
@@ -175,7 +175,7 @@ class _Piece:
     newest: np.ndarray | None
     seen: Intensities
     place: Place
-    origin: tuple[int, int]
+    origin: tuple[int, ...]
 
 
 def _labelled_pieces(
@@ -204,7 +204,9 @@ def _labelled_pieces(
         new = None if fresh is None else fresh[number]
         lead = tuple(int(i) for i in np.unravel_index(number, arranged.lead))
         seen = intensities_of(pixels)
-        yield _Piece(pixels, piled[number], new, seen, (stack, (*at, *lead)), (0, 0))
+        yield _Piece(
+            pixels, piled[number], new, seen, (stack, (*at, *lead)), (0,) * (pixels.ndim - 1)
+        )
 
 
 def _scaling(

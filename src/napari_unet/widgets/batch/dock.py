@@ -204,7 +204,12 @@ class BatchSegment(Docked):
     def _fates(self, plan: BatchPlan) -> list[str]:
         header = self.session.header
         ndim = 2 if header is None else header.network.ndim
-        return [fate_text(item, ndim) for item in plan.items]
+        several = Counter(self._planned)
+        return [
+            # Of many files it is counted, and each sentence has a name in it.
+            item.group if item.action == "refused" and several[owner] > 1 else fate_text(item, ndim)
+            for owner, item in zip(self._planned, plan.items, strict=True)
+        ]
 
     def _on_run_clicked(self) -> None:
         if self._run.is_running:

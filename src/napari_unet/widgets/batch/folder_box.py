@@ -136,7 +136,9 @@ class FolderBox(QWidget):
             return
         self._rest = rest
         name = "" if self._files.folder is None else self._files.folder.name
-        self.box.setText(f"{len(rest)} images of {name} that nobody painted on")
+        self.box.setText(
+            f"{len(rest)} image{'s' * (len(rest) != 1)} of {name} that nobody painted on"
+        )
         self.box.setVisible(bool(rest))
         if self.box.isChecked():
             self.changed.emit()

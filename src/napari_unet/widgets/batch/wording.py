@@ -51,7 +51,10 @@ def outcome_text(ended: ItemEnded) -> str:
 def files_text(texts: Sequence[str]) -> str:
     """Say what becomes, or became, of the files of a layer: each different text once."""
     counted = Counter(re.split("[:;]|, into", text)[0] for text in texts)
-    parts = [f"{count} {text}" for text, count in counted.items()]
+    parts = [
+        f"{count} {text.replace('have', 'has') if count == 1 else text}"
+        for text, count in counted.items()
+    ]
     others = [t for t in dict.fromkeys(texts) if t.startswith(("failed", "stopped"))][:1]
     return f"{len(texts)} files: {', '.join(parts)}" + "".join(f"; {text}" for text in others)
 

@@ -39,6 +39,7 @@ from napari_unet.widgets.project.open_file import open_file, take_alike
 from napari_unet.widgets.qt.connections import ended_with
 
 _PAUSE_MS = 50
+_MOST_PASSED_OVER = 3  # each is told of
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,7 @@ class FolderImages(QObject):
         self._bench = Bench("project-image")
         self._target: Path | None = None  # what is shown, or will be
         self._switching = False
+        self._passed_over = 0  # images that cannot be read, before the first that can
         self.list.listed.connect(self._on_listed)
         ended_with(self, self._bench.close)
         self.list.begin()
@@ -105,6 +107,7 @@ class FolderImages(QObject):
         """Show what was shown last, or what is open, or the first image."""
         if not shown:
             return
+        self._passed_over = 0
         there = self.files.positions
         chosen = None if self._choice.image is None else _path_of(self._choice.image)
         opened = map(_path_of, self.viewer.layers)
@@ -136,7 +139,12 @@ class FolderImages(QObject):
 
     def _on_refused(self, path: Path, text: str) -> None:
         self.files.refuse(path)
-        self._session.said.emit(Level.WARNING, f"{text} Next goes on after it.")
+        on = self.files.shown is None and self._passed_over < _MOST_PASSED_OVER
+        text = text if on else f"{text} Next goes on after it."
+        self._session.said.emit(Level.WARNING, text)
+        if on:
+            self._passed_over += 1
+            self.go(1)
 
     def _on_found(self, path: Path, found: _Found) -> None:
         if path != self._target or self._bench.closed:

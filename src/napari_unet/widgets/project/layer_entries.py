@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from pydantic import ValidationError
 
-from napari_unet.core.io.open_image import open_image
+from napari_unet.core.io.open_image import open_image, read_whole
 from napari_unet.core.io.result import MadeFrom
 from napari_unet.core.labels.classes import ClassInfo
 from napari_unet.errors import InvalidInput
@@ -208,7 +208,7 @@ def open_layer(viewer: ViewerModel, entry: ImageEntry, mark: ImageMark, path: Pa
     layer = _as_before(viewer, entry, mark, path)
     if layer is None:
         with open_image(path) as source:
-            data = np.array(source.levels[0][...])
+            data = read_whole(source)
         layer = Image(data, rgb=entry.rgb and data.shape[-1] in (3, 4), name=entry.name)
         viewer.add_layer(layer)
     if tuple(full_data(layer).shape) != entry.shape:

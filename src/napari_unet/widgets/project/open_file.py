@@ -4,13 +4,12 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 from napari.layers._source import layer_source
 
 from napari_unet.core.images.image_source import ImageSource
-from napari_unet.core.io.open_image import open_image
+from napari_unet.core.io.open_image import open_image, read_whole
 from napari_unet.errors import InvalidInput
 from napari_unet.widgets.layers.from_file import take_from
 from napari_unet.widgets.layers.layer_axes import fits
@@ -34,8 +33,7 @@ def open_file(viewer: ViewerModel, path: Path, source: ImageSource) -> Image:
     image = _by_napari(viewer, path)
     if image is None:
         with open_image(path) as opened, layer_source(path=str(path)):
-            data = np.array(opened.levels[0][...])
-            image = Image(data, rgb=opened.axes.endswith("S"), name=path.stem)
+            image = Image(read_whole(opened), rgb=opened.axes.endswith("S"), name=path.stem)
         viewer.add_layer(image)
     try:
         with suppress(InvalidInput):  # napari dropped axes of length 1, say; they are guessed
