@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -61,6 +62,7 @@ def main() -> None:
         "cells": draw_cells,
         "next-place": draw_next_place,
         "folder": draw_folder,
+        "another-computer": draw_another_computer,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=drawers, default=list(drawers))
@@ -237,6 +239,51 @@ def draw_folder() -> None:
         viewer.reset_view(margin=0.01)
         _wait(lambda: files.painted == 2)
         _photograph(viewer, "folder.png")
+        viewer.close()
+
+
+def draw_another_computer() -> None:
+    """Compute on ``gpu1``, which a stand-in for ssh brings here, and photograph the choice."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        os.environ["XDG_DATA_HOME"] = os.environ["XDG_CONFIG_HOME"] = folder
+        import napari
+
+        from napari_unet.widgets.annotate.computer_menu import ComputerDialog, ComputerMenu
+        from napari_unet.widgets.desk.shared import shared_by
+
+        ssh = Path(folder) / "ssh"
+        start = "from napari_unet.commands.learner import run; run()"
+        ssh.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{start}'\n")
+        ssh.chmod(0o755)
+        os.environ["PATH"] = os.pathsep.join([folder, os.environ["PATH"]])
+        viewer = napari.Viewer(title="napari-unet")
+        viewer.window.resize(1360, 880)
+        viewer.open_sample("napari-unet-live", "tissue")
+        _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Annotate and train")
+        session = shared_by(viewer, dock).session
+        menu = dock.findChild(ComputerMenu)
+
+        def ask() -> ComputerDialog:
+            menu.choices.aboutToShow.emit()
+            menu.choices.actions()[-1].trigger()
+            return dock.findChild(ComputerDialog)
+
+        dialog = ask()
+        dialog.host.setText("gpu1")
+        dialog.accept()
+        _wait(lambda: session.device.startswith("gpu1: ") and not session.device.endswith("…"))
+        viewer.reset_view(margin=0.01)
+        dialog = ask()
+        _wait_ms(1500)
+        picture = viewer.screenshot(canvas_only=False, flash=False)[..., :3].copy()
+        dialog.grab().save(str(Path(folder) / "dialog"), "PNG")
+        above = np.asarray(Image.open(Path(folder) / "dialog").convert("RGB"))
+        place = menu.mapTo(viewer.window._qt_window, menu.rect().topLeft())
+        top, left = place.y() - 20, place.x() - above.shape[1] - 295
+        picture[top : top + above.shape[0], left : left + above.shape[1]] = above
+        _save(picture, "another-computer.png")
+        dialog.reject()
         viewer.close()
 
 

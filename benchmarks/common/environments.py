@@ -31,9 +31,8 @@ def environment(name: str, packages: Sequence[str], *, shared: bool = False) -> 
     packages
         What pip is told to install. Others than before make the environment anew.
     shared
-        Whether it sees what this Python has installed too, so that only the rest is installed: for
-        what needs torch alone, some gigabytes. No compiled package that belongs to a certain build
-        of torch, as torchvision does, may be among them.
+        Whether it sees what this Python has installed too, torch above all, so that only the rest
+        is installed.
 
     Raises
     ------

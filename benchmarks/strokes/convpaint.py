@@ -22,7 +22,7 @@ from benchmarks.common.environments import our_torch
 from napari_unet.errors import UserError
 
 VERSION = "1.2.0"
-_WORKER = Path(__file__).with_name("convpaint_worker.py")
+_WORKER = "benchmarks.strokes.convpaint_worker"
 
 
 def environment() -> Path:
@@ -52,11 +52,12 @@ class Convpaint:
         self._labels: dict[int, np.ndarray] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="convpaint-")
         self._worker = subprocess.Popen(  # ends with its stdin, at the latest when we end
-            [environment(), _WORKER],
+            [environment(), "-m", _WORKER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            cwd=Path(__file__).parents[2],
             env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
         )
 

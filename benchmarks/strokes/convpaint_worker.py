@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.common.torchvision import import_torchvision
+
 if TYPE_CHECKING:
     from napari_convpaint.convpaint_model import ConvpaintModel
 
@@ -21,6 +23,7 @@ SCALES = (1, 2, 4)  # those of Convpaint's default model
 
 def learned(images: list[np.ndarray], labels: list[np.ndarray]) -> ConvpaintModel:
     """Return a model that has learned from strokes."""
+    import_torchvision()
     from napari_convpaint.convpaint_model import ConvpaintModel
 
     model = ConvpaintModel("gaussian")

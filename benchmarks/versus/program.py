@@ -59,8 +59,7 @@ PEERS: dict[str, Program] = {
     "torch-em": Program(
         "torch-em",
         "benchmarks.versus.torch_em_jobs",
-        # Our network, which it is given, needs pydantic.
-        _python_of("torch-em-0.10.9", "torch-em==0.10.9", "pydantic", our_torch()),
+        _python_of("torch-em-0.10.9", "torch-em==0.10.9", our_torch(), shared=True),
         ("torch_em", "torch", "numpy"),
     ),
     "convpaint": Program(

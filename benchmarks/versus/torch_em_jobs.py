@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch_em import default_segmentation_loader
-from torch_em.model import UNet2d
-from torch_em.util.prediction import predict_with_halo
 
+from benchmarks.common.torchvision import import_torchvision
 from benchmarks.versus.shared_network import (
     BATCH,
     BEFORE,
@@ -22,6 +20,11 @@ from benchmarks.versus.shared_network import (
     lesson,
     several,
 )
+
+import_torchvision()
+from torch_em import default_segmentation_loader  # noqa: E402
+from torch_em.model import UNet2d  # noqa: E402
+from torch_em.util.prediction import predict_with_halo  # noqa: E402
 
 
 def batches(side: int, patch: int) -> Iterator[tuple[Tensor, Tensor]]:

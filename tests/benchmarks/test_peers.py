@@ -24,7 +24,7 @@ class Job:
 
     def prepare(self):
         self.prepared = True
-        time.sleep(0.3)
+        time.sleep(self.asked.get("seconds", 0))
 
     def __call__(self):
         print("noise on stdout")
@@ -61,7 +61,7 @@ QUICK = Settings(rounds=1, windows=(32, 64), threads=1)
 
 
 def test_predictions_are_compared_and_equal_ones_told_from_others(fake):
-    rows = contests.Contests(["monai", "torch-em"], fake(0.0), QUICK).predict()
+    rows = list(contests.Contests(["monai", "torch-em"], fake(0.0), QUICK).predict())
     assert [row.peer for row in rows[:4]] == [
         "MONAI, our network",
         "MONAI, its own U-Net",
@@ -74,7 +74,7 @@ def test_predictions_are_compared_and_equal_ones_told_from_others(fake):
 
 def test_a_job_is_timed_without_its_preparation(fake):
     with program.Process(program.PEERS["monai"], threads=1) as process:
-        spent = Job.made(process, "predict", folder=str(fake(0.0))).run()
+        spent = Job.made(process, "predict", folder=str(fake(0.0)), seconds=0.3).run()
     assert spent.seconds["wall"] < 0.3 < spent.since_start["wall"]
     assert spent.since_start["cpu"] > 0
     assert 5 < spent.mebibytes < 2000
@@ -142,14 +142,17 @@ def test_our_live_answers_strokes_as_the_others_do(tmp_path):
     pytest.importorskip("sklearn")
     peers.write_strokes(tmp_path / "strokes.npz", [peers.drawn_cells(64, seed) for seed in (0, 1)])
     truth = np.load(tmp_path / "strokes.npz")
-    for moment in ("first", "more", "other"):
-        for new in (JOBS["strokes"], lambda *given, **asked: Answer(OneImage, *given, **asked)):
-            job = new(str(tmp_path), moment=moment)
-            job.prepare()
-            found = job()
-            assert found.shape == (64, 64)
-            wanted = truth["other_truth" if moment == "other" else "truth"]
-            assert (found == wanted + 1).mean() > 0.6
+    for new, moment in (
+        (JOBS["strokes"], "more"),
+        (JOBS["strokes"], "other"),
+        (lambda *given, **asked: Answer(OneImage, *given, **asked), "first"),
+    ):
+        job = new(str(tmp_path), moment=moment)
+        job.prepare()
+        found = job()
+        assert found.shape == (64, 64)
+        wanted = truth["other_truth" if moment == "other" else "truth"]
+        assert (found == wanted + 1).mean() > 0.6
 
 
 def test_a_padded_pass_with_the_context_says_what_ours_does(tmp_path):

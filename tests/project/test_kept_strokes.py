@@ -111,6 +111,31 @@ def test_channels_and_planes_are_those_that_were_chosen(tmp_path):
     assert found.places == (("a1", (1,)),)
 
 
+def test_volumes_are_read_as_a_whole_with_the_strokes_of_all_their_slices(tmp_path):
+    shape = (2, 3, 2, 40, 50)
+    pixels = write(tmp_path / "a.tif", shape, "TZCYX")
+    image = entry_of(tmp_path / "a.tif", shape, "TZCYX", channels=(("i1", 1),))
+    planes = []
+    for number, index in enumerate([(1, 0, 0), (1, 2, 0), (0, 1, 0)], start=1):
+        labels = np.zeros((40, 50), np.uint8)
+        labels[5:8, 5 : 5 + 4 * number] = number
+        planes.append(PlaneStrokes("a1", index, labels))
+    one = kept(project_of(tmp_path / "p", image, planes, shape=(2, 3, 1, 40, 50)))
+    assert one.has_slices
+    found = one.read_volumes()
+    assert len(found.keys) == 2
+    for key, volume, strokes in zip(found.keys, found.images, found.labels, strict=True):
+        time = 1 if key.endswith("[1, 0]") else 0
+        np.testing.assert_array_equal(volume, pixels[time, :, 1][None])
+        expected = np.zeros_like(strokes)
+        for plane in planes:
+            if plane.index[0] == time:
+                expected[plane.index[1]] = plane.labels
+        np.testing.assert_array_equal(strokes, expected)
+    assert found.channels == (1,)
+    assert not kept(project_of(tmp_path / "q", entry_of(tmp_path / "a.tif"))).has_slices
+
+
 def test_channels_that_were_brought_to_the_front(tmp_path):
     pixels = write(tmp_path / "a.npy", (4, 4))
     pixels = np.random.default_rng(1).random((80, 90, 5)).astype(np.float32)

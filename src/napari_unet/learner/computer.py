@@ -124,7 +124,7 @@ class Computer:
             )
         if _OLDER in said:
             return self.other_version("an older version")
-        return self._of(f"no learner answered ({last}).")
+        return self._of(f"no learner answered ({last}); check the command that starts it.")
 
     def no_answer_yet(self) -> str:
         """Return what to say while no learner has answered for long, as in a scheduler's queue."""

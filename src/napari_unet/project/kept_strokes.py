@@ -14,6 +14,7 @@ from napari_unet.core.images.box import Region
 from napari_unet.core.images.cutout import cut
 from napari_unet.core.images.image_source import ImageSource
 from napari_unet.core.images.intensity import Intensities
+from napari_unet.core.images.lazy_plane import whole_plane
 from napari_unet.core.io.fingerprint import identify_file
 from napari_unet.core.io.open_image import open_image
 from napari_unet.core.segmentation.result_paths import RESULTS, stem_of
@@ -49,11 +50,56 @@ class KeptStrokes:
         sizes = dict(zip(self.image.axes or "", self.image.shape, strict=False))
         return len(self.image.channels) or sizes.get("C", 1) * min(sizes.get("S", 1), 3)
 
+    @property
+    def has_slices(self) -> bool:
+        """Whether the image can be learnt as volumes."""
+        return "Z" in self._painted
+
+    @property
+    def _painted(self) -> str:
+        """The axes of the strokes before the rows."""
+        return (self.image.axes or "").removesuffix("S").removeprefix("C")[:-2]
+
     def read(self, reach: int) -> PaintedPlanes:
         """Read what is around the strokes, ``reach`` pixels, and the range of grey values.
 
         ``UserError`` if the image was changed since, or it or the strokes cannot be read.
         """
+        whole = self._planes()
+        with open_as_before(self.path, self.image) as source:
+            return self._cut(source, whole, reach)
+
+    def read_volumes(self) -> PaintedPlanes:
+        """Read the volumes that strokes lie in, all slices of each; ``UserError`` likewise."""
+        axis, volumes = self._painted.index("Z"), dict[tuple[int, ...], np.ndarray]()
+        for index, strokes in self._planes().items():
+            place = (*index[:axis], *index[axis + 1 :])
+            empty = np.zeros((self.strokes.shape[axis], *strokes.shape), strokes.dtype)
+            volumes.setdefault(place, empty)[index[axis]] = strokes
+        letters = self._painted.replace("Z", "")
+        with open_as_before(self.path, self.image) as source:
+            images = tuple(
+                whole_plane(
+                    source.volume(
+                        _along(letters, place), channels=self._channels, level=self.image.level
+                    )
+                )
+                for place in volumes
+            )
+            return PaintedPlanes(
+                keys=tuple(f"{self.project} {self.strokes.key}{list(place)}" for place in volumes),
+                images=images,
+                labels=tuple(volumes.values()),
+                pixel_unit=source.units.get("X"),
+                channels=self._channels or tuple(range(source.channels)),
+            )
+
+    @property
+    def _channels(self) -> tuple[int, ...] | None:
+        return tuple(channel for _, channel in self.image.channels) or None
+
+    def _planes(self) -> dict[tuple[int, ...], np.ndarray]:
+        """Return the strokes of each plane, (Y, X), of an image that is as it was."""
         problems: list[str] = []
         planes = read_layer(self.project, self.strokes, problems, set()).planes
         if problems:
@@ -64,18 +110,16 @@ class KeptStrokes:
             shape = self.strokes.shape[-2:]
             labels = whole.setdefault(plane.index, np.zeros(shape, self.strokes.dtype))
             labels[plane.where[-2:]] = plane.labels
-        with open_as_before(self.path, self.image) as source:
-            return self._cut(source, whole, reach)
+        return whole
 
     def _cut(
         self, source: ImageSource, whole: Mapping[tuple[int, ...], np.ndarray], reach: int
     ) -> PaintedPlanes:
-        painted = (self.image.axes or "").removesuffix("S").removeprefix("C")[:-2]
-        channels = tuple(channel for _, channel in self.image.channels) or None
+        channels = self._channels
         images, labels, places = [], [], []
         boxes: list[Region | None] = []
         for index, strokes in whole.items():
-            where = [at for letter, at in zip(painted, index, strict=True) if letter != "C"]
+            where = _along(self._painted, index)
             plane = source.plane(where, channels=channels, level=self.image.level)
             if index not in self.known:
                 self.known[index] = plane.intensities()
@@ -96,6 +140,11 @@ class KeptStrokes:
             channels=channels or tuple(range(source.channels)),
             places=tuple(places),
         )
+
+
+def _along(letters: str, index: tuple[int, ...]) -> list[int]:
+    """Return where a plane or a volume is along the axes that are no channels."""
+    return [at for letter, at in zip(letters, index, strict=True) if letter != "C"]
 
 
 def open_as_before(path: Path, image: ImageEntry) -> ImageSource:

@@ -41,7 +41,8 @@ _NOWHERE = "not running; the next training or prediction tries again"
 class Session(ClassesAndModel):
     """The state that the widgets show and the actions that they offer.
 
-    Signals: ``state_changed(state)``, ``device_changed(text)``, ``curve_changed()``,
+    Signals: ``state_changed(state)``, ``device_changed(text)``,
+    ``computer_answered(computer)``, when a learner started there, ``curve_changed()``,
     ``progress_changed(fraction, remaining_seconds | None)`` of a training,
     ``improved(model_bytes)`` when a running training has better weights, ``trained(reason)`` at
     the end of a training, after ``model_changed``, ``said(level, text)``. Predictions and the live
@@ -50,6 +51,7 @@ class Session(ClassesAndModel):
 
     state_changed = Signal(State)
     device_changed = Signal(str)
+    computer_answered = Signal(Computer)
     curve_changed = Signal()
     progress_changed = Signal(float, object)
     improved = Signal(bytes)
@@ -183,6 +185,7 @@ class Session(ClassesAndModel):
         content = reply.content
         if isinstance(content, Ready):
             self._set_device(content.device)
+            self.computer_answered.emit(self.computer)
         elif self._training is not None and reply.job == self._training.job:
             self._apply_training(self._training, content)
         elif self.state is not State.IDLE and reply.job == self.live.job:

@@ -38,11 +38,18 @@ class Elsewhere(Protocol):
     def channels(self) -> int:
         """How many channels of it a model is given."""
 
+    @property
+    def has_slices(self) -> bool:
+        """Whether it can be learnt as volumes."""
+
     def read(self, reach: int) -> PaintedPlanes:
         """Read what is around the strokes, ``reach`` pixels; in any thread.
 
         ``UserError`` if the image or the strokes are not as they were, or cannot be read.
         """
+
+    def read_volumes(self) -> PaintedPlanes:
+        """Read the volumes that the strokes lie in, likewise."""
 
 
 class WorkingSet:

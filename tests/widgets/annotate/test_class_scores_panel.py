@@ -63,6 +63,14 @@ def test_it_is_folded_away_until_somebody_looks(panel):
     assert panel.fold.toggleButton().text() == "How good, by class"
 
 
+def test_the_table_has_all_of_the_room_there_is(qtbot, panel):
+    panel.resize(330, 400)
+    with qtbot.waitExposed(panel):
+        panel.show()
+    panel.fold.expand(animate=False)
+    qtbot.waitUntil(lambda: panel.table.width() == panel.width())
+
+
 def test_a_model_without_held_out_strokes_says_what_to_paint(panel, session, tmp_path):
     use(session, tmp_path)
     assert panel.table.rowCount() == 0

@@ -62,16 +62,25 @@ def test_commands_go_without_a_computer_too(qtbot, menu, session, fake):
     assert "docker run -i unet napari-unet learner" in entries(menu)
 
 
-def test_those_used_before_are_offered_in_another_window(qtbot, menu, fake):
+def test_those_that_answered_before_are_offered_in_another_window(qtbot, menu, answer):
     type_in(qtbot, menu, "gpu1")
-    entries(menu)["This computer"].trigger()
+    answer(0, Ready("CPU"))
+    type_in(qtbot, menu, "gpu1-mistyped")
+    answer(0, Failed("gpu1-mistyped: no computer of that name is known."))
     type_in(qtbot, menu, "login", "srun napari-unet learner")
+    answer(0, Ready("CPU"))
+    entries(menu)["This computer"].trigger()
     assert list(entries(menu)) == [
         "This computer",
         "login: srun napari-unet learner",
         "gpu1",
         "Another computer…",
     ]
+
+
+def test_a_command_is_shown_as_it_was_typed(qtbot, menu):
+    type_in(qtbot, menu, "gpu1", "cd unet && bin/napari-unet learner")
+    assert "gpu1: cd unet &&&& bin/napari-unet learner" in entries(menu)  # two, as Qt writes them
 
 
 def test_what_makes_no_sense_changes_nothing(qtbot, menu, session, fake, capsys):

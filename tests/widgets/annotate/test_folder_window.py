@@ -15,6 +15,7 @@ from napari_unet.project.open_project import open_project
 from napari_unet.project.recovery import recoverable
 from napari_unet.project.store import ProjectStore
 from napari_unet.widgets.annotate.dock import AnnotateAndTrain
+from napari_unet.widgets.annotate.settings_panel import AdvancedPanel
 from napari_unet.widgets.desk.shared import shared_by
 from napari_unet.widgets.layers.image_marks import stored_mark
 from napari_unet.widgets.layers.roles import Role, entry
@@ -167,6 +168,31 @@ def test_train_learns_from_all_that_is_painted(in_window, folder, learners):
     assert {info.id for info in request.classes} >= {1, 2, 3}
     in_window.next("cells 10.tif")  # a training goes on when its image is put away
     assert not learners[-1].stopped
+
+
+def test_in_three_dimensions_other_stacks_are_learnt_too_and_planes_are_not(
+    person, folder, learners, said
+):
+    stacks = [np.stack([picture(10 * number + z) for z in range(4)]) for number in (1, 2)]
+    for number, stack in enumerate(stacks, start=2):
+        path = folder / f"cells {number}.tif"
+        tifffile.imwrite(path, stack, metadata={"axes": "ZYX"}, ome=True)
+    person.choose(folder)
+    person.sees("cells 1.tif")
+    person.paint()
+    for number in (2, 3):
+        person.next(f"cells {number}.tif")
+        (strokes,) = person.strokes()
+        for class_id, row in ((1, 8), (2, 20)):
+            strokes.paint((number, row, 9), class_id)
+    person.dock.findChild(AdvancedPanel).dimensions = 3
+    person.press("train_button")
+    request = learners[-1].trainings[-1].prepare()
+    for found, stack in zip(request.images, reversed(stacks), strict=True):
+        np.testing.assert_array_equal(found, stack[None])
+    painted = [set(np.flatnonzero(labels.any(axis=(1, 2)))) for labels in request.labels]
+    assert painted == [{3}, {2}]
+    assert "Not learnt, without slices: 1 of the folder's painted images." in said()
 
 
 def test_an_image_without_strokes_is_no_reason_not_to_train(person, folder, learners):

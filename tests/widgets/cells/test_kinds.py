@@ -140,6 +140,22 @@ def test_what_is_missing_is_said(qtbot, dock, model):
     assert counts(dock) == ["0 cells", "1 cell"]
 
 
+def test_a_name_is_changed_by_a_double_click_while_other_things_go_on(qtbot, dock):
+    new_kind(dock, "bright")
+    choose(qtbot, dock, 0)  # the first click of the two: none is chosen now
+    item = kinds_list(dock).visualItemRect(kinds_list(dock).item(0, 0))
+    qtbot.mouseDClick(kinds_list(dock).viewport(), Qt.MouseButton.LeftButton, pos=item.center())
+    editor = kinds_list(dock).findChildren(QLineEdit)[-1]
+    editor.setText("very")
+    dock.kinds.told.emit()
+    QApplication.processEvents()
+    assert [one.text() for one in kinds_list(dock).findChildren(QLineEdit)] == ["very"]
+    editor.setText("very bright")
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    QApplication.processEvents()
+    assert kinds_list(dock).item(0, 0).text() == "very bright"
+
+
 def test_no_kind_is_given_where_none_is_chosen(qtbot, two_kinds):
     dock = two_kinds
     before = dock.session.kinds.examples

@@ -222,6 +222,8 @@ def test_a_project_is_saved_closed_and_opened(
     qtbot.waitUntil(lambda: "strokes on cells" in layer_names(viewer))
     assert np.array_equal(viewer.layers["strokes on cells"].data, expected)
     assert np.array_equal(viewer.layers["cells"].data, PICTURE)
+    strokes = viewer.layers.selection.active
+    assert (strokes.name, strokes.mode) == ("strokes on cells", "paint")  # the next stroke paints
     assert [entry.name for entry in dock.session.classes] == ["background", "nuclei"]
     assert table(dock).rowCount() == 2
     assert dock.session.model == model_file(score=0.6)

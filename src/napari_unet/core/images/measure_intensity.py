@@ -128,8 +128,10 @@ def _of_squares(patches: Sequence[np.ndarray], low: float, high: float) -> tuple
 
 def _means(patch: np.ndarray, side: int) -> np.ndarray:
     rows, columns = (size // side * side for size in patch.shape)
-    whole = patch[:rows, :columns].astype(np.float64)
-    return whole.reshape(rows // side, side, columns // side, side).mean(axis=(1, 3))
+    # Rows first: numpy adds whole rows much faster than a few neighbours in each.
+    whole = patch[:rows, :columns].reshape(rows // side, side, columns)
+    bands = whole.sum(axis=1, dtype=np.float64)
+    return bands.reshape(rows // side, columns // side, side).sum(axis=2) / side**2
 
 
 def _things(

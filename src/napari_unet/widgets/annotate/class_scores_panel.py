@@ -49,6 +49,8 @@ class ClassScoresPanel(QWidget):
         self.fold.setDuration(0)
         self.fold.toggleButton().setToolTip("Show or hide the scores of each class")
         self.fold.addWidget(inner)
+        for layout in (self.fold.layout(), self.fold.content().layout()):
+            layout.setContentsMargins(0, 0, 0, 0)  # there is just room for the columns
         column(self, self.fold)
         links = Connections(self)
         links.add(desk.session.model_changed, self._show)

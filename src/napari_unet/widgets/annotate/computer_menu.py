@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from napari_unet.learner.computer import HERE, REMOTE, Computer
 from napari_unet.learner.known_computers import known_computers, remember
 from napari_unet.session.session import Session
+from napari_unet.widgets.qt.connections import Connections
 from napari_unet.widgets.qt.notify import errors_shown
 
 _TIP = "Compute on this computer, or on another one that ssh reaches"
@@ -45,6 +46,7 @@ class ComputerMenu(QPushButton):
         self.choices = QMenu(self)
         self.choices.aboutToShow.connect(self._fill)
         self.clicked.connect(self._on_clicked)
+        Connections(self).add(session.computer_answered, self._on_answered)
 
     def _on_clicked(self) -> None:
         self.choices.popup(self.mapToGlobal(self.rect().bottomLeft()))
@@ -54,7 +56,7 @@ class ComputerMenu(QPushButton):
         menu.clear()
         computers = [HERE, *known_computers()]
         for computer in computers if current in computers else [*computers, current]:
-            action = menu.addAction(label_of(computer))
+            action = menu.addAction(label_of(computer).replace("&", "&&"))  # one underlines
             action.setCheckable(True)
             action.setChecked(computer == current)
             action.triggered.connect(lambda _on, computer=computer: self._use(computer))
@@ -74,8 +76,10 @@ class ComputerMenu(QPushButton):
     def _use(self, computer: Computer) -> None:
         with errors_shown():
             self._session.compute_on(computer)
-            if not computer.is_here:
-                remember(computer)
+
+    def _on_answered(self, computer: Computer) -> None:
+        if not computer.is_here:
+            remember(computer)
 
 
 class ComputerDialog(QDialog):

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QSpinBox, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
 
 from napari_unet.core.events import Reason
 from napari_unet.core.training.settings import TrainSettings
@@ -89,8 +89,12 @@ class TrainPanel(QWidget):
 
     def _lay_out(self) -> None:
         first = (self.button, self.seconds, self.live_switch)
-        device = (self.device, ComputerMenu(self._session))
-        layout = grid(self, first, (self.progress,), device, (self.status,))
+        device = QWidget()
+        row = QHBoxLayout(device)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.device, 1)
+        row.addWidget(ComputerMenu(self._session), 0, Qt.AlignmentFlag.AlignTop)
+        layout = grid(self, first, (self.progress,), (device,), (self.status,))
         layout.setColumnStretch(0, 1)
 
     def _on_clicked(self) -> None:

@@ -72,11 +72,12 @@ class Training(QObject):
         header = self._session.header
         reach = reach_of(settings.preset if header is None else header.trained_preset)
         read: Callable[[], PaintedPlanes] | None = None
+        if settings.dimensions == 3 and image is not None:
+            settings = settings.model_copy(update={"voxel_size": voxel_size(image)})
         if image is None or annotation is None or not painted:
             image = annotation = None
         elif settings.dimensions == 3:
             read = painted_volumes_reader(image, annotation, painted)
-            settings = settings.model_copy(update={"voxel_size": voxel_size(image)})
         elif is_large(spatial_shape(image)):
             read = painted_pieces_reader(image, annotation, painted, reach=reach)
         else:
@@ -84,7 +85,11 @@ class Training(QObject):
         others = self._others(None if image is None else channel_count(image), settings)
         if read is None and not others:
             raise InvalidInput(NO_OTHERS)
-        self._session.train(partial(self._read, read, others, reach), settings)
+        wanted = [
+            other.read_volumes if settings.dimensions == 3 else partial(other.read, reach)
+            for other in others
+        ]
+        self._session.train(partial(self._read, read, wanted), settings)
         self._layers = () if image is None or annotation is None else (image, annotation)
 
     def _others(self, channels: int | None, settings: TrainSettings) -> tuple[Elsewhere, ...]:
@@ -93,10 +98,13 @@ class Training(QObject):
         if not others:
             return ()
         if settings.dimensions == 3:
-            self._say("Volumes are learnt of the open image alone, not of others of the folder.")
-            return ()
+            flat = sum(not other.has_slices for other in others)
+            others = tuple(other for other in others if other.has_slices)
+            if flat:
+                self._say(f"Not learnt, without slices: {flat} of the folder's painted images.")
         if channels is None:
-            channels = others[0].channels if header is None else header.network.in_channels
+            first = others[0].channels if others else 1
+            channels = first if header is None else header.network.in_channels
         fitting = tuple(other for other in others if other.channels == channels)
         if len(fitting) < len(others):
             self._say(
@@ -106,9 +114,11 @@ class Training(QObject):
         return fitting
 
     def _read(
-        self, read: Callable[[], PaintedPlanes] | None, others: Sequence[Elsewhere], reach: int
+        self,
+        read: Callable[[], PaintedPlanes] | None,
+        others: Sequence[Callable[[], PaintedPlanes]],
     ) -> PaintedPlanes:
-        """Read the planes of all images, in any thread; what cannot be read is left out and told.
+        """Read what is painted of all images, in any thread; what cannot be is left out and told.
 
         ``UserError`` if nothing is left.
         """
@@ -116,7 +126,7 @@ class Training(QObject):
         problems = []
         for other in others:
             try:
-                parts.append(other.read(reach))
+                parts.append(other())
             except UserError as error:
                 problems.append(str(error))
         if not parts:

@@ -94,8 +94,8 @@ class CellFindPanel(QWidget):
         self.border = QCheckBox("Cells at the border", objectName="border_check")
         self.border.setToolTip("Keep cells that the border of the image cuts")
         self.show_settings(DEFAULTS)
-        for box in (self.threshold, self.smallest, self.neck):
-            box.setMinimumWidth(76)
+        for box, width in ((self.threshold, 76), (self.smallest, 100), (self.neck, 76)):
+            box.setMinimumWidth(width)
             box.valueChanged.connect(self._on_changed)
         self.border.toggled.connect(self._on_changed)
 

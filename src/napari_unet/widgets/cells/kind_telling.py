@@ -159,6 +159,7 @@ class Telling:
             check_taught(kinds, taught)
         except InvalidInput as error:
             said += str(error)
+            import sklearn.linear_model  # noqa: F401 - slow to load, and the next click needs it
         else:
             kinds = scaled(kinds, np.concatenate(list(rows.values())))
             for place, of_place in rows.items():

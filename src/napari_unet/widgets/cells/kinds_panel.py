@@ -144,6 +144,9 @@ class KindsPanel(QWidget):
                     name.setData(_COLOR, entry.color)
                     name.setIcon(swatch(entry.color))
                 self.list.item(row, _COUNT).setText(_cells(counts[entry.id]))
+            typed = self.list.currentItem()
+            if typed is not None and self.list.isPersistentEditorOpen(typed):
+                return  # somebody types a name, which another current cell would end
             row = next((i for i, entry in enumerate(kinds) if entry.id == self._chosen), -1)
             self.list.setCurrentCell(row, _NAME)
             if row < 0:

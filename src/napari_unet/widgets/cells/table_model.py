@@ -10,6 +10,7 @@ from napari_unet.widgets.cells.places import Key
 
 Cell = tuple[Key, int]
 _WHOLE = ("id", "class", "time", "plane", "cells")
+_WRITTEN_OUT = 9999.5  # from there on four digits would be an exponent
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
@@ -87,7 +88,9 @@ class CellTable(QAbstractTableModel):
             return self._classes.get(int(value), str(value))
         if name in _WHOLE or column.dtype.kind == "U":
             return str(value)
-        return "" if np.isnan(value) else f"{value:.4g}"
+        if np.isnan(value):
+            return ""
+        return f"{value:.4g}" if abs(value) < _WRITTEN_OUT else f"{value:.0f}"
 
     def headerData(
         self,

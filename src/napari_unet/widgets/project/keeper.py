@@ -100,10 +100,9 @@ class ProjectKeeper:
         return self._begun
 
     @property
-    def chosen_key(self) -> str:
-        """Key of the strokes that are chosen; empty if none are."""
-        strokes = self._choice.annotation
-        return "" if strokes is None else self.keys.key_of(strokes)
+    def chosen(self) -> Labels | None:
+        """The strokes that are chosen."""
+        return self._choice.annotation
 
     @property
     def saved_folder(self) -> Path | None:
@@ -205,7 +204,7 @@ class ProjectKeeper:
     def strokes_used(self) -> Callable[[], tuple[PlaneStrokes, ...]]:
         """Return what copies the chosen strokes, or else all, as they are then, in any thread."""
         everything = tuple(layer for layer in self.layers if is_dressed(layer))
-        chosen = tuple(layer for layer in everything if layer is self._choice.annotation)
+        chosen = tuple(layer for layer in everything if layer is self.chosen)
         layers: tuple[Labels, ...] = chosen or everything
         found = [
             (self.keys.key_of(layer), layer.data, spot)

@@ -19,6 +19,7 @@ from napari_unet.session.state import State
 from napari_unet.widgets.desk.background import Bench
 from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of
 from napari_unet.widgets.layers.removal import let_draw
+from napari_unet.widgets.layers.strokes import paint_with
 from napari_unet.widgets.project.image_matching import match_images
 from napari_unet.widgets.project.keeper import ProjectKeeper, recovery_root
 from napari_unet.widgets.project.kept_layers import show_kept
@@ -192,7 +193,13 @@ class ProjectOpening:
             named = classes[entry.key] or keeper.session.classes
             show_kept(keeper, entry, data, marks.get(entry.image or ""), named)
         self._show_model(read.opened, problems)
-        keeper.session.use_classes(classes.get(keeper.chosen_key, index.classes))
+        strokes = keeper.chosen
+        if strokes is None:
+            keeper.session.use_classes(index.classes)
+        else:
+            own = classes.get(keeper.keys.key_of(strokes), index.classes)
+            keeper.session.use_classes(own)
+            paint_with(keeper.viewer, strokes, strokes.selected_label)
         keeper.session.use_kinds(index.kinds)
         if index.settings is not None:
             self._show_settings(index.settings)
