@@ -59,7 +59,7 @@ def test_choose_a_host_train_there_see_its_prediction(qtbot, make_window, _ssh):
 
     button = dock.findChild(QPushButton, "train_button")
     qtbot.waitUntil(button.isEnabled, timeout=5000)
-    dock.findChild(QSpinBox, "seconds_spin").setValue(8)
+    dock.findChild(QSpinBox, "seconds_spin").setValue(2)
     button.click()
     qtbot.waitUntil(lambda: button.text() == "&Train", timeout=150_000)
     qtbot.waitUntil(lambda: not dock.session.predictions.running, timeout=60_000)

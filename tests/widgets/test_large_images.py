@@ -255,7 +255,7 @@ def test_a_lazy_image_in_the_real_window_is_painted_trained_on_and_segmented(qtb
     button = dock.findChild(QPushButton, "train_button")
     qtbot.waitUntil(button.isEnabled, timeout=30_000)
     assert said == []
-    dock.findChild(QSpinBox, "seconds_spin").setValue(8)
+    dock.findChild(QSpinBox, "seconds_spin").setValue(2)
     press("train_button")
     qtbot.waitUntil(lambda: button.text() == "&Train", timeout=150_000)
     qtbot.waitUntil(lambda: not session.predictions.running, timeout=100_000)

@@ -21,7 +21,7 @@ def test_a_monkey_in_the_window(make_window, tmp_path):
 
 def test_rounds_of_work_hold_nothing(make_window):
     """Threads, files and Qt objects; memory takes more rounds to be judged."""
-    uses = long_use(make_window(), 4)
+    uses = long_use(make_window(), 3)
     for name in ("threads", "files", "objects"):
         first, last = getattr(uses[1], name), getattr(uses[-1], name)
         assert last <= first, name

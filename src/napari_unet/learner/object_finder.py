@@ -8,8 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,13 +64,6 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured."""
-
-    table: Table
-
-
-@dataclass(frozen=True)
 class Describe:
     """Say what an encoder sees of each cell; see :func:`objects.cell_features.cell_features`."""
 
@@ -80,16 +72,13 @@ class Describe:
 
 
 @dataclass(frozen=True)
-class Described:
-    """What it sees, (N, F)."""
-
-    features: np.ndarray
-
-
-@dataclass(frozen=True)
 class Done:
-    """All is written; or ``problem`` says why not, also to measurements."""
+    """What was asked for; of objects, all is written. Or ``problem`` says why there is none.
 
+    ``found`` is a table of measurements, or what an encoder sees of each cell, (N, F).
+    """
+
+    found: Table | np.ndarray | None = None
     problem: str = ""
 
 
@@ -125,9 +114,7 @@ class ObjectFinder:
         """
         shape = tuple(probabilities.shape)
         sizes = None if spacing is None else tuple(spacing)
-        with self._asked() as process:
-            frames.send(requests_of(process), Task(shape, background, settings, sizes, chunk))
-            self._serve(process, probabilities, out)
+        self._ask(Task(shape, background, settings, sizes, chunk), probabilities, out)
         return out
 
     def measure(
@@ -141,25 +128,11 @@ class ObjectFinder:
     ) -> Table:
         """Measure objects, see :func:`napari_unet.core.objects.measure.measure`."""
         size = None if pixel_size is None else tuple(pixel_size)
-        with self._asked() as process:
-            frames.send(requests_of(process), Measure(labels, image, size, unit, classes))
-            match frames.receive(replies_of(process)):
-                case Measured(table=table):
-                    return table
-                case Done(problem=problem):
-                    raise InvalidInput(problem)
-        raise AssertionError("measurements are answered by one of the two")
+        return self._ask(Measure(labels, image, size, unit, classes))
 
     def describe(self, ids: np.ndarray, plane: np.ndarray) -> np.ndarray:
         """Describe cells, see :func:`napari_unet.core.objects.cell_features.cell_features`."""
-        with self._asked() as process:
-            frames.send(requests_of(process), Describe(ids, plane))
-            match frames.receive(replies_of(process)):
-                case Described(features=features):
-                    return features
-                case Done(problem=problem):
-                    raise InvalidInput(problem)
-        raise AssertionError("cells are described by one of the two")
+        return self._ask(Describe(ids, plane))
 
     def stop(self) -> None:
         """End the process, and with it a call that waits; any thread may call it."""
@@ -184,11 +157,22 @@ class ObjectFinder:
                 self._process = spawn(self._command, self._log)
             return self._process
 
-    @contextmanager
-    def _asked(self) -> Iterator[subprocess.Popen[bytes]]:
-        """Give the process to ask; say what became of it if it ends."""
+    def _ask(self, task: Any, probabilities: Any = None, out: Any = None) -> Any:
+        """Have something done, giving the parts that are asked for; say why if the process ends."""
         try:
-            yield self._running()
+            process = self._running()
+            frames.send(requests_of(process), task)
+            while True:
+                match frames.receive(replies_of(process)):
+                    case Read(of_ids=of_ids, index=index):
+                        part = np.ascontiguousarray((out if of_ids else probabilities)[index])
+                        frames.send(requests_of(process), part)
+                    case Write(index=index, ids=ids):
+                        out[index] = ids
+                    case Done(found=found, problem=""):
+                        return found
+                    case Done(problem=problem):
+                        raise InvalidInput(problem)
         except (EOFError, OSError) as error:
             if self._stopped:
                 raise Stopped from None
@@ -197,20 +181,6 @@ class ObjectFinder:
             raise DeviceUnavailable(
                 f"the process that finds objects ended unexpectedly: {self._why(error)}"
             ) from None
-
-    @staticmethod
-    def _serve(process: subprocess.Popen[bytes], probabilities: Readable, out: Writable) -> None:
-        while True:
-            match frames.receive(replies_of(process)):
-                case Read(of_ids=of_ids, index=index):
-                    part = np.ascontiguousarray((out if of_ids else probabilities)[index])
-                    frames.send(requests_of(process), part)
-                case Write(index=index, ids=ids):
-                    out[index] = ids
-                case Done(problem=""):
-                    return
-                case Done(problem=problem):
-                    raise InvalidInput(problem)
 
     def _why(self, error: Exception) -> str:
         if self._process is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -63,9 +63,9 @@ class DoubleConvolution(nn.Module):
     def fuse(self) -> None:
         """Put batch normalisation, as it is when it does not train, into the convolutions."""
         for index, norm in enumerate(self.norms):
-            if not isinstance(norm, nn.Identity):
-                pair = cast(nn.Conv2d, self.convolutions[index]), cast(nn.BatchNorm2d, norm)
-                self.convolutions[index] = fuse_conv_bn_eval(*pair)
+            if isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d):
+                convolution: Any = self.convolutions[index]
+                self.convolutions[index] = fuse_conv_bn_eval(convolution, norm)
                 self.norms[index] = nn.Identity()
 
 

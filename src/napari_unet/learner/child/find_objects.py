@@ -12,10 +12,8 @@ from napari_unet.errors import UserError
 from napari_unet.learner import frames
 from napari_unet.learner.object_finder import (
     Describe,
-    Described,
     Done,
     Measure,
-    Measured,
     Read,
     Task,
     Write,
@@ -40,11 +38,11 @@ class _There:
         frames.send(self._replies, Write(index, np.ascontiguousarray(ids)))
 
 
-def _measured(task: Measure) -> Measured:
+def _measured(task: Measure) -> Done:
     table = measure(
         task.labels, task.image, pixel_size=task.pixel_size, unit=task.unit, classes=task.classes
     )
-    return Measured(table)
+    return Done(table)
 
 
 def _find(task: Task, requests: BinaryIO, replies: BinaryIO) -> Done:
@@ -70,16 +68,15 @@ def main() -> None:
     with suppress(EOFError, BrokenPipeError):
         while True:
             task = frames.receive(requests)
-            answer: Done | Measured | Described
             try:
                 if isinstance(task, Measure):
                     answer = _measured(task)
                 elif isinstance(task, Describe):
-                    answer = Described(cell_features(task.ids, task.plane))
+                    answer = Done(cell_features(task.ids, task.plane))
                 else:
                     answer = _find(task, requests, replies)
             except UserError as error:
-                answer = Done(str(error))
+                answer = Done(problem=str(error))
             frames.send(replies, answer)
 
 
