@@ -47,6 +47,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--synthetic", action="store_true", help="paint in drawn cells instead; needs no data"
     )
     parser.add_argument("--rounds", type=int, default=Settings.rounds)
+    parser.add_argument("--steps", type=int, default=Settings.steps, help="of a turn of training")
     parser.add_argument("--side", type=int, default=Settings.side, help="of what is predicted")
     parser.add_argument("--threads", type=int, default=Settings.threads, help="of each program")
     parser.add_argument(
@@ -58,8 +59,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small and once; says little")
     parser.add_argument("--output", type=Path, default=Path("benchmark-results/peers"))
     options = parser.parse_args(arguments)
-    if min(options.rounds, options.threads, options.side) < 1:
-        parser.error("rounds, threads and side must be positive")
+    if min(options.rounds, options.threads, options.side, options.steps) < 1:
+        parser.error("rounds, threads, side and steps must be positive")
     return options
 
 
@@ -143,7 +144,11 @@ def table(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table and write it; return the exit status."""
     options = parse(arguments)
-    changed = QUICK if options.quick else {"rounds": options.rounds, "side": options.side}
+    changed = (
+        QUICK
+        if options.quick
+        else {name: getattr(options, name) for name in ("rounds", "side", "steps")}
+    )
     settings = Settings(clock=options.clock, threads=options.threads, **changed)
     try:
         output = make_folder(options.output)
@@ -163,8 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows: list[Row] = []
             for part in options.parts:
                 print(f"{part} ...", file=sys.stderr, flush=True)
-                rows += getattr(contests, part)()
-                (output / "table.md").write_text(table(rows, versions, settings))
+                for row in getattr(contests, part)():
+                    rows.append(row)
+                    (output / "table.md").write_text(table(rows, versions, settings))
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -185,7 +185,7 @@ def test_is_taken_for_what_it_is(real):
 @every_file
 def test_a_part_is_trained_on_and_segmented(real):
     image, labels = painted(real)
-    model = nu.train([image], [labels], steps=3, device="cpu", label_kind="classes")
+    model = nu.train([image], [labels], steps=1, device="cpu", label_kind="classes")
     assert model.header.network.in_channels == real.channels
     found = nu.predict(model, image, device="cpu")
     assert (found.shape, found.dtype) == (labels.shape, np.dtype(np.uint8))
@@ -223,7 +223,7 @@ def test_sections_of_an_electron_microscope_as_a_volume(tmp_path, monkeypatch):
     tifffile.imwrite("vnc.ome.tif", stack("images"), metadata={"axes": "ZYX", **sizes, **units})
     tifffile.imwrite("strokes.tif", strokes)
     words = ["--labels", "strokes.tif", "--dimensions", "3", "--output", "vnc.unet"]
-    assert main(["train", "vnc.ome.tif", *words, "--steps", "2", "--device", "cpu"]) == 0
+    assert main(["train", "vnc.ome.tif", *words, "--steps", "1", "--device", "cpu"]) == 0
     header = nu.load_model("vnc.unet").header
     assert (header.pixel_size, header.pixel_unit) == ((50.0, 4.6, 4.6), "nanometer")
     assert header.network.poolings[0] == (1, 2, 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
@@ -35,9 +35,8 @@ class Contests:
                 found[program.name] = process.versions()
         return found
 
-    def train(self) -> list[Row]:
+    def train(self) -> Iterator[Row]:
         """Compare steps of training, of the network alone and with loading and augmentation."""
-        rows = []
         settings = self._settings
         with ExitStack() as stack:
             processes = self._started(stack, ("monai", "torch-em"))
@@ -52,15 +51,13 @@ class Contests:
                 ours, *theirs = (seconds / settings.steps for seconds in in_turns(jobs, settings))
                 kind = "network and optimiser alone" if bare else "augmentation included"
                 what = f"training step, 4 x {PATCH} x {PATCH}, {_precision(bfloat16)}, {kind}"
-                rows += [
+                yield from [
                     Row(what, f"{other.program.name}, its own U-Net", ours, seconds)
                     for other, seconds in zip(processes[1:], theirs, strict=True)
                 ]
-        return rows
 
-    def predict(self) -> list[Row]:
+    def predict(self) -> Iterator[Row]:
         """Compare tiled predictions: the same network by others, and MONAI's own."""
-        rows = []
         settings = self._settings
         with ExitStack() as stack:
             ours, *others = self._started(stack, ("monai", "torch-em"))
@@ -74,13 +71,12 @@ class Contests:
                 notes = {name: self._differs(job, bfloat16) for name, job in ways.items()}
                 one, *rest = in_turns([own, *ways.values()], settings)
                 what = f"predict {settings.side} x {settings.side}, {_precision(bfloat16)}"
-                rows += [
+                yield from [
                     Row(what, name, one, seconds, note=notes[name])
                     for name, seconds in zip(ways, rest, strict=True)
                 ]
-        return rows
 
-    def strokes(self) -> list[Row]:
+    def strokes(self) -> Iterator[Row]:
         """Compare what it takes from strokes to a segmented image."""
         moments = {
             "first": "first answer: strokes on a new image to all its pixels",
@@ -88,7 +84,6 @@ class Contests:
             "other": "another image with what was learned",
         }
         given = np.load(self._folder / "strokes.npz")
-        rows = []
         with ExitStack() as stack:
             processes = self._started(stack, ("convpaint", "forest"))
             for moment, what in moments.items():
@@ -97,13 +92,12 @@ class Contests:
                 truth = given["other_truth" if moment == "other" else "truth"]
                 shares = [_overlap(self._kept(job), truth) for job in jobs]
                 one, *rest = in_turns(jobs, self._settings)
-                rows += [
+                yield from [
                     Row(what, other.program.name, one, seconds, note=_overlaps(shares[0], share))
                     for other, seconds, share in zip(processes[1:], rest, shares[1:], strict=True)
                 ]
-        return rows
 
-    def cold(self) -> list[Row]:
+    def cold(self) -> Iterator[Row]:
         """Compare processes from start to first answer, and the most memory that they held."""
         folder = str(self._folder)
         with Process(OURS, threads=self._settings.threads) as process:
@@ -115,12 +109,12 @@ class Contests:
         }
         strokes = {"folder": folder, "moment": "first"}
         side = self._settings.side
-        rows = self._cold(
+        yield from self._cold(
             f"cold start to a prediction of {side} x {side}, float32",
             ("predict", {"folder": folder, "bfloat16": False}),
             {name: ("predict", {"folder": folder, **asked}) for name, asked in predictions.items()},
         )
-        return rows + self._cold(
+        yield from self._cold(
             "cold start to a first answer from strokes",
             ("strokes", strokes),
             {name: ("strokes", strokes) for name in ("convpaint", "forest")},

@@ -61,7 +61,7 @@ QUICK = Settings(rounds=1, windows=(32, 64), threads=1)
 
 
 def test_predictions_are_compared_and_equal_ones_told_from_others(fake):
-    rows = contests.Contests(["monai", "torch-em"], fake(0.0), QUICK).predict()
+    rows = list(contests.Contests(["monai", "torch-em"], fake(0.0), QUICK).predict())
     assert [row.peer for row in rows[:4]] == [
         "MONAI, our network",
         "MONAI, its own U-Net",
