@@ -156,6 +156,21 @@ def test_a_name_is_changed_by_a_double_click_while_other_things_go_on(qtbot, doc
     assert kinds_list(dock).item(0, 0).text() == "very bright"
 
 
+def test_a_brush_is_put_away_when_a_kind_is_chosen(qtbot, dock, model):
+    strokes = model.add_labels(np.zeros((48, 72), int), name="strokes")
+    strokes.mode = "paint"
+    clicks, cells = dock.findChild(CellClicks), model.layers["nuclei cells"]
+    assert not clicks.looks()  # a click would paint a stroke
+    new_kind(dock, "bright")
+    assert clicks.looks()
+    assert model.layers.selection.active is cells
+    cells.mode = "paint"  # to correct a cell
+    dock.kinds.told.emit()
+    assert cells.mode == "paint"
+    choose(qtbot, dock, 0)  # none is chosen now
+    assert cells.mode == "paint"
+
+
 def test_no_kind_is_given_where_none_is_chosen(qtbot, two_kinds):
     dock = two_kinds
     before = dock.session.kinds.examples

@@ -33,6 +33,7 @@ class CellClicks(QObject):
         self._book, self._selection = book, selection
         self._links = Connections(self)
         self._layer: Any = None
+        self._expected = False
         _listen(book.viewer, self)
         book.record_changed.connect(self._on_record_changed)
         self._on_record_changed()
@@ -56,6 +57,17 @@ class CellClicks(QObject):
         self._selection.select([*before, (key, int(cell))])
         self.on_cell.emit(key, int(cell))
 
+    def expect(self, expected: bool) -> None:
+        """Say whether somebody is to click on cells: a tool that would paint is put away then."""
+        self._expected = expected
+        self._put_tool_away()
+
+    def _put_tool_away(self) -> None:
+        record = self._book.record
+        if self._expected and record is not None and not self.looks():
+            record.layer.mode = "pan_zoom"
+            self._book.viewer.layers.selection.active = record.layer
+
     def looks(self) -> bool:
         """Return whether a click would change nothing."""
         active = self._book.viewer.layers.selection.active
@@ -71,6 +83,7 @@ class CellClicks(QObject):
         self._layer = layer
         if layer is not None:
             self._links.add(layer.events.selected_label, self._on_label_selected)
+            self._put_tool_away()
 
     def _on_label_selected(self) -> None:
         """Follow napari's own picker, and its box for the label."""

@@ -58,6 +58,7 @@ class KindsPanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self._session, self._kinds, self._selection = session, kinds, selection
+        self._clicks = clicks
         self._chosen: int | None = None  # the kind that a click gives
         self.list = self._make_list()
         self.new_button = push_button("&New kind", "new_kind_button", self._on_new_clicked)
@@ -159,6 +160,7 @@ class KindsPanel(QWidget):
     def _on_row_clicked(self, row: int, _column: int) -> None:
         kind = self._session.kinds.kinds[row].id
         self._chosen = None if kind == self._chosen else kind
+        self._clicks.expect(self._chosen is not None)
         self._show()
 
     def _on_new_clicked(self) -> None:
@@ -166,6 +168,7 @@ class KindsPanel(QWidget):
         number = max((entry.id for entry in kinds.kinds), default=0) + 1
         table = class_table.with_another(kinds.kinds, f"kind {number}")
         self._chosen = table[-1].id
+        self._clicks.expect(True)
         self._use(table)
         self.list.scrollToItem(self.list.item(len(table) - 1, _NAME))
         self.list.editItem(self.list.item(len(table) - 1, _NAME))
