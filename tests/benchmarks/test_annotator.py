@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 from benchmarks.annotator import main
+from benchmarks.common import environments
 from benchmarks.strokes import convpaint, methods, simulation
 from benchmarks.strokes.datasets import IGNORED, Picture, draw, load
 from benchmarks.strokes.report import Table, write_report
@@ -312,6 +313,7 @@ def fake_convpaint(tmp_path, monkeypatch):
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "convpaint_model.py").write_text(FAKE_CONVPAINT)
+    (package.parent / "torchvision.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
     monkeypatch.setattr(convpaint, "environment", lambda: Path(sys.executable))
 
@@ -337,9 +339,9 @@ def test_a_convpaint_that_dies_is_told(fake_convpaint):
 
 def test_why_convpaint_cannot_be_installed_is_told(tmp_path, monkeypatch):
     ran = subprocess.CompletedProcess([], 1, "", "looking\nNo matching distribution found\n")
-    monkeypatch.setattr(convpaint, "user_cache_path", lambda *_, **__: tmp_path)
-    monkeypatch.setattr(convpaint.venv, "create", lambda *_, **__: None)
-    monkeypatch.setattr(convpaint.subprocess, "run", lambda *_, **__: ran)
+    monkeypatch.setattr(environments, "user_cache_path", lambda *_, **__: tmp_path)
+    monkeypatch.setattr(environments.venv, "create", lambda *_, **__: None)
+    monkeypatch.setattr(environments.subprocess, "run", lambda *_, **__: ran)
     with pytest.raises(UserError, match="No matching distribution found"):
         convpaint.environment()
 

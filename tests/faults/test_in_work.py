@@ -19,6 +19,7 @@ from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.live import live_classifiers, live_trainer
 from napari_unet.core.models.model import Model
+from napari_unet.core.network.pretrained_unet import PretrainedUNet
 from napari_unet.core.network.unet import UNet
 from napari_unet.core.prediction.plane_predictor import Answers
 from napari_unet.core.training import data_parallel, train, trainer
@@ -178,7 +179,7 @@ LIVE = {
     "the classifier is fitted": (live_classifiers, "classifier_on"),
     "a view is predicted": (live_trainer.LiveTrainer, "predict_tiles"),
     "the model is written": (Model, "to_bytes"),
-    "a pass": (UNet, "forward"),
+    "a pass": (PretrainedUNet, "forward"),
 }
 
 
@@ -221,7 +222,7 @@ def test_memory_runs_out_in_a_prediction(monkeypatch, place, error):
 @pytest.mark.parametrize(("place", "error"), table(LIVE))
 def test_memory_runs_out_in_live(monkeypatch, place, error):
     failures = ((0, math.inf), (2, 1))
-    endure(monkeypatch, live_requests(1), LIVE, place, error, looks=12, failures=failures)
+    endure(monkeypatch, live_requests(1), LIVE, place, error, looks=30, failures=failures)
 
 
 @pytest.mark.fault("NaN loss")

@@ -83,10 +83,10 @@ def test_learns_what_no_filter_sees(trained):
 
 def test_the_model_predicts_the_same_after_a_file(trained):
     image = discs(2).image
-    again = Model.from_bytes(trained.model().to_bytes())
-    np.testing.assert_allclose(
-        predict_probabilities(again, image), trained.predict_probabilities(image), atol=0.03
-    )
+    again = predict_probabilities(Model.from_bytes(trained.model().to_bytes()), image)
+    np.testing.assert_allclose(again, predict_probabilities(trained.model(), image), atol=1e-3)
+    in_view = trained.predict_probabilities(image)  # in the fastest precision
+    assert (again.argmax(axis=0) == in_view.argmax(axis=0)).mean() > 0.98
 
 
 def test_probabilities_sum_to_one(trained):
