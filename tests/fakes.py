@@ -19,6 +19,7 @@ from napari_unet.core.labels.classes import describe_classes
 from napari_unet.core.models.header import METADATA_KEY, ModelHeader, TrainingRecord
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS
+from napari_unet.core.prediction.kept_answers import KeptAnswers
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities
 from napari_unet.learner.computer import Computer
 from napari_unet.learner.messages import (
@@ -186,6 +187,7 @@ class GreyTrainer:
         self.closed = False
         self.device = torch.device("cpu")
         self.scaling = EACH_BY_ITSELF
+        self.kept = KeptAnswers()
         self._means: dict[int, float] = {}
         self._new: list[tuple[int, np.ndarray]] = []
         self._left = self._step = self._strokes = 0

@@ -136,8 +136,8 @@ def test_whoever_corrects_waits_for_the_first_answer_alone(monkeypatch):
     labels = discs(0).strokes.copy()
     labels[47:49, 42:55] = 2
     live.set_labels(0, labels)
-    until(live, Shown)
     asked.clear()
+    until(live, Shown)
     (after,) = live.predict_tiles(0)
     assert not asked
     assert (after.probabilities != before.probabilities).any()

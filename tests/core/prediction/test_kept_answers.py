@@ -10,7 +10,7 @@ from napari_unet.core.images.box import Tile
 from napari_unet.core.prediction import kept_answers
 from napari_unet.core.prediction.kept_answers import KeptAnswers
 
-WEIGHTS, SCALED = {"a": torch.zeros(1)}, ((0.0, 1.0),)
+PLANE, WEIGHTS, SCALED = np.zeros((1, 40, 8)), {"a": torch.zeros(1)}, ((0.0, 1.0),)
 TILE = Tile((0, 4), (0, 4))
 
 
@@ -28,7 +28,7 @@ class Network:
 def test_a_tile_is_asked_about_once():
     kept, network = KeptAnswers(), Network()
     for _ in range(3):
-        found = kept.of(WEIGHTS, SCALED).said(TILE, network)
+        found = kept.of(PLANE, WEIGHTS, SCALED).said(TILE, network)
     assert network.asked == 1
     assert (found == 0.5).all()
     kept.said(Tile((0, 4), (4, 8)), network)
@@ -36,18 +36,35 @@ def test_a_tile_is_asked_about_once():
 
 
 @pytest.mark.parametrize(
-    ("weights", "scaled"), [({"a": torch.zeros(1)}, SCALED), (WEIGHTS, ((0.0, 2.0),))]
+    ("plane", "weights", "scaled"),
+    [
+        (PLANE, {"a": torch.zeros(1)}, SCALED),
+        (PLANE, WEIGHTS, ((0.0, 2.0),)),
+        (PLANE.copy(), WEIGHTS, SCALED),
+    ],
 )
-def test_other_weights_and_another_scaling_are_asked_anew(weights, scaled):
+def test_another_plane_weights_or_scaling_are_asked_anew(plane, weights, scaled):
     kept, network = KeptAnswers(), Network()
-    kept.of(WEIGHTS, SCALED).said(TILE, network)
-    kept.of(weights, scaled).said(TILE, network)
+    kept.of(PLANE, WEIGHTS, SCALED).said(TILE, network)
+    kept.of(plane, weights, scaled).said(TILE, network)
     assert network.asked == 2
+
+
+def test_a_part_of_a_tile_is_known():
+    kept = KeptAnswers().of(PLANE, WEIGHTS, SCALED)
+    rows = np.arange(12, dtype=np.float32)
+    kept.said(Tile((4, 16), (0, 8)), lambda: np.tile(rows[None, :, None], (2, 1, 8)))
+    network = Network()
+    part = kept.said(Tile((6, 10), (2, 6)), network)
+    assert network.asked == 0
+    np.testing.assert_array_equal(part[1, :, 0], [2, 3, 4, 5])
+    kept.said(Tile((14, 18), (2, 6)), network)
+    assert network.asked == 1
 
 
 def test_little_is_kept_of_a_large_plane(monkeypatch):
     monkeypatch.setattr(kept_answers, "_MOST_BYTES", 3 * 2 * 16 * 2)
-    kept, network = KeptAnswers().of(WEIGHTS, SCALED), Network()
+    kept, network = KeptAnswers().of(PLANE, WEIGHTS, SCALED), Network()
     tiles = [Tile((row, row + 4), (0, 4)) for row in range(0, 20, 4)]
     for tile in tiles:
         kept.said(tile, network)

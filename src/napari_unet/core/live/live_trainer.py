@@ -31,7 +31,6 @@ from napari_unet.core.models.model import Model
 from napari_unet.core.network.config import PRESETS, DeviceName
 from napari_unet.core.network.device import pick_device
 from napari_unet.core.network.networks import new_network
-from napari_unet.core.prediction.kept_answers import KeptAnswers
 from napari_unet.core.prediction.predict import TileProbabilities, plane_probabilities
 from napari_unet.core.prediction.tile_probabilities import ids_of
 from napari_unet.core.prediction.tiles import predict_tiles
@@ -90,7 +89,6 @@ class LiveTrainer(LiveLoop):
     ) -> None:
         warm_up()
         super().__init__(pick_device(device), seed, clock)
-        self._answers: list[KeptAnswers] = []
         self.set_classes(classes)
         for image in images:
             self.add_image(image)
@@ -126,7 +124,6 @@ class LiveTrainer(LiveLoop):
             )
         features.append(PixelFeatures(plane, self.scaling))
         features[-1].prepare()
-        self._answers.append(KeptAnswers())
         origin = (image.position[0], image.position[1]) if isinstance(image, Cutout) else (0, 0)
         return self._book.add_image(features[-1].shape, place, origin)
 
@@ -225,7 +222,7 @@ class LiveTrainer(LiveLoop):
             region=region,
             fast=True,
             class_map=self._judge.class_map(index, self.model()),
-            kept=self._answers[index],
+            kept=self.kept,
         )
 
     def predict(self, image: np.ndarray) -> np.ndarray:

@@ -33,6 +33,7 @@ from napari_unet.core.live.snapshot import looks_the_same, scored, snapshot, sta
 from napari_unet.core.live.stroke_book import Stroke, StrokeBook
 from napari_unet.core.live.stroke_scoring import Judge
 from napari_unet.core.models.model import Model
+from napari_unet.core.prediction.kept_answers import KeptAnswers
 from napari_unet.core.training.dataset import Dataset
 
 _STEPS_BETWEEN_SCORES = 20
@@ -55,7 +56,8 @@ class LiveLoop:
     The base of :class:`napari_unet.core.live.live_trainer.LiveTrainer`, which takes images and
     strokes in. ``_book`` has the strokes of every image, ``_features`` those of every image in the
     same order, ``_known`` names and colours of classes; ``_judge`` keeps what the classifier says
-    of the images, ``_evidence`` what the strokes say so far; ``_shown`` is what predicts now.
+    of the images, ``_evidence`` what the strokes say so far; ``_shown`` is what predicts now, and
+    ``kept`` what its network said of the plane in view.
     """
 
     def __init__(self, device: torch.device, seed: int, clock: Callable[[], float]) -> None:
@@ -64,6 +66,7 @@ class LiveLoop:
         self._features: list[PixelFeatures] = []
         self._known: tuple[ClassInfo, ...] = ()
         self._judge = Judge(self._features, device)
+        self.kept = KeptAnswers()
         self._evidence = Evidence()
         self._shown: Model | None = None
         self.version = 0
@@ -127,7 +130,7 @@ class LiveLoop:
         assert self._shown is not None
         if stroke.class_id not in self._shown.class_ids:
             return []
-        opinion = self._judge.ask(self._shown, stroke)
+        opinion = self._judge.ask(self._shown, stroke, self.kept)
         self._evidence.add_stroke(opinion.right)
         return [Corrective(stroke.number, stroke.class_id, opinion.right, self._elapsed())]
 

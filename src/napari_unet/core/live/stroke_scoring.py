@@ -16,6 +16,7 @@ from napari_unet.core.live.stroke_book import Stroke
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import fast_dtype
 from napari_unet.core.network.tiling import plan
+from napari_unet.core.prediction.kept_answers import KeptAnswers
 from napari_unet.core.prediction.plane_predictor import Answers
 
 _TILE = 128
@@ -45,8 +46,11 @@ class Judge:
         """Forget what was said of an image that is filtered anew."""
         self._maps.pop(image, None)
 
-    def ask(self, model: Model, stroke: Stroke) -> Opinion:
-        """Return what a model says of a stroke of a class that it knows."""
+    def ask(self, model: Model, stroke: Stroke, kept: KeptAnswers | None = None) -> Opinion:
+        """Return what a model says of a stroke of a class that it knows.
+
+        ``kept`` is what the model's network has said already.
+        """
         rows, columns = stroke.rows, stroke.columns
         box = Tile(
             (int(rows.min()), int(rows.max()) + 1), (int(columns.min()), int(columns.max()) + 1)
@@ -57,6 +61,7 @@ class Judge:
             device=self._device,
             dtype=self._dtype,
             class_map=self.class_map(stroke.image, model),
+            kept=kept,
         )
         found = np.zeros(len(rows), dtype=np.intp)
         for tile in plan(model.header.network, box, _TILE):

@@ -49,7 +49,7 @@ class Answers:
             self._scaled = model.header.scaling.of(intensities_of(plane))
         else:
             self._scaled = self._map.scaled
-        self._kept = None if kept is None else kept.of(model.weights, self._scaled)
+        self._kept = None if kept is None else kept.of(plane, model.weights, self._scaled)
 
     def probabilities(self, tile: Tile) -> np.ndarray:
         """Return each class's probability, (K, *axes) float32 of the tile's size.

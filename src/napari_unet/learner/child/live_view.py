@@ -1,7 +1,7 @@
 """What a live job is asked to look at, and how it is predicted."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from napari_unet.core.events import Notice
 from napari_unet.core.forest.class_map import ClassMap
@@ -11,7 +11,6 @@ from napari_unet.core.images.box import Tile
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.intensity import same_range
 from napari_unet.core.live.live_trainer import LiveTrainer
-from napari_unet.core.prediction.kept_answers import KeptAnswers
 from napari_unet.core.prediction.predict import TileProbabilities
 from napari_unet.core.prediction.tiles import predict_tiles
 from napari_unet.errors import InvalidInput
@@ -34,7 +33,6 @@ class View:
     features: PixelFeatures | None
     _classifier: PixelClassifier | None = None
     _map: ClassMap | None = None
-    _answers: KeptAnswers = field(default_factory=KeptAnswers)
 
     @property
     def is_part(self) -> bool:
@@ -75,5 +73,5 @@ class View:
             region=block,
             fast=True,
             class_map=self._map,
-            kept=self._answers,
+            kept=trainer.kept,
         )
