@@ -16,10 +16,10 @@ from napari_unet.core.forest.class_map import ClassMap
 from napari_unet.core.images.box import Tile
 from napari_unet.core.live.stroke_book import StrokeBook
 from napari_unet.core.network.encoder import STRIDE
+from napari_unet.core.training.closed_form import sure_classes
 
 _TILES = 8
 _SIDE = 192  # pixels
-_SURE = 0.65  # a probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +37,7 @@ class Anchors:
 
 def sure_of(image: int, tile: Tile, first_answer: ClassMap) -> Anchors:
     """Return the classes of a tile where the first answer on an image is sure of one."""
-    said = first_answer.probabilities(tile)
-    classes = np.where(said.max(axis=0) > _SURE, said.argmax(axis=0), -1)
-    return Anchors(image, tile, classes.astype(np.int16))
+    return Anchors(image, tile, sure_classes(first_answer.probabilities(tile)))
 
 
 def tiles_around(book: StrokeBook, rng: np.random.Generator) -> list[tuple[int, Tile]]:

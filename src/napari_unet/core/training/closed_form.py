@@ -73,10 +73,17 @@ def first_classes(network: PretrainedUNet, dataset: Dataset, seed: int) -> list[
         x, (top, left) = _read(dataset.images[image], part, _AROUND)
         rows, columns = part.sides
         p = network(x.to(network.head.weight.device), padded=True).softmax(dim=1)[0].cpu().numpy()
-        p = p[:, top : top + rows, left : left + columns]
-        sure = np.where(p.max(axis=0) > _SURE, p.argmax(axis=0), -1)
-        found[image][part.slices] = sure
+        found[image][part.slices] = sure_classes(p[:, top : top + rows, left : left + columns])
     return found
+
+
+def sure_classes(probabilities: np.ndarray) -> np.ndarray:
+    """Return the index of the class where (K, Y, X) probabilities are sure of one, else -1.
+
+    (Y, X) int16.
+    """
+    sure = probabilities.max(axis=0) > _SURE
+    return np.where(sure, probabilities.argmax(axis=0), -1).astype(np.int16)
 
 
 def _parts(dataset: Dataset, rng: np.random.Generator) -> list[tuple[int, Tile]]:
