@@ -49,10 +49,11 @@ def methods_paragraph(
     sentences += [_training(entry, headers[entry.number]) for entry in chain]
     sentences.append(_scores(header))
     piece = "plane" if header.network.ndim == 2 else "volume"
+    borders = " with mirrored borders" if header.network.mirrors else ""
     sentences.append(_scaling(header, piece))
     sentences.append(
-        "They were segmented tile by tile with mirrored borders, each pixel as the class with the "
-        "highest probability."
+        f"They were segmented tile by tile{borders}, each pixel as the class with the highest "
+        "probability."
     )
     sentences.append(_versions(header))
     sources = "\n".join(f"- {source}" for source in _sources(chain, header))

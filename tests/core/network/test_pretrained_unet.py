@@ -7,6 +7,8 @@ import pytest
 import torch
 
 import napari_unet as nu
+from napari_unet.core.images.lazy_plane import intensities_of
+from napari_unet.core.images.normalise import rescale
 from napari_unet.core.network.config import PRESETS
 from napari_unet.core.network.networks import drawn
 from napari_unet.core.network.pretrained import pretrained_encoder, pretrained_refiner
@@ -39,25 +41,47 @@ def test_an_output_depends_on_the_margin_and_on_nothing_beyond():
     margin = CONFIG.margin
     image = torch.rand(1, 1, 16 + 2 * margin, 16 + 2 * margin)
     around = torch.nn.functional.pad(image, (64, 64, 64, 64), value=1.5)
-    found, inside = network(image), network(around)[..., 64:-64, 64:-64]
+    middle = (slice(margin, margin + 16),) * 2
+    found, inside = network(image, output=middle), network(around)[..., 64:-64, 64:-64]
     assert found.shape == (1, 2, 16, 16)
-    torch.testing.assert_close(found, inside, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found, inside[:, :, *middle], atol=1e-5, rtol=0)
     image[..., :32, :] = 0
-    assert not torch.equal(network(image), found)
+    assert not torch.equal(network(image, output=middle), found)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [((0, 16), (0, 64)), ((16, 48), (304, 320)), ((288, 608), (0, 16)), ((592, 608), (0, 320))],
+)
+@torch.no_grad()
+def test_a_part_of_the_output_is_as_of_all_of_it(rows, columns):
+    network = drawn(CONFIG, seed=1).eval()
+    image, part = torch.rand(1, 1, 608, 320), (slice(*rows), slice(*columns))
+    whole = network(image)
+    assert whole.shape == (1, 2, 608, 320)
+    torch.testing.assert_close(network(image, output=part), whole[:, :, *part], atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
-def test_padded_and_unpadded_agree_far_from_the_borders():
-    network = drawn(CONFIG, seed=1).eval()
-    margin = CONFIG.margin
-    image = torch.rand(1, 1, 16 + 2 * margin, 16 + 2 * margin)
-    inside = network(image, padded=True)[..., margin:-margin, margin:-margin]
-    torch.testing.assert_close(network(image), inside, atol=1e-5, rtol=0)
+def test_predicts_what_one_pass_over_the_image_says(model, rng):
+    image = rng.normal(size=(96, 80)).astype(np.float32)
+    found = nu.predict_probabilities(model, image, device="cpu")
+    scaled = rescale(image[None], model.header.scaling.of(intensities_of(image[None])))
+    network = model.prediction_network(torch.device("cpu"))
+    wanted = network(torch.from_numpy(scaled)[None])[0].softmax(dim=0)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("shape", "tile"),
-    [((97, 130), 48), ((1, 2), 16), ((1, 37), 16), ((2, 3), 16), ((33, 64), 32)],
+    [
+        ((97, 130), 48),
+        ((1, 2), 16),
+        ((1, 37), 16),
+        ((2, 3), 16),
+        ((33, 64), 32),
+        ((340, 611), 192),
+    ],
 )
 def test_tiled_equals_whole(model, rng, shape, tile):
     image = rng.normal(size=shape).astype(np.float32)

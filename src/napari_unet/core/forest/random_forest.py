@@ -16,7 +16,7 @@ import numpy as np
 from napari_unet.core.forest.filters import filters
 from napari_unet.errors import InvalidModel
 
-TREES = 100
+TREES = 60
 _SMALLEST_LEAF = 4  # pixels; neighbours in a stroke say nearly the same
 _THREADS = 2
 _PIXELS_AT_ONCE = 2**14

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -37,6 +37,8 @@ class UNetConfig(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mirrors: ClassVar[bool] = True  # what lies outside an image, see ``tiling.context``
 
     in_channels: int = Field(ge=1, le=4096)
     n_classes: int = Field(ge=2, le=65536)

@@ -55,7 +55,8 @@ class ForeignNetwork(BaseModel):
     their order, of ``b``, ``c``, ``z``, ``y``, ``x``; rows come before columns and planes before
     rows. ``before`` and ``after`` say what is done to the image and to the output. ``"classes"``:
     the output's channels are the classes and sum to 1; ``"parts"``: each channel is the probability
-    of something, and where there is nothing is background, which comes first.
+    of something, and where there is nothing is background, which comes first. ``mirrors``: what
+    lies outside the image has to be given, see :func:`napari_unet.core.network.tiling.context`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,6 +71,7 @@ class ForeignNetwork(BaseModel):
     before: tuple[Before, ...] = Field(max_length=20)
     after: tuple[After, ...] = Field(max_length=20)
     outputs: Literal["classes", "parts"]
+    mirrors: bool = True
 
     @model_validator(mode="after")
     def _axes_fit(self) -> Self:

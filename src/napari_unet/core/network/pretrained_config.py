@@ -31,6 +31,7 @@ class PretrainedConfig(BaseModel):
     # map, and each of those on 176 pixels of the image around it.
     margin: ClassVar[int] = 80 + 16 + 176
     margins: ClassVar[tuple[int, int]] = (margin, margin)
+    mirrors: ClassVar[bool] = False  # zeros surround an image, as they do a patch in training
     pad_in_training: ClassVar[bool] = True
     batch_norm: ClassVar[bool] = False
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_unet.core.images.box import Box
 from napari_unet.core.network.encoder import (
     FEATURES,
     TAP_CHANNELS,
@@ -17,16 +18,16 @@ from napari_unet.core.network.encoder import (
     Encoder,
     Taps,
     colour_matrix,
+    fill_up,
 )
 from napari_unet.core.network.pretrained_config import PretrainedConfig
 from napari_unet.core.network.refiner import SMALLEST, TAP_SCALE, Refiner
-from napari_unet.core.network.unet import crop
 
-# Pixels around the output that each level of the refiner needs, in its own pixels, from the
-# coarsest: two convolutions take one each, and what is enlarged is known to half a pixel of the
-# coarser level from its edge.
-CONTEXT = (5, 5, 5, 4, 2)
-GUIDED = CONTEXT[0] * TAP_STRIDES[-1]  # pixels around the output where there must be a guide
+# Of the refiner's levels, from the coarsest: the stride, and how many of its own pixels it needs
+# around the output. Two convolutions take one each, and what is enlarged is known to half a pixel
+# of the coarser level from its edge; the finest convolves the image once before.
+_LEVELS = ((16, 5), (8, 5), (4, 5), (2, 4), (1, 3))
+_GUIDED = 80  # pixels around the output where there must be a guide
 
 
 class PretrainedUNet(nn.Module):
@@ -50,56 +51,94 @@ class PretrainedUNet(nn.Module):
             self.colours.bias.zero_()  # type: ignore[union-attr]
 
     def forward(
-        self, x: Tensor, *, padded: bool = False, generator: torch.Generator | None = None
+        self,
+        x: Tensor,
+        *,
+        output: Box | None = None,
+        padded: bool = True,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return logits, which are log-odds of each class.
 
         Parameters
         ----------
         x
-            (B, C, Y, X), normalised grey values; sides are multiples of 16.
+            (B, C, Y, X), normalised grey values; sides are multiples of 16. Zeros surround it, as
+            they do a patch in training: give ``margin`` pixels more where the image goes on.
+        output
+            The part of ``x`` to answer for, corners are multiples of 16; ``None`` for all of it.
         padded
-            Whether convolutions are zero-padded, which keeps the size; else ``margin`` pixels are
-            lost at each border.
+            Always so.
         generator
             Draws nothing.
 
         Returns
         -------
         Tensor
-            (B, n_classes, Y', X').
+            (B, n_classes, Y', X') of the output.
         """
+        size = x.shape[2:]
+        output = output or tuple(slice(0, side) for side in size)
         taps, image = self.encoder(x), self.colours(x)
-        output = [side if padded else side - 2 * self.config.margin for side in x.shape[2:]]
-        guided = [side if padded else side + 2 * GUIDED for side in output]
-        p = self._linear(taps, guided).softmax(dim=1).clamp(SMALLEST, 1 - SMALLEST)
+        guided = _cells(output, 1, _GUIDED, size)
+        p = self._linear(taps, guided, size).softmax(dim=1).clamp(SMALLEST, 1 - SMALLEST)
         guides = p.log() - (1 - p).log()
-        seen = self.refiner.seen(image, taps) if padded else self._seen(image, taps, output)
-        odds = [self.refiner.refine(seen, guide) for guide in guides.split(1, dim=1)]
-        return crop(torch.cat(odds, dim=1), *output)
+        levels = [_cells(output, *level, size) for level in _LEVELS]
+        seen = self.refiner.seen(
+            image[:, :, *levels[-1]],
+            [tap[:, :, *cells] for tap, cells in zip(taps, _of_taps(levels), strict=True)],
+        )
+        starts = [_start(guided), *map(_start, levels)]
+        odds = [self.refiner.refine(seen, guide, starts) for guide in guides.split(1, dim=1)]
+        return torch.cat(odds, dim=1)[:, :, *_within(output, levels[-1])]
 
-    def _linear(self, taps: Taps, size: list[int]) -> Tensor:
-        """Return what the head makes of the middle of what was seen, (B, K, Y, X)."""
+    def _linear(self, taps: Taps, part: Box, size: torch.Size) -> Tensor:
+        """Return what the head makes of a part of what was seen, (B, K, Y, X)."""
         assert self.head.bias is not None
         logits = self.head.bias[:, None, None]
         weights = self.head.weight.split(TAP_CHANNELS, dim=1)
         for tap, weight, stride in zip(taps, weights, TAP_STRIDES, strict=True):
-            cells = [min(n, s // stride + 2) for n, s in zip(tap.shape[2:], size, strict=True)]
-            coarse = functional.conv2d(crop(tap, *cells) * TAP_SCALE, weight)
+            cells = _cells(part, stride, 1, size)
+            coarse = functional.conv2d(tap[:, :, *cells] * TAP_SCALE, weight)
             large = functional.interpolate(
                 coarse, scale_factor=float(stride), mode="bilinear", align_corners=False
             )
-            logits = logits + crop(large, *size)
+            logits = logits + large[:, :, *_within(part, cells, stride)]
         return logits
 
-    def _seen(self, image: Tensor, taps: Taps, output: list[int]) -> tuple[Tensor, ...]:
-        """Return what the refiner sees of what the output needs."""
-        *coarser, finest = CONTEXT
-        contexts = dict(zip(TAP_STRIDES[:0:-1], coarser, strict=True))
-        needed = [
-            crop(tap, *(side // stride + 2 * contexts[stride] for side in output))
-            for tap, stride in zip(taps, TAP_STRIDES, strict=True)
-        ]
-        around = crop(image, *(side + 2 * (finest + 1) for side in output))
-        *seen, last = self.refiner.seen(around, needed)
-        return *seen, crop(last, *(side + 2 * finest for side in output))
+    def part(self, x: Tensor, tile: Box) -> Tensor:
+        """Return the logits of a part of ``x`` of any size, (B, n_classes, Y', X').
+
+        Where its sides are no multiples of 16, its last pixels are repeated.
+        """
+        stride = self.config.stride
+        output = tuple(
+            slice(s.start // stride * stride, -(-s.stop // stride) * stride) for s in tile
+        )
+        return self(fill_up(x), output=output)[:, :, *_within(tile, output)]
+
+
+def _cells(part: Box, stride: int, around: int, size: torch.Size) -> Box:
+    """Return a part of an image in cells of a stride, with so many more around as there are."""
+    return tuple(
+        slice(max(0, s.start // stride - around), min(side // stride, s.stop // stride + around))
+        for s, side in zip(part, size, strict=True)
+    )
+
+
+def _within(part: Box, whole: Box, stride: int = 1) -> Box:
+    """Return where a part lies in a larger one that is in cells of a stride."""
+    return tuple(
+        slice(inner.start - outer.start * stride, inner.stop - outer.start * stride)
+        for inner, outer in zip(part, whole, strict=True)
+    )
+
+
+def _start(part: Box) -> tuple[int, int]:
+    return part[0].start, part[1].start
+
+
+def _of_taps(levels: list[Box]) -> list[Box]:
+    """Return the refiner's levels as the encoder's taps, of which two are of one level."""
+    *coarser, half, _ = levels
+    return [half, half, *coarser[::-1]]

@@ -16,9 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_unet.core.network.encoder import TAP_CHANNELS, Taps
-from napari_unet.core.network.unet import crop
-
-MARGIN = 272  # pixels on each side, the encoder's included; a multiple of STRIDE
 
 LARGEST = 4.0  # of the guide's log-odds
 SMALLEST = 1 / (1 + math.exp(LARGEST))  # the probability with the least of them
@@ -27,6 +24,9 @@ _SIDEWAYS = (64, 32, 24, 24, 8)  # channels that a tap, or the image, is brought
 _CLIP = (-0.5, 1.5)  # of normalised grey values
 TAP_SCALE = 1 / 6  # brings what the taps say to a standard deviation of about 1
 LEAK = 0.1
+
+Start = tuple[int, int]
+_ALL_OF_IT: Sequence[Start] = ((0, 0),) * (len(_WIDTHS) + 1)
 
 
 class Refiner(nn.Module):
@@ -83,11 +83,14 @@ class Refiner(nn.Module):
         inputs = (scaled[4], scaled[3], scaled[2], finest, image.clamp(*_CLIP))
         return tuple(_bend(side(x)) for side, x in zip(self.sideways, inputs, strict=True))
 
-    def refine(self, seen: tuple[Tensor, ...], guide: Tensor) -> Tensor:
+    def refine(
+        self, seen: tuple[Tensor, ...], guide: Tensor, starts: Sequence[Start] = _ALL_OF_IT
+    ) -> Tensor:
         """Return the log-odds from what :meth:`seen` found and a guide.
 
-        Where there is more of a guide or of a coarser level than of what was seen at a level, its
-        middle is taken.
+        The answer is as large as what was seen at the finest level. ``starts`` are the rows and
+        columns, in its own pixels, where the guide and then each level's maps begin; there may be
+        more of a guide or of a coarser level than of the next.
         """
         guide = guide.clamp(-LARGEST, LARGEST)
         guides = [guide / LARGEST]
@@ -95,16 +98,25 @@ class Refiner(nn.Module):
             guides.append(functional.avg_pool2d(guides[-1], 2))
         x = seen[0].new_zeros(0)
         for number, (level, side) in enumerate(zip(self.levels, seen, strict=True)):
+            last = len(self.levels) - 1 - number
             side = side.expand(len(guide), -1, -1, -1)
-            parts = [side, crop(guides[-1 - number], *side.shape[2:]).to(side.dtype)]
+            here = starts[number + 1]
+            parts = [side, _cut(guides[last], 1 / 2**last, starts[0], here, side).to(side.dtype)]
             if number:
-                x = self.narrow(x) if number == len(self.levels) - 1 else x
+                x = x if last else self.narrow(x)
                 up = functional.interpolate(
                     x, scale_factor=2.0, mode="bilinear", align_corners=False
                 )
-                parts.append(crop(up, *side.shape[2:]))
+                parts.append(_cut(up, 2, starts[number], here, side))
             x = level(torch.cat(parts, dim=1))
         return self.last(x)
+
+
+def _cut(x: Tensor, scale: float, begins: Start, start: Start, like: Tensor) -> Tensor:
+    """Return the part as large as another map; ``begins`` is enlarged by a scale."""
+    for axis, (first, wanted) in enumerate(zip(begins, start, strict=True), start=2):
+        x = x.narrow(axis, wanted - int(first * scale), like.shape[axis])
+    return x
 
 
 class _Level(nn.Module):

@@ -65,17 +65,21 @@ def halves(config: Network, tile: Tile) -> tuple[Tile, Tile] | None:
 
 
 def context(config: Network, tile: Tile, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
-    """Return the indices of a tile's input along each axis, mirrored at the image's borders.
+    """Return the indices of a tile's input along each axis.
 
-    The image's shape is (Y, X) or (Z, Y, X). The output's first pixel is the first pixel at or
-    before the tile's that is a multiple of the strides.
+    The image's shape is (Y, X) or (Z, Y, X). At its borders it is mirrored, or the input ends there
+    if the network knows what to do. The output's first pixel is the first pixel at or before the
+    tile's that is a multiple of the strides.
     """
     indices = []
     for axis, ((start, stop), size) in enumerate(zip(tile.ranges, shape, strict=True)):
-        first = start // config.strides[axis] * config.strides[axis]
-        side = input_side(config, stop - first, axis)
-        before = first - config.margins[axis]
-        indices.append(mirrored(before, before + side, size))
+        stride, margin = config.strides[axis], config.margins[axis]
+        first = start // stride * stride
+        end = first - margin + input_side(config, stop - first, axis)
+        if config.mirrors:
+            indices.append(mirrored(first - margin, end, size))
+        else:
+            indices.append(np.arange(max(0, first - margin), min(end, size)))
     return tuple(indices)
 
 
@@ -94,8 +98,14 @@ def padded_context(config: Network, tile: Tile, shape: tuple[int, ...]) -> tuple
 
 def inner(config: Network, tile: Tile) -> tuple[slice, ...]:
     """Return which part of its input, see :func:`context`, a tile is."""
-    pairs = zip(offset(config, tile), config.margins, strict=True)
-    return tuple(slice(part.start + margin, part.stop + margin) for part, margin in pairs)
+    parts = []
+    for (start, stop), stride, margin in zip(
+        tile.ranges, config.strides, config.margins, strict=True
+    ):
+        begin = start // stride * stride - margin
+        begin = begin if config.mirrors else max(0, begin)
+        parts.append(slice(start - begin, stop - begin))
+    return tuple(parts)
 
 
 def offset(config: Network, tile: Tile) -> tuple[slice, ...]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from napari_unet.core.images.box import Box
 from napari_unet.core.network.config import UNetConfig
 
 
@@ -129,6 +130,13 @@ class UNet(nn.Module):
             x = torch.cat([crop(skips.pop(), *x.shape[2:]), x], dim=1)
             x = self.expanding[level](x, padded=padded)
         return self.head(x)
+
+    def part(self, x: Tensor, tile: Box) -> Tensor:
+        """Return the logits of a part of ``x``, (B, n_classes, *axes), of an unpadded pass."""
+        found = self(x)
+        for axis, (span, margin) in enumerate(zip(tile, self.config.margins, strict=True), start=2):
+            found = found.narrow(axis, span.start - margin, span.stop - span.start)
+        return found
 
 
 def drop_out(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:

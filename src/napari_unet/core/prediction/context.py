@@ -11,7 +11,7 @@ def surroundings(
 ) -> Tile:
     """Return what has to be read to predict a region exactly as the whole plane would be.
 
-    That is the network's context, where it is mirrored at the plane's borders too; with a pixel
+    That is the network's context, or what is mirrored there at the plane's borders; with a pixel
     classifier that still counts in whole blocks of its map, with the refiner's context and the
     features' margin. The plane is (Y, X), a volume (Z, Y, X).
     """

@@ -18,7 +18,7 @@ from napari_unet.core.models.header import GRAPH
 from napari_unet.core.models.onnx_check import check_graph
 from napari_unet.core.network.onnx_network import ForeignNetwork
 from napari_unet.core.network.onnx_steps import Before, Known, Measured
-from napari_unet.core.network.tiling import context, inner, offset
+from napari_unet.core.network.tiling import context, inner
 from napari_unet.errors import InvalidInput, InvalidModel
 
 if TYPE_CHECKING:
@@ -64,19 +64,18 @@ class ForeignAnswers:
             pixels = np.where(np.isfinite(pixels), pixels, fill)
         patch = _applied(self._before, pixels.astype(np.float64))
         found = self._run(patch)  # (C', *axes), cropped by the network
-        halo = tuple(slice(axis.halo, length - axis.halo) for axis, length in self._pairs(found))
-        found = found[:, *halo][:, *offset(network, tile)]
+        part = inner(network, tile)
+        crops = [axis.crop for axis in network.space]
+        answered = (slice(s.start - c, s.stop - c) for s, c in zip(part, crops, strict=True))
+        found = found[:, *answered]
         found = _probabilities(_applied(network.after, found), network)
         if missing is not None:
-            found[:, missing[inner(network, tile)]] = 0
+            found[:, missing[part]] = 0
         return found
 
     @cached_property
     def _intensities(self) -> Intensities:
         return intensities_of(self._plane)
-
-    def _pairs(self, found: np.ndarray) -> Any:
-        return zip(self._network.space, found.shape[1:], strict=True)
 
     def _run(self, patch: np.ndarray) -> np.ndarray:
         """Run the graph on (C, *axes) float32; return (C', *axes)."""

@@ -10,7 +10,7 @@ from napari_unet.core.images.lazy_plane import Plane, intensities_of, read_part
 from napari_unet.core.images.normalise import not_imaged, rescale
 from napari_unet.core.models.model import Model
 from napari_unet.core.network.device import channels_last, computing
-from napari_unet.core.network.tiling import context, inner, offset
+from napari_unet.core.network.tiling import context, inner
 from napari_unet.core.prediction.kept_answers import KeptAnswers
 from napari_unet.errors import InvalidInput
 
@@ -79,7 +79,6 @@ class Answers:
         x = torch.from_numpy(np.ascontiguousarray(patch))[None].to(self._device)  # (1, C, *axes)
         x = x.contiguous(memory_format=channels_last(self._config.ndim))
         with computing(self._device, self._dtype), torch.inference_mode():
-            logits = network(x)[0]  # (K, *axes)
-            logits = logits[:, *offset(self._config, tile)].float()
+            logits = network.part(x, inner(self._config, tile))[0].float()  # (K, *axes)
             # The softmax before equation 1 of Ronneberger et al. 2015.
             return logits.softmax(dim=0).cpu().numpy()

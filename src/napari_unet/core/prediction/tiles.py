@@ -33,10 +33,11 @@ def predict_tiles(
 ) -> Iterator[TileProbabilities | Notice]:
     """Predict a plane or a volume tile by tile; memory is bounded by the tile.
 
-    Each output pixel is computed once, from its full context, mirrored at the image's borders. The
-    plane is (C, Y, X), for a model of volumes (C, Z, Y, X); any real dtype; only the parts under
-    the tiles are read of one that is not in memory. Tiles of the region, or of everything, come row
-    by row; ``tile`` is the side of a tile's output in pixels, ``None`` for the fastest known.
+    Each output pixel is computed once, from its full context, see
+    :func:`napari_unet.core.network.tiling.context`. The plane is (C, Y, X), for a model of volumes
+    (C, Z, Y, X); any real dtype; only the parts under the tiles are read of one that is not in
+    memory. Tiles of the region, or of everything, come row by row; ``tile`` is the side of a tile's
+    output in pixels, ``None`` for the fastest known.
     ``fast`` computes in the device's fastest precision instead of float32, in which tiles agree to
     1e-5. ``class_map`` is what the model's classifier says and ``kept`` what its network said,
     where the caller keeps them. ``Notice``: memory ran out and the tile was halved;

@@ -46,6 +46,7 @@ def described_header(description: Any, example: ReadExample) -> ModelHeader:
         before=tuple(_steps(given, "before")),
         after=tuple(after),
         outputs="classes" if exclusive else "parts",
+        mirrors="blocks" not in own,  # one of this program knows what to do at the borders
     )
     space = [axis for axis in given.axes if axis.type == "space"]
     units = {axis.unit for axis in space}

@@ -65,10 +65,12 @@ def block_rules(config: TrainedConfig) -> dict[str, list[int]]:
     ``halo``, the pixels along each axis to add at each side of a block and to cut away from its
     answer: the network's margin, rounded up to a multiple of its stride; ``stride``, of which the
     corners of blocks are multiples, so that pooling windows fall on the same pixels as those of the
-    whole image.
+    whole image. Where a network mirrors, what it mirrors at the end of an image is up to a stride
+    less one pixel more.
     """
     pairs = list(zip(config.margins, config.strides, strict=True))
-    halo = [-(-margin // stride) * stride for margin, stride in pairs]
+    more = [stride - 1 if config.mirrors else 0 for stride in config.strides]
+    halo = [-(-(m + n) // stride) * stride for (m, stride), n in zip(pairs, more, strict=True)]
     return {"halo": halo, "stride": [stride for _, stride in pairs]}
 
 
@@ -100,7 +102,7 @@ Then values are clipped to {CLIP[0]:g} and {CLIP[1]:g}. Pixels that were not ima
 filled with the value of the background. Things should be about as large in pixels as in the images
 that it was trained on; size of their pixels: {size}.
 
-The network mirrors the image at its borders itself and answers for every pixel, so give it the
+The network knows what to do at the image's borders and answers for every pixel, so give it the
 whole image. If that does not fit into memory, normalise the image as a whole, cut it into blocks
 that begin at multiples of {rules["stride"]} pixels along the axes and are {rules["halo"]} pixels
 larger on each side that is not the image's border, and cut that much off their answers.

@@ -60,6 +60,17 @@ class Graph:
             x = self.add("Gather", x, indices, axis=axis + 2)
         return x
 
+    def filled_up(self) -> str:
+        """Add the image with its last pixels repeated to whole strides."""
+        x, one = INPUT, self.integers(1)
+        for axis, size in enumerate(self._sizes):
+            scalar = self.add("Squeeze", size, self.integers([0]))
+            whole = self._whole_strides(scalar, self._config.strides[axis])
+            positions = self.add("Range", self.integers(0), whole, one)
+            indices = self.add("Min", positions, self.add("Sub", scalar, one))
+            x = self.add("Gather", x, indices, axis=axis + 2)
+        return x
+
     def answer(self, x: str) -> None:
         """Add what makes probabilities, of the image's size, of the network's output."""
         axes = range(self._config.ndim)
@@ -129,9 +140,7 @@ class Graph:
         one = self.integers(1)
         scalar = self.add("Squeeze", size, self.integers([0]))
         output = self.add("Max", scalar, self.integers(smallest))
-        output = self.add("Add", output, self.integers(cropped + stride - 1))
-        output = self.add("Div", output, self.integers(stride))
-        output = self.add("Mul", output, self.integers(stride))
+        output = self._whole_strides(self.add("Add", output, self.integers(cropped)), stride)
         end = self.add("Add", output, self.integers(margin - cropped))
         period = self.add("Mul", self.add("Sub", scalar, one), self.integers(2))
         period = self.add("Max", period, one)
@@ -142,3 +151,9 @@ class Graph:
         position = self.add("Range", start, self.add("Add", before, end), one)
         position = self.add("Mod", position, period)
         return self.add("Min", position, self.add("Sub", period, position))
+
+    def _whole_strides(self, size: str, stride: int) -> str:
+        """Round a number of pixels up."""
+        size = self.add("Add", size, self.integers(stride - 1))
+        size = self.add("Div", size, self.integers(stride))
+        return self.add("Mul", size, self.integers(stride))

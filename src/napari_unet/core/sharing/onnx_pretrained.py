@@ -13,7 +13,7 @@ from napari_unet.core.network.encoder import (
     Convolution,
 )
 from napari_unet.core.network.pretrained_config import PretrainedConfig
-from napari_unet.core.network.pretrained_unet import CONTEXT, GUIDED, PretrainedUNet
+from napari_unet.core.network.pretrained_unet import PretrainedUNet
 from napari_unet.core.network.refiner import LARGEST, LEAK, SMALLEST, TAP_SCALE
 from napari_unet.core.sharing.onnx_graph import Graph
 
@@ -22,28 +22,26 @@ def write_pretrained(graph: Graph, config: PretrainedConfig) -> None:
     """Add all nodes, from the image to the probabilities."""
     with torch.device("meta"):
         network = PretrainedUNet(config)
-    image = graph.mirrored(least=(1, 1), cropped=(0, 0))
+    image = graph.filled_up()
     taps = _taps(graph, network, graph.add("Clip", image, *_numbers(graph, *CLIP)))
     (scale,) = _numbers(graph, TAP_SCALE)
     taps = [graph.add("Mul", tap, scale) for tap in taps]
     guides = _guides(graph, config, _linear(graph, config, taps))
-    seen = _seen(graph, config, image, taps)
+    seen = _seen(graph, image, taps)
     odds = [_refined(graph, guide, seen) for guide in guides]
-    found = graph.add("Concat", *odds, axis=1)
-    graph.answer(graph.cropped(found, [CONTEXT[-1]] * 2))
+    graph.answer(graph.add("Concat", *odds, axis=1))
 
 
 def _linear(graph: Graph, config: PretrainedConfig, taps: list[str]) -> str:
-    """Add the head: a convolution of each tap, made as large as what is guided."""
+    """Add the head: a convolution of each tap, made as large as the image."""
     parts, start = [], 0
     for number, (tap, channels, stride) in enumerate(
         zip(taps, TAP_CHANNELS, TAP_STRIDES, strict=True)
     ):
-        lost = (config.margin - GUIDED) // stride - 1
         cut = graph.integers([start]), graph.integers([start + channels]), graph.integers([1])
         weight = graph.add("Slice", "head.weight", *cut)
-        coarse = graph.add("Conv", graph.cropped(tap, [lost] * 2), weight, kernel_shape=(1, 1))
-        parts.append(graph.cropped(_enlarged(graph, coarse, stride), [stride] * 2))
+        coarse = graph.add("Conv", tap, weight, kernel_shape=(1, 1))
+        parts.append(_enlarged(graph, coarse, stride))
         start += channels
         if number == 0:
             shape = graph.integers([1, config.n_classes, 1, 1])
@@ -67,21 +65,18 @@ def _guides(graph: Graph, config: PretrainedConfig, logits: str) -> list[str]:
     ]
 
 
-def _seen(graph: Graph, config: PretrainedConfig, image: str, taps: list[str]) -> list[str]:
-    """Add what the refiner sees at each level, from the coarsest, of what the output needs."""
+def _seen(graph: Graph, image: str, taps: list[str]) -> list[str]:
+    """Add what the refiner sees at each level, from the coarsest."""
     of_half = graph.add("Concat", *taps[:2], axis=1)
-    seen = []
-    for level, tap in enumerate([*taps[:1:-1], of_half]):
-        stride = TAP_STRIDES[-1 - level]
-        tap = graph.cropped(tap, [config.margin // stride - CONTEXT[level]] * 2)
-        seen.append(_bent(graph, graph.convolution(tap, f"refiner.sideways.{level}", (1, 1))))
+    seen = [
+        graph.convolution(tap, f"refiner.sideways.{level}", (1, 1))
+        for level, tap in enumerate([*taps[:1:-1], of_half])
+    ]
     colours = graph.convolution(image, "colours", (1, 1))
     colours = graph.add("Clip", colours, *_numbers(graph, *CLIP))
-    colours = graph.cropped(colours, [config.margin - CONTEXT[-1] - 1] * 2)
-    return [
-        *seen,
-        _bent(graph, graph.convolution(colours, f"refiner.sideways.{len(seen)}", (3, 3))),
-    ]
+    layer = f"refiner.sideways.{len(seen)}"
+    seen.append(graph.convolution(colours, layer, (3, 3), pads=(1, 1, 1, 1)))
+    return [_bent(graph, side) for side in seen]
 
 
 def _refined(graph: Graph, guide: str, seen: list[str]) -> str:
@@ -93,12 +88,10 @@ def _refined(graph: Graph, guide: str, seen: list[str]) -> str:
     x = ""
     for level, side in enumerate(seen):
         last = len(seen) - 1 - level
-        around = GUIDED // 2**last - CONTEXT[level]
-        parts = [side, graph.cropped(guides[last], [around] * 2)]
+        parts = [side, guides[last]]
         if level:
             x = x if last else graph.convolution(x, "refiner.narrow", (1, 1))
-            lost = 2 * CONTEXT[level - 1] - CONTEXT[level]
-            parts.append(graph.cropped(_enlarged(graph, x, 2), [lost] * 2))
+            parts.append(_enlarged(graph, x, 2))
         x = graph.add("Concat", *parts, axis=1)
         layer = f"refiner.levels.{level}"
         x = _bent(graph, graph.convolution(x, f"{layer}.first", (3, 3), pads=(1, 1, 1, 1)))
