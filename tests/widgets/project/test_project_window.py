@@ -231,6 +231,28 @@ def test_a_project_is_saved_closed_and_opened(
     qtbot.waitUntil(dock.findChild(QPushButton, "train_button").isEnabled)
 
 
+def test_strokes_of_other_images_do_not_lie_on_the_chosen_one_when_they_come_back(
+    qtbot, make_dock, choose, tmp_path
+):
+    for seed, name in enumerate("ab"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", PICTURE + np.uint8(seed))
+    viewer, dock = make_dock(tmp_path / "a.tif")
+    paint(qtbot, viewer, dock)
+    viewer.open(str(tmp_path / "b.tif"), plugin="napari")
+    combo = dock.findChild(LayerCombo, "image_combo")
+    combo.setCurrentText("b")
+    combo.activated.emit(combo.currentIndex())
+    paint(qtbot, viewer, dock)
+    save_as(qtbot, dock, choose, tmp_path / "two")
+    viewer.close()
+    viewer, dock = reopen(qtbot, make_dock, choose, tmp_path / "two")
+    qtbot.waitUntil(lambda: len(layer_names(viewer)) == 4, timeout=20_000)
+    chosen = dock.findChild(LayerCombo, "image_combo").currentText()
+    seen = {name for name in layer_names(viewer) if viewer.layers[name].visible}
+    assert {name for name in seen if name.startswith("strokes")} == {f"strokes on {chosen}"}
+    assert viewer.layers.selection.active is viewer.layers[f"strokes on {chosen}"]
+
+
 def test_one_goes_back_to_a_version_and_on_from_there(qtbot, make_dock, learners):
     viewer, dock = make_dock(PICTURE)
     paint(qtbot, viewer, dock)

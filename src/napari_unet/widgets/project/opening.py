@@ -17,7 +17,8 @@ from napari_unet.project.open_project import OpenedProject, open_project, read_v
 from napari_unet.project.recovery import Recoverable, Recovery, recoverable
 from napari_unet.session.state import State
 from napari_unet.widgets.desk.background import Bench
-from napari_unet.widgets.layers.image_marks import ImageMark, give_id, mark_of
+from napari_unet.widgets.desk.showing import show_chosen
+from napari_unet.widgets.layers.image_marks import ImageMark, give_id, image_of, mark_of
 from napari_unet.widgets.layers.removal import let_draw
 from napari_unet.widgets.layers.strokes import paint_with
 from napari_unet.widgets.project.image_matching import match_images
@@ -199,6 +200,9 @@ class ProjectOpening:
         else:
             own = classes.get(keeper.keys.key_of(strokes), index.classes)
             keeper.session.use_classes(own)
+            image = image_of(keeper.viewer.layers, strokes)
+            if image is not None:
+                show_chosen(keeper.viewer, image)
             paint_with(keeper.viewer, strokes, strokes.selected_label)
         keeper.session.use_kinds(index.kinds)
         if index.settings is not None:
