@@ -251,6 +251,17 @@ def test_strokes_of_other_images_do_not_lie_on_the_chosen_one_when_they_come_bac
     seen = {name for name in layer_names(viewer) if viewer.layers[name].visible}
     assert {name for name in seen if name.startswith("strokes")} == {f"strokes on {chosen}"}
     assert viewer.layers.selection.active is viewer.layers[f"strokes on {chosen}"]
+    combo = dock.findChild(LayerCombo, "image_combo")
+    for name in "abab":
+        combo.setCurrentText(name)
+        combo.activated.emit(combo.currentIndex())
+        strokes = viewer.layers.selection.active
+        assert (strokes.name, strokes.mode) == (f"strokes on {name}", "paint")
+    viewer.layers["strokes on b"].mode = "erase"
+    for name in "ab":
+        combo.setCurrentText(name)
+        combo.activated.emit(combo.currentIndex())
+    assert viewer.layers.selection.active.mode == "erase"
 
 
 def test_one_goes_back_to_a_version_and_on_from_there(qtbot, make_dock, learners):

@@ -18,7 +18,7 @@ def show_chosen(viewer: ViewerModel, image: Image) -> None:
     Other images are hidden where they cover it, and their strokes and results where they lie over
     it: files that are opened together lie on one another, and who paints has to see on what.
     Beside it, or blended with it as channels are, they stay. What is hidden is shown again when its
-    image is chosen.
+    image is chosen, with the brush in hand if it was.
     """
     layers = viewer.layers
     together = picture_of(image).layers
@@ -28,10 +28,11 @@ def show_chosen(viewer: ViewerModel, image: Image) -> None:
             # What the user hid, as a result, stays hidden.
             if detail(layer, "aside") or role_of(layer) in (None, Role.STROKES):
                 layer.visible = True
+                layer.mode = detail(layer, "aside") or layer.mode
                 remember(layer, aside=None)
         elif owner is not None and owner not in together and _is_over(viewer, layer, image):
+            remember(layer, aside=layer.mode)
             layer.visible = False
-            remember(layer, aside=True)
     layers.selection.active = find_annotation(layers, image) or image
 
 

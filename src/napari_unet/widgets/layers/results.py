@@ -237,8 +237,8 @@ def insert_quietly(viewer: ViewerModel, layer: Layer, image: Image) -> None:
     layers = viewer.layers
     strokes = find_annotation(layers, image)
     if layer.visible and any(detail(own, "aside") for own in (image, strokes) if own is not None):
+        remember(layer, aside=layer.mode)
         layer.visible = False
-        remember(layer, aside=True)
     add_at(layers, layers.index(image) + 1 if strokes is None else layers.index(strokes), layer)
 
 

@@ -200,6 +200,8 @@ class ProjectOpening:
         else:
             own = classes.get(keeper.keys.key_of(strokes), index.classes)
             keeper.session.use_classes(own)
+            for layer in keeper.layers:
+                layer.mode = "paint"
             image = image_of(keeper.viewer.layers, strokes)
             if image is not None:
                 show_chosen(keeper.viewer, image)
