@@ -15,6 +15,8 @@ from napari_unet.widgets.layers.layer_axes import fits
 from napari_unet.widgets.layers.picture import choose_axes, is_picture
 from napari_unet.widgets.layers.roles import role_of
 
+_A_LITTLE = 1e-6  # of a step of the sliders
+
 
 def take_from(viewer: ViewerModel, image: Image, source: ImageSource) -> bool:
     """Give a layer the axes, pixel size and units of its file.
@@ -39,8 +41,8 @@ def take_from(viewer: ViewerModel, image: Image, source: ImageSource) -> bool:
         return False
     on_it = [layer for layer in viewer.layers if layer is not image and _lies_on(layer, image)]
     sizes, units = source.pixel_size, source.units
-    image.scale = [sizes.get(a, step) for a, step in zip(letters, image.scale, strict=True)]
     image.units = [units.get(a, unit) for a, unit in zip(letters, image.units, strict=True)]
+    image.scale = [sizes.get(a, step) for a, step in zip(letters, image.scale, strict=True)]
     told = not source.guesses and fits(axes, image)
     if told:
         choose_axes(image, axes)
@@ -48,8 +50,22 @@ def take_from(viewer: ViewerModel, image: Image, source: ImageSource) -> bool:
         for name, value in transform_of(image).items():
             setattr(layer, name, value)
     if sizes:
+        slice_anew(viewer)
         viewer.reset_view()
     return told or bool(sizes)
+
+
+def slice_anew(viewer: ViewerModel) -> None:
+    """Show what is at the present point.
+
+    A layer whose units change is sliced by those of before, which may be beside it, and stays so
+    until the point is another one (napari 0.9.2).
+    """
+    point = viewer.dims.point
+    viewer.dims.point = tuple(
+        at + _A_LITTLE * axis.step for at, axis in zip(point, viewer.dims.range, strict=True)
+    )
+    viewer.dims.point = point
 
 
 def _lies_on(layer: Layer, image: Image) -> bool:

@@ -18,6 +18,7 @@ from napari_unet.errors import InvalidInput
 from napari_unet.project.entries import CellsEntry, Placement
 from napari_unet.project.index import AnnotationEntry, ImageEntry
 from napari_unet.widgets.layers.colormaps import label_colormap
+from napari_unet.widgets.layers.from_file import slice_anew
 from napari_unet.widgets.layers.image_marks import (
     ImageMark,
     file_of,
@@ -219,6 +220,7 @@ def open_layer(viewer: ViewerModel, entry: ImageEntry, mark: ImageMark, path: Pa
     layer.name = entry.name
     for name, value in keywords_of(entry.placement, layer.ndim).items():
         setattr(layer, name, value)
+    slice_anew(viewer)
     return layer
 
 

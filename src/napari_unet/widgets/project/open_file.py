@@ -4,8 +4,9 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
+import npe2
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.layers._source import layer_source
 
 from napari_unet.core.images.image_source import ImageSource
@@ -21,7 +22,6 @@ from napari_unet.widgets.layers.picture import (
     is_picture,
     source_of,
 )
-from napari_unet.widgets.layers.removal import let_draw
 from napari_unet.widgets.layers.roles import detail
 
 
@@ -30,18 +30,15 @@ def open_file(viewer: ViewerModel, path: Path, source: ImageSource) -> Image:
 
     ``UserError`` if it cannot be read, or is no image that can be worked on; nothing is added then.
     """
-    image = _by_napari(viewer, path)
+    image = _by_napari(path)
     if image is None:
         with open_image(path) as opened, layer_source(path=str(path)):
-            image = Image(read_whole(opened), rgb=opened.axes.endswith("S"), name=path.stem)
-        viewer.add_layer(image)
-    try:
-        with suppress(InvalidInput):  # napari dropped axes of length 1, say; they are guessed
-            take_from(viewer, image, source)
-        source_of(image)
-    except InvalidInput:
-        viewer.layers.remove(image)
-        raise
+            image = Image(read_whole(opened), rgb=opened.axes.endswith("S"))
+    image.name = path.stem
+    with suppress(InvalidInput):  # napari dropped axes of length 1, say; they are guessed
+        take_from(viewer, image, source)
+    source_of(image)
+    viewer.add_layer(image)
     return image
 
 
@@ -62,16 +59,13 @@ def take_alike(image: Image, before: Picture) -> None:
         choose_level(image, before.level)
 
 
-def _by_napari(viewer: ViewerModel, path: Path) -> Image | None:
+def _by_napari(path: Path) -> Image | None:
     """Open it by napari's own reader; ``None`` if that gives no image."""
     try:
-        layers = viewer.open(str(path), plugin="napari")
+        with layer_source(path=str(path), reader_plugin="napari"):
+            read = npe2.read([str(path)], plugin_name="napari", stack=False)
+            layers = [Layer.create(*given) for given in read]
     except Exception:  # a reader may raise anything
         logging.getLogger(__name__).info("%s is not opened by napari", path, exc_info=True)
         return None
-    pictures = [layer for layer in layers if is_picture(layer)]
-    for layer in layers:
-        if layer not in pictures[:1]:
-            viewer.layers.remove(layer)
-            let_draw()
-    return pictures[0] if pictures else None
+    return next((layer for layer in layers if is_picture(layer)), None)
