@@ -218,7 +218,7 @@ def train_on_paper_tile(preset: PresetName) -> None:
     device = pick_device("auto")
     recipe = PRESETS[preset]
     config = recipe.network(1, 2)
-    stride = config.stride if recipe.pad_in_training else 1
+    stride = config.strides[-1] if recipe.pad_in_training else 1
     side = -(-PAPER_TILE // stride) * stride  # padded, each pooling needs an even size
     network = new_network(config).to(device)
     optimizer = new_optimizer(network, recipe)

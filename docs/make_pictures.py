@@ -136,7 +136,7 @@ def draw_elastic() -> None:
 def draw_overlap_tile() -> None:
     """Draw a tile's output and the input it needs, mirrored at the image's border."""
     config = PRESETS["compact"].network(3, 3)
-    image, margin = tissue().image, config.margin
+    image, margin = tissue().image, config.margins[-1]
     size = image.shape[0]
     around = mirrored(-margin, size + margin, size)
     canvas = image[around[:, None], around].astype(float) / 255

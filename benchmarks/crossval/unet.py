@@ -208,7 +208,7 @@ def zero_padded_probabilities(model: Model, plane: np.ndarray, device: str) -> n
     network = model.prediction_network(pick_device(device))  # type: ignore[arg-type]
     total = np.zeros((len(model.classes), *plane.shape[-2:]), dtype=np.float32)
     for turned, turned_total in zip(orientations(plane), orientations(total), strict=True):
-        turned_total += _zero_padded(network, turned, model.header.network.stride)
+        turned_total += _zero_padded(network, turned, model.header.network.strides[-1])
     return total / 8
 
 

@@ -160,8 +160,8 @@ def test_a_model_without_a_classifier_needs_no_blocks_of_it(case, tile, depth):
 def test_without_a_classifier_little_more_than_the_context_is_cut_out():
     config = small_network(depth=1)
     around = surroundings(config, Tile((100, 150), (200, 260)), (400, 400), classifier=False)
-    assert around.rows[0] == 100 - config.margin
-    assert max(around.sides) < 60 + 2 * config.margin + 20
+    assert around.rows[0] == 100 - config.margins[-1]
+    assert max(around.sides) < 60 + 2 * config.margins[-1] + 20
 
 
 @settings(max_examples=10)

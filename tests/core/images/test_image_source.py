@@ -173,5 +173,5 @@ def test_answers_read_little_more_than_a_tile(trained, rng):
     answers = Answers(trained, plane, device=torch.device("cpu"), dtype=torch.float32)
     data.touched.clear()
     answers.probabilities(Tile((1024, 1088), (1024, 1088)))
-    side = (64 + 2 * trained.header.network.margin) // 64 + 2
+    side = (64 + 2 * trained.header.network.margins[-1]) // 64 + 2
     assert 0 < len(data.touched) <= side**2

@@ -56,7 +56,7 @@ class TestUNetConfig:
     def test_stride_and_margin(self, depth, stride, margin):
         """Depth 4: 2 px a convolution at levels of 1, 2, 4, 8 px twice, and of 16 px once."""
         config = PRESETS["compact"].network(1, 2).model_copy(update={"depth": depth})
-        assert (config.stride, config.margin) == (stride, margin)
+        assert (config.strides[-1], config.margins[-1]) == (stride, margin)
 
     @pytest.mark.parametrize(
         "change", [{"depth": 0}, {"depth": 99}, {"n_classes": 1}, {"in_channels": 0}, {"else": 1}]
@@ -69,7 +69,7 @@ class TestUNetConfig:
     def test_unet2015_is_the_papers_network(self):
         """Ronneberger et al. 2015, section 2 and figure 1: 64 to 1024 channels, unpadded."""
         config = PRESETS["unet2015"].network(1, 2)
-        assert config.base_channels * config.stride == 1024
+        assert config.base_channels * config.strides[-1] == 1024
         assert not config.batch_norm
         assert not config.pad_in_training
         assert PRESETS["unet2015"].patch == 388

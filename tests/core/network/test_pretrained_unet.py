@@ -38,7 +38,7 @@ def test_begins_with_what_the_encoder_has_learnt():
 @torch.no_grad()
 def test_an_output_depends_on_the_margin_and_on_nothing_beyond():
     network = drawn(CONFIG, seed=0).eval()
-    margin = CONFIG.margin
+    margin = CONFIG.margins[-1]
     image = torch.rand(1, 1, 16 + 2 * margin, 16 + 2 * margin)
     around = torch.nn.functional.pad(image, (64, 64, 64, 64), value=1.5)
     middle = (slice(margin, margin + 16),) * 2

@@ -52,7 +52,7 @@ def test_a_window_gives_what_the_whole_gives(place):
     guide = torch.randn(1, 1, 673, 32, generator=generator)
     refiner, stop = random_refiner(), min(place + 32, 673)
     whole = answer(refiner, fill_up(image), fill_up(guide))
-    begin, end = window(place, stop, 673, PretrainedConfig.margin)
+    begin, end = window(place, stop, 673, PretrainedConfig.margins[-1])
     part = answer(refiner, fill_up(image[:, :, begin:end]), fill_up(guide[:, :, begin:end]))
     found = part[:, :, place - begin : stop - begin]
     torch.testing.assert_close(found, whole[:, :, place:stop], rtol=0, atol=1e-5)

@@ -46,14 +46,14 @@ class TestPlan:
             for start, first in zip(
                 (tile.rows[0], tile.columns[0]), (region.rows[0], region.columns[0]), strict=True
             ):
-                assert start == first or start % config.stride == 0
+                assert start == first or start % config.strides[-1] == 0
 
     @settings(deadline=None)
     @given(networks, tiles, st.integers(1, 300))
     def test_no_tile_is_larger_than_asked_for(self, config, region, largest):
         for tile in plan(config, region, largest):
             for start, stop in (tile.rows, tile.columns):
-                assert 0 < stop - start <= max(largest, config.stride)
+                assert 0 < stop - start <= max(largest, config.strides[-1])
 
     def test_comes_row_by_row(self):
         tiles = list(plan(small_network(), Tile((0, 20), (0, 20)), 8))
@@ -65,8 +65,8 @@ class TestPlan:
         """So that the last tile is no sliver, whose context costs more than its output."""
         side = tile_side(config, size, largest)
         count = -(-size // side)
-        assert side % config.stride == 0
-        assert count * side - size < count * config.stride
+        assert side % config.strides[-1] == 0
+        assert count * side - size < count * config.strides[-1]
 
 
 class TestSides:
@@ -74,7 +74,7 @@ class TestSides:
     def test_output_is_the_smallest_that_suffices(self, config, wanted):
         side = output_side(config, wanted)
         assert side >= wanted
-        assert side == 4 or side - config.stride < wanted
+        assert side == 4 or side - config.strides[-1] < wanted
 
     @pytest.mark.parametrize("wanted", [1, 4, 5, 20, 21, 388])
     def test_the_network_turns_an_input_of_that_side_into_that_output(self, wanted):
@@ -113,9 +113,11 @@ class TestContext:
         for index, (start, stop), size in zip(
             indices, (tile.rows, tile.columns), shape, strict=True
         ):
-            first = start // config.stride * config.stride
+            first = start // config.strides[-1] * config.strides[-1]
             assert len(index) == input_side(config, stop - first)
-            expected = mirrored(first - config.margin, first - config.margin + len(index), size)
+            expected = mirrored(
+                first - config.margins[-1], first - config.margins[-1] + len(index), size
+            )
             np.testing.assert_array_equal(index, expected)
 
     @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (3, 2)])
@@ -133,18 +135,18 @@ class TestHalves:
         parts = halves(config, tile)
         if parts is None:
             longest = max(tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0])
-            assert longest < 3 * config.stride
+            assert longest < 3 * config.strides[-1]
             return
         first, second = parts
         assert first.pixels + second.pixels == tile.pixels
         assert min(first.pixels, second.pixels) > 0
         if first.rows == second.rows == tile.rows:
             assert first.columns[1] == second.columns[0]
-            assert first.columns[1] % config.stride == 0
+            assert first.columns[1] % config.strides[-1] == 0
         else:
             assert first.columns == second.columns == tile.columns
             assert first.rows[1] == second.rows[0]
-            assert first.rows[1] % config.stride == 0
+            assert first.rows[1] % config.strides[-1] == 0
 
     @given(networks, tiles)
     def test_end_after_some_halving(self, config, tile):

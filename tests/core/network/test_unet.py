@@ -217,15 +217,15 @@ class TestDropout:
 class TestMargin:
     def test_is_92_for_the_paper(self):
         """Figure 1: (572 - 388) / 2."""
-        assert PRESETS["unet2015"].network(1, 2).margin == 92
+        assert PRESETS["unet2015"].network(1, 2).margins[-1] == 92
 
     @pytest.mark.parametrize("depth", [1, 2, 3, 4])
     def test_is_what_an_unpadded_pass_loses_at_each_border(self, depth):
         config = small_network(depth=depth)
-        side = 4 + 2 * config.margin + 3 * config.stride
+        side = 4 + 2 * config.margins[-1] + 3 * config.strides[-1]
         with torch.device("meta"):
             out = UNet(config)(torch.empty(1, 1, side, side))
-        assert out.shape[-1] == side - 2 * config.margin
+        assert out.shape[-1] == side - 2 * config.margins[-1]
 
     @pytest.mark.parametrize("depth", [1, 2, 4])
     def test_is_exactly_how_far_the_context_of_an_aligned_tile_reaches(self, depth):
@@ -237,10 +237,10 @@ class TestMargin:
         """
         network = thin_network(depth)
         config = network.config
-        start, length = 2 * config.stride, output_side(config, 3 * config.stride)
+        start, length = 2 * config.strides[-1], output_side(config, 3 * config.strides[-1])
         tile = slice(start, start + length)
-        stop = start + length + 2 * config.margin  # the tile's input is start:stop
-        side = input_side(config, start + length + 2 * config.stride)
+        stop = start + length + 2 * config.margins[-1]  # the tile's input is start:stop
+        side = input_side(config, start + length + 2 * config.strides[-1])
         blank = torch.zeros(1, 1, side, side, dtype=torch.float64)
         unchanged = network(blank)
 

@@ -78,7 +78,7 @@ class TestTiledEqualsWhole:
     def test_equals_the_network_on_a_mirrored_image(self, small, rng):
         """The plain way: pad by reflection, one unpadded pass, softmax."""
         image = rng.normal(size=(40, 52)).astype(np.float32)
-        margin = small.header.network.margin
+        margin = small.header.network.margins[-1]
         low, high = np.percentile(image, (1, 99.8))
         padded = np.pad((image - low) / (high - low), margin, mode="reflect").astype(np.float32)
         with torch.no_grad():
@@ -110,7 +110,7 @@ class TestMemory:
         parts = list(predict_tiles(small, rng.normal(size=(1, 150, 200)), device=CPU, tile=32))
         hook.remove()
         assert len(parts) == 5 * 7
-        assert max(sides) <= 32 + 2 * config.margin + config.stride
+        assert max(sides) <= 32 + 2 * config.margins[-1] + config.strides[-1]
         assert sum(part.tile.pixels for part in parts) == 150 * 200
 
     def test_a_small_region_of_a_large_image_copies_little_of_it(self, small, rng):

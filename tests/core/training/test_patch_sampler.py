@@ -183,7 +183,7 @@ class TestBatch:
         config = small_network().model_copy(update={"pad_in_training": False})
         source = source_of(labels.astype(float), labels, kind="classes", config=config)
         batch = source.draw(20, torch.Generator().manual_seed(0))
-        lost = config.margin
+        lost = config.margins[-1]
         assert batch.images.shape[-1] == batch.classes.shape[-1] + 2 * lost
         inner = batch.images[:, 0, lost:-lost, lost:-lost]
         weighs = batch.weights > 0

@@ -28,8 +28,8 @@ class Oracle:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         self.sides.append(x.shape[-1])
-        side = x.shape[-1] - 2 * CONFIG.margin
-        shown = crop(x, x.shape[-2] - 2 * CONFIG.margin, side)[:, 0].round()
+        side = x.shape[-1] - 2 * CONFIG.margins[-1]
+        shown = crop(x, x.shape[-2] - 2 * CONFIG.margins[-1], side)[:, 0].round()
         shown = torch.where(shown == self.wrong, 0.0, shown) if self.wrong else shown
         return torch.stack([(shown == k).float() for k in range(3)], dim=1)
 

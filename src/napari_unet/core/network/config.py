@@ -75,7 +75,10 @@ class UNetConfig(BaseModel):
 
     @property
     def margins(self) -> tuple[int, ...]:
-        """Pixels lost along each axis, at each of its ends, by an unpadded pass."""
+        """Pixels lost along each axis, at each of its ends, by an unpadded pass.
+
+        Depth 4: (572 - 388) / 2 = 92.
+        """
         return margins_of(self.poolings)
 
     @property
@@ -96,16 +99,6 @@ class UNetConfig(BaseModel):
     def most_output(self, axis: int) -> int | None:
         """Return the longest side of an output; there is no limit."""
         return None
-
-    @property
-    def stride(self) -> int:
-        """The stride along columns; in 2D also along rows."""
-        return self.strides[-1]
-
-    @property
-    def margin(self) -> int:
-        """The margin along columns; in 2D also along rows. Depth 4: (572 - 388) / 2 = 92."""
-        return self.margins[-1]
 
 
 TrainedConfig = UNetConfig | PretrainedConfig

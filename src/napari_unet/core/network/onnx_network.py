@@ -98,16 +98,6 @@ class ForeignNetwork(BaseModel):
         """Pixels of context along each axis, at each end."""
         return tuple(axis.margin for axis in self.space)
 
-    @property
-    def stride(self) -> int:
-        """The stride along columns."""
-        return self.strides[-1]
-
-    @property
-    def margin(self) -> int:
-        """The margin along columns."""
-        return self.margins[-1]
-
     def output_side(self, wanted: int, axis: int) -> int:
         """Return the side of an output that counts and has at least ``wanted`` pixels."""
         space = self.space[axis]

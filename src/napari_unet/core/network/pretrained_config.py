@@ -25,19 +25,17 @@ class PretrainedConfig(BaseModel):
     n_classes: int = Field(ge=2, le=65536)
 
     ndim: ClassVar[Literal[2]] = 2
-    stride: ClassVar[int] = 16
     strides: ClassVar[tuple[int, int]] = (16, 16)
     # A pixel's answer depends on the guide up to 80 pixels away, that on 16 more of the coarsest
     # map, and each of those on 176 pixels of the image around it.
-    margin: ClassVar[int] = 80 + 16 + 176
-    margins: ClassVar[tuple[int, int]] = (margin, margin)
+    margins: ClassVar[tuple[int, int]] = (80 + 16 + 176,) * 2
     mirrors: ClassVar[bool] = False  # zeros surround an image, as they do a patch in training
     pad_in_training: ClassVar[bool] = True
     batch_norm: ClassVar[bool] = False
 
     def output_side(self, wanted: int, axis: int) -> int:
         """Return the smallest side of an unpadded output that is at least ``wanted`` pixels."""
-        return -(-max(wanted, 1) // self.stride) * self.stride
+        return -(-max(wanted, 1) // self.strides[axis]) * self.strides[axis]
 
     def most_output(self, axis: int) -> int | None:
         """Return the longest side of an output; there is no limit."""

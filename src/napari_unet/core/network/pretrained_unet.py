@@ -111,7 +111,7 @@ class PretrainedUNet(nn.Module):
 
         Where its sides are no multiples of 16, its last pixels are repeated.
         """
-        stride = self.config.stride
+        stride = self.config.strides[-1]
         output = tuple(
             slice(s.start // stride * stride, -(-s.stop // stride) * stride) for s in tile
         )

@@ -45,7 +45,7 @@ def predict_tiles(
     """
     config = model.header.network
     if tile is not None and tile < 1:
-        raise InvalidInput(f"a tile of {tile} px is too small; use at least {config.stride}.")
+        raise InvalidInput(f"a tile of {tile} px is too small; use at least {config.strides[-1]}.")
     dtype = fast_dtype(device, config.ndim) if fast else torch.float32
     answers: Answers | ForeignAnswers
     if isinstance(config, ForeignNetwork):

@@ -23,7 +23,7 @@ def reach_of(preset: PresetName) -> int:
     A patch is at most a quarter of its side off a stroke, turned, and scaled by 1.3 at most.
     """
     chosen = PRESETS[preset]
-    return chosen.network(1, 2).margin + 2 * chosen.stroke_patch
+    return chosen.network(1, 2).margins[-1] + 2 * chosen.stroke_patch
 
 
 def stroke_pieces(

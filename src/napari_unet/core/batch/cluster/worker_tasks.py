@@ -187,7 +187,7 @@ def _predicted(
     class_map = None
     if model.classifier is not None:
         class_map = ClassMap(PixelFeatures(plane, model.header.scaling), model.classifier)
-    stride = sent.model.header.network.stride
+    stride = sent.model.header.network.strides[-1]
     for tile in tiles:
         yield from predict_tiles(
             sent.model,
