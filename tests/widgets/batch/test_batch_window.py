@@ -26,9 +26,9 @@ def noise(*shape):
     return np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
 
 
-@pytest.fixture
-def viewer(make_window):
-    viewer = make_window()
+@pytest.fixture(params=["make_window"])
+def viewer(request):
+    viewer = request.getfixturevalue(request.param)()
     viewer.add_image(
         noise(3, 70, 90),
         name="stack",
@@ -50,15 +50,22 @@ def dock(viewer, tmp_path):
     return widget
 
 
-@pytest.fixture
-def out(qtbot, dock, tmp_path, monkeypatch):
+windowless = pytest.mark.parametrize("viewer", ["make_viewer"], indirect=True)  # nothing is drawn
+
+
+def choose_folder(qtbot, dock, folder, monkeypatch):
     """Choose a folder as a person does."""
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: str(tmp_path / "out"))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: str(folder))
     combo = dock.findChild(QComboBox, "batch_place_combo")
     combo.setFocus()
     qtbot.keyClick(combo, Qt.Key.Key_Down)
     if dock.options.folder is None:  # where the key only moves the choice
         combo.activated.emit(1)
+
+
+@pytest.fixture
+def out(qtbot, dock, tmp_path, monkeypatch):
+    choose_folder(qtbot, dock, tmp_path / "out", monkeypatch)
     return tmp_path / "out"
 
 
@@ -78,18 +85,29 @@ def rows(dock):
     return {table.item(row, 0).text(): table.item(row, 2).text() for row in range(table.rowCount())}
 
 
-def test_to_a_folder_and_back(qtbot, viewer, dock, out):
+def test_to_layers_and_to_a_folder_and_back(qtbot, viewer, dock, tmp_path, monkeypatch):
+    button = press_run(qtbot, dock)
+    qtbot.waitUntil(lambda: button.text() == "&Run", timeout=PATIENCE)
+    assert summary(dock) == "3 images: 2 done, 1 failed."
+    stack, result = viewer.layers["stack"], viewer.layers["stack segmentation"]
+    np.testing.assert_array_equal(result.data, nu.predict(MODEL, stack.data, device="cpu"))
+    assert tuple(result.scale) == tuple(stack.scale)
+    assert result.units == stack.units
+    assert dock.findChild(QProgressBar, "batch_progress").value() <= 0
+
+    layers, out = len(viewer.layers), tmp_path / "out"
+    choose_folder(qtbot, dock, out, monkeypatch)
     dock.findChild(QCheckBox, "batch_probabilities_check").click()
     qtbot.waitUntil(lambda: summary(dock) == "2 of 3 will run, 1 has 3 channels.")
     names = "stack_labels.tif and stack_probabilities.tif"
     will = f"will be segmented, 3 planes, into {names}"
     qtbot.waitUntil(lambda: rows(dock)["stack"] == will)
-    button = press_run(qtbot, dock)
+    press_run(qtbot, dock)
     assert button.text() == "&Stop"
     qtbot.waitUntil(lambda: button.text() == "&Run", timeout=PATIENCE)
     assert summary(dock) == "3 images: 2 done, 1 failed."
     assert rows(dock)["stack"].startswith("done")
-    assert len(viewer.layers) == 3
+    assert len(viewer.layers) == layers
 
     with open_image(out / "stack_labels.tif") as source:
         assert (source.axes, source.dtype) == ("ZYX", np.dtype(np.uint8))
@@ -114,6 +132,7 @@ def test_to_a_folder_and_back(qtbot, viewer, dock, out):
     assert report["stack"]["pixel_size"] == "Z 2 µm, Y 0.5 µm, X 0.25 µm"
 
 
+@windowless
 def test_stop_in_the_middle_keeps_what_is_done(qtbot, viewer, dock, out):
     """The last layer is read only when the test says so."""
     reading, go_on = threading.Event(), threading.Event()
@@ -150,6 +169,7 @@ def test_stop_in_the_middle_keeps_what_is_done(qtbot, viewer, dock, out):
     assert statuses == ["done", "failed", "done", "stopped", "stopped"]
 
 
+@windowless
 def test_a_dock_that_is_closed_does_not_wait_for_a_layer_that_is_read(qtbot, viewer, dock, out):
     reading, go_on = threading.Event(), threading.Event()
 
@@ -171,15 +191,3 @@ def test_a_dock_that_is_closed_does_not_wait_for_a_layer_that_is_read(qtbot, vie
     go_on.set()
     qtbot.waitUntil(lambda: not thread_runs("batch-run"), timeout=PATIENCE)
     assert not [path for path in out.iterdir() if path.name.startswith(("slow", "."))]
-
-
-def test_to_layers(qtbot, viewer, dock):
-    button = press_run(qtbot, dock)
-    qtbot.waitUntil(lambda: button.text() == "&Run", timeout=PATIENCE)
-    assert summary(dock) == "3 images: 2 done, 1 failed."
-    stack = viewer.layers["stack"]
-    result = viewer.layers["stack segmentation"]
-    np.testing.assert_array_equal(result.data, nu.predict(MODEL, stack.data, device="cpu"))
-    assert tuple(result.scale) == tuple(stack.scale)
-    assert result.units == stack.units
-    assert dock.findChild(QProgressBar, "batch_progress").value() <= 0
