@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from napari_unet.core.events import Corrective, LiveScore, Settled, Shown
-from napari_unet.core.images.box import Tile
+from napari_unet.core.images.box import Region, Tile
 from napari_unet.core.images.check_array import check_array
 from napari_unet.core.images.intensity import EACH_BY_ITSELF, Scaling
 from napari_unet.core.labels.classes import describe_classes
@@ -198,9 +198,15 @@ class GreyTrainer:
         self.labels.append(np.zeros(image.shape[-2:], np.uint8))
         return len(self.images) - 1
 
-    def set_labels(self, index: int, labels: np.ndarray) -> None:
-        self._new.append((index, (labels != self.labels[index]) & (labels > 0)))
-        self.labels[index] = labels.copy()
+    def shape(self, index: int) -> tuple[int, int]:
+        return self.labels[index].shape
+
+    def set_labels(self, index: int, labels: np.ndarray, box: Region) -> None:
+        top, bottom, left, right = box
+        before = self.labels[index].copy()
+        self.labels[index][top:bottom, left:right] = labels
+        now = self.labels[index]
+        self._new.append((index, (now != before) & (now > 0)))
         self._left = self.steps
 
     def set_classes(self, classes) -> None:

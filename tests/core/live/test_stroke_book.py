@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_unet.core.images.box import Tile
 from napari_unet.core.live.stroke_book import StrokeBook, bounding_box
 
 
@@ -150,3 +151,20 @@ def test_many_pieces_are_found_in_one_pass(monkeypatch):
         ]
         assert [s.number for s in held] == ([11, 5] if count == 15 else [])
     assert seen[0] == seen[1]
+
+
+def test_a_part_is_taken_as_all_of_it():
+    rng = np.random.default_rng(0)
+    whole, parts = StrokeBook(), StrokeBook()
+    labels = np.zeros((20, 30), np.uint8)
+    for book in (whole, parts):
+        book.add_image(labels.shape)
+    for _ in range(12):
+        top, left = rng.integers(0, (15, 24))
+        box = Tile((int(top), int(top) + 4), (int(left), int(left) + 6))
+        labels[box.slices] = rng.integers(0, 3, box.sides) * (rng.random(box.sides) < 0.5)
+        expected, found = whole.update(0, labels), parts.update(0, labels[box.slices], box)
+        assert [(x.number, x.class_id) for x in expected] == [(x.number, x.class_id) for x in found]
+        np.testing.assert_array_equal(parts.labels[0], labels)
+        np.testing.assert_array_equal(parts.numbers[0], whole.numbers[0])
+        assert parts.revoked == whole.revoked

@@ -17,10 +17,10 @@ from napari_unet.core.events import Notice
 from napari_unet.core.forest import pixel_classifier
 from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.arrange import as_plane
-from napari_unet.core.images.box import Tile
+from napari_unet.core.images.box import Region, Tile, lies_within
 from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.images.intensity import EACH_BY_ITSELF, Scaling
-from napari_unet.core.images.lazy_plane import whole_plane
+from napari_unet.core.images.lazy_plane import read_part
 from napari_unet.core.images.normalise import not_imaged
 from napari_unet.core.labels.across_planes import Place
 from napari_unet.core.labels.check_labels import check_labels
@@ -131,7 +131,11 @@ class LiveTrainer(LiveLoop):
         """Name and colour classes."""
         self._known = tuple(classes)
 
-    def set_labels(self, index: int, labels: np.ndarray) -> None:
+    def shape(self, index: int) -> tuple[int, int]:
+        """Return the size of an image, (Y, X)."""
+        return self._features[index].shape
+
+    def set_labels(self, index: int, labels: np.ndarray, box: Region | None = None) -> None:
         """Take in an image's strokes as they are now; what has changed is found inside.
 
         Parameters
@@ -140,6 +144,9 @@ class LiveTrainer(LiveLoop):
             Of the image.
         labels
             (Y, X) class ids, 0 unpainted.
+        box
+            What of the image they are of, (row start, row stop, column start, column stop); all of
+            it, if it is not said.
 
         Raises
         ------
@@ -149,18 +156,21 @@ class LiveTrainer(LiveLoop):
         features = self._features
         if not 0 <= index < len(features):
             raise InvalidInput(f"there is no image {index}; there are {len(features)}.")
-        labels = check_labels(labels)
-        if labels.shape != features[index].shape:
+        labels, shape = check_labels(labels), features[index].shape
+        part = Tile.whole(shape) if box is None else Tile.of(box)
+        if labels.shape != part.sides or not lies_within(
+            sum(part.ranges, ()), (0, shape[0], 0, shape[1])
+        ):
             raise InvalidInput(
-                f"the labels' shape {labels.shape} does not fit the image's "
-                f"{features[index].shape}."
+                f"the labels' shape {labels.shape} does not fit the image's {shape}."
             )
         if labels.max() > _LARGEST_ID:
             raise InvalidInput(f"class id {labels.max()} is too large; use at most {_LARGEST_ID}.")
-        unknown = not_imaged(whole_plane(features[index].plane))
+        there = [np.arange(*span) for span in part.ranges]
+        unknown = not_imaged(read_part(features[index].plane, *there))
         if unknown is not None:
             labels = np.where(unknown, 0, labels)
-        new = self._book.update(index, labels)
+        new = self._book.update(index, labels, part)
         if new is not None:
             self._take(new)
 

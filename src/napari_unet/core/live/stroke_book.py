@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 from scipy import ndimage
 
+from napari_unet.core.images.box import Tile
 from napari_unet.core.labels.across_planes import Place, are_beside
 
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
@@ -84,39 +85,40 @@ class StrokeBook:
         (_, lead), (top, left) = self._places[image]
         return (*lead, at[0] + top, at[1] + left)
 
-    def update(self, image: int, labels: np.ndarray) -> list[Stroke] | None:
-        """Take in an image's labels as they are now.
+    def update(
+        self, image: int, labels: np.ndarray, part: Tile | None = None
+    ) -> list[Stroke] | None:
+        """Take in the labels of an image, or of a part of it, as they are now.
 
         Labels are (Y, X) class ids, 0 unpainted. Gives what is newly painted; ``None`` if nothing
         has changed at all.
         """
-        before, numbers = self.labels[image], self.numbers[image]
+        part = part or Tile.whole(self.labels[image].shape)
+        before, numbers = self.labels[image][part.slices], self.numbers[image][part.slices]
         changed = labels != before
         if not changed.any():
             return None
         self._class_ids = None
-        box = bounding_box(changed)
-        lost = numbers[box][changed[box] & (before[box] > 0)]
+        lost = numbers[changed & (before > 0)]
         if lost.size:
             self.revoked = min(int(lost.min()), self.revoked or int(lost.min()))
-        numbers[box][changed[box]] = 0
-        before[box] = labels[box]
+        numbers[changed] = 0
+        before[changed] = labels[changed]
         new: list[Stroke] = []
-        for class_id in np.unique(labels[box][changed[box]]):
+        for class_id in np.unique(labels[changed]):
             if class_id > 0:
-                new += self._new_strokes(image, int(class_id), box, changed)
+                new += self._new_strokes(image, part, int(class_id), changed & (labels == class_id))
         return new
 
     def _new_strokes(
-        self, image: int, class_id: int, box: tuple[slice, slice], changed: np.ndarray
+        self, image: int, part: Tile, class_id: int, painted: np.ndarray
     ) -> list[Stroke]:
-        labels, numbers = self.labels[image], self.numbers[image]
-        pieces, _ = ndimage.label(
-            changed[box] & (labels[box] == class_id), structure=_EIGHT_NEIGHBOURS
-        )
+        numbers, box = self.numbers[image], bounding_box(painted)
+        top, left = (p[0] + b.start for p, b in zip(part.ranges, box, strict=True))
+        pieces, _ = ndimage.label(painted[box], structure=_EIGHT_NEIGHBOURS)
         found = []
         for _, rows, columns in _by_value(pieces):
-            rows, columns = rows + box[0].start, columns + box[1].start
+            rows, columns = rows + top, columns + left
             number = self._number_beside(image, class_id, rows, columns)
             if number == 0:
                 number = self._begin(class_id)

@@ -12,7 +12,6 @@ from napari_unet.core.events import Corrective, Step
 from napari_unet.core.forest.pixel_features import PixelFeatures
 from napari_unet.core.images.box import Tile
 from napari_unet.core.images.check_array import check_array
-from napari_unet.core.images.cutout import Cutout
 from napari_unet.core.live.live_trainer import LiveTrainer
 from napari_unet.core.prediction.tile_probabilities import TileProbabilities, ids_of
 from napari_unet.errors import UserError
@@ -40,18 +39,6 @@ _NOTHING = "nothing was learnt yet; nothing was changed."
 
 
 @dataclass
-class _Plane:
-    """A plane with strokes, or one that had some.
-
-    ``index`` is the trainer's; ``painted``: the trainer does not know all of its labels.
-    """
-
-    index: int
-    labels: np.ndarray
-    painted: bool = False
-
-
-@dataclass
 class LiveJob:
     """Takes messages in, and does one bounded piece of work at a time.
 
@@ -63,7 +50,7 @@ class LiveJob:
     request: LiveRequest
     stopping: threading.Event
     _messages: deque[LiveMessage] = field(default_factory=deque)
-    _planes: dict[str, _Plane] = field(default_factory=dict)
+    _planes: dict[str, int] = field(default_factory=dict)
     _view: View | None = None
     _problem: str | None = ""
     _new_strokes: bool = False
@@ -117,18 +104,7 @@ class LiveJob:
                 self._take(message)
             except UserError as error:
                 yield Notice(str(error))
-        for plane in self._planes.values():
-            if plane.painted:
-                yield from self._hand_over(plane)
         yield from self._say_what_is_missing()
-
-    def _hand_over(self, plane: _Plane) -> Iterator[Notice]:
-        plane.painted = False
-        try:
-            self._trainer.set_labels(plane.index, plane.labels)
-            self._new_strokes = True
-        except UserError as error:
-            yield Notice(str(error))
 
     def _say_what_is_missing(self) -> Iterator[Waiting]:
         if (problem := self._trainer.problem) != self._problem:
@@ -147,21 +123,14 @@ class LiveJob:
                 self._look(message)
 
     def _add(self, message: LivePlane) -> None:
-        image = message.image
-        index = self._trainer.add_image(image, message.place)
+        self._planes[message.key] = self._trainer.add_image(message.image, message.place)
         self._first = self._first or message
-        pixels = image.pixels if isinstance(image, Cutout) else image
-        self._planes[message.key] = _Plane(index, np.zeros(pixels.shape[-2:], dtype=np.uint8))
 
     def _paint(self, message: LiveStrokes) -> None:
-        plane = self._planes.get(message.key)
-        if plane is None:
-            return  # the plane was refused, which has been said
-        top, bottom, left, right = message.box
-        wide = np.promote_types(plane.labels.dtype, message.labels.dtype)
-        plane.labels = plane.labels.astype(wide, copy=False)
-        plane.labels[top:bottom, left:right] = message.labels
-        plane.painted = True
+        index = self._planes.get(message.key)
+        if index is not None:  # else the plane was refused, which has been said
+            self._trainer.set_labels(index, message.labels, message.box)
+            self._new_strokes = True
 
     def _look(self, message: LiveView) -> None:
         key, before = message.key, self._view
@@ -177,7 +146,7 @@ class LiveJob:
         if features is not None:
             shape = features.shape
         elif key in self._planes:
-            shape = self._planes[key].labels.shape
+            shape = self._trainer.shape(self._planes[key])
         else:
             return  # the plane was refused, which has been said
         box = message.region
@@ -233,8 +202,7 @@ class LiveJob:
         if view is None:
             return
         ids = self._trainer.model().class_ids
-        known = self._planes.get(view.key)
-        index = None if known is None else known.index
+        index = self._planes.get(view.key)
         try:
             for part in view.tiles(self._trainer, index, block):
                 if isinstance(part, TileProbabilities):
