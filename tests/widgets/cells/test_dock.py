@@ -208,6 +208,18 @@ def test_a_row_selects_its_cell_and_a_cell_its_row(qtbot, make, model, learners)
     assert [cell for _, cell in dock.selection.cells] == [layer.selected_label]
 
 
+def test_cells_of_a_plane_are_selected_while_it_is_shown_in_3d(qtbot, make, model, learners):
+    dock = make()
+    find(qtbot, dock, learners[0], discs())
+    for ndisplay in (2, 3, 2):
+        model.dims.ndisplay = ndisplay
+        for row, at in CENTRES[:2]:
+            click(dock, row, at)
+            assert outlines(model) == 1
+        dock.selection.select(())
+        assert outlines(model) == 0
+
+
 def test_a_row_of_another_plane_brings_it_into_view(qtbot, make, model, learners):
     dock = make(np.stack([PICTURE] * 3), axes="ZYX")
     find(qtbot, dock, learners[0], *[discs()] * 3, button="find_all_cells_button")

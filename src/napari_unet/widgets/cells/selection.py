@@ -107,30 +107,35 @@ class CellSelection(QObject):
 
     def _outline(self) -> None:
         """Draw a line around each selected cell, in a layer of its own that is there for that."""
-        record, layers = self._book.record, self._book.viewer.layers
+        record, viewer = self._book.record, self._book.viewer
+        layers = viewer.layers
         paths = [] if record is None else _outlines(record, self.in_places())
         layer = next((x for x in layers if role_of(x) is Role.OUTLINES), None)
-        if layer is not None and (record is None or layer.ndim != record.layer.ndim):
+        # To a layer of planes that is shown in 3D napari 0.9.2 cannot add any, but show a new one.
+        flat = layer is not None and layer.ndim < viewer.dims.ndisplay
+        if layer is not None and (record is None or layer.ndim != record.layer.ndim or flat):
             layers.remove(layer)
             layer = None
         if record is None or (layer is None and not paths):
             return
         place = transform_of(record.layer)
+        there = layer is not None
         if layer is None:
-            selected, active = set(layers.selection), layers.selection.active
             layer = Shapes(
                 ndim=record.layer.ndim,
                 name="selected cells",
                 metadata=entry(Role.OUTLINES),
                 **place,
             )
+        layer.data = []
+        if paths:
+            width = _WIDTH / viewer.camera.zoom / max(abs(place["scale"][-1]), 1e-12)
+            layer.add_paths(paths, edge_color=_COLOR, edge_width=width)
+        if not there:
+            selected, active = set(layers.selection), layers.selection.active
             layers.append(layer)
             layers.selection = selected
             layers.selection.active = active
-        layer.data = []
-        if paths:
-            width = _WIDTH / self._book.viewer.camera.zoom / max(abs(place["scale"][-1]), 1e-12)
-            layer.add_paths(paths, edge_color=_COLOR, edge_width=width)
 
 
 def _in_order(key: Key, middle: list[float]) -> list[float]:
