@@ -1,7 +1,7 @@
 """Learning while a person paints: a pixel classifier at once, a network ever better.
 
 Each stroke is scored before it is learned from. A classifier on filters and pretrained features
-is fitted anew after each change; a network of its own, which begins at random weights, goes on
+is fitted anew after each change; a network of its own, which begins as the pretrained one, goes on
 training on all strokes so far.
 """
 
@@ -157,10 +157,10 @@ class LiveTrainer(LiveLoop):
         if not 0 <= index < len(features):
             raise InvalidInput(f"there is no image {index}; there are {len(features)}.")
         labels, shape = check_labels(labels), features[index].shape
-        part = Tile.whole(shape) if box is None else Tile.of(box)
-        if labels.shape != part.sides or not lies_within(
-            sum(part.ranges, ()), (0, shape[0], 0, shape[1])
-        ):
+        whole = (0, shape[0], 0, shape[1])
+        box = whole if box is None else box
+        part = Tile.of(box)
+        if labels.shape != part.sides or not lies_within(box, whole):
             raise InvalidInput(
                 f"the labels' shape {labels.shape} does not fit the image's {shape}."
             )

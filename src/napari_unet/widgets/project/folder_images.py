@@ -183,7 +183,7 @@ class FolderImages(QObject):
             return
         for text in found.problems:
             self._session.said.emit(Level.WARNING, text)
-        if before is None or full_data(before).shape != full_data(image).shape:
+        if before is None or not np.array_equal(before.extent.world, image.extent.world):
             self.viewer.reset_view()
         self._become(path, image)
         if not opened:
